@@ -1,0 +1,315 @@
+import { constantValue } from '../ir/build.js';
+import { type Attributes, type Graph, Node, sameShape, type Tensor, topological, type TensorType } from '../ir/graph.js';
+import { isScalar, opInfo, type ScalarOp } from '../ir/optable.js';
+import type { Constant, Program, Step } from '../ir/program.js';
+import { findUses, type Uses } from './rewrite.js';
+
+/** Regions are cut when they grow past this: registers of a tile must stay in the nearest cache. */
+const maxSteps = 96;
+/** Maps over at most this many elements that run the same program become one instruction. */
+const maxSegmentSize = 1 << 16;
+
+/**
+ * Turns elementwise operations into programs.
+ *
+ * 1. Every node gets a level, counted from the results: a consumer that is elementwise over the same shape shares the
+ *    level, any other edge goes one level down. A path that leaves a level never returns to it, so any set of
+ *    elementwise nodes on one level can run as one instruction without making a cycle.
+ * 2. On one level, connected nodes of one shape are a region (all rank-0 nodes of a level are one region, connected or not).
+ * 3. A region goes into the matmul whose product it finishes (epilogue), else into the reduction that is its only
+ *    consumer (prologue), else becomes a `map`.
+ * 4. Maps on one level with the same program become segments of one `map`: the update of all small parameters is one
+ *    instruction.
+ *
+ * With `enabled` false each operation becomes a map of its own: the oracle for the rest.
+ */
+export function fuse(graph: Graph, enabled = true): Graph {
+  const nodes = topological(graph);
+  const uses = findUses(nodes, graph);
+  const level = findLevels(nodes, uses);
+  const regions = enabled ? findRegions(nodes, level) : nodes.filter((n) => isScalar(n.op)).map((n) => [n]);
+  const built = new Rebuilder(graph, nodes);
+
+  const hosted = new Map<Node, Plan>();
+  const maps: Plan[] = [];
+  for (const region of regions) {
+    const plan = planRegion(region, uses);
+    const host = enabled ? findHost(plan, uses, hosted) : undefined;
+    if (host !== undefined) hosted.set(host, plan);
+    else maps.push(plan);
+    plan.host = host;
+  }
+  return built.run([...hosted.values()], enabled ? mergeSegments(maps, level) : maps.map((m) => [m]));
+}
+
+/** A region and the program it becomes. */
+interface Plan {
+  readonly nodes: readonly Node[];
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  readonly program: Program;
+  host: Node | undefined;
+}
+
+const result = (node: Node): Tensor => node.outputs[0] as Tensor;
+const fusable = (producer: Node, consumer: Node): boolean =>
+  isScalar(producer.op) && isScalar(consumer.op) && sameShape(result(producer).shape, result(consumer).shape);
+
+function findLevels(nodes: readonly Node[], { consumers }: Uses): Map<Node, number> {
+  const level = new Map<Node, number>();
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    const node = nodes[i] as Node;
+    let lowest = 0;
+    for (const output of node.outputs) {
+      for (const consumer of consumers.get(output) ?? []) {
+        lowest = Math.min(lowest, (level.get(consumer) as number) - (fusable(node, consumer) ? 0 : 1));
+      }
+    }
+    level.set(node, lowest);
+  }
+  return level;
+}
+
+function findRegions(nodes: readonly Node[], level: ReadonlyMap<Node, number>): Node[][] {
+  const regionOf = new Map<Node, Node[]>();
+  const scalars = new Map<number, Node[]>(); // the open rank-0 region of each level
+  const regions = new Set<Node[]>();
+  let refused = false;
+  const merge = (a: Node[], b: Node[]): Node[] => {
+    if (a === b) return a;
+    if (a.length + b.length > maxSteps) {
+      refused = true;
+      return b;
+    }
+    for (const node of b) regionOf.set(node, a);
+    a.push(...b);
+    regions.delete(b);
+    return a;
+  };
+  for (const node of nodes) {
+    if (!isScalar(node.op)) continue;
+    let region = [node];
+    regionOf.set(node, region);
+    regions.add(region);
+    const at = level.get(node) as number;
+    for (const { node: producer } of node.inputs) {
+      if (!fusable(producer, node) || level.get(producer) !== at) continue;
+      region = merge(regionOf.get(producer) as Node[], region);
+    }
+    if (result(node).rank === 0) {
+      const open = scalars.get(at);
+      scalars.set(at, open === undefined ? region : merge(open, region));
+    }
+  }
+  for (const region of regions) region.sort((a, b) => a.id - b.id);
+  return refused ? splitBroken(regions, regionOf) : [...regions];
+}
+
+/**
+ * A region that reached its size limit may have left a node outside whose consumers and producers are both inside. Such
+ * a region is given up: its nodes stand alone.
+ */
+function splitBroken(regions: ReadonlySet<Node[]>, regionOf: ReadonlyMap<Node, Node[]>): Node[][] {
+  return [...regions].flatMap((region) => {
+    return isClosed(region, regionOf) ? [region] : region.map((node) => [node]);
+  });
+}
+
+function isClosed(region: readonly Node[], regionOf: ReadonlyMap<Node, Node[]>): boolean {
+  // reachable from the region through elementwise nodes outside of it
+  const first = (region[0] as Node).id;
+  const last = region[region.length - 1] as Node;
+  const own = regionOf.get(last);
+  const outside = new Set<Node>();
+  const visit = (node: Node): boolean => {
+    if (node.id < first) return false;
+    if (regionOf.get(node) === own) return true;
+    if (outside.has(node)) return false;
+    outside.add(node);
+    return isScalar(node.op) && node.inputs.some((t) => visit(t.node));
+  };
+  return !region.some((node) => node.inputs.some((t) => regionOf.get(t.node) !== own && visit(t.node)));
+}
+
+/** Writes the program of a region. */
+function planRegion(nodes: readonly Node[], { consumers, fetched }: Uses): Plan {
+  const inside = new Set(nodes);
+  const inputs: Tensor[] = [];
+  const constants: Constant[] = [];
+  // two passes: registers of inputs and constants come before those of the steps
+  const external = new Map<Tensor, number | Constant>();
+  for (const node of nodes) {
+    for (const t of node.inputs) {
+      if (inside.has(t.node) || external.has(t)) continue;
+      const value = constantValue(t);
+      if (value === undefined || opInfo(node.op).positional) {
+        external.set(t, inputs.length);
+        inputs.push(t);
+      } else {
+        const lanes = t.dtype === 'int32' ? 'i' : 'f';
+        let known = constants.find((c) => c.lanes === lanes && Object.is(c.value, value));
+        if (known === undefined) {
+          known = { value, lanes };
+          constants.push(known);
+        }
+        external.set(t, known);
+      }
+    }
+  }
+  const registers = new Map<Tensor, number>();
+  for (const [t, where] of external) {
+    registers.set(t, typeof where === 'number' ? where : inputs.length + constants.indexOf(where));
+  }
+  const steps: Step[] = [];
+  for (const node of nodes) {
+    const op = node.op as ScalarOp;
+    registers.set(result(node), inputs.length + constants.length + steps.length);
+    const typed = node.inputs[node.inputs.length - 1];
+    const lanes = typed?.dtype === 'int32' || op === 'iota' ? 'i' : 'f';
+    const args = node.inputs.map((t) => registers.get(t) as number);
+    steps.push({ op, lanes, args, ...immediates(node) });
+  }
+  const outputs = nodes
+    .map(result)
+    .filter((t) => fetched.has(t) || (consumers.get(t) ?? []).some((consumer) => !inside.has(consumer)));
+  const program = { inputs: inputs.length, constants, steps, outputs: outputs.map((t) => registers.get(t) as number) };
+  return { nodes, inputs, outputs, program, host: undefined };
+}
+
+function immediates(node: Node): { immediates: [number, number] } | undefined {
+  if (node.is('random')) return { immediates: [(node.attrs as Attributes['random']).stream, 0] };
+  if (!node.is('iota')) return undefined;
+  const { inner, size } = node.attrs as Attributes['iota'];
+  return { immediates: [inner, size] };
+}
+
+/** The matmul or reduction that can run a region's program while its data is hot. */
+function findHost(plan: Plan, { consumers, fetched }: Uses, taken: ReadonlyMap<Node, Plan>): Node | undefined {
+  const inside = new Set(plan.nodes);
+  const domain = result(plan.nodes[0] as Node);
+  const products = plan.inputs
+    .filter((t) => t.node.op === 'matmul' && !taken.has(t.node) && sameShape(t.shape, domain.shape))
+    .filter((t) => !fetched.has(t) && (consumers.get(t) as Node[]).every((c) => inside.has(c)))
+    .map((t) => t.node)
+    .sort((a, b) => b.id - a.id);
+  if (products[0] !== undefined && plan.outputs.every((t) => t.dtype === 'float32')) return products[0];
+
+  const [only] = plan.outputs;
+  if (plan.outputs.length !== 1 || only === undefined || fetched.has(only) || only.dtype !== 'float32') return undefined;
+  if (plan.nodes.some((n) => opInfo(n.op).positional)) return undefined;
+  const [reduction, ...others] = consumers.get(only) ?? [];
+  return reduction?.op === 'reduce' && others.length === 0 && !taken.has(reduction) ? reduction : undefined;
+}
+
+/** Groups maps that can be one instruction. */
+function mergeSegments(maps: readonly Plan[], level: ReadonlyMap<Node, number>): Plan[][] {
+  const groups = new Map<string, Plan[]>();
+  for (const plan of maps) {
+    const first = plan.nodes[0] as Node;
+    const alone = result(first).size > maxSegmentSize || plan.nodes.some((n) => opInfo(n.op).positional);
+    const types = [...plan.inputs, ...plan.outputs].map((t) => t.dtype).join();
+    const key = alone ? `${first.id}` : `${level.get(first)} ${types} ${JSON.stringify(plan.program)}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [plan]);
+    else group.push(plan);
+  }
+  return [...groups.values()];
+}
+
+/** Makes the new graph: nodes that were hosted or merged are made when the first of their results is asked for. */
+class Rebuilder {
+  readonly #done = new Map<Tensor, Tensor>();
+  readonly #maker = new Map<Node, () => void>();
+
+  constructor(
+    readonly graph: Graph,
+    readonly nodes: readonly Node[],
+  ) {}
+
+  run(hosted: readonly Plan[], groups: readonly (readonly Plan[])[]): Graph {
+    for (const plan of hosted) {
+      const host = plan.host as Node;
+      const make = host.op === 'matmul' ? () => this.#epilogue(host, plan) : () => this.#prologue(host, plan);
+      for (const node of plan.nodes) this.#maker.set(node, make);
+      this.#maker.set(host, make);
+    }
+    for (const group of groups) {
+      for (const plan of group) for (const node of plan.nodes) this.#maker.set(node, () => this.#map(group));
+    }
+    for (const node of this.nodes) if (node.op !== 'write') this.#make(node);
+    return {
+      inputs: this.graph.inputs.map(this.#get),
+      outputs: this.graph.outputs.map(this.#get),
+      writes: this.graph.writes.map((w) => new Node('write', w.inputs.map(this.#get), w.attrs as Attributes['write'], [], w.scope)),
+    };
+  }
+
+  readonly #get = (t: Tensor): Tensor => {
+    if (!this.#done.has(t)) this.#make(t.node);
+    return this.#done.get(t) as Tensor;
+  };
+
+  #make(node: Node): void {
+    if (this.#maker.has(node)) {
+      // a node whose result stays inside a region has nothing to stand for it
+      if (node.outputs.some((t) => this.#done.has(t))) return;
+      const make = this.#maker.get(node) as () => void;
+      make();
+      return;
+    }
+    if (this.#done.has(node.outputs[0] as Tensor)) return;
+    const inputs = node.inputs.map(this.#get);
+    const same = inputs.every((t, i) => t === node.inputs[i]);
+    const made = same ? node : new Node(node.op, inputs, node.attrs, node.outputs, node.scope);
+    this.#settle(node.outputs, made.outputs);
+  }
+
+  #settle(old: readonly Tensor[], made: readonly Tensor[]): void {
+    old.forEach((t, i) => {
+      this.#done.set(t, made[i] as Tensor);
+    });
+  }
+
+  #finish(plans: readonly Plan[]): void {
+    for (const plan of plans) for (const node of plan.nodes) this.#maker.set(node, () => {});
+  }
+
+  #map(group: readonly Plan[]): void {
+    this.#finish(group);
+    const [first] = group as [Plan];
+    const outputs = group.flatMap((p) => p.outputs);
+    const types: TensorType[] = outputs.map(({ shape, dtype }) => ({ shape, dtype }));
+    const inputs = group.flatMap((p) => p.inputs.map(this.#get));
+    const scope = (first.nodes[0] as Node).scope;
+    this.#settle(outputs, new Node('map', inputs, { program: first.program, segments: group.length }, types, scope).outputs);
+  }
+
+  #epilogue(host: Node, plan: Plan): void {
+    this.#finish([plan]);
+    this.#maker.set(host, () => {});
+    // the product is register 0
+    const at = plan.inputs.findIndex((t) => t.node === host);
+    const epilogue = moveInputFirst(plan.program, at);
+    const extras = plan.inputs.filter((_, i) => i !== at).map(this.#get);
+    const inputs = [...host.inputs.map(this.#get), ...extras];
+    const types = plan.outputs.map(({ shape, dtype }) => ({ shape, dtype }));
+    this.#settle(plan.outputs, new Node('matmul', inputs, { epilogue }, types, host.scope).outputs);
+  }
+
+  #prologue(host: Node, plan: Plan): void {
+    this.#finish([plan]);
+    this.#maker.set(host, () => {});
+    const { kind, axes } = host.attrs as Attributes['reduce'];
+    const made = new Node('reduce', plan.inputs.map(this.#get), { kind, axes, program: plan.program }, host.outputs, host.scope);
+    this.#settle(host.outputs, made.outputs);
+  }
+}
+
+function moveInputFirst(program: Program, at: number): Program {
+  const renumber = (r: number): number => (r === at ? 0 : r < at ? r + 1 : r);
+  return {
+    ...program,
+    steps: program.steps.map((s) => ({ ...s, args: s.args.map(renumber) })),
+    outputs: program.outputs.map(renumber),
+  };
+}

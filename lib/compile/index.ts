@@ -1,0 +1,40 @@
+import type { Graph } from '../ir/graph.js';
+import { type CompiledPlan, encode } from './encode.js';
+import { fuse } from './fuse.js';
+import { planMemory } from './memory.js';
+import { schedule } from './schedule.js';
+import { simplify } from './simplify.js';
+import type { StateLayout } from './state-layout.js';
+import { legalizeViews } from './views.js';
+
+export { gradients } from './autodiff.js';
+export type { CompiledPlan } from './encode.js';
+export { StateLayout } from './state-layout.js';
+
+export interface CompileOptions {
+  /** false: every operation is an instruction of its own. Slow; for comparing with the fused plan. */
+  readonly fuse?: boolean;
+  /** Sees the graph after each pass. */
+  readonly inspect?: (pass: string, graph: Graph) => void;
+}
+
+/**
+ * Graph to encoded plan: simplify -> legalize views -> fuse -> schedule -> memory -> encode.
+ *
+ * @param layout where state lives; must already hold every variable of the graph
+ */
+export function compile(graph: Graph, layout: StateLayout, options: CompileOptions = {}): CompiledPlan {
+  const passes: [string, (g: Graph) => Graph][] = [
+    ['simplify', simplify],
+    ['views', legalizeViews],
+    ['fuse', (g) => fuse(g, options.fuse ?? true)],
+  ];
+  let current = graph;
+  for (const [name, pass] of passes) {
+    current = pass(current);
+    options.inspect?.(name, current);
+  }
+  const steps = schedule(current);
+  return encode(current, steps, planMemory(steps, current.outputs), layout);
+}
+

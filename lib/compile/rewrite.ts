@@ -1,0 +1,46 @@
+import { type Graph, Node, type Tensor, topological } from '../ir/graph.js';
+
+/** The node with other inputs; the node itself when they are the same. */
+export function rebuild(node: Node, inputs: readonly Tensor[]): Node {
+  return inputs.every((t, i) => t === node.inputs[i]) ? node : new Node(node.op, inputs, node.attrs, node.outputs, node.scope);
+}
+
+/**
+ * Rebuilds a graph from its sources to its results. `visit` gets each node with its new inputs and returns what stands
+ * for its outputs from now on.
+ */
+export function rewrite(graph: Graph, visit: (node: Node, inputs: readonly Tensor[]) => readonly Tensor[]): Graph {
+  const replaced = new Map<Tensor, Tensor>();
+  const current = (t: Tensor): Tensor => replaced.get(t) as Tensor;
+  const writes: Node[] = [];
+  for (const node of topological(graph)) {
+    const inputs = node.inputs.map(current);
+    if (node.op === 'write') {
+      writes.push(rebuild(node, inputs));
+      continue;
+    }
+    const outputs = visit(node, inputs);
+    node.outputs.forEach((t, i) => {
+      replaced.set(t, outputs[i] as Tensor);
+    });
+  }
+  return { inputs: graph.inputs.map(current), outputs: graph.outputs.map(current), writes };
+}
+
+/** Consumers of every tensor of a graph. Outputs of the graph are counted in `fetched`. */
+export interface Uses {
+  readonly consumers: ReadonlyMap<Tensor, readonly Node[]>;
+  readonly fetched: ReadonlySet<Tensor>;
+}
+
+export function findUses(nodes: readonly Node[], graph: Graph): Uses {
+  const consumers = new Map<Tensor, Node[]>();
+  for (const node of nodes) {
+    for (const input of new Set(node.inputs)) {
+      const list = consumers.get(input);
+      if (list === undefined) consumers.set(input, [node]);
+      else list.push(node);
+    }
+  }
+  return { consumers, fetched: new Set(graph.outputs) };
+}

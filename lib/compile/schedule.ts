@@ -1,0 +1,191 @@
+import { type Graph, type Node, sizeOf, type Tensor, topological, type Variable } from '../ir/graph.js';
+import { isView } from '../ir/optable.js';
+import { isContiguous, isIdentity, resolveView, type StridedView } from './views.js';
+
+/** A write to state: directly by the node that computes the value, or by a copy at the end of the step. */
+export interface Schedule {
+  /** Nodes that become instructions, in order. */
+  readonly order: readonly Node[];
+  /** Values that are computed right where the variable lives. */
+  readonly direct: ReadonlyMap<Tensor, Variable>;
+  /** Values that are copied into their variable when everything else is done. */
+  readonly copies: readonly { readonly value: Tensor; readonly variable: Variable }[];
+}
+
+export const memoryOf = (t: Tensor): StridedView => resolveView(t) as StridedView;
+
+const isInstruction = (node: Node): boolean =>
+  !isView(node.op) && node.op !== 'variable' && node.op !== 'constant' && node.op !== 'write';
+
+/**
+ * Orders the instructions so that every one finds its inputs, and state keeps its old value for whoever reads it.
+ *
+ * A new value may be computed straight into its variable only when all readers of the old value have run, except the
+ * computing instruction itself where it reads element i just before it writes element i.
+ */
+export function schedule(graph: Graph): Schedule {
+  const nodes = topological(graph);
+  const used = new Set([...nodes.flatMap((n) => n.inputs), ...graph.outputs].map((t) => t.node));
+  const instructions = nodes.filter((n) => isInstruction(n) && (n.op !== 'input' || used.has(n)));
+  const producers = new Map<Node, Node[]>(); // instruction -> instructions it needs
+  const readers = new Map<Variable, Set<Node>>();
+  for (const node of instructions) {
+    const needs = new Set<Node>();
+    for (const input of node.inputs) {
+      const { base } = memoryOf(input);
+      if (base.node.is('variable')) {
+        const { variable } = base.node.attrs as { variable: Variable };
+        let set = readers.get(variable);
+        if (set === undefined) {
+          set = new Set();
+          readers.set(variable, set);
+        }
+        set.add(node);
+      } else if (isInstruction(base.node)) {
+        needs.add(base.node);
+      }
+    }
+    producers.set(node, [...needs]);
+  }
+
+  const direct = new Map<Tensor, Variable>();
+  const copies: { value: Tensor; variable: Variable }[] = [];
+  const after = new Map<Node, Set<Node>>(); // instruction -> readers that must have run before it
+  for (const write of graph.writes) {
+    const value = write.inputs[0] as Tensor;
+    const { variable } = write.attrs as { variable: Variable };
+    const view = memoryOf(value);
+    const others = [...(readers.get(variable) ?? [])];
+    const maker = view.base.node;
+    const isDirect =
+      isInstruction(maker) &&
+      maker.op !== 'input' &&
+      isIdentity(view) &&
+      view.base.dtype === variable.dtype &&
+      sizeOf(variable.shape) === view.base.size &&
+      !direct.has(view.base) &&
+      readsSafely(maker, view.base, variable);
+    if (!isDirect) {
+      copies.push({ value, variable });
+      continue;
+    }
+    direct.set(view.base, variable);
+    let set = after.get(maker);
+    if (set === undefined) {
+      set = new Set();
+      after.set(maker, set);
+    }
+    for (const reader of others) if (reader !== maker) set.add(reader);
+  }
+
+  const order = sort(instructions, producers, after, (stuck) => {
+    // its readers need its result: it cannot be computed in place after all
+    for (const output of stuck.outputs) {
+      const variable = direct.get(output);
+      if (variable === undefined) continue;
+      direct.delete(output);
+      copies.push({ value: output, variable });
+    }
+  });
+  return { order, direct, copies };
+}
+
+/** Whether an instruction may write `output` over `variable` although it reads the variable itself. */
+function readsSafely(maker: Node, output: Tensor, variable: Variable): boolean {
+  const product = maker.op === 'matmul' ? 2 : 0;
+  const elementwise = maker.op === 'map' || maker.op === 'matmul';
+  return maker.inputs.every((input, i) => {
+    const view = memoryOf(input);
+    if (!view.base.node.is('variable') || (view.base.node.attrs as { variable: Variable }).variable !== variable) return true;
+    if (!elementwise || i < product || !isIdentity(view)) return false;
+    return segmentOf(maker, 'inputs', i) === segmentOf(maker, 'outputs', output.index);
+  });
+}
+
+export function segmentOf(node: Node, side: 'inputs' | 'outputs', index: number): number {
+  const segments = node.op === 'map' ? (node.attrs as { segments: number }).segments : 1;
+  return Math.floor(index / (node[side].length / segments));
+}
+
+/** Whether an input of a node lies in memory exactly as an output of the same shape would. */
+export const aligned = (view: StridedView, output: Tensor): boolean => isContiguous(view) && isIdentity(view) && view.base.size === output.size;
+
+/** Topological order, earliest-made first. `release` is told which node's `after` had to be given up. */
+function sort(
+  nodes: readonly Node[],
+  producers: ReadonlyMap<Node, readonly Node[]>,
+  after: Map<Node, Set<Node>>,
+  release: (node: Node) => void,
+): Node[] {
+  const waiting = new Map<Node, number>();
+  const dependents = new Map<Node, Node[]>();
+  const depend = (node: Node, on: Node): void => {
+    waiting.set(node, (waiting.get(node) ?? 0) + 1);
+    const list = dependents.get(on);
+    if (list === undefined) dependents.set(on, [node]);
+    else list.push(node);
+  };
+  for (const node of nodes) {
+    waiting.set(node, waiting.get(node) ?? 0);
+    for (const p of producers.get(node) as readonly Node[]) depend(node, p);
+    for (const r of after.get(node) ?? []) depend(node, r);
+  }
+  const order: Node[] = [];
+  const done = new Set<Node>();
+  const ready = new Heap();
+  for (const node of nodes) if (waiting.get(node) === 0) ready.push(node);
+  while (order.length < nodes.length) {
+    const node = ready.pop() ?? freeOne();
+    if (done.has(node)) continue;
+    done.add(node);
+    order.push(node);
+    for (const d of dependents.get(node) ?? []) {
+      const left = (waiting.get(d) as number) - 1;
+      waiting.set(d, left);
+      if (left === 0 && !done.has(d)) ready.push(d);
+    }
+  }
+  return order;
+
+  function freeOne(): Node {
+    const stuck = nodes.find((n) => !done.has(n) && (producers.get(n) as Node[]).every((p) => done.has(p)));
+    if (stuck === undefined) throw new Error('internal: the instruction graph has a cycle');
+    release(stuck);
+    return stuck;
+  }
+}
+
+/** Smallest id first. */
+class Heap {
+  readonly #items: Node[] = [];
+
+  push(node: Node): void {
+    const items = this.#items;
+    let i = items.push(node) - 1;
+    while (i > 0) {
+      const parent = (i - 1) >> 1;
+      if ((items[parent] as Node).id <= node.id) break;
+      items[i] = items[parent] as Node;
+      i = parent;
+    }
+    items[i] = node;
+  }
+
+  pop(): Node | undefined {
+    const items = this.#items;
+    const top = items[0];
+    const last = items.pop();
+    if (top === undefined || last === undefined || items.length === 0) return top;
+    let i = 0;
+    for (;;) {
+      let child = 2 * i + 1;
+      if (child >= items.length) break;
+      if (child + 1 < items.length && (items[child + 1] as Node).id < (items[child] as Node).id) child++;
+      if ((items[child] as Node).id >= last.id) break;
+      items[i] = items[child] as Node;
+      i = child;
+    }
+    items[i] = last;
+    return top;
+  }
+}

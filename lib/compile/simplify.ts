@@ -1,0 +1,173 @@
+import { broadcastTo, constantValue, hostArray, make } from '../ir/build.js';
+import { type Attributes, type Graph, Node, type Shape, sameShape, sizeOf, type Tensor, type Variable } from '../ir/graph.js';
+import { isScalar, opInfo } from '../ir/optable.js';
+import { evaluateScalar } from '../ir/scalar.js';
+import { rebuild, rewrite } from './rewrite.js';
+
+/**
+ * Makes the graph smaller without changing what it computes (up to nothing: every rule is exact in float32):
+ * folds constants, drops identities and gradient markers, computes on small shapes before they are broadcast, merges
+ * chains of views, and shares common subexpressions.
+ */
+export function simplify(graph: Graph): Graph {
+  const seen = new Map<string, Node>();
+  const variables = new Map<Variable, number>();
+
+  const share = (node: Node): readonly Tensor[] => {
+    const key = keyOf(node, variables);
+    if (key === undefined) return node.outputs;
+    const known = seen.get(key);
+    if (known !== undefined) return known.outputs;
+    seen.set(key, node);
+    return node.outputs;
+  };
+  // a rule may make several nodes: each goes through the table of known ones, inputs first
+  const settle = (t: Tensor): Tensor => {
+    const inputs = t.node.inputs.map((input) => (seenTensors.has(input) ? input : settle(input)));
+    const shared = share(rebuild(t.node, inputs))[t.index] as Tensor;
+    seenTensors.add(shared);
+    return shared;
+  };
+  const seenTensors = new Set<Tensor>();
+
+  return rewrite(graph, (node, inputs) => {
+    const rebuilt = rebuild(node, inputs);
+    const better = rebuilt.outputs.length === 1 ? apply(rebuilt) : undefined;
+    const outputs = better === undefined ? share(rebuilt) : [settle(better)];
+    for (const t of outputs) seenTensors.add(t);
+    return outputs;
+  });
+}
+
+/** Two nodes with the same key compute the same. Sources with data, and fed inputs, have none. */
+function keyOf(node: Node, variables: Map<Variable, number>): string | undefined {
+  if (node.op === 'input') return undefined;
+  const inputs = node.inputs.map((t) => `${t.node.id}.${t.index}`).join(',');
+  const shape = node.outputs.map((t) => `${t.dtype}[${t.shape}]`).join(';');
+  if (node.is('constant')) {
+    const { data } = node.attrs as Attributes['constant'];
+    return data.length === 1 ? `constant ${Object.is(data[0], -0) ? '-0' : data[0]} ${shape}` : undefined;
+  }
+  if (node.is('variable')) {
+    const { variable } = node.attrs as Attributes['variable'];
+    if (!variables.has(variable)) variables.set(variable, variables.size);
+    return `variable ${variables.get(variable)}`;
+  }
+  return `${node.op} ${inputs} ${JSON.stringify(node.attrs)} ${shape}`;
+}
+
+/** A simpler tensor with the same value, or undefined. */
+function apply(node: Node): Tensor | undefined {
+  const [x] = node.inputs;
+  const out = node.outputs[0] as Tensor;
+  switch (node.op) {
+    case 'stopGradient':
+    case 'customGradient':
+      return x;
+    case 'broadcast':
+      return x?.node.op === 'broadcast' ? broadcastTo(x.node.inputs[0] as Tensor, out.shape) : undefined;
+    case 'reshape':
+      return simplifyReshape(x as Tensor, out.shape);
+    case 'permute':
+      return simplifyPermute(x as Tensor, node.attrs as Attributes['permute'], out);
+    case 'reduce':
+      return simplifyReduce(x as Tensor, node.attrs as Attributes['reduce'], out);
+    default:
+      return isScalar(node.op) ? simplifyScalar(node) : undefined;
+  }
+}
+
+function simplifyReshape(x: Tensor, shape: Shape): Tensor | undefined {
+  if (sameShape(x.shape, shape)) return x;
+  const inner = x.node.op === 'reshape' ? (x.node.inputs[0] as Tensor) : undefined;
+  if (inner !== undefined) return sameShape(inner.shape, shape) ? inner : make('reshape', [inner], {}, shape, x.dtype);
+  const value = constantValue(x);
+  return value === undefined ? undefined : constant(value, shape, x);
+}
+
+function simplifyPermute(x: Tensor, { axes }: Attributes['permute'], out: Tensor): Tensor | undefined {
+  if (axes.every((a, i) => a === i)) return x;
+  if (x.node.op !== 'permute') return undefined;
+  const inner = (x.node.attrs as Attributes['permute']).axes;
+  const combined = axes.map((a) => inner[a] as number);
+  const origin = x.node.inputs[0] as Tensor;
+  return combined.every((a, i) => a === i) ? origin : make('permute', [origin], { axes: combined }, out.shape, out.dtype);
+}
+
+/** The sum of n equal constants is known (as is their maximum). */
+function simplifyReduce(x: Tensor, { kind, axes }: Attributes['reduce'], out: Tensor): Tensor | undefined {
+  const value = constantValue(x);
+  if (value === undefined || x.size === 0 || kind === 'prod') return undefined;
+  const count = axes.reduce((n, a) => n * (x.shape[a] as number), 1);
+  const total = kind === 'sum' ? value * count : value;
+  return Number.isSafeInteger(count) && Math.fround(total) === total ? constant(total, out.shape, out) : undefined;
+}
+
+const constant = (value: number, shape: Shape, like: Tensor): Tensor =>
+  broadcastTo(make('constant', [], { data: hostArray(like.dtype, [value]) }, [], like.dtype), shape);
+
+function simplifyScalar(node: Node): Tensor | undefined {
+  const out = node.outputs[0] as Tensor;
+  const { inputs, op } = node;
+  if (opInfo(op).positional || !isScalar(op)) return undefined;
+  const values = inputs.map(constantValue);
+  if (values.every((v) => v !== undefined)) {
+    const lanes = (inputs[inputs.length - 1] as Tensor).dtype === 'int32' ? 'i' : 'f';
+    return constant(evaluateScalar(op, lanes, values as number[]), out.shape, out);
+  }
+  const identity = simplifyIdentity(node, values);
+  if (identity !== undefined) return identity;
+  return hoist(node, values);
+}
+
+/** x + 0, x * 1 and the like. Only rules that hold for NaN, infinities and signed zeros that anyone could see. */
+function simplifyIdentity(node: Node, values: readonly (number | undefined)[]): Tensor | undefined {
+  const [a, b] = node.inputs as readonly [Tensor, Tensor];
+  const [va, vb] = values;
+  switch (node.op) {
+    case 'add':
+      return vb === 0 ? a : va === 0 ? b : undefined;
+    case 'sub':
+      return vb === 0 ? a : undefined;
+    case 'mul':
+      if (vb === 1) return a;
+      if (va === 1) return b;
+      if (vb === -1) return make('neg', [a], {}, a.shape, a.dtype);
+      return va === -1 ? make('neg', [b], {}, b.shape, b.dtype) : undefined;
+    case 'div':
+      if (vb === 1) return a;
+      // dividing by a power of two is exactly multiplying by its inverse
+      return vb !== undefined && Math.log2(Math.abs(vb)) % 1 === 0 && Math.abs(Math.log2(Math.abs(vb))) < 100
+        ? make('mul', [a, constant(1 / vb, a.shape, a)], {}, a.shape, a.dtype)
+        : undefined;
+    case 'pow':
+      if (vb === 1) return a;
+      if (vb === 2) return make('mul', [a, a], {}, a.shape, a.dtype);
+      return undefined;
+    case 'neg':
+      return a.node.op === 'neg' ? (a.node.inputs[0] as Tensor) : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * f(broadcast(a), broadcast(b)) = broadcast(f(a, b)) where a and b have one shape, and the same for reshape: the work is
+ * done once per distinct value, and chains of elementwise operations stay unbroken by views.
+ */
+function hoist(node: Node, values: readonly (number | undefined)[]): Tensor | undefined {
+  const out = node.outputs[0] as Tensor;
+  const moving = node.inputs.filter((_, i) => values[i] === undefined);
+  const view = moving[0]?.node.op;
+  if (view !== 'broadcast' && view !== 'reshape') return undefined;
+  const origins = moving.map((t) => t.node.inputs[0] as Tensor);
+  const shape = (origins[0] as Tensor).shape;
+  if (!moving.every((t, i) => t.node.op === view && sameShape((origins[i] as Tensor).shape, shape))) return undefined;
+  if (view === 'broadcast' && sizeOf(shape) === out.size) return undefined;
+  const inputs = node.inputs.map((t, i) => {
+    const value = values[i];
+    return value === undefined ? (t.node.inputs[0] as Tensor) : constant(value, shape, t);
+  });
+  const small = new Node(node.op, inputs, node.attrs, [{ shape, dtype: out.dtype }], node.scope).outputs[0] as Tensor;
+  return view === 'broadcast' ? broadcastTo(small, out.shape) : make('reshape', [small], {}, out.shape, out.dtype);
+}

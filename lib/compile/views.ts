@@ -1,0 +1,127 @@
+import { make } from '../ir/build.js';
+import { type Attributes, type Graph, type Shape, sizeOf, type Tensor } from '../ir/graph.js';
+import { isView } from '../ir/optable.js';
+import { rebuild, rewrite } from './rewrite.js';
+
+/** A strided window on the memory of `base`, which is not a view itself. Offset and strides count elements. */
+export interface StridedView {
+  readonly base: Tensor;
+  readonly offset: number;
+  readonly shape: Shape;
+  readonly strides: readonly number[];
+}
+
+export function rowMajorStrides(shape: Shape): number[] {
+  const strides = shape.map(() => 1);
+  for (let i = shape.length - 2; i >= 0; i--) strides[i] = (strides[i + 1] as number) * (shape[i + 1] as number);
+  return strides;
+}
+
+/** Row-major without gaps, from the first element on. */
+export function isContiguous(view: StridedView): boolean {
+  if (sizeOf(view.shape) <= 1) return true;
+  const dense = rowMajorStrides(view.shape);
+  return view.shape.every((n, i) => n === 1 || view.strides[i] === dense[i]);
+}
+
+/** The whole of its base in order: the same elements at the same positions. */
+export const isIdentity = (view: StridedView): boolean =>
+  view.offset === 0 && sizeOf(view.shape) === view.base.size && isContiguous(view);
+
+/** Follows views down to memory. Undefined when a reshape on the way needs the data in another order. */
+export function resolveView(t: Tensor): StridedView | undefined {
+  if (!isView(t.node.op)) return { base: t, offset: 0, shape: t.shape, strides: rowMajorStrides(t.shape) };
+  const inner = resolveView(t.node.inputs[0] as Tensor);
+  if (inner === undefined) return undefined;
+  const { base, offset, shape, strides } = inner;
+  const node = t.node;
+  if (node.op === 'reshape') {
+    const next = reshapeStrides(shape, strides, t.shape);
+    return next && { base, offset, shape: t.shape, strides: next };
+  }
+  if (node.op === 'broadcast') {
+    const lead = t.rank - shape.length;
+    const next = t.shape.map((n, i) => (i < lead || (shape[i - lead] === 1 && n !== 1) ? 0 : (strides[i - lead] as number)));
+    return { base, offset, shape: t.shape, strides: next };
+  }
+  if (node.op === 'permute') {
+    const { axes } = node.attrs as Attributes['permute'];
+    return { base, offset, shape: t.shape, strides: axes.map((a) => strides[a] as number) };
+  }
+  if (node.op === 'slice') {
+    const { start, step } = node.attrs as Attributes['slice'];
+    const moved = start.reduce((sum, s, i) => sum + s * (strides[i] as number), offset);
+    // an empty box may start just past the end: it reads nothing, so it may as well start at 0
+    return { base, offset: t.size === 0 ? 0 : moved, shape: t.shape, strides: strides.map((s, i) => s * (step[i] as number)) };
+  }
+  if (node.op === 'flip') {
+    const { axes } = node.attrs as Attributes['flip'];
+    const moved = axes.reduce((sum, a) => sum + Math.max((shape[a] as number) - 1, 0) * (strides[a] as number), offset);
+    return { base, offset: moved, shape: t.shape, strides: strides.map((s, i) => (axes.includes(i) ? -s : s)) };
+  }
+  return inner; // stopGradient, customGradient
+}
+
+/** Strides of the same elements under another shape, or undefined when no strides can say it. */
+function reshapeStrides(from: Shape, strides: readonly number[], to: Shape): number[] | undefined {
+  if (sizeOf(to) <= 1) return to.map(() => 0);
+  // group axes of both shapes into blocks of equal size; a block must be evenly strided
+  const source = from.map((n, i) => ({ n, s: strides[i] as number })).filter(({ n }) => n !== 1);
+  const result = to.map(() => 0);
+  let i = 0;
+  let j = 0;
+  while (j < to.length) {
+    if (to[j] === 1) {
+      j++;
+      continue;
+    }
+    const first = i;
+    const begin = j;
+    let have = (source[i++] as { n: number }).n;
+    let want = to[j++] as number;
+    while (have !== want) {
+      if (have < want) have *= (source[i++] as { n: number }).n;
+      else want *= to[j++] as number;
+    }
+    for (let k = first; k + 1 < i; k++) {
+      const [a, b] = [source[k], source[k + 1]] as [{ n: number; s: number }, { n: number; s: number }];
+      if (a.s !== b.s * b.n) return undefined;
+    }
+    let stride = (source[i - 1] as { s: number }).s;
+    for (let k = j - 1; k >= begin; k--) {
+      result[k] = stride;
+      stride *= to[k] as number;
+    }
+  }
+  return result;
+}
+
+/** The tensor itself when strides can describe it, else a contiguous copy of what its reshape starts from. */
+function addressable(t: Tensor): Tensor {
+  if (resolveView(t) !== undefined) return t;
+  const origin = addressable(t.node.inputs[0] as Tensor);
+  const node = rebuild(t.node, [origin]);
+  const view = node.outputs[0] as Tensor;
+  if (resolveView(view) !== undefined) return view;
+  return rebuild(t.node, [make('copy', [origin], {}, origin.shape, origin.dtype)]).outputs[0] as Tensor;
+}
+
+/** In order and without gaps, in memory that no write of the same step changes before the end. */
+const settled = (t: Tensor): Tensor => {
+  const view = resolveView(t);
+  const ready = view !== undefined && isContiguous(view) && view.base.node.op !== 'variable';
+  return ready ? t : make('copy', [t], {}, t.shape, t.dtype);
+};
+
+/** After this pass every tensor resolves to a strided view, and what leaves the graph is contiguous and not state. */
+export function legalizeViews(graph: Graph): Graph {
+  const legal = rewrite(graph, (node, inputs) => {
+    const rebuilt = rebuild(node, inputs);
+    return isView(node.op) ? [addressable(rebuilt.outputs[0] as Tensor)] : rebuilt.outputs;
+  });
+  return {
+    inputs: legal.inputs,
+    outputs: legal.outputs.map(settled),
+    writes: legal.writes.map((w) => rebuild(w, [settled(w.inputs[0] as Tensor)])),
+  };
+}

@@ -1,0 +1,263 @@
+import type { Box } from './boxes.js';
+import { broadcastTo, constantValue, make, opError } from './build.js';
+import { type AttributesOf, formatType, sameShape, Tensor } from './graph.js';
+import {
+  add,
+  cos,
+  divide,
+  equal,
+  exp,
+  floor,
+  greater,
+  greaterEqual,
+  less,
+  log,
+  logicalAnd,
+  multiply,
+  negative,
+  power,
+  sign,
+  sin,
+  square,
+  subtract,
+  where,
+} from './ops/elementwise.js';
+import { oneHot, scatterAdd, take } from './ops/indexing.js';
+import { matmul } from './ops/linalg.js';
+import { softmax } from './ops/nn.js';
+import { onesLike } from './ops/random.js';
+import { sum } from './ops/reduce.js';
+import { concatenate, expandDims, flip, reshape, sliceAxis, swapLastAxes, transpose } from './ops/shape.js';
+import type { OpName } from './optable.js';
+
+/** What flows back to an input: nothing, a tensor of the input's shape, or a box in it that is 0 elsewhere. */
+export type Gradient = Tensor | Box | undefined;
+
+/**
+ * The vector-Jacobian product of an operation y = f(x): from dL/dy to one dL/dx per input.
+ *
+ * Rules are built from operations again, so they can be differentiated too. Where the derivative is a function of the
+ * result, it is written that way: a step then keeps y only, and not x.
+ */
+export type Vjp<O extends OpName = OpName> = (
+  dy: Tensor,
+  x: readonly Tensor[],
+  y: Tensor,
+  attrs: AttributesOf<O>,
+) => readonly Gradient[];
+
+/** For what only exists in graphs that have been differentiated already. */
+const fused = (): never => {
+  throw new Error('gradients: the graph has been fused; gradients are taken before fusion');
+};
+
+/** Every rule. 'none': piecewise constant, not a function of floats, or an effect - no gradient flows back. */
+export const vjps = {
+  input: 'none',
+  variable: 'none',
+  constant: 'none',
+
+  neg: (dy) => [negative(dy)],
+  abs: (dy, [x]) => [multiply(dy, sign(x))],
+  sign: 'none',
+  exp: (dy, _, y) => [multiply(dy, y)],
+  log: (dy, [x]) => [divide(dy, x)],
+  log1p: (dy, [x]) => [divide(dy, add(x, 1))],
+  expm1: (dy, _, y) => [multiply(dy, add(y, 1))],
+  sqrt: (dy, _, y) => [divide(multiply(dy, 0.5), y)],
+  rsqrt: (dy, _, y) => [multiply(multiply(dy, -0.5), multiply(y, square(y)))],
+  recip: (dy, _, y) => [negative(multiply(dy, square(y)))],
+  tanh: (dy, _, y) => [multiply(dy, subtract(1, square(y)))],
+  sigmoid: (dy, _, y) => [multiply(dy, multiply(y, subtract(1, y)))],
+  erf: (dy, [x]) => [multiply(dy, multiply(exp(negative(square(x))), 2 / Math.sqrt(Math.PI)))],
+  sin: (dy, [x]) => [multiply(dy, cos(x))],
+  cos: (dy, [x]) => [negative(multiply(dy, sin(x)))],
+  floor: 'none',
+  ceil: 'none',
+  round: 'none',
+  not: 'none',
+  castFloat: 'none',
+  castInt: 'none',
+  castBool: 'none',
+  boolToFloat: 'none',
+
+  add: (dy) => [dy, dy],
+  sub: (dy) => [dy, negative(dy)],
+  mul: (dy, [a, b]) => [multiply(dy, b), multiply(dy, a)],
+  div: (dy, [, b], y) => {
+    const da = divide(dy, b);
+    return [da, negative(multiply(da, y))];
+  },
+  min: (dy, [a, b], y) => extremum(dy, a, b, y, less),
+  max: (dy, [a, b], y) => extremum(dy, a, b, y, greater),
+  pow: (dy, [a, b], y) => [powerBase(dy, a, b), powerExponent(dy, a, b, y)],
+  mod: (dy, [a, b]) => [dy, negative(multiply(dy, floor(divide(a, b))))],
+  atan2: (dy, [a, b]) => {
+    const scaled = divide(dy, add(square(a), square(b)));
+    return [multiply(scaled, b), negative(multiply(scaled, a))];
+  },
+  lt: 'none',
+  le: 'none',
+  eq: 'none',
+  ne: 'none',
+  gt: 'none',
+  ge: 'none',
+  and: 'none',
+  or: 'none',
+  select: (dy, [condition]) => [undefined, where(condition, dy, 0), where(condition, 0, dy)],
+  fma: (dy, [a, b]) => [multiply(dy, b), multiply(dy, a), dy],
+  random: 'none',
+  iota: 'none',
+
+  reshape: (dy, [x]) => [reshape(dy, x.shape)],
+  permute: (dy, _, __, { axes }) => [
+    transpose(
+      dy,
+      axes.map((_, i) => axes.indexOf(i)),
+    ),
+  ],
+  broadcast: (dy, [x]) => [unbroadcast(dy, x)],
+  slice: (dy, _, __, { start, step }) => [{ value: dy, start, step }],
+  flip: (dy, _, __, { axes }) => [flip(dy, axes)],
+  stopGradient: 'none',
+  customGradient: (dy, inputs, _, { gradient }) => [undefined, ...checkedCustom(gradient(dy), inputs.slice(1))],
+
+  feed: fused,
+  fetch: fused,
+  copy: (dy) => [dy],
+  map: fused,
+  reduce: (dy, [x], y, { kind, axes, program }) => {
+    if (program.steps.length > 0) return fused();
+    const keep = (t: Tensor) =>
+      reshape(
+        t,
+        x.shape.map((n, i) => (axes.includes(i) ? 1 : n)),
+      );
+    if (kind === 'sum') return [broadcastTo(keep(dy), x.shape)];
+    if (kind === 'prod') return [multiply(keep(dy), productOfOthers(x, axes))];
+    // equal extremes share the gradient
+    const hit = equal(x, keep(y));
+    return [where(hit, divide(keep(dy), keep(sum(hit, axes))), 0)];
+  },
+  argReduce: 'none',
+  matmul: (dy, [a, b], _, { epilogue }) => {
+    if (epilogue !== undefined) return fused();
+    return [matmul(dy, swapLastAxes(b)), matmul(swapLastAxes(a), dy)];
+  },
+  gather: (dy, [table, indices]) => [scatterAdd(indices, dy, table.shape[0]), undefined],
+  scatterAdd: (dy, [indices]) => [undefined, take(dy, indices)],
+  softmax: (dy, _, y, { log }) => [make('softmaxGrad', [y, dy], { log }, y.shape, 'float32')],
+  softmaxGrad: (g, [y, dy], _, { log }) => {
+    const total = (t: Tensor) => sum(t, -1, { keepDims: true });
+    if (log) {
+      // dx = dy - e^y sum(dy)
+      const p = exp(y);
+      return [negative(multiply(multiply(g, p), total(dy))), subtract(g, total(multiply(g, p)))];
+    }
+    // dx = y (dy - sum(y dy)), and symmetric in dy and g
+    const ofY = subtract(multiply(g, subtract(dy, total(multiply(y, dy)))), multiply(dy, total(multiply(g, y))));
+    return [ofY, make('softmaxGrad', [y, g], { log }, y.shape, 'float32')];
+  },
+  softmaxCrossEntropy: (dy, [logits, labels]) => [
+    make('softmaxCrossEntropyGrad', [logits, labels, dy], {}, logits.shape, 'float32'),
+    undefined,
+  ],
+  softmaxCrossEntropyGrad: (g, [logits, labels, dloss]) => {
+    // dlogits = (softmax(logits) - onehot(labels)) dloss
+    const p = softmax(logits);
+    const scaled = multiply(g, expandDims(dloss, -1));
+    return [
+      make('softmaxGrad', [p, scaled], { log: false }, p.shape, 'float32'),
+      undefined,
+      sum(multiply(g, subtract(p, oneHot(labels, logits.shape[1]))), -1),
+    ];
+  },
+  concat: (dy, inputs, _, { axis }) => {
+    let from = 0;
+    return inputs.map((x) => {
+      const to = from + x.shape[axis];
+      const part = sliceAxis(dy, axis, from, to);
+      from = to;
+      return part;
+    });
+  },
+
+  write: 'none',
+} satisfies { [O in OpName]: Vjp<O> | 'none' };
+
+/**
+ * Gradients of max or min, where `beyond` is > or <. Two tensors share the gradient of a tie; a constant keeps it, so that
+ * the gradient of relu at 0 is 0 and the result alone decides where it flows.
+ */
+function extremum(dy: Tensor, a: Tensor, b: Tensor, y: Tensor, beyond: (p: Tensor, q: Tensor) => Tensor): Gradient[] {
+  if (constantValue(b) !== undefined) return [where(beyond(y, b), dy, 0), undefined];
+  if (constantValue(a) !== undefined) return [undefined, where(beyond(y, a), dy, 0)];
+  const tie = where(equal(a, b), multiply(dy, 0.5), 0);
+  return [where(beyond(a, b), dy, tie), where(beyond(b, a), dy, tie)];
+}
+
+/** b a^(b-1), and 0 for b = 0, where a^(b-1) may be infinite. */
+function powerBase(dy: Tensor, a: Tensor, b: Tensor): Tensor {
+  const exponent = constantValue(b);
+  if (exponent === 0) return multiply(dy, 0);
+  if (exponent !== undefined) return multiply(dy, multiply(exponent === 2 ? a : power(a, exponent - 1), exponent));
+  return where(equal(b, 0), 0, multiply(dy, multiply(b, power(a, subtract(b, 1)))));
+}
+
+/** a^b log(a), and its limit 0 where a = 0 and b >= 0. */
+function powerExponent(dy: Tensor, a: Tensor, b: Tensor, y: Tensor): Tensor {
+  const vanishes = logicalAnd(equal(a, 0), greaterEqual(b, 0));
+  return where(vanishes, 0, multiply(dy, multiply(y, log(where(vanishes, 1, a)))));
+}
+
+/** The sum over what a broadcast repeated. */
+function unbroadcast(dy: Tensor, x: Tensor): Tensor {
+  const added = dy.rank - x.rank;
+  const axes = dy.shape.flatMap((n, i) => (i < added || x.shape[i - added] !== n ? [i] : []));
+  return reshape(sum(dy, axes), x.shape);
+}
+
+/** For each element the product of the others along the axes. No division, so zeros are no special case. */
+function productOfOthers(x: Tensor, axes: readonly number[]): Tensor {
+  const order = [...x.shape.keys()].filter((i) => !axes.includes(i)).concat(axes);
+  const last = transpose(x, order);
+  const kept = last.shape.slice(0, x.rank - axes.length);
+  const count = axes.reduce((product, axis) => product * x.shape[axis], 1);
+  const others = exclusiveProduct(reshape(last, [...kept, count]));
+  return transpose(
+    reshape(others, last.shape),
+    order.map((_, i) => order.indexOf(i)),
+  );
+}
+
+/** Over the last axis: the products of pairs half the length apart give, recursively, the product of all other pairs. */
+function exclusiveProduct(x: Tensor): Tensor {
+  const n = x.shape.at(-1) as number;
+  if (n <= 1 || x.size === 0) return onesLike(x);
+  const half = n >> 1;
+  const [low, high] = [sliceAxis(x, -1, 0, half), sliceAxis(x, -1, n - half, n)];
+  const middle = n % 2 === 1 ? [sliceAxis(x, -1, half, half + 1)] : [];
+  const others = exclusiveProduct(concatenate([multiply(low, high), ...middle], -1));
+  const ofPairs = sliceAxis(others, -1, 0, half);
+  const ofMiddle = middle.map(() => sliceAxis(others, -1, half, half + 1));
+  return concatenate([multiply(ofPairs, high), ...ofMiddle, multiply(ofPairs, low)], -1);
+}
+
+function checkedCustom(gradients: readonly Gradient[], inputs: readonly Tensor[]): readonly Gradient[] {
+  if (!Array.isArray(gradients) || gradients.length !== inputs.length) {
+    const got = Array.isArray(gradients) ? `${gradients.length}` : typeof gradients;
+    throw opError('customGradient', `gradient must return an array of ${inputs.length} (one per input), got ${got}`);
+  }
+  return gradients.map((gradient, i) => {
+    if (gradient === undefined) return undefined;
+    const input = inputs[i];
+    if (!(gradient instanceof Tensor) || gradient.dtype !== 'float32' || !sameShape(gradient.shape, input.shape)) {
+      const got = gradient instanceof Tensor ? formatType(gradient) : typeof gradient;
+      throw opError(
+        'customGradient',
+        `gradient ${i} must be float32[${input.shape.join(', ')}] like its input, got ${got}`,
+      );
+    }
+    return gradient;
+  });
+}

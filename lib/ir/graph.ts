@@ -1,0 +1,179 @@
+import { type OpName, opTable } from './optable.js';
+import type { Program } from './program.js';
+
+export type DType = 'float32' | 'int32' | 'bool';
+export type Shape = readonly number[];
+
+export interface TensorType {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/** A piece of state that outlives a step: weight, optimizer slot, counter, metric accumulator. Identity matters. */
+export interface Variable extends TensorType {
+  readonly name: string;
+}
+
+/** Attributes of each operation that has any. */
+export interface Attributes {
+  input: { readonly slot: number };
+  variable: { readonly variable: Variable };
+  /** Row-major values, in the array type of the dtype. */
+  constant: { readonly data: HostData };
+  /** Input 0 is the value, which passes through; the others are what the gradient is with respect to. */
+  customGradient: { readonly gradient: (upstream: Tensor) => readonly (Tensor | undefined)[] };
+  random: { readonly stream: number };
+  iota: { readonly inner: number; readonly size: number };
+  permute: { readonly axes: readonly number[] };
+  slice: { readonly start: readonly number[]; readonly step: readonly number[] };
+  flip: { readonly axes: readonly number[] };
+  /** Outputs and inputs segment after segment; every segment runs the same program over its own shape. */
+  map: { readonly program: Program; readonly segments: number };
+  reduce: { readonly kind: ReduceKind; readonly axes: readonly number[]; readonly program: Program };
+  argReduce: { readonly kind: 'max' | 'min'; readonly axis: number };
+  matmul: { readonly epilogue?: Program };
+  softmax: { readonly log: boolean };
+  softmaxGrad: { readonly log: boolean };
+  concat: { readonly axis: number };
+  write: { readonly variable: Variable };
+}
+export type ReduceKind = 'sum' | 'max' | 'min' | 'prod';
+export type AttributesOf<O extends OpName> = O extends keyof Attributes ? Attributes[O] : Record<string, never>;
+
+let nextId = 1;
+
+/**
+ * An operation in a graph. Nodes are immutable and refer to their inputs, so a graph is whatever can be reached from its
+ * results. Ids grow as nodes are made: sorting by id is a topological order.
+ */
+export class Node<O extends OpName = OpName> {
+  readonly id = nextId++;
+  readonly outputs: readonly Tensor[];
+
+  constructor(
+    readonly op: O,
+    readonly inputs: readonly Tensor[],
+    readonly attrs: AttributesOf<O>,
+    types: readonly TensorType[],
+    /** Where it came from, for error messages: "dense_1 (dense)". */
+    readonly scope: string,
+  ) {
+    this.outputs = types.map((type, index) => new Tensor(this as unknown as Node, index, type));
+  }
+
+  /** Narrows by operation name. */
+  is<P extends OpName>(op: P): this is Node<P> {
+    return (this.op as OpName) === op;
+  }
+
+  get info() {
+    return opTable[this.op];
+  }
+}
+
+/** Computes concrete values of lazy tensors. Installed by `lib/transforms`, which the graph must not know. */
+let evaluator: (tensors: readonly Tensor[]) => void = () => {
+  throw new Error('Tensor.data: no runtime is loaded to evaluate tensors with');
+};
+export function installEvaluator(evaluate: (tensors: readonly Tensor[]) => void): void {
+  evaluator = evaluate;
+}
+
+export type HostData = Float32Array | Int32Array | Uint8Array;
+
+/**
+ * One result of a node: what the functions of `ops` take and return.
+ *
+ * A tensor is lazy. Inside a traced function (a model, a loss, `jit`) it stands for a value that will exist when the
+ * compiled plan runs. Outside, where everything it depends on is concrete, reading `data` compiles and runs the graph
+ * behind it and keeps the result.
+ */
+export class Tensor implements TensorType {
+  readonly shape: Shape;
+  readonly dtype: DType;
+  #data: HostData | undefined;
+
+  constructor(
+    readonly node: Node,
+    readonly index: number,
+    type: TensorType,
+  ) {
+    this.shape = type.shape;
+    this.dtype = type.dtype;
+    if (node.is('constant')) this.#data = (node.attrs as Attributes['constant']).data;
+  }
+
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  /**
+   * The values, row-major: Float32Array for float32, Int32Array for int32, Uint8Array of 0 and 1 for bool.
+   *
+   * @throws Error while tracing, where a tensor has no values yet.
+   */
+  get data(): HostData {
+    if (this.#data === undefined) evaluator([this]);
+    return this.#data as HostData;
+  }
+
+  /** The values if they are known without computing anything. */
+  get known(): HostData | undefined {
+    return this.#data;
+  }
+
+  /** Called by the evaluator only. */
+  settle(data: HostData): void {
+    this.#data = data;
+  }
+
+  /** The single number of a tensor of size 1. */
+  item(): number {
+    if (this.size !== 1) throw new Error(`Tensor.item: expected a tensor of size 1, got ${formatType(this)}`);
+    return this.data[0] as number;
+  }
+
+  /** Nested arrays, for printing and tests. */
+  toArray(): NestedArray {
+    const data = this.data;
+    const build = (axis: number, offset: number, size: number): NestedArray => {
+      if (axis === this.rank) return data[offset] as number;
+      const n = this.shape[axis] as number;
+      const inner = n === 0 ? 0 : size / n;
+      return Array.from({ length: n }, (_, i) => build(axis + 1, offset + i * inner, inner));
+    };
+    return build(0, 0, this.size);
+  }
+}
+export type NestedArray = number | NestedArray[];
+
+/** What is compiled: fed inputs, fetched outputs, and writes to state. */
+export interface Graph {
+  /** `input` nodes by slot. */
+  readonly inputs: readonly Tensor[];
+  /** Fetched after each step, by slot. */
+  readonly outputs: readonly Tensor[];
+  /** `write` nodes. */
+  readonly writes: readonly Node[];
+}
+
+export const sizeOf = (shape: Shape): number => shape.reduce((product, n) => product * n, 1);
+export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((n, i) => n === b[i]);
+export const formatType = (t: TensorType): string => `${t.dtype}[${t.shape.join(', ')}]`;
+
+/** Every node that the graph needs, producers before consumers. */
+export function topological(graph: Graph): Node[] {
+  const seen = new Set<Node>();
+  const stack: Node[] = [...graph.inputs, ...graph.outputs].map((v) => v.node).concat(graph.writes);
+  while (stack.length > 0) {
+    const node = stack.pop() as Node;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    for (const input of node.inputs) stack.push(input.node);
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}

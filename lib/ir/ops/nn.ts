@@ -1,0 +1,98 @@
+import { asTensor, make, normalizeAxis, type Operand, opError } from '../build.js';
+import { formatType, type Tensor } from '../graph.js';
+import { abs, add, cast, clip, divide, erf, exp, expm1, greater, log1p, maximum, minimum, multiply, negative, sigmoid, subtract, tanh, where } from './elementwise.js';
+import { transpose } from './shape.js';
+
+export { sigmoid, tanh } from './elementwise.js';
+
+/** max(0, x) */
+export const relu = (x: Operand): Tensor => maximum(x, 0);
+/** min(max(0, x), 6) */
+export const relu6 = (x: Operand): Tensor => clip(x, 0, 6);
+/** x where positive, slope * x elsewhere (default slope 0.2, Keras 3). */
+export const leakyRelu = (x: Operand, slope = 0.2): Tensor => {
+  const t = asTensor('leakyRelu', 'x', x);
+  return where(greater(t, 0), t, multiply(t, slope));
+};
+/** x where positive, alpha * (e^x - 1) elsewhere. */
+export const elu = (x: Operand, alpha = 1): Tensor => {
+  const t = asTensor('elu', 'x', x);
+  return where(greater(t, 0), t, multiply(expm1(minimum(t, 0)), alpha));
+};
+/** Scaled ELU with the constants that keep mean 0 and variance 1 (Klambauer et al., 2017). */
+export const selu = (x: Operand): Tensor => multiply(elu(x, 1.6732632423543772), 1.0507009873554805);
+/** log(1 + e^x), without overflow. */
+export const softplus = (x: Operand): Tensor => {
+  const t = asTensor('softplus', 'x', x);
+  return add(maximum(t, 0), log1p(exp(negative(abs(t)))));
+};
+/** x / (1 + |x|) */
+export const softsign = (x: Operand): Tensor => {
+  const t = asTensor('softsign', 'x', x);
+  return divide(t, add(abs(t), 1));
+};
+/** x * sigmoid(x), also called swish. */
+export const silu = (x: Operand): Tensor => {
+  const t = asTensor('silu', 'x', x);
+  return multiply(t, sigmoid(t));
+};
+/** x * tanh(softplus(x)) */
+export const mish = (x: Operand): Tensor => {
+  const t = asTensor('mish', 'x', x);
+  return multiply(t, tanh(softplus(t)));
+};
+/** x * Phi(x); with `approximate` the tanh form (Hendrycks and Gimpel, 2016). */
+export const gelu = (x: Operand, approximate = false): Tensor => {
+  const t = asTensor('gelu', 'x', x);
+  if (!approximate) return multiply(multiply(t, 0.5), add(erf(multiply(t, Math.SQRT1_2)), 1));
+  const cubic = multiply(add(t, multiply(multiply(multiply(t, t), t), 0.044715)), Math.sqrt(2 / Math.PI));
+  return multiply(multiply(t, 0.5), add(tanh(cubic), 1));
+};
+/** clip(x / 6 + 0.5, 0, 1) */
+export const hardSigmoid = (x: Operand): Tensor => clip(add(multiply(x, 1 / 6), 0.5), 0, 1);
+/** x * hardSigmoid(x) */
+export const hardSilu = (x: Operand): Tensor => multiply(x, hardSigmoid(x));
+/** log(sigmoid(x)), without overflow. */
+export const logSigmoid = (x: Operand): Tensor => negative(softplus(negative(x)));
+
+function lastAxis(op: string, x: Operand, axis: number, apply: (t: Tensor) => Tensor): Tensor {
+  const t = cast(asTensor(op, 'x', x), 'float32');
+  const a = normalizeAxis(op, axis, t.rank);
+  if (a === t.rank - 1) return apply(t);
+  const order = t.shape.map((_, i) => (i === a ? t.rank - 1 : i === t.rank - 1 ? a : i));
+  return transpose(apply(transpose(t, order)), order);
+}
+
+/** e^x / sum(e^x) along an axis. */
+export const softmax = (x: Operand, axis = -1): Tensor =>
+  lastAxis('softmax', x, axis, (t) => make('softmax', [t], { log: false }, t.shape, 'float32'));
+/** x - log(sum(e^x)) along an axis. */
+export const logSoftmax = (x: Operand, axis = -1): Tensor =>
+  lastAxis('logSoftmax', x, axis, (t) => make('softmax', [t], { log: true }, t.shape, 'float32'));
+
+/**
+ * Cross-entropy of a softmax, without forming the probabilities: logSumExp(logits) - logits[label].
+ *
+ * @param logits float32 [..., C]
+ * @param labels int32 [...], each in 0 .. C-1
+ * @returns float32 [...]
+ */
+export function sparseSoftmaxCrossEntropy(logits: Tensor, labels: Tensor): Tensor {
+  if (labels.dtype !== 'int32') throw opError('sparseSoftmaxCrossEntropy', `labels must be int32, got ${formatType(labels)}`);
+  const outer = logits.shape.slice(0, -1);
+  if (logits.rank < 1 || outer.length !== labels.rank || outer.some((n, i) => n !== labels.shape[i])) {
+    throw opError('sparseSoftmaxCrossEntropy', `labels ${formatType(labels)} do not fit logits ${formatType(logits)}`);
+  }
+  const classes = logits.shape[logits.rank - 1] as number;
+  const flatLogits = make('reshape', [logits], {}, [labels.size, classes], 'float32');
+  const flatLabels = make('reshape', [labels], {}, [labels.size], 'int32');
+  const loss = make('softmaxCrossEntropy', [flatLogits, flatLabels], {}, [labels.size], 'float32');
+  return make('reshape', [loss], {}, [...labels.shape], 'float32');
+}
+
+/**
+ * Binary cross-entropy of a sigmoid, from its input z: max(z, 0) - z * target + log(1 + e^-|z|).
+ */
+export function sigmoidCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
+  return add(subtract(maximum(logits, 0), multiply(logits, targets)), log1p(exp(negative(abs(logits)))));
+}

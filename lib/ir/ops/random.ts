@@ -1,0 +1,106 @@
+import { broadcastTo, checkShape, make, type Operand, opError, scalar } from '../build.js';
+import { type DType, type Shape, sizeOf, type Tensor } from '../graph.js';
+import { add, cast, cos, less, log, multiply, sqrt, where } from './elementwise.js';
+
+/**
+ * Where random numbers of a traced function come from. `seed` and `counter` are runtime int32 scalars: a compiled step
+ * draws new numbers each time the counter moves, without being compiled again.
+ */
+export interface RandomSource {
+  readonly seed: Tensor;
+  readonly counter: Tensor;
+  /** A number that no other draw in the trace has. */
+  nextStream(): number;
+}
+
+let source: RandomSource | undefined;
+
+/** Random operations inside `body` draw from `from`. */
+export function withRandom<T>(from: RandomSource, body: () => T): T {
+  const outer = source;
+  source = from;
+  try {
+    return body();
+  } finally {
+    source = outer;
+  }
+}
+
+/** Where random operations draw from at the moment, if anything was set. */
+export const currentRandom = (): RandomSource | undefined => source;
+
+export interface RandomOptions {
+  /** Draw the same numbers for the same seed, independent of anything else. Required outside a model. */
+  readonly seed?: number;
+}
+
+function draw(op: string, shape: Shape, options: RandomOptions): Tensor {
+  checkShape(op, shape);
+  let from = source;
+  if (options.seed !== undefined) {
+    if (!Number.isInteger(options.seed)) throw opError(op, `seed must be a whole number, got ${options.seed}`);
+    from = { seed: scalar(options.seed | 0, 'int32'), counter: scalar(0, 'int32'), nextStream: () => 0 };
+  }
+  if (from === undefined) throw opError(op, 'outside a model a seed is needed: { seed: 1 }');
+  const stream = from.nextStream();
+  return make('random', [broadcastTo(from.seed, shape), broadcastTo(from.counter, shape)], { stream }, [...shape], 'float32');
+}
+
+/** Uniform in [low, high): Philox4x32-10, 24 bits (Salmon et al., 2011). */
+export function randomUniform(shape: Shape, low = 0, high = 1, options: RandomOptions = {}): Tensor {
+  const u = draw('randomUniform', shape, options);
+  return low === 0 && high === 1 ? u : add(multiply(u, high - low), low);
+}
+
+/** Normal with the given mean and standard deviation: Box-Muller on two uniforms. */
+export function randomNormal(shape: Shape, mean = 0, stddev = 1, options: RandomOptions = {}): Tensor {
+  // one draw of twice the length gives both uniforms, also when a seed fixes the stream
+  const pairs = draw('randomNormal', [2, sizeOf(shape)], options);
+  const half = (i: number) => make('slice', [pairs], { start: [i, 0], step: [1, 1] }, [1, sizeOf(shape)], 'float32');
+  const radius = sqrt(multiply(-2, log(add(multiply(half(0), -1), 1))));
+  const z = multiply(radius, cos(multiply(half(1), 2 * Math.PI)));
+  const flat = add(multiply(z, stddev), mean);
+  return make('reshape', [flat], {}, [...shape], 'float32');
+}
+
+/** True with the given probability. */
+export const randomBernoulli = (shape: Shape, probability: number, options: RandomOptions = {}): Tensor =>
+  less(draw('randomBernoulli', shape, options), probability);
+
+/**
+ * Sets elements to 0 with probability `rate` and scales the others by 1 / (1 - rate), so that the expected sum stays.
+ *
+ * Source: Srivastava et al., Dropout, JMLR 2014.
+ */
+export function dropout(x: Tensor, rate: number, options: RandomOptions & { readonly noiseShape?: Shape } = {}): Tensor {
+  if (!(rate >= 0 && rate <= 1)) throw opError('dropout', `rate must be between 0 and 1, got ${rate}`);
+  if (rate === 0) return x;
+  const shape = options.noiseShape ?? x.shape;
+  const keep = broadcastTo(randomBernoulli(shape, 1 - rate, options), x.shape);
+  return where(keep, rate === 1 ? 0 : multiply(x, 1 / (1 - rate)), 0);
+}
+
+/** 0, 1, ..., n-1 along `axis` of `shape`. */
+export function iota(shape: Shape, axis: number, dtype: DType = 'int32'): Tensor {
+  checkShape('iota', shape);
+  const inner = sizeOf(shape.slice(axis + 1));
+  const t = make('iota', [], { inner: Math.max(inner, 1), size: Math.max(shape[axis] ?? 1, 1) }, [...shape], 'int32');
+  return cast(t, dtype);
+}
+
+/** The numbers start, start + step, ... below stop. */
+export function arange(start: number, stop: number, step = 1, dtype: DType = 'float32'): Tensor {
+  const n = Math.max(0, Math.ceil((stop - start) / step));
+  if (!Number.isFinite(n)) throw opError('arange', `start ${start}, stop ${stop}, step ${step} do not give a finite range`);
+  return cast(add(multiply(iota([n], 0, dtype === 'int32' ? 'int32' : 'float32'), step), start), dtype);
+}
+
+/** A tensor filled with one value. */
+export const full = (shape: Shape, value: Operand, dtype: DType = 'float32'): Tensor =>
+  broadcastTo(typeof value === 'number' ? scalar(value, dtype) : value, shape);
+/** All 0. */
+export const zeros = (shape: Shape, dtype: DType = 'float32'): Tensor => full(shape, 0, dtype);
+/** All 1. */
+export const ones = (shape: Shape, dtype: DType = 'float32'): Tensor => full(shape, 1, dtype);
+export const zerosLike = (x: Tensor): Tensor => zeros(x.shape, x.dtype);
+export const onesLike = (x: Tensor): Tensor => ones(x.shape, x.dtype);

@@ -1,0 +1,87 @@
+import { asTensor, make, normalizeAxes, normalizeAxis, type Operand, opError, scalar } from '../build.js';
+import { type ReduceKind, sizeOf, type Tensor } from '../graph.js';
+import { identityProgram } from '../program.js';
+import { add, cast, divide, exp, log, multiply, sqrt, square, stopGradient, subtract, where, less, abs } from './elementwise.js';
+import { reshape } from './shape.js';
+
+export interface ReduceOptions {
+  /** Keep reduced axes with size 1, so that the result broadcasts against the input. */
+  readonly keepDims?: boolean;
+}
+export type Axes = number | readonly number[];
+
+function reduce(kind: ReduceKind, name: string, x: Operand, axes: Axes | undefined, options: ReduceOptions = {}): Tensor {
+  const input = asTensor(name, 'x', x);
+  const t = input.dtype === 'bool' ? cast(input, kind === 'sum' ? 'int32' : 'float32') : input;
+  const list = normalizeAxes(name, axes, t.rank);
+  const kept = t.shape.filter((_, i) => !list.includes(i));
+  if ((kind === 'max' || kind === 'min') && t.size === 0 && sizeOf(kept) > 0) {
+    throw opError(name, `the ${kind} of no values is not defined: shape [${t.shape.join(', ')}]`);
+  }
+  const value = list.length === 0 ? t : make('reduce', [t], { kind, axes: list, program: identityProgram }, kept, t.dtype);
+  return options.keepDims === true ? reshape(value, t.shape.map((n, i) => (list.includes(i) ? 1 : n))) : value;
+}
+
+/** Sum over axes (default: all). */
+export const sum = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor => reduce('sum', 'sum', x, axes, options);
+/** Largest value over axes; NaN if there is one. */
+export const max = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor => reduce('max', 'max', x, axes, options);
+/** Smallest value over axes; NaN if there is one. */
+export const min = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor => reduce('min', 'min', x, axes, options);
+/** Product over axes. */
+export const prod = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor => reduce('prod', 'prod', cast(x, 'float32'), axes, options);
+
+/** Arithmetic mean over axes, in float32. */
+export function mean(x: Operand, axes?: Axes, options?: ReduceOptions): Tensor {
+  const t = cast(asTensor('mean', 'x', x), 'float32');
+  const list = normalizeAxes('mean', axes, t.rank);
+  const count = list.reduce((p, a) => p * (t.shape[a] as number), 1);
+  return multiply(sum(t, list, options), 1 / count);
+}
+
+/** Mean squared deviation from the mean: sum((x - mean)^2) / (n - correction). */
+export function variance(x: Operand, axes?: Axes, options: ReduceOptions & { readonly correction?: number } = {}): Tensor {
+  const t = cast(asTensor('variance', 'x', x), 'float32');
+  const list = normalizeAxes('variance', axes, t.rank);
+  const count = list.reduce((p, a) => p * (t.shape[a] as number), 1);
+  const squares = square(subtract(t, mean(t, list, { keepDims: true })));
+  return divide(sum(squares, list, options), count - (options.correction ?? 0));
+}
+
+/** Square root of the variance. */
+export const std = (x: Operand, axes?: Axes, options?: ReduceOptions & { readonly correction?: number }): Tensor =>
+  sqrt(variance(x, axes, options));
+
+/** Euclidean length: sqrt(sum(x^2)). */
+export const norm = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor => sqrt(sum(square(x), axes, options));
+
+/** log(sum(exp(x))) without overflow. */
+export function logSumExp(x: Operand, axes?: Axes, options?: ReduceOptions): Tensor {
+  const t = asTensor('logSumExp', 'x', x);
+  const list = normalizeAxes('logSumExp', axes, t.rank);
+  const top = stopGradient(max(t, list, { keepDims: true }));
+  // an infinite maximum would give inf - inf
+  const shift = where(less(abs(top), scalar(Number.POSITIVE_INFINITY)), top, 0);
+  const total = log(sum(exp(subtract(t, shift)), list, { keepDims: true }));
+  const result = add(total, shift);
+  return options?.keepDims === true ? result : reshape(result, t.shape.filter((_, i) => !list.includes(i)));
+}
+
+/** Whether any element is true (or not 0). */
+export const any = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor => cast(max(cast(cast(x, 'bool'), 'float32'), axes, options), 'bool');
+/** Whether all elements are true (or not 0). */
+export const all = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor => cast(min(cast(cast(x, 'bool'), 'float32'), axes, options), 'bool');
+
+function argReduce(kind: 'max' | 'min', x: Operand, axis = -1): Tensor {
+  const name = `arg${kind}`;
+  const input = asTensor(name, 'x', x);
+  const t = input.dtype === 'bool' ? cast(input, 'int32') : input;
+  const a = normalizeAxis(name, axis, t.rank);
+  if (t.shape[a] === 0) throw opError(name, `axis ${a} of [${t.shape.join(', ')}] is empty`);
+  return make('argReduce', [t], { kind, axis: a }, t.shape.filter((_, i) => i !== a), 'int32');
+}
+
+/** Index of the largest value along an axis (the first of equals). */
+export const argmax = (x: Operand, axis?: number): Tensor => argReduce('max', x, axis);
+/** Index of the smallest value along an axis (the first of equals). */
+export const argmin = (x: Operand, axis?: number): Tensor => argReduce('min', x, axis);

@@ -1,0 +1,172 @@
+import { asTensor, broadcastTo, checkShape, make, normalizeAxes, normalizeAxis, type Operand, opError } from '../build.js';
+import { formatType, type Shape, sameShape, sizeOf, type Tensor } from '../graph.js';
+import { cast } from './elementwise.js';
+
+export { broadcastTo } from '../build.js';
+
+/**
+ * The same values in row-major order under another shape. One dimension may be -1: whatever is left.
+ *
+ * @throws Error when the sizes differ
+ */
+export function reshape(x: Operand, shape: Shape): Tensor {
+  const t = asTensor('reshape', 'x', x);
+  const known = shape.reduce((p, n) => (n === -1 ? p : p * n), 1);
+  const holes = shape.filter((n) => n === -1).length;
+  if (holes > 1) throw opError('reshape', `only one dimension can be -1, got [${shape.join(', ')}]`);
+  const target = shape.map((n) => (n === -1 ? (known === 0 ? 0 : t.size / known) : n));
+  if (target.some((n) => !Number.isInteger(n)) || sizeOf(target) !== t.size) {
+    throw opError('reshape', `cannot reshape ${formatType(t)} (${t.size} values) to [${shape.join(', ')}]`);
+  }
+  checkShape('reshape', target);
+  return sameShape(target, t.shape) ? t : make('reshape', [t], {}, target, t.dtype);
+}
+
+/** Axes in a new order; without `axes`, reversed. */
+export function transpose(x: Operand, axes?: readonly number[]): Tensor {
+  const t = asTensor('transpose', 'x', x);
+  const order = (axes ?? t.shape.map((_, i) => t.rank - 1 - i)).map((a) => normalizeAxis('transpose', a, t.rank));
+  if (order.length !== t.rank || new Set(order).size !== t.rank) {
+    throw opError('transpose', `axes must name each of the ${t.rank} axes once, got [${order.join(', ')}]`);
+  }
+  if (order.every((a, i) => a === i)) return t;
+  return make('permute', [t], { axes: order }, order.map((a) => t.shape[a] as number), t.dtype);
+}
+
+/** Swaps the last two axes. */
+export function swapLastAxes(x: Tensor): Tensor {
+  const order = x.shape.map((_, i) => i);
+  order.push(...order.splice(-2).reverse());
+  return transpose(x, order);
+}
+
+/** Inserts an axis of size 1. */
+export function expandDims(x: Operand, axis: number): Tensor {
+  const t = asTensor('expandDims', 'x', x);
+  const at = normalizeAxis('expandDims', axis, t.rank + 1);
+  return reshape(t, [...t.shape.slice(0, at), 1, ...t.shape.slice(at)]);
+}
+
+/** Removes axes of size 1 (all of them, or those named). */
+export function squeeze(x: Operand, axes?: number | readonly number[]): Tensor {
+  const t = asTensor('squeeze', 'x', x);
+  const drop = axes === undefined ? t.shape.flatMap((n, i) => (n === 1 ? [i] : [])) : normalizeAxes('squeeze', axes, t.rank);
+  for (const a of drop) if (t.shape[a] !== 1) throw opError('squeeze', `axis ${a} of ${formatType(t)} is not of size 1`);
+  return reshape(t, t.shape.filter((_, i) => !drop.includes(i)));
+}
+
+/**
+ * A box out of a tensor: `size[i]` elements from `start[i]` on, every `step[i]`-th.
+ *
+ * @throws Error when the box does not lie inside
+ */
+export function slice(x: Operand, start: readonly number[], size: readonly number[], step?: readonly number[]): Tensor {
+  const t = asTensor('slice', 'x', x);
+  const stride = step ?? t.shape.map(() => 1);
+  if (start.length !== t.rank || size.length !== t.rank || stride.length !== t.rank) {
+    throw opError('slice', `start, size and step need ${t.rank} numbers each for ${formatType(t)}`);
+  }
+  t.shape.forEach((n, i) => {
+    const [a, s, k] = [start[i], size[i], stride[i]] as [number, number, number];
+    const inside = Number.isInteger(a) && Number.isInteger(s) && Number.isInteger(k) && a >= 0 && s >= 0 && k >= 1;
+    if (!inside || (s > 0 ? a + (s - 1) * k >= n : a > n)) {
+      throw opError('slice', `axis ${i} of size ${n}: start ${a}, size ${s}, step ${k} does not lie inside`);
+    }
+  });
+  if (sameShape(size, t.shape) && stride.every((k) => k === 1)) return t;
+  return make('slice', [t], { start: [...start], step: [...stride] }, [...size], t.dtype);
+}
+
+/** The elements `from` to `to` (exclusive) along one axis; negative numbers count from the end. */
+export function sliceAxis(x: Operand, axis: number, from: number, to?: number): Tensor {
+  const t = asTensor('sliceAxis', 'x', x);
+  const a = normalizeAxis('sliceAxis', axis, t.rank);
+  const n = t.shape[a] as number;
+  const begin = from < 0 ? from + n : from;
+  const end = to === undefined ? n : to < 0 ? to + n : to;
+  if (end < begin) throw opError('sliceAxis', `from ${from} to ${to} is empty backwards on axis ${a} of size ${n}`);
+  const start = t.shape.map((_, i) => (i === a ? begin : 0));
+  return slice(t, start, t.shape.map((m, i) => (i === a ? end - begin : m)));
+}
+
+/** Reverses the order along axes (default: all). */
+export function flip(x: Operand, axes?: number | readonly number[]): Tensor {
+  const t = asTensor('flip', 'x', x);
+  const list = normalizeAxes('flip', axes, t.rank);
+  return list.length === 0 ? t : make('flip', [t], { axes: list }, t.shape, t.dtype);
+}
+
+/** Joins tensors along an existing axis. All other dimensions must agree. */
+export function concatenate(tensors: readonly Tensor[], axis = -1): Tensor {
+  const [first] = tensors;
+  if (first === undefined) throw opError('concatenate', 'expected at least one tensor, got an empty list');
+  const a = normalizeAxis('concatenate', axis, first.rank);
+  const dtype = tensors.every((t) => t.dtype === first.dtype) ? first.dtype : 'float32';
+  for (const t of tensors) {
+    if (t.rank !== first.rank || t.shape.some((n, i) => i !== a && n !== first.shape[i])) {
+      throw opError('concatenate', `${formatType(t)} does not fit ${formatType(first)} along axis ${a}: the other dimensions must agree`);
+    }
+  }
+  if (tensors.length === 1) return first;
+  const total = tensors.reduce((sum, t) => sum + (t.shape[a] as number), 0);
+  const shape = first.shape.map((n, i) => (i === a ? total : n));
+  return make('concat', tensors.map((t) => cast(t, dtype)), { axis: a }, shape, dtype);
+}
+
+/** Joins tensors of one shape along a new axis. */
+export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
+  return concatenate(tensors.map((t) => expandDims(t, axis)), axis);
+}
+
+/** Cuts a tensor into equal parts, or at the given indices, along an axis. */
+export function split(x: Operand, parts: number | readonly number[], axis = -1): Tensor[] {
+  const t = asTensor('split', 'x', x);
+  const a = normalizeAxis('split', axis, t.rank);
+  const n = t.shape[a] as number;
+  if (typeof parts === 'number' && (!Number.isInteger(parts) || parts < 1 || n % parts !== 0)) {
+    throw opError('split', `axis ${a} of size ${n} cannot be cut into ${parts} equal parts`);
+  }
+  const cuts = typeof parts === 'number' ? Array.from({ length: parts - 1 }, (_, i) => ((i + 1) * n) / parts) : [...parts];
+  return [0, ...cuts].map((from, i) => sliceAxis(t, a, from, cuts[i] ?? n));
+}
+
+/** Repeats the whole tensor `repeats[i]` times along axis i. */
+export function tile(x: Operand, repeats: readonly number[]): Tensor {
+  const t = asTensor('tile', 'x', x);
+  if (repeats.length !== t.rank) throw opError('tile', `repeats needs ${t.rank} numbers for ${formatType(t)}, got ${repeats.length}`);
+  const wide = broadcastTo(
+    reshape(t, t.shape.flatMap((n) => [1, n])),
+    t.shape.flatMap((n, i) => [repeats[i] as number, n]),
+  );
+  return reshape(wide, t.shape.map((n, i) => n * (repeats[i] as number)));
+}
+
+/** Repeats each element `times` times along an axis. */
+export function repeat(x: Operand, times: number, axis: number): Tensor {
+  const t = asTensor('repeat', 'x', x);
+  const a = normalizeAxis('repeat', axis, t.rank);
+  const wide = broadcastTo(expandDims(t, a + 1), [...t.shape.slice(0, a + 1), times, ...t.shape.slice(a + 1)]);
+  return reshape(wide, t.shape.map((n, i) => (i === a ? n * times : n)));
+}
+
+/** Adds a constant border: `padding[i]` = [before, after] on axis i. */
+export function pad(x: Operand, padding: readonly (readonly [number, number])[], value = 0): Tensor {
+  let t = asTensor('pad', 'x', x);
+  if (padding.length !== t.rank) throw opError('pad', `padding needs ${t.rank} pairs for ${formatType(t)}, got ${padding.length}`);
+  padding.forEach(([before, after], axis) => {
+    const border = (n: number): Tensor[] => {
+      if (!Number.isInteger(n) || n < 0) throw opError('pad', `axis ${axis}: padding must be a whole number >= 0, got ${n}`);
+      return n === 0 ? [] : [cast(broadcastTo(value, t.shape.map((m, i) => (i === axis ? n : m))), t.dtype)];
+    };
+    t = concatenate([...border(before), t, ...border(after)], axis);
+  });
+  return t;
+}
+
+/** Moves elements cyclically along an axis: element i goes to (i + shift) mod n. */
+export function roll(x: Operand, shift: number, axis: number): Tensor {
+  const t = asTensor('roll', 'x', x);
+  const n = t.shape[normalizeAxis('roll', axis, t.rank)] as number;
+  const k = n === 0 ? 0 : ((shift % n) + n) % n;
+  return k === 0 ? t : concatenate([sliceAxis(t, axis, n - k), sliceAxis(t, axis, 0, n - k)], axis);
+}

@@ -1,0 +1,192 @@
+/**
+ * THE table: every operation that exists, with the properties that the rest of the system reads.
+ *
+ * Nothing else may keep a list of operations. The compiler asks the columns here (is it elementwise? is it a view?),
+ * `native/ops.inc` is generated from it, and its hash is checked when the addon loads, so that TypeScript and C++ can
+ * never disagree about an opcode.
+ *
+ * Kinds:
+ * - `source`: brings a value into the graph (fed data, state variable, constant).
+ * - `scalar`: one number in, one number out, for each element. Fused into programs, see `program.ts`.
+ * - `view`: another way to look at the same memory; becomes offset and strides, no kernel runs.
+ * - `array`: a kernel of its own.
+ * - `fused`: made by the fusion pass only.
+ * - `effect`: changes state.
+ *
+ * `code` is the number in an encoded plan: an instruction opcode for kinds that become instructions, a step opcode for
+ * scalar operations (two separate ranges). 0 means that it never reaches a plan.
+ */
+export type OpKind = 'source' | 'scalar' | 'view' | 'array' | 'fused' | 'effect';
+
+/** Lane types a scalar operation accepts: `f` float32 (and bool, held as 0 or 1), `i` int32. */
+export type Lanes = 'f' | 'i' | 'fi';
+
+export interface OpInfo {
+  readonly code: number;
+  readonly kind: OpKind;
+  /** Number of inputs; -1 when it varies. */
+  readonly inputs: number;
+  /** Number of outputs; -1 when it varies. */
+  readonly outputs: number;
+  /** Scalar operations: lane types of the operands. */
+  readonly lanes?: Lanes;
+  /** Scalar operations: the result is bool, whatever the operands. */
+  readonly predicate?: true;
+  /** Scalar operations: the result depends on the position of the element (never moved across a change of domain). */
+  readonly positional?: true;
+  /** Number of fixed attribute words after the operands of an instruction; a program may follow them. */
+  readonly words?: number;
+  /** Whether a scalar program follows the attribute words. */
+  readonly program?: true;
+}
+
+const unary = (code: number, lanes: Lanes = 'f') => ({ code, kind: 'scalar', inputs: 1, outputs: 1, lanes }) as const;
+const binary = (code: number, lanes: Lanes = 'f') => ({ code, kind: 'scalar', inputs: 2, outputs: 1, lanes }) as const;
+const compare = (code: number) =>
+  ({ code, kind: 'scalar', inputs: 2, outputs: 1, lanes: 'fi', predicate: true }) as const;
+const view = { code: 0, kind: 'view', inputs: 1, outputs: 1 } as const;
+const source = { code: 0, kind: 'source', inputs: 0, outputs: 1 } as const;
+const array = (code: number, inputs: number, words = 0, program?: true) =>
+  ({ code, kind: 'array', inputs, outputs: 1, words, program }) as const;
+
+export const opTable = {
+  // --- sources
+  input: source,
+  variable: source,
+  constant: source,
+
+  // --- scalar operations. NaN propagates through all of them, max and min included.
+  neg: unary(1, 'fi'),
+  abs: unary(2, 'fi'),
+  sign: unary(3, 'fi'),
+  exp: unary(4),
+  log: unary(5),
+  log1p: unary(6),
+  expm1: unary(7),
+  sqrt: unary(8),
+  rsqrt: unary(9),
+  recip: unary(10),
+  tanh: unary(11),
+  sigmoid: unary(12),
+  erf: unary(13),
+  sin: unary(14),
+  cos: unary(15),
+  floor: unary(16),
+  ceil: unary(17),
+  /** Half to even. */
+  round: unary(18),
+  /** Bool operand, bool result. */
+  not: { code: 19, kind: 'scalar', inputs: 1, outputs: 1, lanes: 'f', predicate: true },
+  /** Between dtypes; `castFloat` int32 -> float32, `castInt` truncates toward zero, `castBool` is x != 0. */
+  castFloat: { code: 20, kind: 'scalar', inputs: 1, outputs: 1, lanes: 'i' },
+  castInt: unary(21),
+  castBool: { code: 22, kind: 'scalar', inputs: 1, outputs: 1, lanes: 'fi', predicate: true },
+  /** Bool held as 0/1 in float lanes: the number itself. Removed when a program is encoded. */
+  boolToFloat: unary(23),
+  add: binary(32, 'fi'),
+  sub: binary(33, 'fi'),
+  mul: binary(34, 'fi'),
+  div: binary(35),
+  min: binary(36, 'fi'),
+  max: binary(37, 'fi'),
+  pow: binary(38),
+  /** Floored modulo, the sign of the divisor (NumPy, Python). */
+  mod: binary(39, 'fi'),
+  atan2: binary(40),
+  lt: compare(48),
+  le: compare(49),
+  eq: compare(50),
+  ne: compare(51),
+  gt: compare(52),
+  ge: compare(53),
+  and: { code: 54, kind: 'scalar', inputs: 2, outputs: 1, lanes: 'f', predicate: true },
+  or: { code: 55, kind: 'scalar', inputs: 2, outputs: 1, lanes: 'f', predicate: true },
+  /** (condition: bool, a, b): a where the condition holds, else b. Lanes are those of a and b. */
+  select: { code: 64, kind: 'scalar', inputs: 3, outputs: 1, lanes: 'fi' },
+  /** a * b + c with one rounding. Made by the simplifier only. */
+  fma: { code: 65, kind: 'scalar', inputs: 3, outputs: 1, lanes: 'f' },
+  /** (seed: int32 scalar, counter: int32 scalar), immediate `stream`: uniform in [0, 1) with 24 bits, Philox4x32-10. */
+  random: { code: 72, kind: 'scalar', inputs: 2, outputs: 1, lanes: 'i', positional: true },
+  /** Immediates `inner`, `size`: floor(position / inner) mod size, as int32. */
+  iota: { code: 73, kind: 'scalar', inputs: 0, outputs: 1, lanes: 'i', positional: true },
+
+  // --- views
+  reshape: view,
+  permute: view,
+  broadcast: view,
+  slice: view,
+  flip: view,
+  /** The value unchanged, for which no gradient flows back. */
+  stopGradient: view,
+  /** Input 0 unchanged, with the caller's own rule for the gradients of the other inputs. */
+  customGradient: { code: 0, kind: 'view', inputs: -1, outputs: 1 },
+
+  // --- instructions. Feed and fetch are the borders of a plan.
+  /** attrs: slot. */
+  feed: { code: 1, kind: 'array', inputs: 0, outputs: 1, words: 1 },
+  /** attrs: slot. */
+  fetch: { code: 2, kind: 'effect', inputs: 1, outputs: 0, words: 1 },
+  /** Any strided view to any strided view of the same shape. */
+  copy: array(3, 1),
+  /** attrs: number of segments; program. Inputs and outputs are listed segment after segment. */
+  map: { code: 4, kind: 'fused', inputs: -1, outputs: -1, words: 1, program: true },
+  /** attrs: kind (sum 0, max 1, min 2, prod 3), mask of reduced axes; program with one output, run before reducing. */
+  reduce: { code: 5, kind: 'array', inputs: -1, outputs: 1, words: 2, program: true },
+  /** attrs: kind (max 0, min 1), axis. First index wins; the result is int32. */
+  argReduce: array(6, 1, 2),
+  /** attrs: epilogue (0 or 1); program. Inputs a [..., M, K], b [..., K, N], then the epilogue's extra operands. */
+  matmul: { code: 7, kind: 'array', inputs: -1, outputs: -1, words: 1, program: true },
+  /** table [V, ...inner], indices int32 [...] -> [...indices, ...inner]. */
+  gather: array(8, 2),
+  /** indices int32 [...], updates [...indices, ...inner] -> [V, ...inner], zero where nothing was added. */
+  scatterAdd: array(9, 2),
+  /** attrs: log (0 or 1). Over the last axis. */
+  softmax: array(10, 1, 1),
+  /** attrs: log. (y, dy) -> dx. */
+  softmaxGrad: array(11, 2, 1),
+  /** logits [N, C], labels int32 [N] -> loss [N] = logsumexp(logits) - logits[label]. */
+  softmaxCrossEntropy: array(12, 2),
+  /** logits [N, C], labels int32 [N], dloss [N] -> dlogits [N, C]. */
+  softmaxCrossEntropyGrad: array(13, 3),
+  /** Inputs in order along an axis; becomes copies into slices of the result. */
+  concat: { code: 0, kind: 'array', inputs: -1, outputs: 1 },
+
+  // --- effects
+  /** Sets a state variable after everything in the step has read its old value. */
+  write: { code: 0, kind: 'effect', inputs: 1, outputs: 0 },
+} as const satisfies Record<string, OpInfo>;
+
+export type OpName = keyof typeof opTable;
+type OfKind<K extends OpKind> = { [N in OpName]: (typeof opTable)[N]['kind'] extends K ? N : never }[OpName];
+export type ScalarOp = OfKind<'scalar'>;
+export type ViewOp = OfKind<'view'>;
+
+/** The table with every optional column readable. */
+export const opInfo = (op: OpName): OpInfo => opTable[op];
+export const isScalar = (op: OpName): op is ScalarOp => opTable[op].kind === 'scalar';
+export const isView = (op: OpName): op is ViewOp => opTable[op].kind === 'view';
+
+/** Numbers used in encoded plans besides opcodes. */
+export const encoding = {
+  magic: 0x31505453, // 'STP1'
+  version: 1,
+  headerWords: 16,
+  /** Alignment and unit of buffer addresses in bytes. */
+  unit: 64,
+  maxRank: 8,
+  maxRegisters: 250,
+  dtypes: { float32: 0, int32: 1, bool: 2 },
+  spaces: { arena: 0, state: 1, constant: 2 },
+  lanes: { f: 0, i: 1 },
+  reduceKinds: { sum: 0, max: 1, min: 2, prod: 3 },
+  stepWords: 5,
+} as const;
+
+/** FNV-1a over the canonical text of the table: both sides compare it when the addon loads. */
+export function tableHash(): number {
+  let hash = 0x811c9dc5;
+  for (const ch of JSON.stringify([opTable, encoding])) {
+    hash = Math.imul(hash ^ ch.charCodeAt(0), 0x01000193) >>> 0;
+  }
+  return hash >>> 0;
+}

@@ -1,0 +1,382 @@
+import {
+  type Attributes,
+  formatType,
+  type Graph,
+  type Node,
+  type ReduceKind,
+  type Shape,
+  sizeOf,
+  type Tensor,
+  topological,
+  type Variable,
+} from './graph.js';
+import { isScalar, type ScalarOp } from './optable.js';
+import { uniforms } from './philox.js';
+import type { Program, Step } from './program.js';
+import { evaluateScalar } from './scalar.js';
+
+/**
+ * The oracle: every operation in float64, element by element, as its definition says. No speed, no fusion, no views -
+ * each value is a dense row-major array. It understands graphs before and after fusion.
+ */
+export interface Bindings {
+  /** Values of the `input` nodes by slot. */
+  readonly feeds?: readonly ArrayLike<number>[];
+  readonly variables?: ReadonlyMap<Variable, ArrayLike<number>>;
+}
+
+export interface Interpretation {
+  /** Values of the graph's outputs. */
+  readonly outputs: Float64Array[];
+  /** New values of the variables that the graph writes. */
+  readonly writes: Map<Variable, Float64Array>;
+}
+
+/**
+ * Computes a graph in float64.
+ *
+ * @throws Error when a feed or variable is missing or has the wrong length, or an index is out of range
+ */
+export function interpret(graph: Graph, bindings: Bindings = {}): Interpretation {
+  const values = new Map<Tensor, Float64Array>();
+  const writes = new Map<Variable, Float64Array>();
+  for (const node of topological(graph)) {
+    const inputs = node.inputs.map((t) => values.get(t) as Float64Array);
+    if (node.is('write')) {
+      writes.set((node.attrs as Attributes['write']).variable, inputs[0]);
+      continue;
+    }
+    evaluate(node, inputs, bindings).forEach((value, i) => {
+      values.set(node.outputs[i], value);
+    });
+  }
+  return { outputs: graph.outputs.map((t) => values.get(t) as Float64Array), writes };
+}
+
+/** The values of a node's outputs. */
+function evaluate(node: Node, x: readonly Float64Array[], bindings: Bindings): Float64Array[] {
+  if (isScalar(node.op)) return [scalarOperation(node, x)];
+  const y = node.outputs[0];
+  const attrs = node.attrs as never;
+  switch (node.op) {
+    case 'input': {
+      const { slot } = attrs as Attributes['input'];
+      return [bound(`feed ${slot}`, bindings.feeds?.[slot], y)];
+    }
+    case 'variable': {
+      const { variable } = attrs as Attributes['variable'];
+      return [bound(`variable ${variable.name}`, bindings.variables?.get(variable), y)];
+    }
+    case 'constant':
+      return [Float64Array.from((attrs as Attributes['constant']).data)];
+    case 'reshape':
+    case 'stopGradient':
+    case 'customGradient':
+    case 'copy':
+      return [x[0]];
+    case 'permute':
+    case 'broadcast':
+    case 'slice':
+    case 'flip':
+      return [view(node, x[0])];
+    case 'concat':
+      return [concat(node, x)];
+    case 'map':
+      return map(node, x);
+    case 'reduce':
+      return [reduce(node, x)];
+    case 'argReduce':
+      return [argReduce(node, x[0])];
+    case 'matmul':
+      return matmul(node, x);
+    case 'gather':
+      return [gather(node, x[0], x[1])];
+    case 'scatterAdd':
+      return [scatterAdd(node, x[0], x[1])];
+    case 'softmax':
+      return [softmax(node, x[0])];
+    case 'softmaxGrad':
+      return [softmaxGrad(node, x[0], x[1])];
+    case 'softmaxCrossEntropy':
+      return [crossEntropy(node, x[0], x[1])];
+    case 'softmaxCrossEntropyGrad':
+      return [crossEntropyGrad(node, x[0], x[1], x[2])];
+    default:
+      throw new Error(`interpret: ${node.op} has no value`);
+  }
+}
+
+function bound(what: string, values: ArrayLike<number> | undefined, type: Tensor): Float64Array {
+  if (values?.length !== type.size) {
+    throw new Error(
+      `interpret: ${what} must have ${type.size} values for ${formatType(type)}, got ${values?.length ?? 'none'}`,
+    );
+  }
+  return Float64Array.from(values);
+}
+
+/** Row-major strides: how far apart in memory neighbours along each axis are. */
+function stridesOf(shape: Shape): number[] {
+  return shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
+}
+
+/** Index along each axis of the element at a row-major position. */
+function coordinates(position: number, shape: Shape): number[] {
+  return stridesOf(shape).map((stride, axis) => Math.floor(position / stride) % shape[axis]);
+}
+
+const positionOf = (index: readonly number[], strides: readonly number[]): number =>
+  index.reduce((sum, i, axis) => sum + i * strides[axis], 0);
+
+function fill(size: number, value: (position: number) => number): Float64Array {
+  return Float64Array.from({ length: size }, (_, position) => value(position));
+}
+
+// --- scalar operations and programs
+
+function step(
+  op: ScalarOp,
+  lanes: 'f' | 'i',
+  args: readonly number[],
+  immediates: readonly number[],
+  at: number,
+): number {
+  if (op === 'random') return uniforms(1, args[0], immediates[0], args[1], at)[0];
+  if (op === 'iota') return Math.floor(at / immediates[0]) % immediates[1];
+  return evaluateScalar(op, lanes, args);
+}
+
+function scalarOperation(node: Node, x: readonly Float64Array[]): Float64Array {
+  const y = node.outputs[0];
+  const lanes = node.inputs.at(-1)?.dtype === 'int32' ? 'i' : 'f';
+  let immediates: readonly number[] = [];
+  if (node.is('random')) immediates = [(node.attrs as Attributes['random']).stream];
+  if (node.is('iota')) {
+    const { inner, size } = node.attrs as Attributes['iota'];
+    immediates = [inner, size];
+  }
+  return fill(y.size, (at) =>
+    step(
+      node.op as ScalarOp,
+      lanes,
+      x.map((values) => values[at]),
+      immediates,
+      at,
+    ),
+  );
+}
+
+/** The outputs of a program for one element. */
+function runProgram(program: Program, inputs: readonly number[], at: number): number[] {
+  const registers = [...inputs, ...program.constants.map((c) => c.value)];
+  for (const { op, lanes, args, immediates } of program.steps as readonly Step[]) {
+    const operands = args.map((r) => registers[r]);
+    registers.push(step(op, lanes, operands, immediates ?? [], at));
+  }
+  return program.outputs.map((r) => registers[r]);
+}
+
+function map(node: Node, x: readonly Float64Array[]): Float64Array[] {
+  const { program, segments } = node.attrs as Attributes['map'];
+  const results = node.outputs.map((t) => new Float64Array(t.size));
+  const perSegment = program.outputs.length;
+  for (let s = 0; s < segments; s++) {
+    const inputs = x.slice(s * program.inputs, (s + 1) * program.inputs);
+    const outputs = results.slice(s * perSegment, (s + 1) * perSegment);
+    for (let at = 0; at < outputs[0].length; at++) {
+      const values = runProgram(
+        program,
+        inputs.map((v) => v[at]),
+        at,
+      );
+      outputs.forEach((out, k) => {
+        out[at] = values[k];
+      });
+    }
+  }
+  return results;
+}
+
+// --- views and joins
+
+function view(node: Node, x: Float64Array): Float64Array {
+  const from = node.inputs[0].shape;
+  const to = node.outputs[0].shape;
+  const strides = stridesOf(from);
+  const source = (index: readonly number[]): number[] => {
+    if (node.is('permute')) {
+      const { axes } = node.attrs as Attributes['permute'];
+      return from.map((_, axis) => index[axes.indexOf(axis)]);
+    }
+    if (node.is('slice')) {
+      const { start, step } = node.attrs as Attributes['slice'];
+      return index.map((i, axis) => start[axis] + i * step[axis]);
+    }
+    if (node.is('flip')) {
+      const { axes } = node.attrs as Attributes['flip'];
+      return index.map((i, axis) => (axes.includes(axis) ? from[axis] - 1 - i : i));
+    }
+    const added = to.length - from.length;
+    return from.map((n, axis) => (n === 1 ? 0 : index[added + axis]));
+  };
+  return fill(sizeOf(to), (at) => x[positionOf(source(coordinates(at, to)), strides)]);
+}
+
+function concat(node: Node, x: readonly Float64Array[]): Float64Array {
+  const { axis } = node.attrs as Attributes['concat'];
+  const y = node.outputs[0];
+  const strides = stridesOf(y.shape);
+  const out = new Float64Array(y.size);
+  let before = 0;
+  node.inputs.forEach((t, k) => {
+    x[k].forEach((value, at) => {
+      out[positionOf(coordinates(at, t.shape), strides) + before * strides[axis]] = value;
+    });
+    before += t.shape[axis];
+  });
+  return out;
+}
+
+// --- reductions
+
+const reductions: Record<ReduceKind, { readonly of: (a: number, b: number) => number; readonly empty: number }> = {
+  sum: { of: (a, b) => a + b, empty: 0 },
+  max: { of: Math.max, empty: Number.NEGATIVE_INFINITY },
+  min: { of: Math.min, empty: Number.POSITIVE_INFINITY },
+  prod: { of: (a, b) => a * b, empty: 1 },
+};
+
+function reduce(node: Node, x: readonly Float64Array[]): Float64Array {
+  const { kind, axes, program } = node.attrs as Attributes['reduce'];
+  const from = node.inputs[0].shape;
+  const y = node.outputs[0];
+  const strides = stridesOf(y.shape);
+  const out = new Float64Array(y.size).fill(reductions[kind].empty);
+  for (let at = 0; at < sizeOf(from); at++) {
+    const kept = coordinates(at, from).filter((_, axis) => !axes.includes(axis));
+    const to = positionOf(kept, strides);
+    const inputs = x.map((v) => v[at]);
+    out[to] = reductions[kind].of(out[to], runProgram(program, inputs, at)[0]);
+  }
+  return y.dtype === 'int32' && kind !== 'max' && kind !== 'min' ? out.map((v) => v | 0) : out;
+}
+
+function argReduce(node: Node, x: Float64Array): Float64Array {
+  const { kind, axis } = node.attrs as Attributes['argReduce'];
+  const from = node.inputs[0].shape;
+  const y = node.outputs[0];
+  const stride = sizeOf(from.slice(axis + 1));
+  return fill(y.size, (at) => {
+    const first = Math.floor(at / stride) * stride * from[axis] + (at % stride);
+    let best = 0;
+    for (let i = 1; i < from[axis]; i++) {
+      const [value, leader] = [x[first + i * stride], x[first + best * stride]];
+      // the first NaN wins, as in NumPy
+      const better = kind === 'max' ? value > leader : value < leader;
+      if (!Number.isNaN(leader) && (better || Number.isNaN(value))) best = i;
+    }
+    return best;
+  });
+}
+
+// --- linear algebra
+
+function matmul(node: Node, [a, b, ...extras]: readonly Float64Array[]): Float64Array[] {
+  const { epilogue } = node.attrs as Attributes['matmul'];
+  const [m, k] = node.inputs[0].shape.slice(-2);
+  const n = node.inputs[1].shape.at(-1) as number;
+  const product = fill(node.outputs[0].size, (at) => {
+    const [batch, row, column] = [Math.floor(at / (m * n)), Math.floor(at / n) % m, at % n];
+    let sum = 0;
+    for (let i = 0; i < k; i++) sum += a[(batch * m + row) * k + i] * b[(batch * k + i) * n + column];
+    return sum;
+  });
+  if (epilogue === undefined) return [product];
+  const results = node.outputs.map((t) => new Float64Array(t.size));
+  product.forEach((value, at) => {
+    const values = runProgram(epilogue, [value, ...extras.map((v) => v[at])], at);
+    results.forEach((out, i) => {
+      out[at] = values[i];
+    });
+  });
+  return results;
+}
+
+// --- rows by index
+
+function checkIndex(node: Node, index: number, size: number): void {
+  if (index >= 0 && index < size) return;
+  throw new Error(
+    `interpret: ${node.op}${node.scope && ` in ${node.scope}`}: index ${index} is not in 0 .. ${size - 1}`,
+  );
+}
+
+function gather(node: Node, table: Float64Array, indices: Float64Array): Float64Array {
+  const [rows, ...inner] = node.inputs[0].shape;
+  const width = sizeOf(inner);
+  for (const index of indices) checkIndex(node, index, rows);
+  return fill(node.outputs[0].size, (at) => table[indices[Math.floor(at / width)] * width + (at % width)]);
+}
+
+function scatterAdd(node: Node, indices: Float64Array, updates: Float64Array): Float64Array {
+  const [rows, ...inner] = node.outputs[0].shape;
+  const width = sizeOf(inner);
+  const out = new Float64Array(node.outputs[0].size);
+  for (const index of indices) checkIndex(node, index, rows);
+  updates.forEach((value, at) => {
+    out[indices[Math.floor(at / width)] * width + (at % width)] += value;
+  });
+  return out;
+}
+
+// --- softmax, over rows of the last axis
+
+/** Calls `row` with each row of a tensor and joins the results. */
+function eachRow(t: Tensor, row: (r: number, from: number, to: number) => number[] | Float64Array): Float64Array {
+  const width = t.shape.at(-1) as number;
+  const rows = sizeOf(t.shape.slice(0, -1));
+  return Float64Array.from(Array.from({ length: rows }, (_, r) => [...row(r, r * width, (r + 1) * width)]).flat());
+}
+
+function logSumExp(row: Float64Array): number {
+  const top = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  return top + Math.log(row.reduce((sum, v) => sum + Math.exp(v - top), 0));
+}
+
+const probabilities = (row: Float64Array): Float64Array => {
+  const total = logSumExp(row);
+  return row.map((v) => Math.exp(v - total));
+};
+
+function softmax(node: Node, x: Float64Array): Float64Array {
+  const { log } = node.attrs as Attributes['softmax'];
+  return eachRow(node.outputs[0], (_, from, to) => {
+    const row = x.subarray(from, to);
+    const total = logSumExp(row);
+    return row.map((v) => (log ? v - total : Math.exp(v - total)));
+  });
+}
+
+function softmaxGrad(node: Node, y: Float64Array, dy: Float64Array): Float64Array {
+  const { log } = node.attrs as Attributes['softmaxGrad'];
+  return eachRow(node.outputs[0], (_, from, to) => {
+    const [p, g] = [y.subarray(from, to), dy.subarray(from, to)];
+    const total = g.reduce((sum, v, i) => sum + (log ? v : v * p[i]), 0);
+    return g.map((v, i) => (log ? v - Math.exp(p[i]) * total : p[i] * (v - total)));
+  });
+}
+
+function crossEntropy(node: Node, logits: Float64Array, labels: Float64Array): Float64Array {
+  return eachRow(node.inputs[0], (r, from, to) => {
+    checkIndex(node, labels[r], to - from);
+    const row = logits.subarray(from, to);
+    return [logSumExp(row) - row[labels[r]]];
+  });
+}
+
+function crossEntropyGrad(node: Node, logits: Float64Array, labels: Float64Array, dloss: Float64Array): Float64Array {
+  return eachRow(node.inputs[0], (r, from, to) => {
+    checkIndex(node, labels[r], to - from);
+    return probabilities(logits.subarray(from, to)).map((p, i) => (p - Number(i === labels[r])) * dloss[r]);
+  });
+}

@@ -1,0 +1,250 @@
+import { withScope } from '../ir/build.js';
+import { type DType, formatType, type Shape, sizeOf, Tensor, type TensorType, type Variable } from '../ir/graph.js';
+import { divide } from '../ir/ops/elementwise.js';
+import { type InitializerName, resolveInitializer } from '../initializers/resolve.js';
+import { type RegularizerName, resolveRegularizer } from '../regularizers/resolve.js';
+import { argumentError, boolean, dimensions, show } from './arguments.js';
+import { inferOutputs, LayerCall, probeBatch, SymbolicTensor, withBatch } from './symbolic.js';
+
+/** Initial values of a weight, made on the host. Same seed and stream, same values. */
+export type InitializerFn = (
+  shape: readonly number[],
+  random: { readonly seed: number; readonly stream: number },
+) => Float32Array;
+
+/** A penalty on a weight's values that is added to the loss: a rank-0 tensor. */
+export type RegularizerFn = (weight: Tensor) => Tensor;
+
+/** A variable that a layer owns. */
+export interface Weight extends Variable {
+  /** Unique in a model without nested models: 'dense_1/kernel'. */
+  readonly name: string;
+  /** Whether the optimizer may change it (the layer's `trainable` must be true as well). */
+  readonly trainable: boolean;
+  readonly initializer: InitializerFn;
+  readonly regularizer?: RegularizerFn;
+}
+
+/** What `addWeight` needs to know. */
+export interface WeightOptions {
+  /** Unique in the layer: 'kernel'. */
+  readonly name: string;
+  readonly shape: Shape;
+  /** Default: 'float32'. */
+  readonly dtype?: DType;
+  /** Default: 'glorotUniform'. */
+  readonly initializer?: InitializerName | InitializerFn;
+  readonly regularizer?: RegularizerName | RegularizerFn;
+  /** Default: true. */
+  readonly trainable?: boolean;
+}
+
+/** What a layer may do while it is traced. */
+export interface CallContext {
+  /** Training mode: dropout drops, normalization uses the batch's statistics. */
+  readonly training: boolean;
+  /** The value of a weight in this step. */
+  read(variable: Variable): Tensor;
+  /** Gives a non-trainable weight a new value at the end of a training step; ignored otherwise. */
+  write(variable: Variable, value: Tensor): void;
+  /** Adds a rank-0 penalty to the training loss. */
+  addLoss(penalty: Tensor): void;
+}
+
+/** Options that every layer takes. */
+export interface LayerOptions {
+  /** Unique in a model. Default: the kind and a number, 'dense_1', given when the layer becomes part of a model. */
+  readonly name?: string;
+  /** Whether the optimizer may change the layer's weights. Default: true. */
+  readonly trainable?: boolean;
+  /** On the first layer of a `sequential` model: shape of one sample, without the batch dimension. */
+  readonly inputShape?: Shape;
+  /** With `inputShape`. Default: 'float32'. */
+  readonly inputDType?: DType;
+}
+
+/** Keys of LayerOptions, for `checkOptions`. */
+export const layerOptionKeys = ['name', 'trainable', 'inputShape', 'inputDType'] as const;
+
+export function checkDType(where: string, name: string, value: unknown): DType {
+  if (value === 'float32' || value === 'int32' || value === 'bool') return value;
+  throw argumentError(where, name, `one of 'float32', 'int32', 'bool'`, value);
+}
+
+/**
+ * A part of a model: weights, and a traced function from input tensors to output tensors.
+ *
+ * Shapes are concrete while tracing, the batch dimension included; `build` sees the same shapes with batch size 2 and
+ * must not depend on it. Output shapes are found by tracing, so a layer describes itself once.
+ */
+export abstract class Layer {
+  /** The name that configurations know it by: 'dense'. */
+  abstract readonly kind: string;
+  /** Unique in a model; given by the user or made from the kind: 'dense_1'. */
+  name: string;
+  /** Assign false to freeze the layer; takes effect at the next `compile`. */
+  trainable: boolean;
+  readonly inputShape: Shape | undefined;
+  readonly inputDType: DType;
+  /** Penalty on the outputs, averaged over the batch. */
+  protected activityRegularizer: RegularizerFn | undefined;
+  readonly #weights: Weight[] = [];
+  #built = false;
+
+  constructor(options: LayerOptions = {}) {
+    const { name, trainable, inputShape, inputDType } = options;
+    if (name !== undefined && (typeof name !== 'string' || !/^[^/\s][^/]*$/.test(name))) {
+      throw argumentError('layer', 'name', 'a string that is not empty and has no slash', name);
+    }
+    this.name = name ?? '';
+    this.trainable = trainable === undefined ? true : boolean(this.label, 'trainable', trainable);
+    this.inputShape = inputShape === undefined ? undefined : dimensions(this.label, 'inputShape', inputShape);
+    this.inputDType = inputDType === undefined ? 'float32' : checkDType(this.label, 'inputDType', inputDType);
+  }
+
+  /** For messages: "dense_1 (dense)". */
+  get label(): string {
+    if (this.name === '') return this.kind ?? 'layer';
+    return this.kind === undefined ? this.name : `${this.name} (${this.kind})`;
+  }
+
+  get built(): boolean {
+    return this.#built;
+  }
+
+  /** In the order they were added; empty until the layer is built. */
+  get weights(): readonly Weight[] {
+    return this.#weights;
+  }
+
+  get trainableWeights(): readonly Weight[] {
+    return this.trainable ? this.weights.filter((w) => w.trainable) : [];
+  }
+
+  /** Number of values in all weights. */
+  countParams(): number {
+    return this.weights.reduce((total, w) => total + sizeOf(w.shape), 0);
+  }
+
+  /** Creates the weights. Called once, with the types of the inputs. */
+  build(_inputs: readonly TensorType[]): void {}
+
+  abstract call(inputs: readonly Tensor[], context: CallContext): Tensor | readonly Tensor[];
+
+  /** Arguments that make the same layer again. */
+  abstract getConfig(): Record<string, unknown>;
+
+  /**
+   * Uses the layer on a value of a model under construction. Using one layer several times shares its weights.
+   *
+   * @param input one value, or a list for a layer with several inputs
+   * @throws Error naming the layer when the shapes do not fit, or when it has several outputs (see `applyMany`)
+   *
+   * @example
+   * const x = input({ shape: [784] });
+   * const y = layers.dense({ units: 10, activation: 'softmax' }).apply(x);
+   * const net = model({ inputs: x, outputs: y });
+   */
+  apply(input: SymbolicTensor | readonly SymbolicTensor[]): SymbolicTensor {
+    const outputs = this.applyMany(input);
+    if (outputs.length !== 1) {
+      throw this.error(`has ${outputs.length} outputs; use applyMany, which returns all of them`);
+    }
+    return outputs[0] as SymbolicTensor;
+  }
+
+  /** As `apply`, for a layer with any number of outputs. */
+  applyMany(input: SymbolicTensor | readonly SymbolicTensor[]): readonly SymbolicTensor[] {
+    const inputs = Array.isArray(input) ? (input as readonly SymbolicTensor[]) : [input as SymbolicTensor];
+    for (const t of inputs) {
+      if (!(t instanceof SymbolicTensor)) {
+        throw this.error(`apply takes values made by input() or by another layer's apply, got ${show(t)}`);
+      }
+    }
+    const types = inputs.map((t) => withBatch(t, probeBatch));
+    this.ensureBuilt(types);
+    return new LayerCall(this, inputs, inferOutputs(this, types)).outputs;
+  }
+
+  /** Builds the layer unless it is built already. */
+  ensureBuilt(inputs: readonly TensorType[]): void {
+    if (this.#built) return;
+    try {
+      withScope(this.label, () => this.build(inputs));
+      this.#built = true;
+    } finally {
+      if (!this.#built) this.#weights.length = 0;
+    }
+  }
+
+  /** Runs the traced function of the (built) layer, so that errors name the layer. */
+  trace(inputs: readonly Tensor[], context: CallContext): readonly Tensor[] {
+    return withScope(this.label, () => {
+      const result: unknown = this.call(inputs, context);
+      const outputs: readonly unknown[] = Array.isArray(result) ? result : [result];
+      if (outputs.length === 0) throw this.error('returned no output');
+      for (const t of outputs) {
+        if (!(t instanceof Tensor)) throw this.error(`must return tensors, returned ${show(t)}`);
+        if (this.activityRegularizer !== undefined) {
+          context.addLoss(divide(this.activityRegularizer(t), Math.max(1, t.shape[0] ?? 1)));
+        }
+      }
+      return outputs as readonly Tensor[];
+    });
+  }
+
+  /** An error that names the layer. */
+  error(message: string): Error {
+    return new Error(`${this.label}: ${message}`);
+  }
+
+  /** For `build`. */
+  protected addWeight(options: WeightOptions): Weight {
+    const where = this.label;
+    const { name, shape, dtype = 'float32', initializer = 'glorotUniform', regularizer, trainable = true } = options;
+    if (typeof name !== 'string' || name === '') throw argumentError(where, 'the name of a weight', 'a string', name);
+    if (!Array.isArray(shape) || shape.some((n) => !Number.isSafeInteger(n) || n < 0)) {
+      throw argumentError(where, `the shape of weight '${name}'`, 'an array of whole numbers', shape);
+    }
+    const weight = new LayerWeight(
+      this,
+      name,
+      [...shape],
+      checkDType(where, `the dtype of weight '${name}'`, dtype),
+      boolean(where, `trainable of weight '${name}'`, trainable),
+      resolveInitializer(where, `the initializer of weight '${name}'`, initializer),
+      regularizer === undefined
+        ? undefined
+        : resolveRegularizer(where, `the regularizer of weight '${name}'`, regularizer),
+    );
+    if (this.#weights.some((w) => w.name === weight.name)) throw this.error(`has two weights named '${name}'`);
+    if (weight.trainable && weight.dtype !== 'float32') {
+      throw this.error(`weight '${name}' is ${formatType(weight)}: only float32 weights can be trainable`);
+    }
+    this.#weights.push(weight);
+    return weight;
+  }
+
+  /** For `call` and `build`: the only input. */
+  protected single<T extends TensorType>(inputs: readonly T[]): T {
+    if (inputs.length !== 1) throw this.error(`takes one input, got ${inputs.length}`);
+    return inputs[0] as T;
+  }
+}
+
+/** Its name follows the layer's, which is only final once the layer is part of a model. */
+class LayerWeight implements Weight {
+  constructor(
+    readonly layer: Layer,
+    readonly localName: string,
+    readonly shape: Shape,
+    readonly dtype: DType,
+    readonly trainable: boolean,
+    readonly initializer: InitializerFn,
+    readonly regularizer?: RegularizerFn,
+  ) {}
+
+  get name(): string {
+    return `${this.layer.name || this.layer.kind}/${this.localName}`;
+  }
+}

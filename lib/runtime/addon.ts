@@ -1,0 +1,93 @@
+/**
+ * The addon as TypeScript sees it. Everything here validates its arguments natively and throws; nothing is trusted.
+ * `native/binding` implements it; only `lib/runtime` uses it.
+ */
+export type HostArray = Float32Array | Int32Array | Uint8Array;
+export type HostType = 'float32' | 'int32' | 'uint8' | 'bool';
+
+export interface Addon {
+  /** Hash of the operation table that the addon was built with. */
+  readonly tableHash: number;
+  readonly Session: new (stateBytes: number) => NativeSession;
+  readonly Storage: new (bytes: number) => NativeStorage;
+  info(): AddonInfo;
+  /** 1 to 256 threads share the work of a step, for the whole process. */
+  setThreads(count: number): void;
+  /** Instructions bound from now on use this CPU target. For tests. */
+  selectTarget(name: string): void;
+  /** Which GEMM instructions bound from now on use: own kernels, or a BLAS (by path, or the first one found). */
+  selectBlas(choice: 'own' | 'auto' | string): void;
+  /** Decodes, validates and prints a plan; throws what is wrong with it. */
+  printPlan(words: Uint32Array): string;
+}
+
+export interface AddonInfo {
+  readonly target: string;
+  readonly targets: readonly string[];
+  readonly threads: number;
+  /** The library that GEMM goes to, or null for own kernels. */
+  readonly blas: string | null;
+  /** Native memory in use, for leak tests and dashboards. */
+  readonly sessions: number;
+  readonly storages: number;
+  readonly bytes: number;
+}
+
+/** A block of native memory that data sets and results live in. */
+export interface NativeStorage {
+  readonly byteLength: number;
+  write(byteOffset: number, source: HostArray): void;
+  read(byteOffset: number, target: HostArray): void;
+  /** Frees the memory once no queued job uses it. Twice is a no-op; any other use afterwards throws. */
+  dispose(): void;
+}
+
+/** State and the plans that work on it, with a thread of its own: jobs run one after the other. */
+export interface NativeSession {
+  /** Between two steps, also while a job runs. */
+  readState(byteOffset: number, target: HostArray): void;
+  writeState(byteOffset: number, source: HostArray): void;
+  /** Copies, decodes, validates and binds a plan. Returns its number. */
+  addPlan(words: Uint32Array): number;
+  /** One step on the calling thread, whole feeds and fetches in the caller's arrays (dtypes and lengths must fit exactly). */
+  runSync(plan: number, feeds: readonly HostArray[], fetches: readonly HostArray[]): void;
+  /** Queues steps for the session's thread. Node stays alive while one is pending. */
+  run(job: Job): Promise<JobResult>;
+  /** The running job and the queued ones stop before their next step. */
+  abort(): void;
+  /** Aborts, then frees everything. Twice is a no-op; any other use afterwards throws. */
+  dispose(): void;
+}
+
+/**
+ * Steps `begin` to `end` of a training run that is divided into epochs: an epoch is the segments one after the other.
+ * Step g is in epoch floor(g / stepsPerEpoch). Each step of a segment takes the next `rows` rows.
+ */
+export interface Job {
+  readonly segments: readonly { readonly plan: number; readonly rows: number; readonly steps: number }[];
+  readonly feeds: readonly { readonly storage: NativeStorage; readonly type: HostType; readonly rows: number }[];
+  /** Step k writes its rows where it would have read them without shuffling. */
+  readonly fetches: readonly { readonly storage: NativeStorage; readonly rows: number }[];
+  readonly begin: number;
+  readonly end: number;
+  /** Row of the feeds that an epoch starts with (0 unless training on a part of the data). */
+  readonly firstRow: number;
+  /** New order of the epoch's rows each epoch: Fisher-Yates, Philox keyed by seed and epoch. */
+  readonly shuffle?: { readonly seed: number };
+  /** A float32 range of the state that is copied to the log and zeroed after each epoch. */
+  readonly metrics?: { readonly byteOffset: number; readonly count: number };
+  /** A float32 in the state that is looked at after each step: the first step that leaves it NaN or infinite is reported. */
+  readonly watch?: { readonly byteOffset: number; readonly stop: boolean };
+}
+
+export interface JobResult {
+  readonly reason: 'done' | 'aborted' | 'nonFinite' | 'label' | 'index';
+  /** The step after the last one done. */
+  readonly next: number;
+  /** Step whose watched value was not finite first, or -1. */
+  readonly nonFiniteStep: number;
+  /** One row of `metrics.count` numbers for each epoch that ended. */
+  readonly log: Float32Array;
+  /** Seconds of native work. */
+  readonly seconds: number;
+}

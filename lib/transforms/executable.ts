@@ -1,0 +1,26 @@
+import { compile, StateLayout } from '../compile/index.js';
+import { type Graph, type HostData, sizeOf, type TensorType } from '../ir/graph.js';
+import type { NativeSession } from '../runtime/addon.js';
+import { loadAddon } from '../runtime/native.js';
+
+const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+
+/** A compiled graph without state, run on the calling thread. */
+export class Executable {
+  readonly #session: NativeSession;
+  readonly #plan: number;
+  readonly #fetches: readonly TensorType[];
+
+  constructor(graph: Graph, options: { readonly fuse?: boolean } = {}) {
+    const plan = compile(graph, new StateLayout(), options);
+    this.#session = new (loadAddon().Session)(0);
+    this.#plan = this.#session.addPlan(plan.words);
+    this.#fetches = plan.fetches;
+  }
+
+  run(feeds: readonly HostData[]): HostData[] {
+    const results = this.#fetches.map(({ dtype, shape }) => new arrays[dtype](sizeOf(shape)));
+    this.#session.runSync(this.#plan, feeds, results);
+    return results;
+  }
+}

@@ -1,0 +1,49 @@
+import { make } from '../ir/build.js';
+import { formatType, type HostData, type Tensor } from '../ir/graph.js';
+import { Cache } from './cache.js';
+import { evaluate } from './evaluate.js';
+import { Executable } from './executable.js';
+import { flatten, type Loose, unflatten } from './pytree.js';
+
+export interface JitOptions {
+  /** false: one kernel per operation, for finding out whether fusion is at fault. */
+  readonly fuse?: boolean;
+}
+
+/**
+ * Compiles a pure function over tensors: traced once per combination of argument shapes and dtypes, differentiated and
+ * fused as a whole, and run natively from then on.
+ *
+ * The function must not have side effects and must not look at values (`data`) of its arguments; numbers among the
+ * arguments are runtime scalars.
+ *
+ * @param fn takes and returns tensors, or arrays and records of tensors
+ * @throws Error when an argument is not a tensor, a number, or arrays and records of those
+ *
+ * @example
+ * const step = jit((w: Tensor, x: Tensor, y: Tensor, rate: Tensor) => {
+ *   const { value, gradient } = valueAndGrad((w: Tensor) => ops.mean(ops.square(ops.subtract(ops.matmul(x, w), y))))(w);
+ *   return { w: ops.subtract(w, ops.multiply(gradient, rate)), loss: value };
+ * });
+ */
+export function jit<A extends readonly unknown[], R>(
+  fn: (...args: A) => R,
+  options: JitOptions = {},
+): (...args: { [K in keyof A]: Loose<A[K]> }) => R {
+  const compiled = new Cache<{ executable: Executable; result: R; outputs: readonly Tensor[] }>(64);
+  return (...args) => {
+    const { leaves, structure } = flatten(args, 'jit argument');
+    const key = structure + leaves.map(formatType).join();
+    const { executable, result, outputs } = compiled.get(key, () => {
+      const inputs = leaves.map((t, slot) => make('input', [], { slot }, t.shape, t.dtype));
+      const traced = fn(...(unflatten(args, inputs) as unknown as A));
+      const flat = flatten(traced, 'jit result').leaves;
+      return { executable: new Executable({ inputs, outputs: flat, writes: [] }, options), result: traced, outputs: flat };
+    });
+    evaluate(leaves);
+    const values = executable.run(leaves.map((t) => t.known as HostData));
+    return unflatten(result, values.map((data, i) => concrete(data, outputs[i] as Tensor)));
+  };
+}
+
+const concrete = (data: HostData, { shape, dtype }: Tensor): Tensor => make('constant', [], { data }, shape, dtype);

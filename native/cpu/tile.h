@@ -1,0 +1,39 @@
+// A scalar program bound to memory and run on tiles: the meeting point of map, reduce and matmul.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "../runtime/kernel.h"
+
+namespace steepest {
+
+// The epilogue of a matmul: runs a program on a rectangle of the product while it is hot in cache.
+// Register 0 is the product; the program's other inputs and its outputs are views of the product's shape [..., M, N].
+class Epilogue {
+ public:
+  virtual ~Epilogue() = default;
+  // Rows row .. row+rows-1 (counted over all of [..., M]) and columns column .. column+columns-1 of the product lie at
+  // `tile`, one row every `ld` floats. Stores every output. Called from any thread, on disjoint rectangles.
+  virtual void run(const float* tile, int64_t ld, int64_t row, int64_t rows, int64_t column, int64_t columns) const = 0;
+};
+
+// `firstExtra` is the index in instruction.inputs of the program's register 1.
+std::unique_ptr<Epilogue> bindEpilogue(const Instruction& instruction, int firstExtra, const Memory& memory);
+
+// Families. Each is one file in native/cpu.
+std::unique_ptr<Kernel> bindFeed(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindFetch(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindCopy(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindMap(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindReduce(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindArgReduce(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindMatmul(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindGather(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindScatterAdd(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindSoftmax(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindSoftmaxGrad(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindSoftmaxCrossEntropy(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindSoftmaxCrossEntropyGrad(const Instruction&, const Memory&);
+
+}  // namespace steepest

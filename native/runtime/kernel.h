@@ -1,0 +1,62 @@
+// What the executor knows of a kernel: an instruction bound to memory once, then run many times.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "../plan/plan.h"
+#include "threads.h"
+
+namespace steepest {
+
+// Where the spaces of a plan begin. Fixed for the life of the executor.
+struct Memory {
+  uint8_t* arena;
+  uint8_t* state;
+  uint8_t* constants;
+
+  template <typename T>
+  T* at(const View& v) const {
+    uint8_t* space = v.space == Space::kArena ? arena : v.space == Space::kState ? state : constants;
+    return reinterpret_cast<T*>(space + v.base) + v.offset;
+  }
+};
+
+// Rows that a feed copies in: rows first, first + 1, ... or, with a permutation, rows order[first], order[first + 1], ...
+// `rows` is the number of rows the memory holds. The host dtype may differ from the feed's (uint8 -> float32).
+enum class HostType : uint8_t { kFloat32, kInt32, kUint8, kBool };
+struct FeedSource {
+  const void* data;
+  HostType type;
+  uint64_t rows;
+};
+struct FetchTarget {
+  void* data;
+  uint64_t rows;
+};
+
+// Set by a kernel that meets a value it cannot use (label or index out of range); the run stops after the step.
+enum class DataError : uint32_t { kNone = 0, kLabel = 1, kIndex = 2 };
+
+struct RunContext {
+  Threads& threads;
+  const FeedSource* feeds;
+  const FetchTarget* fetches;
+  const uint32_t* order;  // permutation of rows, or null
+  uint64_t firstRow;      // of this step
+  std::atomic<uint32_t> error{0};
+};
+
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  // Work is cut into chunks by the size of the problem only, never by the number of threads: the bits must not depend
+  // on it. Small work runs inline. Must not allocate and must not throw.
+  virtual void run(RunContext& context) = 0;
+};
+
+// Binds an instruction of a decoded plan. One function per family (see native/cpu/bind.cc for the table).
+std::unique_ptr<Kernel> bind(const Instruction& instruction, const Memory& memory);
+
+}  // namespace steepest
