@@ -53,8 +53,8 @@ export function interpret(graph: Graph, bindings: Bindings = {}): Interpretation
   return { outputs: graph.outputs.map((t) => values.get(t) as Float64Array), writes };
 }
 
-/** The values of a node's outputs. */
-function evaluate(node: Node, x: readonly Float64Array[], bindings: Bindings): Float64Array[] {
+/** The values of one node's outputs, from those of its inputs. */
+export function evaluate(node: Node, x: readonly Float64Array[], bindings: Bindings): Float64Array[] {
   if (isScalar(node.op)) return [scalarOperation(node, x)];
   const y = node.outputs[0];
   const attrs = node.attrs as never;

@@ -32,8 +32,8 @@ const table: Partial<Record<ScalarOp, (a: number, b: number, c: number) => numbe
   sub: (a, b) => a - b,
   mul: (a, b) => a * b,
   div: (a, b) => a / b,
-  min: Math.min,
-  max: Math.max,
+  min: (a, b) => Math.min(a, b),
+  max: (a, b) => Math.max(a, b),
   // C's pow says 1 for these; JavaScript's says NaN
   pow: (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Number.POSITIVE_INFINITY) ? 1 : a ** b),
   mod: (a, b) => a - Math.floor(a / b) * b,

@@ -1,7 +1,7 @@
+import { type InitializerName, resolveInitializer } from '../initializers/resolve.js';
 import { withScope } from '../ir/build.js';
 import { type DType, formatType, type Shape, sizeOf, Tensor, type TensorType, type Variable } from '../ir/graph.js';
 import { divide } from '../ir/ops/elementwise.js';
-import { type InitializerName, resolveInitializer } from '../initializers/resolve.js';
 import { type RegularizerName, resolveRegularizer } from '../regularizers/resolve.js';
 import { argumentError, boolean, dimensions, show } from './arguments.js';
 import { inferOutputs, LayerCall, probeBatch, SymbolicTensor, withBatch } from './symbolic.js';

@@ -22,8 +22,8 @@ struct View {
   Space space;
   DType dtype;
   int rank;
-  uint64_t base;    // bytes from the start of the space, a multiple of kUnit
-  int64_t offset;   // elements from base to the element at index (0, ..., 0)
+  uint64_t base;   // bytes from the start of the space, a multiple of kUnit
+  int64_t offset;  // elements from base to the element at index (0, ..., 0)
   int64_t shape[kMaxRank];
   int64_t strides[kMaxRank];
 
@@ -45,7 +45,7 @@ struct Program {
   int registers = 0;
   std::vector<uint32_t> constants;  // raw 32-bit lanes
   std::vector<Step> steps;
-  std::vector<uint8_t> outputs;     // registers to store
+  std::vector<uint8_t> outputs;  // registers to store
 };
 
 struct Instruction {
@@ -60,7 +60,7 @@ struct Plan {
   uint64_t arenaBytes = 0;
   uint64_t stateBytes = 0;  // the state must have at least this many
   std::vector<uint32_t> constants;
-  std::vector<View> feeds;    // shape and dtype by slot (where they land is the feed instruction's output)
+  std::vector<View> feeds;  // shape and dtype by slot (where they land is the feed instruction's output)
   std::vector<View> fetches;
   std::vector<Instruction> instructions;
 };

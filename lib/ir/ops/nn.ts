@@ -1,7 +1,29 @@
 import { asTensor, make, normalizeAxis, type Operand, opError } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
-import { abs, add, cast, clip, divide, erf, exp, expm1, greater, log1p, maximum, minimum, multiply, negative, sigmoid, subtract, tanh, where } from './elementwise.js';
-import { transpose } from './shape.js';
+import {
+  abs,
+  add,
+  cast,
+  clip,
+  customGradient,
+  divide,
+  erf,
+  exp,
+  expm1,
+  greater,
+  lessEqual,
+  log1p,
+  maximum,
+  multiply,
+  negative,
+  sigmoid,
+  sign,
+  sqrt,
+  subtract,
+  tanh,
+  where,
+} from './elementwise.js';
+import { split, transpose } from './shape.js';
 
 export { sigmoid, tanh } from './elementwise.js';
 
@@ -9,22 +31,35 @@ export { sigmoid, tanh } from './elementwise.js';
 export const relu = (x: Operand): Tensor => maximum(x, 0);
 /** min(max(0, x), 6) */
 export const relu6 = (x: Operand): Tensor => clip(x, 0, 6);
-/** x where positive, slope * x elsewhere (default slope 0.2, Keras 3). */
+/** x where positive, slope * x elsewhere (default slope 0.2 as in Keras 3; PyTorch's is 0.01). */
 export const leakyRelu = (x: Operand, slope = 0.2): Tensor => {
   const t = asTensor('leakyRelu', 'x', x);
   return where(greater(t, 0), t, multiply(t, slope));
 };
-/** x where positive, alpha * (e^x - 1) elsewhere. */
+/** x where positive, alpha * x elsewhere, with a learned alpha that broadcasts against x (He et al., 2015). */
+export const prelu = (x: Operand, alpha: Operand): Tensor => {
+  const t = asTensor('prelu', 'x', x);
+  return where(greater(t, 0), t, multiply(t, alpha));
+};
+/** x where positive, alpha * (e^x - 1) elsewhere (Clevert et al., 2016). */
 export const elu = (x: Operand, alpha = 1): Tensor => {
   const t = asTensor('elu', 'x', x);
-  return where(greater(t, 0), t, multiply(expm1(minimum(t, 0)), alpha));
+  const positive = greater(t, 0);
+  // without the inner choice a large x would make e^x infinite, and its gradient 0 * inf
+  return where(positive, t, multiply(expm1(where(positive, 0, t)), alpha));
 };
 /** Scaled ELU with the constants that keep mean 0 and variance 1 (Klambauer et al., 2017). */
 export const selu = (x: Operand): Tensor => multiply(elu(x, 1.6732632423543772), 1.0507009873554805);
+/** x where positive, alpha * (e^(x / alpha) - 1) elsewhere: an ELU with a continuous slope (Barron, 2017). */
+export const celu = (x: Operand, alpha = 1): Tensor => multiply(elu(multiply(x, 1 / alpha)), alpha);
 /** log(1 + e^x), without overflow. */
 export const softplus = (x: Operand): Tensor => {
-  const t = asTensor('softplus', 'x', x);
-  return add(maximum(t, 0), log1p(exp(negative(abs(t)))));
+  const t = cast(asTensor('softplus', 'x', x), 'float32');
+  return customGradient(
+    [t],
+    (v) => add(maximum(v, 0), log1p(exp(negative(abs(v))))),
+    (dy) => [multiply(dy, sigmoid(t))],
+  );
 };
 /** x / (1 + |x|) */
 export const softsign = (x: Operand): Tensor => {
@@ -52,6 +87,42 @@ export const gelu = (x: Operand, approximate = false): Tensor => {
 export const hardSigmoid = (x: Operand): Tensor => clip(add(multiply(x, 1 / 6), 0.5), 0, 1);
 /** x * hardSigmoid(x) */
 export const hardSilu = (x: Operand): Tensor => multiply(x, hardSigmoid(x));
+/** x limited to [-1, 1] */
+export const hardTanh = (x: Operand): Tensor => clip(x, -1, 1);
+/** x - tanh(x) */
+export const tanhShrink = (x: Operand): Tensor => {
+  const t = asTensor('tanhShrink', 'x', x);
+  return subtract(t, tanh(t));
+};
+/** x moved toward 0 by the threshold: 0 where |x| <= threshold, x - threshold * sign(x) elsewhere. */
+export const softShrink = (x: Operand, threshold = 0.5): Tensor => {
+  const t = asTensor('softShrink', 'x', x);
+  return where(lessEqual(abs(t), threshold), 0, subtract(t, multiply(sign(t), threshold)));
+};
+/** 0 where |x| <= threshold, x elsewhere. */
+export const hardShrink = (x: Operand, threshold = 0.5): Tensor => {
+  const t = asTensor('hardShrink', 'x', x);
+  return where(lessEqual(abs(t), threshold), 0, t);
+};
+/** (x + sqrt(x^2 + b)) / 2 */
+export const squareplus = (x: Operand, b = 4): Tensor => {
+  const t = asTensor('squareplus', 'x', x);
+  return multiply(add(t, sqrt(add(multiply(t, t), b))), 0.5);
+};
+/** x where x > threshold, `value` elsewhere. */
+export const threshold = (x: Operand, threshold: number, value: number): Tensor => {
+  const t = asTensor('threshold', 'x', x);
+  return where(lessEqual(t, threshold), value, t);
+};
+/**
+ * Gated linear unit: the first half along an axis times the sigmoid of the second half (Dauphin et al., 2017).
+ *
+ * @throws Error when the axis has an odd size
+ */
+export const glu = (x: Operand, axis = -1): Tensor => {
+  const [value, gate] = split(x, 2, axis) as [Tensor, Tensor];
+  return multiply(value, sigmoid(gate));
+};
 /** log(sigmoid(x)), without overflow. */
 export const logSigmoid = (x: Operand): Tensor => negative(softplus(negative(x)));
 
@@ -78,7 +149,8 @@ export const logSoftmax = (x: Operand, axis = -1): Tensor =>
  * @returns float32 [...]
  */
 export function sparseSoftmaxCrossEntropy(logits: Tensor, labels: Tensor): Tensor {
-  if (labels.dtype !== 'int32') throw opError('sparseSoftmaxCrossEntropy', `labels must be int32, got ${formatType(labels)}`);
+  if (labels.dtype !== 'int32')
+    throw opError('sparseSoftmaxCrossEntropy', `labels must be int32, got ${formatType(labels)}`);
   const outer = logits.shape.slice(0, -1);
   if (logits.rank < 1 || outer.length !== labels.rank || outer.some((n, i) => n !== labels.shape[i])) {
     throw opError('sparseSoftmaxCrossEntropy', `labels ${formatType(labels)} do not fit logits ${formatType(logits)}`);
@@ -94,5 +166,5 @@ export function sparseSoftmaxCrossEntropy(logits: Tensor, labels: Tensor): Tenso
  * Binary cross-entropy of a sigmoid, from its input z: max(z, 0) - z * target + log(1 + e^-|z|).
  */
 export function sigmoidCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
-  return add(subtract(maximum(logits, 0), multiply(logits, targets)), log1p(exp(negative(abs(logits)))));
+  return subtract(softplus(logits), multiply(logits, targets));
 }

@@ -1,0 +1,59 @@
+/** The benchmark cases: small to large dense networks, each with the batch size and optimizer that it is trained with. */
+export interface Case {
+  /** Units of the layers, the input first. Hidden layers are ReLU. */
+  readonly units: readonly number[];
+  readonly batch: number;
+  readonly samples: number;
+  readonly optimizer: { readonly name: 'adam' | 'sgd'; readonly learningRate: number };
+  /** sigmoid + binary cross-entropy, or softmax + sparse categorical cross-entropy. */
+  readonly head: 'sigmoid' | 'softmax';
+  /** The targets are the inputs. */
+  readonly autoencoder?: true;
+}
+
+const adam = { name: 'adam', learningRate: 1e-3 } as const;
+
+export const cases: Readonly<Record<string, Case>> = {
+  a: { units: [8, 10, 1], batch: 10, samples: 1000, optimizer: adam, head: 'sigmoid' },
+  b: { units: [2, 64, 1], batch: 32, samples: 1024, optimizer: { name: 'sgd', learningRate: 0.05 }, head: 'sigmoid' },
+  c: { units: [100, 64, 32, 10], batch: 32, samples: 3200, optimizer: adam, head: 'softmax' },
+  d: { units: [784, 128, 64, 10], batch: 32, samples: 6400, optimizer: adam, head: 'softmax' },
+  e: { units: [784, 256, 128, 64, 10], batch: 128, samples: 59_904, optimizer: adam, head: 'softmax' },
+  f: { units: [1024, 1024, 1024, 1024, 1024, 10], batch: 256, samples: 5120, optimizer: adam, head: 'softmax' },
+  k: { units: [784, 128, 32, 128, 784], batch: 128, samples: 12_800, optimizer: adam, head: 'sigmoid', autoencoder: true },
+};
+
+/** Steps of an epoch. */
+export const stepsOf = ({ samples, batch }: Case): number => samples / batch;
+
+/** mulberry32: a small generator, good enough for benchmark data. */
+function generator(seed: number): () => number {
+  let s = seed >>> 0;
+  return () => {
+    s = (s + 0x6d2b79f5) | 0;
+    let t = Math.imul(s ^ (s >>> 15), 1 | s);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** Random inputs with labels that a linear rule gives them, so that training has something to learn. */
+export function makeData({ units, samples, head, autoencoder }: Case): { x: Float32Array; y: Float32Array | Int32Array } {
+  const random = generator(1);
+  const features = units[0] as number;
+  const classes = head === 'softmax' ? (units[units.length - 1] as number) : 1;
+  const x = Float32Array.from({ length: samples * features }, random);
+  if (autoencoder) return { x, y: x };
+  const w = Float32Array.from({ length: features * classes }, () => random() - 0.5);
+  const scores = (i: number, c: number): number => {
+    let sum = 0;
+    for (let f = 0; f < features; f++) sum += ((x[i * features + f] as number) - 0.5) * (w[f * classes + c] as number);
+    return sum;
+  };
+  if (classes === 1) return { x, y: Float32Array.from({ length: samples }, (_, i) => (scores(i, 0) > 0 ? 1 : 0)) };
+  const y = Int32Array.from({ length: samples }, (_, i) => {
+    const all = Array.from({ length: classes }, (_, c) => scores(i, c));
+    return all.indexOf(Math.max(...all));
+  });
+  return { x, y };
+}

@@ -1,0 +1,135 @@
+import os from 'node:os';
+import { parseArgs } from 'node:util';
+import { type Case, cases, stepsOf } from './cases.js';
+import { contenders } from './peers.js';
+import type { Worker } from './worker.js';
+
+const usage = `usage: npm run bench -- [--case a,b,...] [--against steepest,tfjs,torch,jax] [--rounds n] [--json]
+
+Trains each case in every framework that is installed, in turn (A B C A B C ...), and prints the medians of a step.
+cases: ${Object.keys(cases).join(' ')}`;
+
+const { values: options } = parseArgs({
+  options: {
+    case: { type: 'string', default: Object.keys(cases).join() },
+    against: { type: 'string', default: contenders.map((c) => c.name).join() },
+    rounds: { type: 'string', default: '7' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+/** One line of the result. */
+interface Result {
+  readonly framework: string;
+  readonly case: string;
+  readonly us_per_step: number;
+  readonly best_us_per_step: number;
+  readonly worst_us_per_step: number;
+  readonly samples_per_s: number;
+  readonly rounds: number;
+  readonly loss: number;
+}
+
+/** A round takes about this long, so that one scheduling hiccup is not a result. */
+const secondsPerRound = 0.5;
+
+const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
+
+async function startAll(id: string, spec: Case, names: readonly string[]): Promise<Worker[]> {
+  const workers: Worker[] = [];
+  for (const { name, start } of contenders.filter((c) => names.includes(c.name))) {
+    try {
+      workers.push(await start(id, spec));
+    } catch (error) {
+      process.stderr.write(`case ${id}: ${name} is left out: ${(error as Error).message}\n`);
+    }
+  }
+  return workers;
+}
+
+async function runCase(id: string, spec: Case, names: readonly string[], rounds: number): Promise<Result[]> {
+  const workers = await startAll(id, spec, names);
+  try {
+    const epochs: number[] = [];
+    for (const worker of workers) {
+      let count = 1;
+      let { seconds } = await worker.train(count);
+      // the first runs warm up caches and just-in-time compilers
+      while (seconds < secondsPerRound / 2 && count < 1 << 16) {
+        count = Math.min(count * 8, Math.ceil((count * secondsPerRound) / seconds));
+        ({ seconds } = await worker.train(count));
+      }
+      epochs.push(count);
+    }
+    const times: number[][] = workers.map(() => []);
+    const losses: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      for (const [i, worker] of workers.entries()) {
+        const { seconds, loss } = await worker.train(epochs[i] as number);
+        times[i]?.push((seconds / (epochs[i] as number) / stepsOf(spec)) * 1e6);
+        losses[i] = loss;
+      }
+    }
+    return workers.map((worker, i) => {
+      const own = times[i] as number[];
+      const us = median(own);
+      return {
+        framework: worker.framework,
+        case: id,
+        us_per_step: round2(us),
+        best_us_per_step: round2(Math.min(...own)),
+        worst_us_per_step: round2(Math.max(...own)),
+        samples_per_s: Math.round((spec.batch / us) * 1e6),
+        rounds,
+        loss: Number((losses[i] as number).toPrecision(4)),
+      };
+    });
+  } finally {
+    for (const worker of workers) worker.stop();
+  }
+}
+
+const round2 = (x: number): number => Math.round(x * 100) / 100;
+
+function printTable(all: readonly Result[]): void {
+  const frameworks = [...new Set(all.map((r) => r.framework))];
+  const us = (r: Result | undefined): string => (r === undefined ? '-' : r.us_per_step >= 100 ? r.us_per_step.toFixed(0) : r.us_per_step.toFixed(1));
+  process.stdout.write(`Microseconds per step, medians (${os.cpus()[0]?.model.trim()}, ${os.availableParallelism()} CPUs)\n\n`);
+  process.stdout.write(`| case | ${frameworks.join(' | ')} | best peer / steepest |\n|---|${'---:|'.repeat(frameworks.length + 1)}\n`);
+  for (const id of new Set(all.map((r) => r.case))) {
+    const rows = all.filter((r) => r.case === id);
+    const own = rows.find((r) => r.framework === 'steepest');
+    const peers = rows.filter((r) => r !== own).map((r) => r.us_per_step);
+    const ratio = own !== undefined && peers.length > 0 ? `${(Math.min(...peers) / own.us_per_step).toFixed(2)} x` : '-';
+    process.stdout.write(`| ${id} | ${frameworks.map((f) => us(rows.find((r) => r.framework === f))).join(' | ')} | ${ratio} |\n`);
+  }
+}
+
+async function main(): Promise<void> {
+  if (options.help) {
+    process.stdout.write(`${usage}\n`);
+    return;
+  }
+  const ids = options.case.split(',');
+  const unknown = ids.filter((id) => !(id in cases));
+  const rounds = Number(options.rounds);
+  if (unknown.length > 0 || !(rounds >= 1)) {
+    process.stderr.write(`${unknown.length > 0 ? `unknown case ${unknown.join()}` : `bad number of rounds ${options.rounds}`}\n${usage}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const all: Result[] = [];
+  for (const id of ids) {
+    const results = await runCase(id, cases[id] as Case, options.against.split(','), rounds);
+    all.push(...results);
+    if (options.json) for (const r of results) process.stdout.write(`${JSON.stringify(r)}\n`);
+    else process.stderr.write(`case ${id}: ${results.map((r) => `${r.framework} ${r.us_per_step}`).join(', ')}\n`);
+  }
+  if (!options.json) printTable(all);
+}
+
+main().catch((error: Error) => {
+  process.stderr.write(`${error.stack}\n`);
+  process.exitCode = 1;
+});

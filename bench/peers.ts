@@ -1,0 +1,43 @@
+import { existsSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { Case } from './cases.js';
+import { Worker } from './worker.js';
+
+/**
+ * Where peers are installed: TensorFlow.js in `node_modules`, PyTorch and JAX in `venv`. None of them is needed; what is
+ * missing is left out of the comparison, and said.
+ */
+export const peersHome = process.env.STEEPEST_PEERS ?? path.join(os.homedir(), '.cache', 'steepest-peers');
+
+/** One way to train a case. */
+export interface Contender {
+  readonly name: string;
+  start(id: string, spec: Case): Promise<Worker>;
+}
+
+const root = path.join(__dirname, '..', '..');
+const compiled = (file: string): string => path.join(__dirname, 'workers', file);
+const source = (file: string): string => path.join(root, 'bench', 'workers', file);
+const node = process.execPath;
+
+const python = (): string => {
+  const own = process.env.STEEPEST_PEERS_PYTHON ?? path.join(peersHome, 'venv', 'bin', 'python');
+  return existsSync(own) ? own : 'python3';
+};
+
+// glibc returns large blocks to the kernel at every step unless told otherwise: PyTorch is measured at its best
+const malloc = {
+  MALLOC_MMAP_THRESHOLD_: '1073741824',
+  MALLOC_TRIM_THRESHOLD_: '4294967296',
+  MALLOC_TOP_PAD_: '268435456',
+};
+const shim = path.join(peersHome, 'mklshim.so');
+const torchEnv = existsSync(shim) ? { ...malloc, LD_PRELOAD: shim } : malloc;
+
+export const contenders: readonly Contender[] = [
+  { name: 'steepest', start: (id) => Worker.start(node, [compiled('steepest.js'), id]) },
+  { name: 'tfjs', start: (id) => Worker.start(node, [compiled('tfjs.js'), id, peersHome]) },
+  { name: 'torch', start: (_, spec) => Worker.start(python(), [source('torch_worker.py'), JSON.stringify(spec)], torchEnv) },
+  { name: 'jax', start: (_, spec) => Worker.start(python(), [source('jax_worker.py'), JSON.stringify(spec)]) },
+];

@@ -1,0 +1,28 @@
+"""The worker protocol of protocol.ts, for Python. Cases come as JSON on the command line."""
+import json
+import sys
+import time
+
+import numpy as np
+
+
+def data(case):
+    """Random inputs with labels that a linear rule gives them."""
+    random = np.random.default_rng(1)
+    features, classes = case['units'][0], case['units'][-1] if case['head'] == 'softmax' else 1
+    x = random.random((case['samples'], features), dtype=np.float32)
+    if case.get('autoencoder'):
+        return x, x
+    scores = (x - 0.5) @ (random.random((features, classes), dtype=np.float32) - 0.5)
+    if classes == 1:
+        return x, (scores > 0).astype(np.float32)
+    return x, np.argmax(scores, 1).astype(np.int32)
+
+
+def serve(framework, train):
+    train(1)
+    print(json.dumps({'framework': framework}), flush=True)
+    for line in sys.stdin:
+        began = time.perf_counter()
+        loss = train(json.loads(line)['epochs'])
+        print(json.dumps({'seconds': time.perf_counter() - began, 'loss': loss}), flush=True)

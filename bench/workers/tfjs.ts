@@ -1,0 +1,38 @@
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { type Case, cases, makeData } from '../cases.js';
+import { serve } from './protocol.js';
+
+// node tfjs.js CASE PEERS_FOLDER: TensorFlow.js on its WebAssembly backend (SIMD, threads)
+const [name = '', folder = ''] = process.argv.slice(2);
+const spec = cases[name] as Case;
+const require = createRequire(path.join(folder, 'index.js'));
+// biome-ignore lint/suspicious/noExplicitAny: the peer is not a dependency, so its types are not here
+const tf: any = require('@tensorflow/tfjs');
+// biome-ignore lint/suspicious/noExplicitAny: as above
+const wasm: any = require('@tensorflow/tfjs-backend-wasm');
+console.warn = () => {};
+
+async function main(): Promise<void> {
+  wasm.setThreadsCount(2);
+  await tf.setBackend('wasm');
+  await tf.ready();
+  const { units, head, optimizer, batch, samples } = spec;
+  const model = tf.sequential();
+  units.slice(1).forEach((n, i) => {
+    const first = i === 0 ? { inputShape: [units[0]] } : {};
+    model.add(tf.layers.dense({ units: n, activation: i < units.length - 2 ? 'relu' : head, ...first }));
+  });
+  model.compile({
+    optimizer: tf.train[optimizer.name](optimizer.learningRate),
+    loss: head === 'sigmoid' ? 'binaryCrossentropy' : 'sparseCategoricalCrossentropy',
+  });
+  const data = makeData(spec);
+  const x = tf.tensor(data.x, [samples, units[0]]);
+  const y = spec.autoencoder ? x : tf.tensor(Float32Array.from(data.y), [samples, 1]);
+  serve('tfjs-wasm', async (epochs) => {
+    const { history } = await model.fit(x, y, { batchSize: batch, epochs, verbose: 0, shuffle: true });
+    return history.loss.at(-1);
+  });
+}
+main();

@@ -1,0 +1,43 @@
+"""PyTorch as fast as it goes here: data in memory, fused optimizer. usage: torch_worker.py CASE_JSON"""
+import json
+import sys
+
+import torch
+from torch import nn
+
+from protocol import data, serve
+
+case = json.loads(sys.argv[1])
+torch.manual_seed(0)
+units = case['units']
+modules = []
+for i, (n_in, n_out) in enumerate(zip(units, units[1:])):
+    modules.append(nn.Linear(n_in, n_out))
+    if i < len(units) - 2:
+        modules.append(nn.ReLU())
+    elif case['head'] == 'sigmoid':
+        modules.append(nn.Sigmoid())
+model = nn.Sequential(*modules)
+rate = case['optimizer']['learningRate']
+kind = torch.optim.Adam if case['optimizer']['name'] == 'adam' else torch.optim.SGD
+optimizer = kind(model.parameters(), lr=rate, fused=True)
+loss_function = nn.BCELoss() if case['head'] == 'sigmoid' else nn.CrossEntropyLoss()
+x, y = (torch.from_numpy(a) for a in data(case))
+y = y if y.dtype == torch.float32 else y.long()
+samples, batch = case['samples'], case['batch']
+
+
+def train(epochs):
+    loss = None
+    for _ in range(epochs):
+        order = torch.randperm(samples)
+        for i in range(0, samples, batch):
+            rows = order[i:i + batch]
+            optimizer.zero_grad()
+            loss = loss_function(model(x[rows]), y[rows])
+            loss.backward()
+            optimizer.step()
+    return float(loss.detach())
+
+
+serve('torch-fused', train)

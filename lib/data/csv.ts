@@ -1,0 +1,40 @@
+/** A table of numbers read from text. */
+export interface NumberTable {
+  /** Column names, or empty when the text has no header. */
+  readonly columns: readonly string[];
+  readonly rows: number;
+  readonly width: number;
+  /** Row-major. */
+  readonly data: Float32Array;
+}
+
+export interface CsvOptions {
+  readonly delimiter?: string;
+  /** Whether the first line names the columns. Default: it does when it holds anything that is not a number. */
+  readonly header?: boolean;
+}
+
+/**
+ * Reads a table that holds numbers only. For text columns, quoting and the like use a CSV library (csv-parse).
+ *
+ * @throws Error naming row and column of the first value that is not a number, or the first row of another length
+ */
+export function parseNumbers(text: string, { delimiter = ',', header }: CsvOptions = {}): NumberTable {
+  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
+  const cells = (line: string): string[] => line.split(delimiter).map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));
+  const first = lines[0] === undefined ? [] : cells(lines[0]);
+  const named = header ?? first.some((cell) => cell !== '' && Number.isNaN(Number(cell)));
+  const body = named ? lines.slice(1) : lines;
+  const width = first.length;
+  const data = new Float32Array(body.length * width);
+  body.forEach((line, r) => {
+    const values = cells(line);
+    if (values.length !== width) throw new Error(`CSV row ${r + 1}: expected ${width} values, got ${values.length}`);
+    values.forEach((cell, c) => {
+      const value = cell === '' ? Number.NaN : Number(cell);
+      if (Number.isNaN(value)) throw new Error(`CSV row ${r + 1}, column ${named ? first[c] : c + 1}: expected a number, got '${cell}'`);
+      data[r * width + c] = value;
+    });
+  });
+  return { columns: named ? first : [], rows: body.length, width, data };
+}

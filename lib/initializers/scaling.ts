@@ -1,0 +1,87 @@
+import { argumentError, checkOptions, numberIn } from '../layers/arguments.js';
+import type { InitializerFn } from '../layers/layer.js';
+import { normalValues, truncatedNormalValues } from './normal.js';
+import { affine, randomized, type SeedOptions, uniformValues } from './uniform.js';
+
+/** Standard deviation of a standard normal that is cut off at -2 and 2. */
+const truncatedStddev = 0.8796256610342398;
+
+/**
+ * How many inputs and outputs one value of a weight connects: [in, out] for dense kernels, [...window, in, out] for
+ * convolutions, where every position of the window counts.
+ */
+export function fans(shape: readonly number[]): { readonly fanIn: number; readonly fanOut: number } {
+  if (shape.length < 2) return { fanIn: shape[0] ?? 1, fanOut: shape[0] ?? 1 };
+  const window = shape.slice(0, -2).reduce((product, n) => product * n, 1);
+  const [fanIn, fanOut] = shape.slice(-2) as [number, number];
+  return { fanIn: window * fanIn, fanOut: window * fanOut };
+}
+
+export interface VarianceScalingOptions extends SeedOptions {
+  /** Default: 1. */
+  readonly scale?: number;
+  /** What n is. Default: 'fanIn'. */
+  readonly mode?: 'fanIn' | 'fanOut' | 'fanAvg';
+  /** Default: 'truncatedNormal'. */
+  readonly distribution?: 'truncatedNormal' | 'untruncatedNormal' | 'uniform';
+}
+
+function scaling(where: string, options: VarianceScalingOptions): InitializerFn {
+  const { scale = 1, mode = 'fanIn', distribution = 'truncatedNormal', seed } = options;
+  return randomized(where, seed, (n, source, shape) => {
+    const { fanIn, fanOut } = fans(shape);
+    const fan = mode === 'fanIn' ? fanIn : mode === 'fanOut' ? fanOut : (fanIn + fanOut) / 2;
+    const variance = scale / Math.max(1, fan);
+    if (distribution === 'uniform') {
+      const limit = Math.sqrt(3 * variance);
+      return uniformValues(n, source, -limit, limit);
+    }
+    const truncated = distribution === 'truncatedNormal';
+    const stddev = Math.sqrt(variance) / (truncated ? truncatedStddev : 1);
+    const values = truncated ? truncatedNormalValues(n, source) : normalValues(n, source);
+    return affine(values, stddev, 0);
+  });
+}
+
+/**
+ * Variance scale / n, where n is the number of inputs of a unit, of outputs, or their mean.
+ *
+ * @throws Error when `scale` is not positive, or `mode` or `distribution` is unknown
+ *
+ * @example
+ * initializers.varianceScaling({ scale: 2, mode: 'fanIn', distribution: 'untruncatedNormal' });
+ */
+export function varianceScaling(options: VarianceScalingOptions = {}): InitializerFn {
+  const where = 'initializers.varianceScaling';
+  checkOptions(where, options, ['scale', 'mode', 'distribution', 'seed']);
+  if (options.scale !== undefined) numberIn(where, 'scale', options.scale, { min: 0, minOpen: true });
+  const choice = (name: 'mode' | 'distribution', known: readonly string[]): void => {
+    const value = options[name];
+    if (value !== undefined && !known.includes(value)) {
+      throw argumentError(where, name, `one of ${known.map((k) => `'${k}'`).join(', ')}`, value);
+    }
+  };
+  choice('mode', ['fanIn', 'fanOut', 'fanAvg']);
+  choice('distribution', ['truncatedNormal', 'untruncatedNormal', 'uniform']);
+  return scaling(where, options);
+}
+
+const fixed =
+  (name: string, rule: Omit<VarianceScalingOptions, 'seed'>) =>
+  (options: SeedOptions = {}): InitializerFn => {
+    checkOptions(`initializers.${name}`, options, ['seed']);
+    return scaling(`initializers.${name}`, { ...rule, ...options });
+  };
+
+/** Uniform in ±sqrt(6 / (fanIn + fanOut)). The default for kernels. Source: Glorot and Bengio, AISTATS 2010. */
+export const glorotUniform = fixed('glorotUniform', { scale: 1, mode: 'fanAvg', distribution: 'uniform' });
+/** Truncated normal of variance 2 / (fanIn + fanOut). Source: Glorot and Bengio, AISTATS 2010. */
+export const glorotNormal = fixed('glorotNormal', { scale: 1, mode: 'fanAvg', distribution: 'truncatedNormal' });
+/** Uniform in ±sqrt(6 / fanIn), for relu networks. Source: He et al., ICCV 2015. */
+export const heUniform = fixed('heUniform', { scale: 2, mode: 'fanIn', distribution: 'uniform' });
+/** Truncated normal of variance 2 / fanIn, for relu networks. Source: He et al., ICCV 2015. */
+export const heNormal = fixed('heNormal', { scale: 2, mode: 'fanIn', distribution: 'truncatedNormal' });
+/** Uniform in ±sqrt(3 / fanIn), for selu networks. Source: LeCun et al., "Efficient backprop", 1998. */
+export const lecunUniform = fixed('lecunUniform', { scale: 1, mode: 'fanIn', distribution: 'uniform' });
+/** Truncated normal of variance 1 / fanIn, for selu networks. Source: LeCun et al., "Efficient backprop", 1998. */
+export const lecunNormal = fixed('lecunNormal', { scale: 1, mode: 'fanIn', distribution: 'truncatedNormal' });

@@ -1,0 +1,84 @@
+/** Checks of arguments. `where` is what the user called ("layers.dense"), `name` the argument. */
+
+/** A value as it should stand in an error message. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`;
+  if (typeof value === 'function') return 'a function';
+  if (Array.isArray(value)) return `[${value.map(show).join(', ')}]`;
+  if (typeof value === 'object' && value !== null) return `an object (${value.constructor?.name ?? 'no prototype'})`;
+  return String(value);
+}
+
+export function argumentError(where: string, name: string, expected: string, got: unknown): Error {
+  return new Error(`${where}: ${name} must be ${expected}, got ${show(got)}`);
+}
+
+/** @throws Error when `options` is not an object, or has a key that is not in `known` (a typo would be ignored silently) */
+export function checkOptions(where: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw argumentError(where, 'the options', 'an object', options);
+  }
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) throw new Error(`${where}: unknown option '${key}'; known are ${known.join(', ')}`);
+  }
+}
+
+export function positiveInteger(where: string, name: string, value: unknown): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
+    throw argumentError(where, name, 'a positive integer', value);
+  }
+  return value;
+}
+
+export function integer(where: string, name: string, value: unknown): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw argumentError(where, name, 'an integer', value);
+  return value;
+}
+
+export interface Range {
+  readonly min?: number;
+  readonly max?: number;
+  /** The bounds themselves are not allowed. */
+  readonly minOpen?: boolean;
+  readonly maxOpen?: boolean;
+}
+
+/** A finite number in a range. */
+export function numberIn(where: string, name: string, value: unknown, range: Range = {}): number {
+  const { min, max, minOpen = false, maxOpen = false } = range;
+  const inside =
+    typeof value === 'number' &&
+    Number.isFinite(value) &&
+    (min === undefined || (minOpen ? value > min : value >= min)) &&
+    (max === undefined || (maxOpen ? value < max : value <= max));
+  if (inside) return value;
+  const bounds = [
+    ...(min === undefined ? [] : [`${minOpen ? '>' : '>='} ${min}`]),
+    ...(max === undefined ? [] : [`${maxOpen ? '<' : '<='} ${max}`]),
+  ];
+  throw argumentError(where, name, ['a finite number', bounds.join(' and ')].join(' ').trim(), value);
+}
+
+export function boolean(where: string, name: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw argumentError(where, name, 'true or false', value);
+  return value;
+}
+
+/** Sizes that are all positive integers. */
+export function dimensions(where: string, name: string, value: unknown): readonly number[] {
+  if (!Array.isArray(value) || value.some((n) => !Number.isSafeInteger(n) || n < 1)) {
+    throw argumentError(where, name, 'an array of positive integers (without the batch dimension)', value);
+  }
+  return [...value];
+}
+
+/**
+ * Looks `value` up by name in a table.
+ *
+ * @throws Error that lists the valid names
+ */
+export function named<T>(where: string, name: string, value: unknown, table: Readonly<Record<string, T>>): T {
+  if (typeof value === 'string' && Object.hasOwn(table, value)) return table[value] as T;
+  const names = Object.keys(table).map((key) => `'${key}'`);
+  throw argumentError(where, name, `a function or one of ${names.join(', ')}`, value);
+}

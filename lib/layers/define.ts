@@ -1,0 +1,86 @@
+import type { Tensor, TensorType } from '../ir/graph.js';
+import { argumentError, checkOptions } from './arguments.js';
+import {
+  type CallContext,
+  Layer,
+  type LayerOptions,
+  layerOptionKeys,
+  type Weight,
+  type WeightOptions,
+} from './layer.js';
+
+export interface CustomLayerOptions<W extends Record<string, Weight>> extends LayerOptions {
+  /** Names the kind of layer in messages and summaries: 'scale'. */
+  readonly kind: string;
+  /**
+   * Declares the weights. The shapes of the inputs are concrete, with a batch size (dimension 0) that must not be used.
+   */
+  readonly build?: (inputs: readonly TensorType[], addWeight: (options: WeightOptions) => Weight) => W;
+  /**
+   * The traced function.
+   *
+   * @param weights values of the weights in this step, under the names that `build` returned
+   * @param variables the weights themselves, for `context.write`
+   */
+  readonly call: (
+    inputs: readonly Tensor[],
+    weights: { readonly [K in keyof W]: Tensor },
+    context: CallContext,
+    variables: W,
+  ) => Tensor | readonly Tensor[];
+}
+
+const where = 'layers.define';
+
+class CustomLayer<W extends Record<string, Weight>> extends Layer {
+  readonly kind: string;
+  #variables = {} as W;
+
+  constructor(readonly options: CustomLayerOptions<W>) {
+    checkOptions(where, options, [...layerOptionKeys, 'kind', 'build', 'call']);
+    super(options);
+    const { kind, build, call } = options;
+    if (typeof kind !== 'string' || !/^[^/\s]+$/.test(kind)) {
+      throw argumentError(where, 'kind', 'a word without slashes', kind);
+    }
+    if (build !== undefined && typeof build !== 'function') throw argumentError(where, 'build', 'a function', build);
+    if (typeof call !== 'function') throw argumentError(where, 'call', 'a function', call);
+    this.kind = kind;
+  }
+
+  override build(inputs: readonly TensorType[]): void {
+    const variables: unknown = this.options.build?.(inputs, (weight) => this.addWeight(weight)) ?? {};
+    if (typeof variables !== 'object' || !Object.values(variables as object).every((w) => this.weights.includes(w))) {
+      throw this.error('build must return an object of weights that addWeight made');
+    }
+    this.#variables = variables as W;
+  }
+
+  override call(inputs: readonly Tensor[], context: CallContext): Tensor | readonly Tensor[] {
+    const values = Object.entries(this.#variables).map(([key, weight]) => [key, context.read(weight)] as const);
+    const weights = Object.fromEntries(values) as { readonly [K in keyof W]: Tensor };
+    return this.options.call(inputs, weights, context, this.#variables);
+  }
+
+  override getConfig(): Record<string, unknown> {
+    return { ...this.options };
+  }
+}
+
+/**
+ * A layer of your own, written as plain functions.
+ *
+ * @throws Error when an argument is not valid; when applied, if `build` or `call` return something else than promised
+ *
+ * @example
+ * const scale = () =>
+ *   layers.define({
+ *     kind: 'scale',
+ *     build: ([x], addWeight) => ({ gain: addWeight({ name: 'gain', shape: x.shape.slice(1), initializer: 'ones' }) }),
+ *     call: ([x], { gain }) => ops.multiply(x, gain),
+ *   });
+ * sequential([layers.dense({ units: 8, inputShape: [4] }), scale()]);
+ */
+export const define = <W extends Record<string, Weight> = Record<never, never>>(
+  options: CustomLayerOptions<W>,
+): Layer => new CustomLayer(options);

@@ -1,0 +1,121 @@
+import { type InitializerName, resolveInitializer } from '../initializers/resolve.js';
+import type { Tensor, TensorType } from '../ir/graph.js';
+import { add } from '../ir/ops/elementwise.js';
+import { matmul } from '../ir/ops/linalg.js';
+import { type RegularizerName, resolveRegularizer } from '../regularizers/resolve.js';
+import { type Activation, type ActivationFn, resolveActivation } from './activations.js';
+import { boolean, checkOptions, positiveInteger } from './arguments.js';
+import {
+  type CallContext,
+  type InitializerFn,
+  Layer,
+  type LayerOptions,
+  layerOptionKeys,
+  type RegularizerFn,
+  type Weight,
+} from './layer.js';
+
+export interface DenseOptions extends LayerOptions {
+  /** Number of outputs. */
+  readonly units: number;
+  /** Default: 'linear'. */
+  readonly activation?: Activation;
+  /** Whether to add a bias. Default: true. */
+  readonly useBias?: boolean;
+  /** Default: 'glorotUniform'. */
+  readonly kernelInitializer?: InitializerName | InitializerFn;
+  /** Default: 'zeros'. */
+  readonly biasInitializer?: InitializerName | InitializerFn;
+  readonly kernelRegularizer?: RegularizerName | RegularizerFn;
+  readonly biasRegularizer?: RegularizerName | RegularizerFn;
+  /** Penalty on the outputs, averaged over the batch. */
+  readonly activityRegularizer?: RegularizerName | RegularizerFn;
+}
+
+const where = 'layers.dense';
+
+class Dense extends Layer {
+  readonly kind = 'dense';
+  readonly #activation: ActivationFn;
+  #kernel!: Weight;
+  #bias: Weight | undefined;
+
+  constructor(readonly options: DenseOptions) {
+    checkOptions(where, options, [
+      ...layerOptionKeys,
+      ...['units', 'activation', 'useBias', 'kernelInitializer', 'biasInitializer'],
+      ...['kernelRegularizer', 'biasRegularizer', 'activityRegularizer'],
+    ]);
+    super(options);
+    positiveInteger(where, 'units', options.units);
+    if (options.useBias !== undefined) boolean(where, 'useBias', options.useBias);
+    this.#activation = resolveActivation(where, options.activation ?? 'linear');
+    // built much later: a bad name should fail where it was written
+    for (const key of ['kernelInitializer', 'biasInitializer'] as const) {
+      if (options[key] !== undefined) resolveInitializer(where, key, options[key]);
+    }
+    for (const key of ['kernelRegularizer', 'biasRegularizer', 'activityRegularizer'] as const) {
+      if (options[key] !== undefined) resolveRegularizer(where, key, options[key]);
+    }
+    if (options.activityRegularizer !== undefined) {
+      this.activityRegularizer = resolveRegularizer(where, 'activityRegularizer', options.activityRegularizer);
+    }
+  }
+
+  override build(inputs: readonly TensorType[]): void {
+    const { units, useBias = true, kernelInitializer, biasInitializer = 'zeros' } = this.options;
+    const features = this.#features(this.single(inputs));
+    this.#kernel = this.addWeight({
+      name: 'kernel',
+      shape: [features, units],
+      initializer: kernelInitializer,
+      regularizer: this.options.kernelRegularizer,
+    });
+    if (useBias) {
+      this.#bias = this.addWeight({
+        name: 'bias',
+        shape: [units],
+        initializer: biasInitializer,
+        regularizer: this.options.biasRegularizer,
+      });
+    }
+  }
+
+  override call(inputs: readonly Tensor[], context: CallContext): Tensor {
+    const x = this.single(inputs);
+    const [features] = this.#kernel.shape;
+    if (this.#features(x) !== features) {
+      throw this.error(
+        `expected input with ${features} features in the last dimension (kernel [${this.#kernel.shape.join(', ')}]), ` +
+          `got shape [${x.shape.join(', ')}]`,
+      );
+    }
+    const product = matmul(x, context.read(this.#kernel)); // [..., features] x [features, units]
+    return this.#activation(this.#bias === undefined ? product : add(product, context.read(this.#bias)));
+  }
+
+  override getConfig(): Record<string, unknown> {
+    return { ...this.options };
+  }
+
+  #features(x: TensorType): number {
+    if (x.shape.length < 2) {
+      throw this.error(`expected input of rank >= 2 ([batch, ..., features]), got shape [${x.shape.join(', ')}]`);
+    }
+    return x.shape[x.shape.length - 1] as number;
+  }
+}
+
+/**
+ * A fully connected layer: activation(x · kernel + bias).
+ *
+ * - input: float32 [batch, ..., features]; other dtypes are converted
+ * - output: float32 [batch, ..., units]
+ * - weights: kernel [features, units], bias [units]
+ *
+ * @throws Error when an argument is not valid; when applied, if the input has rank < 2 or the wrong number of features
+ *
+ * @example
+ * layers.dense({ units: 256, activation: 'relu', inputShape: [784], kernelRegularizer: regularizers.l2(1e-4) });
+ */
+export const dense = (options: DenseOptions): Layer => new Dense(options);

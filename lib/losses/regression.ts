@@ -1,0 +1,111 @@
+import type { Tensor } from '../ir/graph.js';
+import {
+  abs,
+  add,
+  divide,
+  lessEqual,
+  log,
+  log1p,
+  maximum,
+  multiply,
+  negative,
+  rsqrt,
+  where as select,
+  square,
+  subtract,
+} from '../ir/ops/elementwise.js';
+import { softplus } from '../ir/ops/nn.js';
+import { sum } from '../ir/ops/reduce.js';
+import { checkOptions, numberIn } from '../layers/arguments.js';
+import { defineLoss, type Loss } from './loss.js';
+import { alignTargets, perSample } from './targets.js';
+
+/** Keeps logarithms and quotients finite; Keras's value. */
+const epsilon = 1e-7;
+
+/** A loss that is the mean of an elementwise function over each sample. */
+const elementwiseLoss = (name: string, fn: (target: Tensor, prediction: Tensor) => Tensor): Loss =>
+  defineLoss(name, (yTrue, yPred) => perSample(fn(alignTargets(name, yTrue, yPred), yPred)), {
+    targetDType: 'float32',
+  });
+
+/**
+ * mean((y - p)^2) for each sample.
+ *
+ * - targets: as the predictions [batch, ...]
+ * - result: float32 [batch]
+ *
+ * @throws Error when applied, if targets and predictions differ in shape ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: losses.meanSquaredError() }); // or loss: 'meanSquaredError', or 'mse'
+ */
+export const meanSquaredError = (): Loss => elementwiseLoss('meanSquaredError', (y, p) => square(subtract(p, y)));
+
+/** mean(|y - p|) for each sample. Shapes and errors as in `meanSquaredError`. */
+export const meanAbsoluteError = (): Loss => elementwiseLoss('meanAbsoluteError', (y, p) => abs(subtract(p, y)));
+
+/** 100 * mean(|y - p| / max(|y|, 1e-7)) for each sample. Shapes and errors as in `meanSquaredError`. */
+export const meanAbsolutePercentageError = (): Loss =>
+  elementwiseLoss('meanAbsolutePercentageError', (y, p) =>
+    multiply(abs(divide(subtract(y, p), maximum(abs(y), epsilon))), 100),
+  );
+
+/**
+ * mean((log(1 + y) - log(1 + p))^2) for each sample, with y and p raised to at least 1e-7.
+ * Shapes and errors as in `meanSquaredError`.
+ */
+export const meanSquaredLogarithmicError = (): Loss =>
+  elementwiseLoss('meanSquaredLogarithmicError', (y, p) =>
+    square(subtract(log1p(maximum(p, epsilon)), log1p(maximum(y, epsilon)))),
+  );
+
+export interface HuberOptions {
+  /** Where the parabola becomes a line. Default: 1. */
+  readonly delta?: number;
+}
+
+/**
+ * Mean for each sample of e^2 / 2 where |e| <= delta, else delta * |e| - delta^2 / 2, with e = y - p.
+ * Shapes as in `meanSquaredError`.
+ *
+ * @throws Error when `delta` is not positive
+ *
+ * Source: Huber, "Robust estimation of a location parameter", 1964.
+ */
+export function huber(options: HuberOptions = {}): Loss {
+  checkOptions('losses.huber', options, ['delta']);
+  const delta = numberIn('losses.huber', 'delta', options.delta ?? 1, { min: 0, minOpen: true });
+  return elementwiseLoss('huber', (y, p) => {
+    const error = subtract(p, y);
+    const size = abs(error);
+    const line = subtract(multiply(size, delta), 0.5 * delta * delta);
+    return select(lessEqual(size, delta), multiply(square(error), 0.5), line);
+  });
+}
+
+/** mean(log(cosh(p - y))) for each sample, without overflow. Shapes and errors as in `meanSquaredError`. */
+export const logCosh = (): Loss =>
+  elementwiseLoss('logCosh', (y, p) => {
+    // even in the error: written with |e|, softplus never meets a large argument
+    const size = abs(subtract(p, y));
+    return subtract(add(size, softplus(multiply(size, -2))), Math.LN2);
+  });
+
+/** mean(p - y * log(p + 1e-7)) for each sample: for counts. Shapes and errors as in `meanSquaredError`. */
+export const poisson = (): Loss => elementwiseLoss('poisson', (y, p) => subtract(p, multiply(y, log(add(p, epsilon)))));
+
+/**
+ * -sum(y * p) / (|y| |p|) over the last axis: -1 where the directions agree, 1 where they are opposite.
+ * Shapes and errors as in `meanSquaredError`.
+ */
+export const cosineSimilarity = (): Loss => {
+  const name = 'cosineSimilarity';
+  // the bound only keeps vectors of zeros from dividing by 0
+  const unit = (x: Tensor): Tensor => multiply(x, rsqrt(maximum(sum(square(x), -1, { keepDims: true }), 1e-12)));
+  return defineLoss(
+    name,
+    (yTrue, yPred) => perSample(negative(sum(multiply(unit(alignTargets(name, yTrue, yPred)), unit(yPred)), -1))),
+    { targetDType: 'float32' },
+  );
+};

@@ -1,0 +1,83 @@
+import type { Tensor } from '../ir/graph.js';
+import { equal, greater } from '../ir/ops/elementwise.js';
+import { argmax } from '../ir/ops/reduce.js';
+import { checkOptions, numberIn } from '../layers/arguments.js';
+import { alignLabels, alignTargets, shapeError } from '../losses/targets.js';
+import { meanMetric } from './mean.js';
+import type { Metric } from './metric.js';
+
+export interface ThresholdOptions {
+  /** Predictions above this mean yes. Default: 0.5; use 0 for logits. */
+  readonly threshold?: number;
+}
+
+/** Names where a name is given by the caller: 'accuracy' reports under that name whatever it stands for. */
+type Named = { readonly name?: string };
+
+export function checkThreshold(where: string, options: ThresholdOptions & Named): number {
+  checkOptions(where, options, ['threshold', 'name']);
+  return numberIn(where, 'threshold', options.threshold ?? 0.5);
+}
+
+/**
+ * Fraction of answers where prediction > threshold agrees with the target (0 or 1).
+ *
+ * Targets and predictions have the same shape ([N] for [N, 1] is accepted).
+ *
+ * @throws Error when an option is not valid; when applied, if the shapes differ
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'binaryCrossentropy', metrics: [metrics.binaryAccuracy({ threshold: 0.7 })] });
+ */
+export function binaryAccuracy(options: ThresholdOptions & Named = {}): Metric {
+  const threshold = checkThreshold('metrics.binaryAccuracy', options);
+  const { name = 'binaryAccuracy' } = options;
+  return meanMetric(name, (yTrue, yPred) => equal(alignTargets(name, yTrue, yPred), greater(yPred, threshold)));
+}
+
+/**
+ * Fraction of samples whose largest prediction is at the largest target.
+ *
+ * Targets and predictions are [batch, ..., classes].
+ *
+ * @throws Error when applied, if the shapes differ
+ */
+export function categoricalAccuracy(options: Named = {}): Metric {
+  checkOptions('metrics.categoricalAccuracy', options, ['name']);
+  const { name = 'categoricalAccuracy' } = options;
+  return meanMetric(name, (yTrue, yPred) => {
+    if (yTrue.rank !== yPred.rank || yPred.rank < 2) {
+      throw shapeError(name, yTrue, yPred, 'both of shape [batch, ..., classes]');
+    }
+    return equal(argmax(alignTargets(name, yTrue, yPred)), argmax(yPred));
+  });
+}
+
+/**
+ * Fraction of samples whose largest prediction is at the class that the target names.
+ *
+ * Targets are class numbers [batch, ...] or [batch, ..., 1], predictions [batch, ..., classes].
+ *
+ * @throws Error when applied, if the labels do not fit the predictions
+ */
+export function sparseCategoricalAccuracy(options: Named = {}): Metric {
+  checkOptions('metrics.sparseCategoricalAccuracy', options, ['name']);
+  const { name = 'sparseCategoricalAccuracy' } = options;
+  return meanMetric(name, (yTrue, yPred) => equal(alignLabels(name, yTrue, yPred), argmax(yPred)));
+}
+
+/** Chosen by shape, for losses that say nothing about classification: as Keras chooses. */
+export function accuracyByShape(name: string): Metric {
+  const binary = binaryAccuracy({ name });
+  const categorical = categoricalAccuracy({ name });
+  const sparse = sparseCategoricalAccuracy({ name });
+  const choose = (yTrue: Tensor, yPred: Tensor): Metric => {
+    if (yPred.rank < 2 || yPred.shape[yPred.rank - 1] === 1) return binary;
+    const oneLabel = yTrue.rank < yPred.rank || yTrue.shape[yTrue.rank - 1] === 1;
+    return oneLabel ? sparse : categorical;
+  };
+  return {
+    ...binary,
+    update: (yTrue, yPred, sampleWeight) => choose(yTrue, yPred).update(yTrue, yPred, sampleWeight),
+  };
+}

@@ -1,0 +1,42 @@
+import { scalar } from '../ir/build.js';
+import { formatType, type Tensor } from '../ir/graph.js';
+import { cast, multiply } from '../ir/ops/elementwise.js';
+import { sum } from '../ir/ops/reduce.js';
+import { stack } from '../ir/ops/shape.js';
+import { perSample } from '../losses/targets.js';
+import type { Metric } from './metric.js';
+
+/**
+ * The mean over all samples of a traced function, weighted by the sample weights: two sums, sum(value * weight) and
+ * sum(weight).
+ *
+ * @param fn from targets and predictions to one value per sample [batch, ...] (numbers or bool), or to a single value,
+ *     which counts for the whole batch
+ * @param finish applied to the mean
+ */
+export function meanMetric(
+  name: string,
+  fn: (yTrue: Tensor, yPred: Tensor) => Tensor,
+  finish: (mean: number) => number = (mean) => mean,
+): Metric {
+  return {
+    name,
+    size: 2,
+    update(yTrue, yPred, sampleWeight) {
+      const values = perSample(cast(fn(yTrue, yPred), 'float32'));
+      const batch = yPred.shape[0] ?? 1;
+      if (values.rank === 0) {
+        const weight = sampleWeight === undefined ? scalar(batch) : sum(sampleWeight);
+        return stack([multiply(values, weight), weight]);
+      }
+      if (values.size !== batch) {
+        throw new Error(
+          `metric ${name}: expected one value per sample ([${batch}]) or a single value, got ${formatType(values)}`,
+        );
+      }
+      if (sampleWeight === undefined) return stack([sum(values), scalar(batch)]);
+      return stack([sum(multiply(values, sampleWeight)), sum(sampleWeight)]);
+    },
+    result: (totals) => finish(totals[1] === 0 ? 0 : (totals[0] as number) / (totals[1] as number)),
+  };
+}

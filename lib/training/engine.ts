@@ -1,0 +1,126 @@
+import { compile } from '../compile/index.js';
+import type { Graph, HostData, TensorType, Variable } from '../ir/graph.js';
+import { sizeOf } from '../ir/graph.js';
+import type { Job, JobResult } from '../runtime/addon.js';
+import { State } from './state.js';
+import { SumBlock } from './sums.js';
+import type { Topology } from './topology.js';
+import { type Objective, StepVariables, type StepTypes, traceEvalStep, tracePredict, traceTrainStep } from './trace.js';
+
+/** Plans of a step for each batch size and kind of data, compiled when first needed, and the state that they work on. */
+export class Engine {
+  readonly variables: StepVariables;
+  readonly state: State;
+  readonly training: SumBlock | undefined;
+  readonly evaluation: SumBlock | undefined;
+  readonly #plans = new Map<string, number>();
+  #disposed = false;
+
+  constructor(
+    readonly topology: Topology,
+    readonly objective: Objective | undefined,
+    outputNames: readonly string[],
+  ) {
+    this.variables = objective?.variables ?? new StepVariables();
+    const all: Variable[] = [...topology.weights, ...this.variables.all];
+    if (objective !== undefined) {
+      this.training = new SumBlock('training', objective.metrics, outputNames);
+      this.evaluation = new SumBlock('evaluation', objective.metrics, outputNames);
+      for (const { variable } of objective.slots.all()) all.push(variable);
+      all.push(...this.training.variables, ...this.evaluation.variables);
+    }
+    this.state = new State(all);
+    for (const { variable, initial } of objective?.slots.all() ?? []) {
+      if (initial !== 0) this.state.write(variable, new Float32Array(sizeOf(variable.shape)).fill(initial));
+    }
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** @returns the number of the plan in the session */
+  trainPlan(types: StepTypes): number {
+    const { objective, training } = this as Required<Engine>;
+    return this.#plan(`train ${describe(types)}`, () => traceTrainStep(objective, types, training.sums));
+  }
+
+  evalPlan(types: StepTypes): number {
+    const { objective, evaluation } = this as Required<Engine>;
+    return this.#plan(`eval ${describe(types)}`, () => traceEvalStep(objective, types, evaluation.sums));
+  }
+
+  predictPlan(inputs: readonly TensorType[], rows: number): number {
+    return this.#plan(`predict ${rows}`, () => tracePredict(this.topology, this.variables, inputs, rows));
+  }
+
+  #plan(key: string, trace: () => Graph): number {
+    const known = this.#plans.get(key);
+    if (known !== undefined) return known;
+    const number = this.state.session.addPlan(compile(trace(), this.state.layout).words);
+    this.#plans.set(key, number);
+    return number;
+  }
+
+  /** Values of all variables that are trained or learned along: weights, in the order of the topology. */
+  weights(): HostData[] {
+    return this.topology.weights.map((w) => this.state.read(w));
+  }
+
+  /** Stops running steps; whoever waits for one of them starts it again unless it was meant. */
+  abort(): void {
+    if (!this.#disposed) this.state.session.abort();
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.state.dispose();
+  }
+
+  /**
+   * Runs steps of a job until `end`, an error in the data, or a step that is not finite.
+   *
+   * @throws Error when the data is wrong or the model is disposed meanwhile; the signal's reason when it aborts
+   */
+  async run(where: string, job: Job, signal?: AbortSignal): Promise<JobResult> {
+    const logs: Float32Array[] = [];
+    let seconds = 0;
+    let nonFiniteStep = -1;
+    for (let begin = job.begin; ; ) {
+      signal?.throwIfAborted();
+      if (this.#disposed) throw new Error(`${where}: the model was disposed while it was running`);
+      const result = await this.state.session.run({ ...job, begin });
+      logs.push(result.log);
+      seconds += result.seconds;
+      if (nonFiniteStep < 0) nonFiniteStep = result.nonFiniteStep;
+      if (result.reason === 'label' || result.reason === 'index') {
+        const what = result.reason === 'label' ? 'a label is' : 'an index (of an embedding or take) is';
+        throw new Error(`${where}: ${positionOf(job, result.next - 1)}: ${what} out of range`);
+      }
+      // somebody else's abort stops every job of the session: go on
+      if (result.reason !== 'aborted') return { ...result, seconds, nonFiniteStep, log: joined(logs) };
+      begin = result.next;
+    }
+  }
+}
+
+/** "epoch 3, batch 17", counted from 1. */
+export function positionOf(job: Pick<Job, 'segments'>, step: number): string {
+  const stepsPerEpoch = job.segments.reduce((total, s) => total + s.steps, 0);
+  const epoch = Math.floor(step / stepsPerEpoch);
+  return `epoch ${epoch + 1}, batch ${step - epoch * stepsPerEpoch + 1}`;
+}
+
+const describe = ({ rows, targets, weighted }: StepTypes): string =>
+  `${rows} ${targets.map((t) => `${t.dtype}[${t.shape}]`).join(' ')}${weighted ? ' weighted' : ''}`;
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0] as Float32Array;
+  const all = new Float32Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

@@ -1,0 +1,181 @@
+import type { Job, JobResult } from '../runtime/addon.js';
+import type { Callback, FitContext, Progress } from './callback.js';
+import { type Engine, positionOf } from './engine.js';
+import { History } from './history.js';
+import type { SumBlock, Logs } from './sums.js';
+import { validationKey } from './sums.js';
+
+/** A native call should take about this long: rare enough to cost nothing, often enough for progress and predictions. */
+const secondsPerCall = 0.045;
+/** A call that begins inside an epoch shuffles the rows again; this keeps that under a tenth of its time. */
+const shuffleSecondsPerRow = 2e-7;
+
+/** Everything that `fit` has decided before the first step. */
+export interface FitPlan {
+  readonly engine: Engine;
+  readonly feeds: Job['feeds'];
+  readonly segments: Job['segments'];
+  readonly epochs: number;
+  readonly initialEpoch: number;
+  readonly shuffleSeed: number | undefined;
+  readonly callbacks: readonly Callback[];
+  readonly context: FitContext;
+  readonly validate: (() => Promise<Logs>) | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** One run of `fit`: native calls of many steps each, and what JavaScript wants to do in between. */
+export class FitLoop {
+  readonly #history = new History();
+  readonly #sums: SumBlock;
+  readonly #stepsPerEpoch: number;
+  readonly #rowsPerEpoch: number;
+  readonly #eachBatch: boolean;
+  readonly #eachEpoch: boolean;
+  #stepsPerCall = 1;
+  #warned = false;
+  #last: Logs = {};
+  #samplesPerSecond = 0;
+
+  constructor(readonly plan: FitPlan) {
+    const { callbacks, segments, engine, validate } = plan;
+    this.#sums = engine.training as SumBlock;
+    this.#stepsPerEpoch = segments.reduce((total, s) => total + s.steps, 0);
+    this.#rowsPerEpoch = segments.reduce((total, s) => total + s.steps * s.rows, 0);
+    const any = (...hooks: (keyof Callback)[]): boolean => callbacks.some((c) => hooks.some((hook) => c[hook] !== undefined));
+    this.#eachBatch = any('onBatchBegin', 'onBatchEnd');
+    this.#eachEpoch = this.#eachBatch || validate !== undefined || any('onEpochBegin', 'onEpochEnd');
+  }
+
+  async run(): Promise<History> {
+    const { context, epochs, initialEpoch, engine } = this.plan;
+    this.#sums.clear(engine.state);
+    await this.#each((c) => c.onTrainBegin?.(context));
+    const end = epochs * this.#stepsPerEpoch;
+    let next = initialEpoch * this.#stepsPerEpoch;
+    while (next < end && !context.model.stopTraining) {
+      const epoch = Math.floor(next / this.#stepsPerEpoch);
+      const batch = next - epoch * this.#stepsPerEpoch;
+      if (batch === 0) await this.#each((c) => c.onEpochBegin?.(epoch, context));
+      if (this.#eachBatch) await this.#each((c) => c.onBatchBegin?.(batch, context));
+      const result = await this.#step(next, this.#callEnd(next, end));
+      next = result.next;
+      if (result.nonFiniteStep >= 0) this.#warn(result.nonFiniteStep);
+      if (this.#eachBatch) {
+        const logs = result.log.length > 0 ? this.#logs(result.log, this.#rowsPerEpoch) : this.#runningLogs(next);
+        await this.#each((c) => c.onBatchEnd?.(batch, logs, context));
+      }
+      await this.#endEpochs(epoch, result.log);
+      const stopped = result.reason === 'nonFinite';
+      if (next % this.#stepsPerEpoch !== 0) await this.#report(next);
+      if (stopped || context.model.stopTraining) {
+        if (next % this.#stepsPerEpoch !== 0) await this.#endEpoch(Math.floor(next / this.#stepsPerEpoch), this.#runningLogs(next));
+        break;
+      }
+    }
+    await this.#each((c) => c.onTrainEnd?.(this.#last, context));
+    return this.#history;
+  }
+
+  /** Where the next native call should end. */
+  #callEnd(next: number, end: number): number {
+    if (this.#eachBatch) return next + 1;
+    const epochEnd = (Math.floor(next / this.#stepsPerEpoch) + 1) * this.#stepsPerEpoch;
+    return Math.min(next + this.#stepsPerCall, this.#eachEpoch ? epochEnd : end);
+  }
+
+  async #step(begin: number, end: number): Promise<JobResult> {
+    const { engine, feeds, segments, shuffleSeed, callbacks, context, signal } = this.plan;
+    const { state, variables } = engine;
+    state.write(variables.learningRate, new Float32Array([context.model.optimizer.learningRate]));
+    const { byteOffset, count } = this.#sums.range(state);
+    const job: Job = {
+      segments,
+      feeds,
+      fetches: [],
+      begin,
+      end,
+      firstRow: 0,
+      shuffle: shuffleSeed === undefined ? undefined : { seed: shuffleSeed },
+      metrics: { byteOffset, count },
+      watch: {
+        byteOffset: state.layout.offsetOf(this.#sums.sums.loss),
+        stop: callbacks.some((c) => c.stopOnNonFinite === true),
+      },
+    };
+    const result = await engine.run('fit', job, signal);
+    const steps = result.next - begin;
+    if (steps > 0) {
+      const secondsPerStep = Math.max(result.seconds / steps, 1e-9);
+      this.#samplesPerSecond = this.#rowsPerEpoch / this.#stepsPerEpoch / secondsPerStep;
+      const target = Math.max(secondsPerCall, shuffleSeed === undefined ? 0 : this.#rowsPerEpoch * shuffleSecondsPerRow);
+      this.#stepsPerCall = Math.max(1, Math.min(this.#stepsPerCall * 8, Math.round(target / secondsPerStep)));
+    }
+    return result;
+  }
+
+  /** Epochs that ended in a call, one row of the log each. */
+  async #endEpochs(first: number, log: Float32Array): Promise<void> {
+    const { count } = this.#sums.range(this.plan.engine.state);
+    for (let i = 0; i * count < log.length; i++) {
+      await this.#endEpoch(first + i, this.#logs(log.subarray(i * count, (i + 1) * count), this.#rowsPerEpoch));
+    }
+  }
+
+  async #endEpoch(epoch: number, logs: Logs): Promise<void> {
+    const { validate, context } = this.plan;
+    if (validate !== undefined) {
+      for (const [key, value] of Object.entries(await validate())) logs[validationKey(key)] = value;
+    }
+    this.#history.add(epoch, logs);
+    this.#last = logs;
+    await this.#each((c) => c.onEpochEnd?.(epoch, logs, context));
+    await this.#progress({ epoch, step: this.#stepsPerEpoch, samplesPerSecond: this.#samplesPerSecond, logs, ended: true });
+  }
+
+  /** Progress inside an epoch, if anybody wants to see it. */
+  async #report(next: number): Promise<void> {
+    if (!this.plan.callbacks.some((c) => c.onProgress !== undefined)) return;
+    const epoch = Math.floor(next / this.#stepsPerEpoch);
+    const step = next - epoch * this.#stepsPerEpoch;
+    const logs = this.#runningLogs(next);
+    await this.#progress({ epoch, step, samplesPerSecond: this.#samplesPerSecond, logs, ended: false });
+  }
+
+  #progress(progress: Progress): Promise<void> {
+    return this.#each((c) => c.onProgress?.(progress, this.plan.context));
+  }
+
+  #logs(row: Float32Array, rows: number): Logs {
+    return this.#sums.logs(this.plan.engine.state, row, rows);
+  }
+
+  /** Means over the steps of the current epoch that are done. */
+  #runningLogs(next: number): Logs {
+    const { state } = this.plan.engine;
+    let steps = next % this.#stepsPerEpoch;
+    let rows = 0;
+    for (const segment of this.plan.segments) {
+      const done = Math.min(steps, segment.steps);
+      rows += done * segment.rows;
+      steps -= done;
+    }
+    return this.#logs(this.#sums.read(state), rows);
+  }
+
+  #warn(step: number): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    console.warn(
+      `steepest: fit: the loss is not a finite number since ${positionOf(this.plan, step)}: the learning rate may be too ` +
+        'large, or the data may hold NaN or infinite values. Training goes on; the terminateOnNaN callback would stop it.',
+    );
+  }
+
+  async #each(call: (callback: Callback) => void | Promise<void>): Promise<void> {
+    for (const callback of this.plan.callbacks) {
+      const pending = call(callback);
+      if (pending !== undefined) await pending;
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import { checkOptions, numberIn, show } from '../layers/arguments.js';
+import type { SymbolicTensor } from '../layers/symbolic.js';
+import type { Loss, LossFunction } from '../losses/loss.js';
+import { type LossName, resolveLoss } from '../losses/resolve.js';
+import type { Metric } from '../metrics/metric.js';
+import { type MetricName, resolveMetric } from '../metrics/resolve.js';
+import type { Optimizer } from '../optimizers/optimizer.js';
+import { type OptimizerName, resolveOptimizer } from '../optimizers/resolve.js';
+import { outputKey } from './sums.js';
+import type { Topology } from './topology.js';
+import { discoverSlots, type MetricSlot, type Objective, type OutputLoss, StepVariables } from './trace.js';
+
+export type LossArgument = LossName | LossFunction;
+export type MetricArgument = MetricName | LossFunction | Metric;
+
+/** One for all outputs, a list in the order of the outputs, or a record by their names. */
+export type PerOutput<T> = T | readonly T[] | Readonly<Record<string, T>>;
+
+export interface CompileOptions {
+  readonly optimizer: OptimizerName | Optimizer;
+  /** What training minimizes. With several outputs: the sum over the outputs. */
+  readonly loss: PerOutput<LossArgument>;
+  /** Factor of each output's loss in the sum. Default: 1. */
+  readonly lossWeights?: readonly number[] | Readonly<Record<string, number>>;
+  /**
+   * What else is reported: for the only output, or for all of them; or by the outputs' names. Sample and class weights do
+   * not change these numbers, as in Keras.
+   */
+  readonly metrics?: readonly MetricArgument[] | Readonly<Record<string, MetricArgument | readonly MetricArgument[]>>;
+  /** As `metrics`, but weighted like the loss. */
+  readonly weightedMetrics?: readonly MetricArgument[];
+  /** Initial weights that are not set yet, order of the data and dropout follow from it. Default: random. */
+  readonly seed?: number;
+}
+
+const where = 'compile';
+const optionKeys = ['optimizer', 'loss', 'lossWeights', 'metrics', 'weightedMetrics', 'seed'];
+
+/** Losses of the library say what their targets are. */
+export interface CompiledObjective extends Objective {
+  readonly losses: readonly (OutputLoss & { readonly loss: Loss })[];
+}
+
+/**
+ * Checks and resolves what `compile` was given.
+ *
+ * @throws Error naming the option that is missing, unknown or not valid
+ */
+export function resolveObjective(topology: Topology, names: readonly string[], options: CompileOptions): CompiledObjective {
+  checkOptions(where, options, optionKeys);
+  if (options.optimizer === undefined) throw new Error(`${where}: optimizer is missing`);
+  if (options.loss === undefined) throw new Error(`${where}: loss is missing`);
+  const optimizer = resolveOptimizer(where, options.optimizer);
+  const weights = perOutput('lossWeights', names, options.lossWeights ?? names.map(() => 1));
+  const losses = perOutput('loss', names, options.loss as PerOutput<LossArgument>).map((loss, i) => ({
+    loss: resolveLoss(where, loss),
+    weight: numberIn(where, `lossWeights of '${names[i]}'`, weights[i]),
+    name: names[i] as string,
+  }));
+  const trainable = topology.trainableWeights;
+  if (trainable.length === 0 && topology.weights.length > 0) {
+    console.warn('steepest: compile: the model has no trainable weights; fit will not change it');
+  }
+  const variables = new StepVariables();
+  const slots = discoverSlots(trainable, optimizer, variables);
+  const metrics = resolveMetrics(topology.outputs, names, losses, options);
+  return { topology, losses, metrics, optimizer, trainable, variables, slots };
+}
+
+function perOutput<T extends string | number | LossFunction>(option: string, names: readonly string[], value: PerOutput<T>): T[] {
+  if (Array.isArray(value)) {
+    if (value.length === names.length) return [...value];
+    throw new Error(`${where}: ${option} must have ${names.length} elements (${names.join(', ')}), got ${value.length}`);
+  }
+  if (typeof value === 'object' && value !== null) {
+    const record = value as Readonly<Record<string, T>>;
+    checkNames(option, names, record);
+    return names.map((name) => {
+      const found = record[name];
+      if (found !== undefined) return found;
+      if (option === 'lossWeights') return 1 as T;
+      throw new Error(`${where}: ${option} has nothing for output '${name}'`);
+    });
+  }
+  return names.map(() => value as T);
+}
+
+function checkNames(option: string, names: readonly string[], record: object): void {
+  for (const key of Object.keys(record)) {
+    if (!names.includes(key)) {
+      throw new Error(`${where}: ${option} names '${key}', which is not an output; outputs are ${names.join(', ')}`);
+    }
+  }
+}
+
+function resolveMetrics(
+  outputs: readonly SymbolicTensor[],
+  names: readonly string[],
+  losses: CompiledObjective['losses'],
+  options: CompileOptions,
+): MetricSlot[] {
+  const slots: MetricSlot[] = [];
+  const addAll = (list: readonly MetricArgument[], output: number, weighted: boolean): void => {
+    for (const argument of list) {
+      const { shape: outputShape } = outputs[output] as SymbolicTensor;
+      const metric = resolveMetric(where, argument, { loss: losses[output]?.loss, outputShape });
+      const name = weighted ? outputKey('weighted', metric.name) : metric.name;
+      const key = names.length > 1 ? outputKey(names[output] as string, name) : name;
+      if (key === 'loss' || slots.some((s) => s.key === key)) throw new Error(`${where}: two metrics are named '${key}'`);
+      slots.push({ key, metric, output, weighted });
+    }
+  };
+  const { metrics = [], weightedMetrics = [] } = options;
+  if (Array.isArray(metrics)) {
+    names.forEach((_, output) => addAll(metrics as readonly MetricArgument[], output, false));
+  } else if (typeof metrics === 'object' && metrics !== null) {
+    checkNames('metrics', names, metrics);
+    for (const [name, list] of Object.entries(metrics as Record<string, MetricArgument | readonly MetricArgument[]>)) {
+      addAll(Array.isArray(list) ? list : [list as MetricArgument], names.indexOf(name), false);
+    }
+  } else {
+    throw new Error(`${where}: metrics must be an array, or a record by output names, got ${show(metrics)}`);
+  }
+  if (!Array.isArray(weightedMetrics)) {
+    throw new Error(`${where}: weightedMetrics must be an array, got ${show(weightedMetrics)}`);
+  }
+  names.forEach((_, output) => addAll(weightedMetrics, output, true));
+  return slots;
+}

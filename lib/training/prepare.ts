@@ -1,0 +1,77 @@
+import type { Job } from '../runtime/addon.js';
+import { type Column, commonRows, type ModelData, readColumn, splitData } from './columns.js';
+import { segmentRows } from './dataset.js';
+import type { Engine } from './engine.js';
+import type { SampleWeight } from './fit-options.js';
+import type { CompiledObjective } from './objective.js';
+import { inputTypes, readTarget, typeOf } from './targets.js';
+import type { StepTypes } from './trace.js';
+import { type ClassWeight, weightColumn } from './weighting.js';
+
+/** Names of a model's inputs and outputs. */
+export interface PortNames {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+/** Data for training or evaluation, checked and not copied yet. */
+export interface Batches {
+  readonly rows: number;
+  /** Inputs, targets, weights: the order of the feeds. */
+  readonly columns: readonly Column[];
+  readonly types: Omit<StepTypes, 'rows'>;
+}
+
+export interface WeightOptions {
+  readonly sampleWeight?: SampleWeight;
+  readonly classWeight?: ClassWeight;
+  /** Part of the rows, from the end, that validates. */
+  readonly validationSplit?: number;
+}
+
+/**
+ * Checks data against what a model and its losses expect.
+ *
+ * @throws Error naming the argument, what was expected and what came
+ */
+export function readBatches(
+  where: string,
+  { topology, losses }: CompiledObjective,
+  names: PortNames,
+  x: ModelData,
+  y: ModelData,
+  options: WeightOptions = {},
+): Batches {
+  const xParts = splitData(where, 'x', names.inputs, x);
+  const inputs = inputTypes(topology.inputs, names.inputs).map((type, i) =>
+    readColumn(where, type, xParts[i] as Float32Array),
+  );
+  const rows = commonRows(where, inputs);
+  const yParts = splitData(where, 'y', names.outputs, y);
+  const targets = topology.outputs.map((output, i) => {
+    const label = topology.outputs.length === 1 ? 'y' : `y['${names.outputs[i]}']`;
+    const loss = losses[i] as CompiledObjective['losses'][number];
+    return readTarget(where, output, loss, yParts[i] as Float32Array, rows, label);
+  });
+  commonRows(where, [...inputs, ...targets]);
+  const { sampleWeight, classWeight, validationSplit = 0 } = options;
+  const trainingRows = splitRow(rows, validationSplit);
+  const weight = weightColumn(where, rows, sampleWeight, classWeight, targets, trainingRows);
+  return {
+    rows,
+    columns: [...inputs, ...targets, ...(weight === undefined ? [] : [weight])],
+    types: { inputs: inputs.map(typeOf), targets: targets.map(typeOf), weighted: weight !== undefined },
+  };
+}
+
+/** The first row that validates; `rows` when none does. */
+export const splitRow = (rows: number, validationSplit: number): number => Math.floor(rows * (1 - validationSplit));
+
+/** The segments of an epoch, with their plans compiled. */
+export function trainSegments(engine: Engine, types: Batches['types'], rows: number, batchSize: number): Job['segments'] {
+  return segmentRows(rows, batchSize).map((s) => ({ ...s, plan: engine.trainPlan({ ...types, rows: s.rows }) }));
+}
+
+export function evalSegments(engine: Engine, types: Batches['types'], rows: number, batchSize: number): Job['segments'] {
+  return segmentRows(rows, batchSize).map((s) => ({ ...s, plan: engine.evalPlan({ ...types, rows: s.rows }) }));
+}

@@ -1,0 +1,45 @@
+import { StateLayout } from '../compile/index.js';
+import { type HostData, sizeOf, type Variable } from '../ir/graph.js';
+import type { NativeSession } from '../runtime/addon.js';
+import { loadAddon } from '../runtime/native.js';
+
+const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+
+/** The variables of a model in native memory, and the session that owns it. All variables are known beforehand. */
+export class State {
+  readonly layout = new StateLayout();
+  readonly session: NativeSession;
+  readonly #variables: ReadonlySet<Variable>;
+
+  constructor(variables: Iterable<Variable>) {
+    this.#variables = new Set(variables);
+    for (const variable of this.#variables) this.layout.add(variable);
+    this.session = new (loadAddon().Session)(this.layout.bytes);
+  }
+
+  has(variable: Variable): boolean {
+    return this.#variables.has(variable);
+  }
+
+  /** A copy of a variable's values. Between two steps, also while training. */
+  read(variable: Variable): HostData {
+    const values = new arrays[variable.dtype](sizeOf(variable.shape));
+    this.session.readState(this.layout.offsetOf(variable), values);
+    return values;
+  }
+
+  write(variable: Variable, values: HostData): void {
+    this.session.writeState(this.layout.offsetOf(variable), values);
+  }
+
+  dispose(): void {
+    this.session.dispose();
+  }
+}
+
+/** A state variable; its identity is what counts. */
+export const newVariable = (name: string, shape: readonly number[], dtype: Variable['dtype']): Variable => ({
+  name,
+  shape,
+  dtype,
+});

@@ -1,0 +1,257 @@
+import { make, withScope } from '../ir/build.js';
+import { formatType, type Graph, Node, type Shape, Tensor, type TensorType, type Variable } from '../ir/graph.js';
+import { gradients } from '../compile/index.js';
+import { add, multiply, stopGradient } from '../ir/ops/elementwise.js';
+import { withRandom } from '../ir/ops/random.js';
+import { reshape } from '../ir/ops/shape.js';
+import type { CallContext, Weight } from '../layers/layer.js';
+import type { LossFunction } from '../losses/loss.js';
+import { reduceLoss } from '../losses/reduce.js';
+import { perSample } from '../losses/targets.js';
+import type { Metric } from '../metrics/metric.js';
+import type { Optimizer, UpdateContext } from '../optimizers/optimizer.js';
+import type { Topology } from './topology.js';
+import { newVariable } from './state.js';
+
+/** Reads and writes of state while one step is traced: reads see old values, the last write of each variable counts. */
+export class StateTrace {
+  readonly #values = new Map<Variable, Tensor>();
+  readonly #written = new Map<Variable, Tensor>();
+
+  readonly read = (variable: Variable): Tensor => {
+    let value = this.#values.get(variable);
+    if (value === undefined) {
+      value = make('variable', [], { variable }, variable.shape, variable.dtype);
+      this.#values.set(variable, value);
+    }
+    return value;
+  };
+
+  readonly write = (variable: Variable, value: Tensor): void => {
+    const fits = value.dtype === variable.dtype && value.shape.join() === variable.shape.join();
+    if (!fits) {
+      throw new Error(
+        `write of ${variable.name}: expected ${variable.dtype}[${variable.shape.join(', ')}], ` +
+          `got ${value.dtype}[${value.shape.join(', ')}]`,
+      );
+    }
+    this.#written.set(variable, value);
+  };
+
+  /** The write effects, for a graph. */
+  writes(): Node[] {
+    return [...this.#written].map(([variable, value]) => new Node('write', [value], { variable }, [], variable.name));
+  }
+}
+
+/** Scalars that every training step uses. */
+export class StepVariables {
+  readonly learningRate = newVariable('learningRate', [], 'float32');
+  /** Updates done so far; also what random numbers are drawn for. */
+  readonly step = newVariable('step', [], 'int32');
+  readonly seed = newVariable('seed', [], 'int32');
+
+  get all(): Variable[] {
+    return [this.learningRate, this.step, this.seed];
+  }
+}
+
+/** One reported number: its metric, the output it looks at, and where its sums are for training and evaluation. */
+export interface MetricSlot {
+  /** Key in the logs: 'accuracy', 'classAccuracy'. */
+  readonly key: string;
+  readonly metric: Metric;
+  readonly output: number;
+  readonly weighted: boolean;
+}
+
+/** The loss of one output. */
+export interface OutputLoss {
+  readonly loss: LossFunction;
+  readonly weight: number;
+  /** For messages. */
+  readonly name: string;
+}
+
+/** Sums of an epoch: loss, loss per output where there are several, metrics. A row of it becomes the logs. */
+export interface Sums {
+  readonly loss: Variable;
+  readonly perOutput: readonly Variable[];
+  readonly metrics: readonly Variable[];
+}
+
+/** What the data of a step looks like. */
+export interface StepTypes {
+  readonly rows: number;
+  readonly inputs: readonly TensorType[];
+  readonly targets: readonly TensorType[];
+  readonly weighted: boolean;
+}
+
+const withRows = (type: TensorType, rows: number): Shape => [rows, ...type.shape];
+
+/** Types hold the shape of one sample; the rows are added here. */
+function placeholders(types: readonly TensorType[], rows: number, firstSlot: number): Tensor[] {
+  return types.map((t, i) => make('input', [], { slot: firstSlot + i }, withRows(t, rows), t.dtype));
+}
+
+/** Runs `body` with random numbers drawn from the state's seed and step. */
+function randomFromState<T>(state: StateTrace, variables: StepVariables, body: () => T): T {
+  let stream = 0;
+  const source = { seed: state.read(variables.seed), counter: state.read(variables.step), nextStream: () => stream++ };
+  return withRandom(source, body);
+}
+
+/** The mean loss of one output over the batch: sum(weight_i * loss_i) / rows. */
+function batchLoss({ loss, name }: OutputLoss, yTrue: Tensor, yPred: Tensor, weights: Tensor | undefined): Tensor {
+  return withScope(`loss of ${name}`, () => {
+    const value = loss(yTrue, yPred);
+    if (!(value instanceof Tensor) || value.dtype !== 'float32') {
+      const got = value instanceof Tensor ? formatType(value) : typeof value;
+      throw new Error(`loss of ${name}: must return a float32 tensor, got ${got}`);
+    }
+    if (value.rank > 0 && value.shape[0] !== yPred.shape[0]) {
+      throw new Error(
+        `loss of ${name}: must return one number per sample (shape [${yPred.shape[0]}]) or a single number, ` +
+          `got shape [${value.shape.join(', ')}]`,
+      );
+    }
+    return reduceLoss(perSample(value), weights);
+  });
+}
+
+/** What a model is compiled to minimize, report and update with. */
+export interface Objective {
+  readonly topology: Topology;
+  readonly losses: readonly OutputLoss[];
+  readonly metrics: readonly MetricSlot[];
+  readonly optimizer: Optimizer;
+  /** Weights that the optimizer changes: what was trainable when the model was compiled. */
+  readonly trainable: readonly Weight[];
+  readonly variables: StepVariables;
+  readonly slots: OptimizerSlots;
+}
+
+/** Forward pass, total loss and the sums that it adds to: common to training and evaluation. */
+function traceObjective(objective: Objective, types: StepTypes, state: StateTrace, sums: Sums, training: boolean) {
+  const { topology, losses, metrics, variables } = objective;
+  const { rows } = types;
+  const inputs = placeholders(types.inputs, rows, 0);
+  const targets = placeholders(types.targets, rows, inputs.length);
+  const weightType = { shape: [], dtype: 'float32' } as const;
+  const weights = types.weighted ? placeholders([weightType], rows, inputs.length + targets.length) : [];
+  const penalties: Tensor[] = [];
+  const context: CallContext = {
+    training,
+    read: state.read,
+    write: training ? state.write : () => {},
+    addLoss: (penalty) => penalties.push(penalty),
+  };
+  const outputs = randomFromState(state, variables, () => topology.trace(inputs, context));
+  penalties.push(...topology.penalties(context));
+
+  const accumulate = (to: Variable, value: Tensor): void => state.write(to, add(state.read(to), stopGradient(value)));
+  const parts = losses.map((l, i) => batchLoss(l, targets[i] as Tensor, outputs[i] as Tensor, weights[0]));
+  const weightedParts = parts.map((part, i) => scaled(part, (losses[i] as OutputLoss).weight));
+  const total = [...weightedParts, ...penalties].reduce((a, b) => add(a, b));
+  accumulate(sums.loss, multiply(total, rows));
+  sums.perOutput.forEach((to, i) => accumulate(to, multiply(parts[i] as Tensor, rows)));
+  metrics.forEach(({ metric, output, weighted, key }, i) => {
+    withScope(`metric ${key}`, () => {
+      const yPred = stopGradient(outputs[output] as Tensor);
+      const update = metric.update(targets[output] as Tensor, yPred, weighted ? weights[0] : undefined);
+      if (update.size !== metric.size) {
+        throw new Error(`metric ${key}: update must return ${metric.size} sums, got shape [${update.shape.join(', ')}]`);
+      }
+      const to = sums.metrics[i] as Variable;
+      accumulate(to, reshape(update, to.shape));
+    });
+  });
+  return { inputs: [...inputs, ...targets, ...weights], total };
+}
+
+const scaled = (value: Tensor, weight: number): Tensor => (weight === 1 ? value : multiply(value, weight));
+
+/** One training step: forward, loss, gradients, optimizer, sums. Has no outputs; everything it does is in the state. */
+export function traceTrainStep(objective: Objective, types: StepTypes, sums: Sums): Graph {
+  const state = new StateTrace();
+  const { inputs, total } = traceObjective(objective, types, state, sums, true);
+  const values = objective.trainable.map(state.read);
+  const slopes = gradients(total, values);
+  traceUpdate(objective, state, (i) => slopes[i] as Tensor);
+  return { inputs, outputs: [], writes: state.writes() };
+}
+
+/** Loss and metrics of a batch, added to the sums. */
+export function traceEvalStep(objective: Objective, types: StepTypes, sums: Sums): Graph {
+  const state = new StateTrace();
+  const { inputs } = traceObjective(objective, types, state, sums, false);
+  return { inputs, outputs: [], writes: state.writes() };
+}
+
+/** The outputs of a model for a batch. */
+export function tracePredict(topology: Topology, variables: StepVariables, inputs: readonly TensorType[], rows: number): Graph {
+  const state = new StateTrace();
+  const fed = placeholders(inputs, rows, 0);
+  const context: CallContext = { training: false, read: state.read, write: () => {}, addLoss: () => {} };
+  const outputs = randomFromState(state, variables, () => topology.trace(fed, context));
+  return { inputs: fed, outputs, writes: [] };
+}
+
+/** The optimizer's update of all trainable weights, and the step counter. */
+function traceUpdate(objective: Pick<Objective, 'trainable' | 'optimizer' | 'variables' | 'slots'>, state: StateTrace, gradientOf: (i: number) => Tensor): void {
+  const { trainable, optimizer, variables, slots } = objective;
+  const step = add(state.read(variables.step), 1);
+  const context: UpdateContext = {
+    learningRate: state.read(variables.learningRate),
+    step,
+    slot: slots.get,
+    read: state.read,
+    write: state.write,
+  };
+  withScope(`optimizer ${optimizer.name}`, () => {
+    const parameters = trainable.map((variable, i) => ({
+      variable,
+      value: state.read(variable),
+      gradient: gradientOf(i),
+    }));
+    optimizer.update(parameters, context);
+  });
+  state.write(variables.step, step);
+}
+
+/** The optimizer's state: made when its update is traced for the first time, the same variables ever after. */
+export class OptimizerSlots {
+  readonly #slots = new Map<Variable | undefined, Map<string, { variable: Variable; initial: number }>>();
+
+  readonly get = (name: string, of: Variable | undefined, initial = 0): Variable => {
+    let named = this.#slots.get(of);
+    if (named === undefined) {
+      named = new Map();
+      this.#slots.set(of, named);
+    }
+    let slot = named.get(name);
+    if (slot === undefined) {
+      const fullName = of === undefined ? `optimizer/${name}` : `optimizer/${of.name}/${name}`;
+      slot = { variable: newVariable(fullName, of?.shape ?? [], 'float32'), initial };
+      named.set(name, slot);
+    }
+    return slot.variable;
+  };
+
+  /** All variables with their initial value. */
+  *all(): Generator<{ readonly variable: Variable; readonly initial: number }> {
+    for (const named of this.#slots.values()) yield* named.values();
+  }
+}
+
+/** Finds the slots that an optimizer keeps for a model, by tracing its update with unknown gradients. */
+export function discoverSlots(trainable: readonly Weight[], optimizer: Optimizer, variables: StepVariables): OptimizerSlots {
+  const slots = new OptimizerSlots();
+  const gradientOf = (i: number): Tensor => {
+    const { shape } = trainable[i] as Weight;
+    return make('input', [], { slot: i }, shape, 'float32');
+  };
+  traceUpdate({ trainable, optimizer, variables, slots }, new StateTrace(), gradientOf);
+  return slots;
+}

@@ -1,0 +1,91 @@
+// The exports of the addon: lib/runtime/addon.ts, `Addon`.
+#include <napi.h>
+
+#include <string>
+
+#include "../cpu/blas.h"
+#include "../cpu/simd/table.h"
+#include "../plan/ops.h"
+#include "../runtime/session.h"
+#include "arguments.h"
+#include "environment.h"
+#include "errors.h"
+#include "session_object.h"
+#include "storage_object.h"
+
+namespace steepest {
+namespace {
+
+Napi::Array targetNames(Napi::Env env) {
+  size_t count = 0;
+  const Simd* const* const targets = simdTargets(&count);
+  Napi::Array names = Napi::Array::New(env, count);
+  for (size_t i = 0; i < count; ++i) names.Set(static_cast<uint32_t>(i), targets[i]->name);
+  return names;
+}
+
+Napi::Value info(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return translating(env, [&] {
+    const char* const blas = blasName();
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("target", simd().name);
+    result.Set("targets", targetNames(env));
+    result.Set("threads", Threads::pool().count());
+    result.Set("blas", blas == nullptr ? env.Null() : Napi::String::New(env, blas));
+    result.Set("sessions", static_cast<double>(sessionsAlive()));
+    result.Set("storages", static_cast<double>(storagesAlive()));
+    result.Set("bytes", static_cast<double>(bytesInUse()));
+    return result;
+  });
+}
+
+void setThreads(const Napi::CallbackInfo& info) {
+  Threads::pool().setCount(static_cast<int>(integer(info[0], "count", 256, 1)));
+}
+
+void selectTarget(const Napi::CallbackInfo& info) {
+  const std::string name = string(info[0], "name");
+  if (!selectSimd(name.c_str())) {
+    throw Napi::RangeError::New(info.Env(), "name: this CPU and build have no target '" + name + "'");
+  }
+}
+
+void selectBlasLibrary(const Napi::CallbackInfo& info) {
+  const std::string choice = string(info[0], "choice");
+  translating(info.Env(), [&] { selectBlas(choice); });
+}
+
+Napi::Value printPlan(const Napi::CallbackInfo& info) {
+  const std::vector<uint32_t> plan = words(info[0], "words");
+  return translating(info.Env(),
+                     [&] { return Napi::String::New(info.Env(), print(decode(plan.data(), plan.size()))); });
+}
+
+template <Napi::Value (*F)(const Napi::CallbackInfo&)>
+void add(Napi::Object exports, const char* name) {
+  exports.Set(name, Napi::Function::New<F>(exports.Env(), name));
+}
+
+template <void (*F)(const Napi::CallbackInfo&)>
+void add(Napi::Object exports, const char* name) {
+  exports.Set(name, Napi::Function::New<F>(exports.Env(), name));
+}
+
+Napi::Object load(Napi::Env env, Napi::Object exports) {
+  Environment::create(env);
+  exports.Set("tableHash", static_cast<double>(STEEPEST_TABLE_HASH));
+  exports.Set("Session", SessionObject::define(env));
+  exports.Set("Storage", StorageObject::define(env));
+  add<info>(exports, "info");
+  add<setThreads>(exports, "setThreads");
+  add<selectTarget>(exports, "selectTarget");
+  add<selectBlasLibrary>(exports, "selectBlas");
+  add<printPlan>(exports, "printPlan");
+  return exports;
+}
+
+NODE_API_MODULE(steepest, load)
+
+}  // namespace
+}  // namespace steepest

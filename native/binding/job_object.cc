@@ -1,0 +1,105 @@
+#include "job_object.h"
+
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "arguments.h"
+#include "storage_object.h"
+
+namespace steepest {
+namespace {
+
+HostType hostType(const Napi::Value& value, const std::string& name) {
+  const std::string type = string(value, name);
+  if (type == "float32") return HostType::kFloat32;
+  if (type == "int32") return HostType::kInt32;
+  if (type == "uint8") return HostType::kUint8;
+  if (type == "bool") return HostType::kBool;
+  throw Napi::RangeError::New(value.Env(),
+                              name + ": expected 'float32', 'int32', 'uint8' or 'bool', got '" + type + "'");
+}
+
+// Calls read(item, "job.list[i]") for each item.
+template <typename F>
+void eachItem(const Napi::Object& job, const char* list, F read) {
+  const std::string name = std::string("job.") + list;
+  const std::vector<Napi::Value> values = items(job.Get(list), name);
+  for (size_t i = 0; i < values.size(); ++i) {
+    const std::string itemName = name + "[" + std::to_string(i) + "]";
+    read(object(values[i], itemName), itemName);
+  }
+}
+
+// Calls read(value) when the optional part is there.
+template <typename F>
+void optionally(const Napi::Object& job, const char* part, F read) {
+  const Napi::Value value = job.Get(part);
+  if (!value.IsUndefined()) read(object(value, std::string("job.") + part));
+}
+
+const char* nameOf(JobResult::Reason reason) {
+  switch (reason) {
+    case JobResult::Reason::kDone:
+      return "done";
+    case JobResult::Reason::kAborted:
+      return "aborted";
+    case JobResult::Reason::kNonFinite:
+      return "nonFinite";
+    case JobResult::Reason::kLabel:
+      return "label";
+    case JobResult::Reason::kIndex:
+      return "index";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::unique_ptr<Job> readJob(const Napi::Value& value) {
+  const Napi::Object from = object(value, "job");
+  auto job = std::make_unique<Job>();
+  eachItem(from, "segments", [&](const Napi::Object& segment, const std::string& name) {
+    const auto plan = static_cast<uint32_t>(integer(segment.Get("plan"), name + ".plan", UINT32_MAX));
+    const uint64_t rows = integer(segment.Get("rows"), name + ".rows");
+    job->segments.push_back({plan, rows, integer(segment.Get("steps"), name + ".steps")});
+  });
+  eachItem(from, "feeds", [&](const Napi::Object& feed, const std::string& name) {
+    auto storage = StorageObject::memoryOf(feed.Get("storage"), name + ".storage");
+    const HostType type = hostType(feed.Get("type"), name + ".type");
+    job->feeds.push_back({std::move(storage), type, integer(feed.Get("rows"), name + ".rows")});
+  });
+  eachItem(from, "fetches", [&](const Napi::Object& fetch, const std::string& name) {
+    auto storage = StorageObject::memoryOf(fetch.Get("storage"), name + ".storage");
+    job->fetches.push_back({std::move(storage), integer(fetch.Get("rows"), name + ".rows")});
+  });
+  job->begin = integer(from.Get("begin"), "job.begin");
+  job->end = integer(from.Get("end"), "job.end");
+  job->firstRow = integer(from.Get("firstRow"), "job.firstRow");
+  optionally(from, "shuffle", [&](const Napi::Object& shuffle) {
+    job->seed = static_cast<uint32_t>(integer(shuffle.Get("seed"), "job.shuffle.seed", UINT32_MAX));
+  });
+  optionally(from, "metrics", [&](const Napi::Object& metrics) {
+    const uint64_t byteOffset = integer(metrics.Get("byteOffset"), "job.metrics.byteOffset");
+    job->metrics = {byteOffset, integer(metrics.Get("count"), "job.metrics.count")};
+  });
+  optionally(from, "watch", [&](const Napi::Object& watch) {
+    const uint64_t byteOffset = integer(watch.Get("byteOffset"), "job.watch.byteOffset");
+    job->watch = {byteOffset, boolean(watch.Get("stop"), "job.watch.stop")};
+  });
+  return job;
+}
+
+Napi::Object writeResult(Napi::Env env, const JobResult& result) {
+  Napi::Float32Array log = Napi::Float32Array::New(env, result.log.size());
+  if (!result.log.empty()) std::memcpy(log.Data(), result.log.data(), result.log.size() * sizeof(float));
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("reason", nameOf(result.reason));
+  object.Set("next", static_cast<double>(result.next));
+  object.Set("nonFiniteStep", static_cast<double>(result.nonFiniteStep));
+  object.Set("log", log);
+  object.Set("seconds", result.seconds);
+  return object;
+}
+
+}  // namespace steepest

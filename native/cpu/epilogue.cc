@@ -1,0 +1,66 @@
+// The epilogue of matmul: a program on rectangles of the product while they are hot in cache.
+#include <algorithm>
+
+#include "tile.h"
+#include "tile_program.h"
+
+namespace steepest {
+namespace {
+
+TileProgram::Binding bindingOf(const Instruction& instruction, int firstExtra, bool rowwise) {
+  TileProgram::Binding binding;
+  View product = instruction.outputs.front();
+  product.dtype = DType::kFloat32;
+  binding.inputs.push_back(product);
+  binding.inputs.insert(binding.inputs.end(), instruction.inputs.begin() + firstExtra, instruction.inputs.end());
+  binding.outputs = instruction.outputs;
+  binding.product = true;
+  binding.rowwise = rowwise;
+  return binding;
+}
+
+class ProgramEpilogue : public Epilogue {
+ public:
+  ProgramEpilogue(const Instruction& instruction, int firstExtra, const Memory& memory)
+      : whole_(instruction.program, bindingOf(instruction, firstExtra, false), memory),
+        rows_(instruction.program, bindingOf(instruction, firstExtra, true), memory),
+        columns_(instruction.outputs.front().shape[instruction.outputs.front().rank - 1]) {}
+
+  void run(const float* tile, int64_t ld, int64_t row, int64_t rows, int64_t column, int64_t columns) const override {
+    if (columns == columns_ && (ld == columns || rows == 1)) {
+      runRange(whole_, tile, row * columns, (row + rows) * columns);
+      return;
+    }
+    TileWorker& worker = rows_.begin();
+    for (int64_t r = 0; r < rows; ++r) {
+      const int64_t begin = (row + r) * columns_ + column;
+      runTiles(rows_, worker, tile + r * ld, begin, begin + columns);
+    }
+  }
+
+ private:
+  static void runRange(const TileProgram& program, const float* product, int64_t begin, int64_t end) {
+    runTiles(program, program.begin(), product, begin, end);
+  }
+
+  static void runTiles(const TileProgram& program, TileWorker& worker, const float* product, int64_t i, int64_t end) {
+    while (i < end) {
+      const int64_t count = std::min(program.extent(i), end - i);
+      program.run(worker, i, count, product);
+      product += count;
+      i += count;
+    }
+  }
+
+  const TileProgram whole_;  // rectangles as wide as the product, without gaps
+  const TileProgram rows_;
+  const int64_t columns_;
+};
+
+}  // namespace
+
+std::unique_ptr<Epilogue> bindEpilogue(const Instruction& instruction, int firstExtra, const Memory& memory) {
+  return std::make_unique<ProgramEpilogue>(instruction, firstExtra, memory);
+}
+
+}  // namespace steepest

@@ -1,0 +1,135 @@
+// The borders of a plan: rows of host memory in, rows out.
+#include <algorithm>
+#include <cstring>
+
+#include "../runtime/host.h"
+#include "tile.h"
+
+namespace steepest {
+namespace {
+
+constexpr uint64_t kChunkBytes = 64 << 10;  // under it, handing work to another thread costs more than the copy
+
+// Work is cut by the size of the slot only: the chunks are the same for any number of threads.
+struct Chunks {
+  explicit Chunks(const View& slot)
+      : rows(rowsOf(slot)),
+        elements(elementsPerRow(slot)),
+        rowsPerChunk(std::max<uint64_t>(1, kChunkBytes / (elements * sizeOf(slot.dtype)))) {}
+
+  template <typename F>
+  void each(Threads& threads, F f) const {
+    const auto chunks = static_cast<int64_t>((rows + rowsPerChunk - 1) / rowsPerChunk);
+    threads.each(chunks, [&](int64_t chunk) {
+      const uint64_t first = static_cast<uint64_t>(chunk) * rowsPerChunk;
+      f(first, std::min(rows - first, rowsPerChunk));
+    });
+  }
+
+  uint64_t rows;
+  uint64_t elements;  // of a row
+  uint64_t rowsPerChunk;
+};
+
+void convert(const float* from, float* to, uint64_t n) { std::memcpy(to, from, n * sizeof(float)); }
+void convert(const int32_t* from, int32_t* to, uint64_t n) { std::memcpy(to, from, n * sizeof(int32_t)); }
+void convert(const uint8_t* from, float* to, uint64_t n) {
+  for (uint64_t i = 0; i < n; ++i) to[i] = from[i];
+}
+void convert(const uint8_t* from, int32_t* to, uint64_t n) {
+  for (uint64_t i = 0; i < n; ++i) to[i] = from[i];
+}
+// To bool: kernels may rely on 0 and 1.
+void convert(const uint8_t* from, uint8_t* to, uint64_t n) {
+  for (uint64_t i = 0; i < n; ++i) to[i] = from[i] != 0;
+}
+
+// Rows of one host type into one dtype. `order` is null or names the host row of each row.
+template <typename From, typename To>
+void copyRows(const void* source, void* target, const uint32_t* order, uint64_t firstRow, uint64_t rows,
+              uint64_t elements) {
+  const From* const from = static_cast<const From*>(source);
+  To* to = static_cast<To*>(target);
+  if (order == nullptr) return convert(from + firstRow * elements, to, rows * elements);
+  for (uint64_t i = 0; i < rows; ++i, to += elements) convert(from + order[firstRow + i] * elements, to, elements);
+}
+
+using CopyRows = void (*)(const void*, void*, const uint32_t*, uint64_t, uint64_t, uint64_t);
+
+// Which pairs exist is what converts() in host.h says; a run is checked against it before it starts.
+CopyRows copyRowsFor(HostType from, DType to) {
+  const bool bytes = from == HostType::kUint8;
+  switch (to) {
+    case DType::kFloat32:
+      return bytes ? copyRows<uint8_t, float> : copyRows<float, float>;
+    case DType::kInt32:
+      return bytes ? copyRows<uint8_t, int32_t> : copyRows<int32_t, int32_t>;
+    case DType::kBool:
+      break;
+  }
+  return copyRows<uint8_t, uint8_t>;
+}
+
+uint8_t* bytesAt(const View& view, const Memory& memory) {
+  if (view.dtype == DType::kBool) return memory.at<uint8_t>(view);
+  return reinterpret_cast<uint8_t*>(memory.at<uint32_t>(view));
+}
+
+class Feed final : public Kernel {
+ public:
+  Feed(const Instruction& in, const Memory& memory)
+      : slot_(in.attrs[0]),
+        dtype_(in.outputs[0].dtype),
+        chunks_(in.outputs[0]),
+        rowBytes_(chunks_.elements * sizeOf(dtype_)),
+        target_(bytesAt(in.outputs[0], memory)) {}
+
+  void run(RunContext& context) override {
+    const FeedSource& source = context.feeds[slot_];
+    const CopyRows copy = copyRowsFor(source.type, dtype_);
+    chunks_.each(context.threads, [&](uint64_t first, uint64_t rows) {
+      copy(source.data, target_ + first * rowBytes_, context.order, context.firstRow + first, rows, chunks_.elements);
+    });
+  }
+
+ private:
+  const uint32_t slot_;
+  const DType dtype_;
+  const Chunks chunks_;
+  const uint64_t rowBytes_;
+  uint8_t* const target_;
+};
+
+class Fetch final : public Kernel {
+ public:
+  Fetch(const Instruction& in, const Memory& memory)
+      : slot_(in.attrs[0]),
+        chunks_(in.inputs[0]),
+        rowBytes_(chunks_.elements * sizeOf(in.inputs[0].dtype)),
+        source_(bytesAt(in.inputs[0], memory)) {}
+
+  void run(RunContext& context) override {
+    uint8_t* const target = static_cast<uint8_t*>(context.fetches[slot_].data) + context.firstRow * rowBytes_;
+    chunks_.each(context.threads, [&](uint64_t first, uint64_t rows) {
+      std::memcpy(target + first * rowBytes_, source_ + first * rowBytes_, rows * rowBytes_);
+    });
+  }
+
+ private:
+  const uint32_t slot_;
+  const Chunks chunks_;
+  const uint64_t rowBytes_;
+  const uint8_t* const source_;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> bindFeed(const Instruction& in, const Memory& memory) {
+  return std::make_unique<Feed>(in, memory);
+}
+
+std::unique_ptr<Kernel> bindFetch(const Instruction& in, const Memory& memory) {
+  return std::make_unique<Fetch>(in, memory);
+}
+
+}  // namespace steepest

@@ -1,0 +1,57 @@
+// Matrix product kernels, one table per CPU target. matmul.cc cuts a product into blocks and chooses how B is read.
+#pragma once
+
+#include <cstdint>
+
+namespace steepest {
+
+// What happens to a finished element before it is stored, in this order; the common epilogues, done while hot in L1:
+//   v = product * scale;  v += bias[column];  v = max(v, 0);  v = gate[row, column] > 0 ? v : 0
+// NaN in v propagates through relu. A gate that multiplies is v * (gate > 0): it differs in NaN and in the sign of zero.
+struct GemmFinish {
+  float scale = 1;
+  const float* bias = nullptr;  // or null
+  int64_t biasStep = 1;         // 0: one number for all columns
+  bool relu = false;
+  const float* gate = nullptr;  // or null; rows as far apart as those of c
+  bool gateMultiplies = false;
+};
+
+// C [m, n] = A [m, k] B [k, n], all rows of C and the last axis of B's panels with unit stride.
+struct GemmBlock {
+  const float* a;
+  int64_t aRow, aDepth;  // strides between rows and along k
+  // B is read in panels of `panel` columns: column j of row p is at b[(j / panel) * bPanel + p * bRow + j % panel].
+  // A plain row-major matrix has bRow = ld and bPanel = panel; a packed one bRow = panel and bPanel = k * panel.
+  const float* b;
+  int64_t bRow, bPanel;
+  float* c;
+  int64_t cRow;
+  int64_t m, n, k;
+  const GemmFinish* finish;  // or null
+};
+
+// B^T is read instead: both operands have unit stride along k.
+struct GemmDots {
+  const float* a;
+  int64_t aRow;
+  const float* b;
+  int64_t bColumn;
+  float* c;
+  int64_t cRow;
+  int64_t m, n, k;
+  const GemmFinish* finish;
+};
+
+struct GemmKernels {
+  int64_t rows;   // of C in registers
+  int64_t panel;  // columns of C in registers
+  // Every element is summed over k in order, from the first to the last: how the product is cut does not show in the bits.
+  void (*block)(const GemmBlock&);
+  // Each element is summed in a fixed order that depends on k only.
+  void (*dots)(const GemmDots&);
+  // Packs B [k, n] of any strides as panels, zeros to the right of the last column: ceil(n / panel) * k * panel floats.
+  void (*pack)(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, float* panels);
+};
+
+}  // namespace steepest

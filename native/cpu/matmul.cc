@@ -1,0 +1,217 @@
+// Matrix product. The product is cut into blocks by its size only; every element is summed over k by one thread and in
+// order, so that neither the cut nor the number of threads shows in the bits.
+
+#include <algorithm>
+#include <cstring>
+
+#include "blas.h"
+#include "gemm.h"
+#include "matmul_problem.h"
+#include "scratch.h"
+#include "simd/table.h"
+#include "tile.h"
+
+namespace steepest {
+namespace {
+
+// Work is counted in multiply-adds; a float that is read or written weighs as much as four.
+constexpr int64_t kFloatCost = 4;
+constexpr int64_t kBlockCost = int64_t{1} << 19;  // 5 to 10 us
+constexpr int64_t kMaxChunksBySplitting = 16;
+constexpr int64_t kBlockTiles = 16;  // rows of C in a block, in tiles
+constexpr int64_t kBlockPanels = 8;  // columns in panels: with k = 512 they fill half of a 1 MB cache
+constexpr int64_t kMaxDotRows = 8;   // more rows are worth a transposed copy of B
+constexpr int64_t kSlabFloats = int64_t{1} << 22;  // of B packed at a time
+constexpr int64_t kPackFloats = int64_t{1} << 14;  // packed by one chunk
+
+int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+enum class Reading {
+  kDots,    // B^T has unit stride along k and A few rows
+  kDirect,  // B as it lies
+  kPacked,  // B packed once, read by all blocks
+  kPackedByBlock,  // many small products: each packs its own B
+};
+
+// How an [m, n] product is cut: `rows` x `columns` blocks of a batch item, or several whole items in a block.
+struct Grid {
+  int64_t rows = 1, columns = 1, items = 1;
+};
+
+Grid chooseGrid(const GemmKernels& gemm, int64_t m, int64_t n, int64_t k, int64_t items) {
+  const int64_t tiles = ceilDiv(m, gemm.rows), panels = ceilDiv(n, gemm.panel);
+  const int64_t cost = m * n * k + kFloatCost * (m * k + k * n + m * n);
+  const int64_t wanted = std::max<int64_t>(1, cost * items / kBlockCost);  // blocks that are worth having
+  int64_t tilesEach = std::min(tiles, kBlockTiles), panelsEach = std::min(panels, kBlockPanels);
+  const auto blocks = [&] { return items * ceilDiv(tiles, tilesEach) * ceilDiv(panels, panelsEach); };
+  while (blocks() > wanted && (tilesEach < tiles || panelsEach < panels)) {
+    if (tilesEach < tiles) {
+      tilesEach = std::min(tiles, 2 * tilesEach);
+    } else {
+      panelsEach = std::min(panels, 2 * panelsEach);
+    }
+  }
+  while (blocks() < std::min(wanted, kMaxChunksBySplitting) && (tilesEach > 1 || panelsEach > 1)) {
+    if (tilesEach * gemm.rows > panelsEach * gemm.panel || panelsEach == 1) {
+      tilesEach = ceilDiv(tilesEach, 2);
+    } else {
+      panelsEach = ceilDiv(panelsEach, 2);
+    }
+  }
+  Grid grid{ceilDiv(tiles, tilesEach), ceilDiv(panels, panelsEach), 1};
+  if (grid.rows * grid.columns == 1) grid.items = std::max<int64_t>(1, items / std::min(wanted, items));
+  return grid;
+}
+
+class Matmul final : public Kernel {
+ public:
+  Matmul(const Instruction& instruction, const Memory& memory)
+      : gemm_(*simd().gemm), p_(matmulProblem(instruction, memory)) {
+    if (instruction.attrs[0] == 1) {
+      finishes_ = recogniseFinish(instruction, memory, &finish_);
+      if (!finishes_) epilogue_ = bindEpilogue(instruction, 2, memory);
+    }
+    if (!epilogue_) c_ = memory.at<float>(instruction.outputs[0]);
+    chooseReading();
+    chooseGrids();
+  }
+
+  void run(RunContext& context) override {
+    if (small_) return block(0, 0, p_.m, 0, 0, p_.n, slots_.first());
+    if (reading_ != Reading::kPacked) return multiply(context.threads, 0, p_.batches, 0, p_.n);
+    for (int64_t item = 0; item < p_.batches; item += itemsPerPack_) {
+      for (int64_t column = 0; column < p_.n; column += slab_) {
+        const int64_t columns = std::min(slab_, p_.n - column);
+        pack(context.threads, p_.b + p_.bOffset(item) + column * p_.bColumn, columns);
+        multiply(context.threads, item, itemsPerPack_, column, columns);
+      }
+    }
+  }
+
+ private:
+  void chooseReading() {
+    const bool alongDepth = p_.bDepth == 1 && p_.bColumn != 1;
+    if (alongDepth && p_.aDepth == 1 && p_.m <= kMaxDotRows) {
+      reading_ = Reading::kDots;
+    } else if (p_.bColumn == 1 && !worthPacking()) {
+      reading_ = Reading::kDirect;
+    } else if (p_.batches > 1 && !p_.sharesB() && p_.m * p_.n * p_.k < 16 * kBlockCost) {
+      reading_ = Reading::kPackedByBlock;
+    } else {
+      reading_ = Reading::kPacked;
+    }
+  }
+
+  // Rows of B that lie far apart cost cache and TLB misses for every tile of A; copying them costs as much as a few tiles.
+  bool worthPacking() const { return p_.n > gemm_.panel && p_.m > 4 * gemm_.rows && p_.k * p_.n > kPackFloats; }
+
+  void chooseGrids() {
+    const bool packed = reading_ == Reading::kPacked;
+    itemsPerPack_ = packed && !p_.sharesB() ? 1 : p_.batches;
+    slab_ = p_.n;
+    if (packed) {
+      const int64_t panels = std::max(kBlockPanels, kSlabFloats / std::max<int64_t>(1, p_.k * gemm_.panel));
+      slab_ = std::min(ceilDiv(p_.n, gemm_.panel), panels) * gemm_.panel;
+      packed_ = Floats(slab_ * p_.k);
+    }
+    grid_ = chooseGrid(gemm_, p_.m, std::min(slab_, p_.n), p_.k, itemsPerPack_);
+    if (reading_ == Reading::kPackedByBlock) grid_ = {1, 1, grid_.items};
+    blockRows_ = ceilDiv(p_.m, grid_.rows);
+    blockColumns_ = ceilDiv(ceilDiv(std::min(slab_, p_.n), gemm_.panel), grid_.columns) * gemm_.panel;
+    const int64_t product = epilogue_ ? ceilDiv(blockRows_ * blockColumns_, 16) * 16 : 0;
+    const int64_t panels = reading_ == Reading::kPackedByBlock ? blockColumns_ * p_.k : 0;
+    slotPanels_ = product;
+    small_ = !packed && p_.batches == 1 && blockRows_ >= p_.m && blockColumns_ >= p_.n;
+    if (product + panels > 0) {
+      const int64_t chunks = ceilDiv(itemsPerPack_, grid_.items) * grid_.rows * grid_.columns;
+      slots_.allocate(std::min<int64_t>(chunks, Threads::pool().count()), product + panels);
+    }
+  }
+
+  void pack(Threads& threads, const float* b, int64_t columns) {
+    const int64_t panel = gemm_.panel, panels = ceilDiv(columns, panel);
+    const int64_t each = std::max<int64_t>(1, kPackFloats / std::max<int64_t>(1, p_.k * panel));
+    threads.each(ceilDiv(panels, each), [&, this](int64_t chunk) {
+      const int64_t first = chunk * each * panel, count = std::min(each * panel, columns - first);
+      gemm_.pack(b + first * p_.bColumn, p_.bDepth, p_.bColumn, p_.k, count, packed_.data() + first * p_.k);
+    });
+  }
+
+  // Columns column .. column+columns-1 of the products of `items` batch items from `item` on.
+  void multiply(Threads& threads, int64_t item, int64_t items, int64_t column, int64_t columns) {
+    const int64_t blockRows = ceilDiv(p_.m, blockRows_), blockColumns = ceilDiv(columns, blockColumns_);
+    const int64_t perItem = blockRows * blockColumns;
+    threads.each(ceilDiv(items, grid_.items) * perItem, [&, this](int64_t chunk) {
+      const int64_t first = chunk / perItem * grid_.items, count = std::min(grid_.items, items - first);
+      // Neighbours in time share columns of B.
+      const int64_t row = chunk % blockRows * blockRows_, j = chunk % perItem / blockRows * blockColumns_;
+      float* slot = slots_.acquire();
+      for (int64_t i = first; i < first + count; ++i) {
+        block(item + i, row, std::min(blockRows_, p_.m - row), column, j, std::min(blockColumns_, columns - j), slot);
+      }
+      slots_.release(slot);
+    });
+  }
+
+  // One block: columns slab+column .. slab+column+n-1, where B is packed from column `slab` on.
+  void block(int64_t item, int64_t row, int64_t m, int64_t slab, int64_t column, int64_t n, float* slot) {
+    const int64_t at = (item * p_.m + row) * p_.n + slab + column;
+    float* c = epilogue_ ? slot : c_ + at;
+    const int64_t cRow = epilogue_ ? n : p_.n;
+    GemmFinish finish = finish_;
+    if (finish.bias) finish.bias += finish.biasStep * (slab + column);
+    if (finish.gate) finish.gate += at;
+    const GemmFinish* finishing = finishes_ ? &finish : nullptr;
+    const float* a = p_.a + p_.aOffset(item) + row * p_.aRow;
+    const float* b = p_.b + p_.bOffset(item) + (slab + column) * p_.bColumn;
+    if (reading_ == Reading::kDots) {
+      gemm_.dots({a, p_.aRow, b, p_.bColumn, c, cRow, m, n, p_.k, finishing});
+    } else if (reading_ == Reading::kDirect) {
+      gemm_.block({a, p_.aRow, p_.aDepth, b, p_.bDepth, gemm_.panel, c, cRow, m, n, p_.k, finishing});
+    } else {
+      const float* panels = packed_.data() + column * p_.k;
+      if (reading_ == Reading::kPackedByBlock) {
+        gemm_.pack(b, p_.bDepth, p_.bColumn, p_.k, n, slot + slotPanels_);
+        panels = slot + slotPanels_;
+      }
+      gemm_.block({a, p_.aRow, p_.aDepth, panels, gemm_.panel, p_.k * gemm_.panel, c, cRow, m, n, p_.k, finishing});
+    }
+    if (!epilogue_) return;
+    if (p_.transposed) {
+      epilogue_->run(slot, 1, item * p_.n + slab + column, n, 0, 1);
+    } else {
+      epilogue_->run(slot, n, item * p_.m + row, m, slab + column, n);
+    }
+  }
+
+  const GemmKernels& gemm_;
+  const MatmulProblem p_;
+  float* c_ = nullptr;  // null when the epilogue stores
+  GemmFinish finish_;
+  bool finishes_ = false;
+  std::unique_ptr<Epilogue> epilogue_;
+  Reading reading_;
+  Grid grid_;
+  int64_t blockRows_, blockColumns_;
+  int64_t slab_;          // columns packed at a time
+  int64_t itemsPerPack_;  // batch items between two packings
+  Floats packed_;
+  bool small_;   // one block: nothing to count
+  Slots slots_;  // a running chunk's product and panels
+  int64_t slotPanels_;
+};
+
+class Nothing final : public Kernel {
+ public:
+  void run(RunContext&) override {}
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> bindMatmul(const Instruction& instruction, const Memory& memory) {
+  if (instruction.outputs[0].size() == 0) return std::make_unique<Nothing>();
+  if (std::unique_ptr<Kernel> kernel = bindBlasMatmul(instruction, memory)) return kernel;
+  return std::make_unique<Matmul>(instruction, memory);
+}
+
+}  // namespace steepest

@@ -1,0 +1,152 @@
+// Recognises the epilogues that the matrix kernels do themselves.
+
+#include <cstring>
+#include <vector>
+
+#include "../plan/ops.h"
+#include "matmul_problem.h"
+
+namespace steepest {
+namespace {
+
+// The order of a GemmFinish; a step may only follow steps of earlier stages.
+enum class Stage { kProduct, kScaled, kBiased, kRelu, kGated };
+
+// What a register holds, as far as it matters.
+struct Symbol {
+  enum Kind { kOther, kChain, kInput, kConstant, kPositive } kind = kOther;
+  int input = 0;      // of kInput and kPositive: input > 0
+  float constant = 0;
+  Stage stage = Stage::kProduct;  // of kChain
+  GemmFinish finish;
+};
+
+bool isConstant(const Symbol& s, float value) { return s.kind == Symbol::kConstant && s.constant == value; }
+
+class Recogniser {
+ public:
+  Recogniser(const Instruction& instruction, const Memory& memory) : instruction_(instruction), memory_(memory) {}
+
+  bool run(GemmFinish* finish) {
+    const Program& program = instruction_.program;
+    if (program.outputs.size() != 1) return false;
+    const View& out = instruction_.outputs[0];
+    if (out.dtype != DType::kFloat32 || !out.contiguous()) return false;
+    std::vector<Symbol> registers(static_cast<size_t>(program.registers));
+    registers[0].kind = Symbol::kChain;
+    for (int i = 1; i < program.inputs; ++i) {
+      registers[i].kind = Symbol::kInput;
+      registers[i].input = i;
+    }
+    for (size_t i = 0; i < program.constants.size(); ++i) {
+      Symbol& symbol = registers[program.inputs + i];
+      symbol.kind = Symbol::kConstant;
+      std::memcpy(&symbol.constant, &program.constants[i], sizeof(float));
+    }
+    for (const Step& step : program.steps) {
+      registers[step.dst] =
+          step.lanes == 0 ? apply(static_cast<ScalarOp>(step.op), registers[step.args[0]], registers[step.args[1]],
+                                  registers[step.args[2]])
+                          : Symbol{};
+    }
+    const Symbol& result = registers[program.outputs[0]];
+    if (result.kind != Symbol::kChain) return false;
+    *finish = result.finish;
+    return true;
+  }
+
+ private:
+  Symbol apply(ScalarOp op, const Symbol& x, const Symbol& y, const Symbol& z) const {
+    switch (op) {
+      case ScalarOp::kMul:
+        return x.kind == Symbol::kChain ? multiply(x, y) : multiply(y, x);
+      case ScalarOp::kAdd:
+        return x.kind == Symbol::kChain ? addBias(x, y) : addBias(y, x);
+      case ScalarOp::kMax:
+        return isConstant(y, 0) ? relu(x) : isConstant(x, 0) ? relu(y) : Symbol{};
+      case ScalarOp::kGt:
+        return isConstant(y, 0) ? positive(x) : Symbol{};
+      case ScalarOp::kLt:
+        return isConstant(x, 0) ? positive(y) : Symbol{};
+      case ScalarOp::kSelect:
+        return isConstant(z, 0) ? gate(y, x, false) : Symbol{};
+      default:
+        return {};
+    }
+  }
+
+  Symbol multiply(const Symbol& chain, const Symbol& factor) const {
+    if (factor.kind == Symbol::kPositive) return gate(chain, factor, true);
+    if (chain.kind != Symbol::kChain || factor.kind != Symbol::kConstant || chain.stage >= Stage::kScaled) return {};
+    Symbol result = chain;
+    result.stage = Stage::kScaled;
+    result.finish.scale = factor.constant;
+    return result;
+  }
+
+  Symbol addBias(const Symbol& chain, const Symbol& bias) const {
+    if (chain.kind != Symbol::kChain || bias.kind != Symbol::kInput || chain.stage >= Stage::kBiased) return {};
+    const View& v = view(bias);
+    if (v.dtype != DType::kFloat32 || overlapsOutput(v)) return {};
+    for (int i = 0; i < v.rank - 1; ++i) {
+      if (v.shape[i] != 1 && v.strides[i] != 0) return {};
+    }
+    const int64_t step = v.shape[v.rank - 1] == 1 ? 0 : v.strides[v.rank - 1];
+    if (step != 0 && step != 1) return {};
+    Symbol result = chain;
+    result.stage = Stage::kBiased;
+    result.finish.bias = memory_.at<const float>(v);
+    result.finish.biasStep = step;
+    return result;
+  }
+
+  Symbol relu(const Symbol& chain) const {
+    if (chain.kind != Symbol::kChain || chain.stage >= Stage::kRelu) return {};
+    Symbol result = chain;
+    result.stage = Stage::kRelu;
+    result.finish.relu = true;
+    return result;
+  }
+
+  Symbol positive(const Symbol& input) const {
+    if (input.kind != Symbol::kInput) return {};
+    Symbol result = input;
+    result.kind = Symbol::kPositive;
+    return result;
+  }
+
+  Symbol gate(const Symbol& chain, const Symbol& condition, bool multiplies) const {
+    if (chain.kind != Symbol::kChain || condition.kind != Symbol::kPositive || chain.stage >= Stage::kGated) return {};
+    const View& v = view(condition);
+    if (v.dtype != DType::kFloat32 || !v.contiguous() || overlapsOutput(v)) return {};
+    Symbol result = chain;
+    result.stage = Stage::kGated;
+    result.finish.gate = memory_.at<const float>(v);
+    result.finish.gateMultiplies = multiplies;
+    return result;
+  }
+
+  // Register 1 is the instruction's third input.
+  const View& view(const Symbol& s) const { return instruction_.inputs[static_cast<size_t>(s.input) + 1]; }
+
+  // The kernels store sums before they finish them. The strides that reach here are never negative.
+  bool overlapsOutput(const View& v) const {
+    const View& out = instruction_.outputs[0];
+    const float* begin = memory_.at<const float>(v);
+    const float* outBegin = memory_.at<const float>(out);
+    int64_t last = 0;
+    for (int i = 0; i < v.rank; ++i) last += (v.shape[i] - 1) * (v.strides[i] < 0 ? 0 : v.strides[i]);
+    return begin < outBegin + out.size() && outBegin <= begin + last;
+  }
+
+  const Instruction& instruction_;
+  const Memory& memory_;
+};
+
+}  // namespace
+
+bool recogniseFinish(const Instruction& instruction, const Memory& memory, GemmFinish* finish) {
+  return Recogniser(instruction, memory).run(finish);
+}
+
+}  // namespace steepest

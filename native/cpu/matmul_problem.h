@@ -1,0 +1,38 @@
+// A matmul instruction as the kernels see it: one product shape, strides, and a loop over batches.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "../runtime/kernel.h"
+#include "gemm.h"
+
+namespace steepest {
+
+// C [batches, m, n] = A [batches, m, k] B [batches, k, n]; C is contiguous.
+struct MatmulProblem {
+  struct Axis {
+    int64_t size, a, b;  // strides of A and B
+  };
+  const float* a;
+  const float* b;
+  int64_t m, n, k;
+  int64_t aRow, aDepth, bDepth, bColumn;
+  std::vector<Axis> batch;  // outermost first
+  int64_t batches;
+  // One column: C^T = B^T A^T was taken instead, which has the same memory for C. m is 1 and n the rows of the instruction.
+  bool transposed;
+
+  int64_t aOffset(int64_t item) const;
+  int64_t bOffset(int64_t item) const;
+  bool sharesB() const;  // every batch has the same B
+};
+
+// Batch axes that B does not have and that continue A's rows become rows.
+MatmulProblem matmulProblem(const Instruction& instruction, const Memory& memory);
+
+// The epilogues that the kernels do in registers. False when the instruction's is another one, or reads what it overwrites.
+bool recogniseFinish(const Instruction& instruction, const Memory& memory, GemmFinish* finish);
+
+}  // namespace steepest

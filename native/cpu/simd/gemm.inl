@@ -1,0 +1,401 @@
+// Matrix product kernels, see ../gemm.h. Included once per target, inside its namespace, after vector.inl.
+//
+// A tile of kRows x kPanel elements of C stays in registers while k runs: each step loads one row of B (kVectors vectors)
+// and broadcasts kRows elements of A. B comes from memory in panels as wide as the tile; A is copied tile by tile to the
+// stack when enough panels read it, so that its rows neither conflict in L1 nor leave the TLB.
+
+namespace gemm {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kRows = 14;  // 28 of 32 registers accumulate
+#elif defined(__AVX__)
+constexpr int kRows = 6;  // 12 of 16
+#elif defined(__aarch64__)
+constexpr int kRows = 8;  // 16 of 32: four units of four cycles each
+#else
+constexpr int kRows = 4;  // 8 of 16; a product without FMA needs registers of its own
+#endif
+constexpr int kVectors = 2;
+constexpr int kPanel = kVectors * STEEPEST_WIDTH;
+constexpr int kStrip = 8;          // vectors of a one-row tile
+constexpr int64_t kDepth = 384;    // k of a tile of A: fits L1 beside what streams through
+constexpr int64_t kPackedRow = kDepth + 16;  // no power of two, or the rows would share cache sets
+constexpr int kPackedColumn = (kRows + kWidth - 1) / kWidth * kWidth;
+
+// --- the tile in registers
+
+struct Tile {
+  const float* a;
+  int64_t aStride;  // between rows, or along k; the other stride is one
+  const float* b;
+  int64_t bRow;
+  float* c;
+  int64_t cRow;
+  int64_t k;
+  int64_t tail;     // columns of the last vector
+  bool accumulate;  // onto what c holds
+};
+
+// With AVX-512 a masked load costs what a plain one does, and one variant serves both.
+#if defined(__AVX512F__)
+constexpr bool kMaskAlways = true;
+#else
+constexpr bool kMaskAlways = false;
+#endif
+
+template <int rows, int vectors, bool byRows, bool partial>
+void tile(const Tile& t) {
+  const float* a = t.a;
+  const float* b = t.b;
+  const int64_t aStride = t.aStride, bRow = t.bRow, tail = t.tail;
+  const auto loadColumns = [tail](const float* p, int j) __attribute__((always_inline)) {
+    return partial && j == vectors - 1 ? loadFirst(p + j * kWidth, tail) : load(p + j * kWidth);
+  };
+  F sum[rows][vectors];
+  if (t.accumulate) {
+    const float* c = t.c;
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i, c += t.cRow) {
+#pragma GCC unroll 16
+      for (int j = 0; j < vectors; ++j) sum[i][j] = loadColumns(c, j);
+    }
+  } else {
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i) {
+#pragma GCC unroll 16
+      for (int j = 0; j < vectors; ++j) sum[i][j] = F{};
+    }
+  }
+  for (int64_t p = t.k; p > 0; --p) {
+    F row[vectors];
+#pragma GCC unroll 16
+    for (int j = 0; j < vectors; ++j) row[j] = loadColumns(b, j);
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i) {
+      const F factor = splat(byRows ? a[i * aStride] : a[i]);
+#pragma GCC unroll 16
+      for (int j = 0; j < vectors; ++j) sum[i][j] += factor * row[j];
+    }
+    a += byRows ? 1 : aStride;
+    b += bRow;
+  }
+  float* c = t.c;
+  const int64_t cRow = t.cRow;
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; ++i, c += cRow) {
+#pragma GCC unroll 16
+    for (int j = 0; j < vectors; ++j) {
+      if (partial && j == vectors - 1) {
+        storeFirst(c + j * kWidth, sum[i][j], tail);
+      } else {
+        store(c + j * kWidth, sum[i][j]);
+      }
+    }
+  }
+}
+
+using TileFunction = void (*)(const Tile&);
+
+// tiles[byRows][partial][vectors - 1][rows - 1]
+template <int rows, int vectors, bool byRows, bool partial>
+struct FillTiles {
+  static constexpr void fill(TileFunction (&table)[kRows]) {
+    table[rows - 1] = tile<rows, vectors, byRows, partial || kMaskAlways>;
+    if constexpr (rows > 1) FillTiles<rows - 1, vectors, byRows, partial>::fill(table);
+  }
+};
+struct Tiles {
+  TileFunction at[2][2][kVectors][kRows];
+  TileFunction strip[2][kStrip];  // one row of A, along k
+  template <int vectors>
+  constexpr void fillStrips() {
+    strip[0][vectors - 1] = tile<1, vectors, true, kMaskAlways>;
+    strip[1][vectors - 1] = tile<1, vectors, true, true>;
+    if constexpr (vectors > 1) fillStrips<vectors - 1>();
+  }
+  constexpr Tiles() : at{}, strip{} {
+    FillTiles<kRows, 1, false, false>::fill(at[0][0][0]);
+    FillTiles<kRows, 2, false, false>::fill(at[0][0][1]);
+    FillTiles<kRows, 1, false, true>::fill(at[0][1][0]);
+    FillTiles<kRows, 2, false, true>::fill(at[0][1][1]);
+    FillTiles<kRows, 1, true, false>::fill(at[1][0][0]);
+    FillTiles<kRows, 2, true, false>::fill(at[1][0][1]);
+    FillTiles<kRows, 1, true, true>::fill(at[1][1][0]);
+    FillTiles<kRows, 2, true, true>::fill(at[1][1][1]);
+    fillStrips<kStrip>();
+  }
+};
+static_assert(kVectors == 2);
+constexpr Tiles tiles;
+
+// --- what follows the sum
+
+template <bool partial>
+STEEPEST_INLINE void finishVector(const GemmFinish& f, int64_t at, int64_t column, float* c, int64_t n) {
+  const auto get = [n](const float* p) __attribute__((always_inline)) { return partial ? loadFirst(p, n) : load(p); };
+  F v = get(c) * splat(f.scale);
+  if (f.bias) v += f.biasStep ? get(f.bias + column) : splat(*f.bias);
+  if (f.relu) v = v < F{} ? F{} : v;
+  if (f.gate) {
+    const auto open = get(f.gate + at) > F{};
+    v = f.gateMultiplies ? v * (open ? splat(1) : F{}) : open ? v : F{};
+  }
+  if (partial) {
+    storeFirst(c, v, n);
+  } else {
+    store(c, v);
+  }
+}
+
+// c is row `row` of the block, so that bias and gate are found.
+void finishRows(const GemmFinish& f, float* c, int64_t cRow, int64_t row, int64_t m, int64_t n) {
+  for (int64_t i = 0; i < m; ++i) {
+    float* ci = c + i * cRow;
+    const int64_t at = (row + i) * cRow;
+    int64_t j = 0;
+    for (; j + kWidth <= n; j += kWidth) finishVector<false>(f, at + j, j, ci + j, kWidth);
+    if (j < n) finishVector<true>(f, at + j, j, ci + j, n - j);
+  }
+}
+
+// --- A, tile by tile
+
+// The tile's rows one after another, kPackedRow apart.
+void copyRows(const float* a, int64_t aRow, int64_t rows, int64_t k, float* to) {
+  for (int64_t i = 0; i < rows; ++i, a += aRow, to += kPackedRow) {
+    int64_t p = 0;
+    for (; p + kWidth <= k; p += kWidth) store(to + p, load(a + p));
+    if (p < k) storeFirst(to + p, loadFirst(a + p, k - p), k - p);
+  }
+}
+
+// The tile's columns one after another, kPackedColumn apart.
+void copyColumns(const float* a, int64_t aDepth, int64_t rows, int64_t k, float* to) {
+  for (int64_t p = 0; p < k; ++p, a += aDepth, to += kPackedColumn) {
+    int64_t i = 0;
+    for (; i + kWidth <= rows; i += kWidth) store(to + i, load(a + i));
+    if (i < rows) storeFirst(to + i, loadFirst(a + i, rows - i), rows - i);
+  }
+}
+
+void copyStrided(const float* a, int64_t aRow, int64_t aDepth, int64_t rows, int64_t k, float* to) {
+  for (int64_t p = 0; p < k; ++p, a += aDepth, to += kPackedColumn) {
+    for (int64_t i = 0; i < rows; ++i) to[i] = a[i * aRow];
+  }
+}
+
+void multiplyRow(const GemmBlock& g) {
+  Tile t{g.a, 0, g.b, g.bRow, g.c, 0, g.k, 0, false};
+  for (int64_t j = 0; j < g.n; j += kStrip * kWidth) {
+    const int64_t columns = g.n - j < kStrip * kWidth ? g.n - j : kStrip * kWidth;
+    const int64_t vectors = (columns + kWidth - 1) / kWidth;
+    t.b = g.b + j;
+    t.c = g.c + j;
+    t.tail = columns - (vectors - 1) * kWidth;
+    tiles.strip[t.tail < kWidth][vectors - 1](t);
+  }
+  if (g.finish) finishRows(*g.finish, g.c, 0, 0, 1, g.n);
+}
+
+void block(const GemmBlock& g) {
+  if (g.m == 1 && g.aDepth == 1 && g.bPanel == kPanel) return multiplyRow(g);
+  alignas(64) float packed[kRows * kPackedRow > kDepth * kPackedColumn ? kRows * kPackedRow : kDepth * kPackedColumn];
+  const int64_t panels = (g.n + kPanel - 1) / kPanel;
+  const int64_t rowTiles = (g.m + kRows - 1) / kRows;
+  const bool byRows = g.aDepth == 1, byColumns = g.aRow == 1 && !byRows;
+  const bool copy = panels > 2 || !(byRows || byColumns);
+  const int64_t depths = (g.k + kDepth - 1) / kDepth, depth = depths > 1 ? (g.k + depths - 1) / depths : kDepth;
+  int64_t p0 = 0;
+  do {  // once at least: a sum over nothing is zero
+    const int64_t k = g.k - p0 < depth ? g.k - p0 : depth;
+    for (int64_t it = 0, i = 0; it < rowTiles; ++it) {
+      const int64_t rows = rowTiles == 1 ? g.m : g.m / rowTiles + (it < g.m % rowTiles);
+      const float* a = g.a + i * g.aRow + p0 * g.aDepth;
+      Tile t{a, byRows ? g.aRow : g.aDepth, nullptr, g.bRow, nullptr, g.cRow, k, 0, p0 > 0};
+      if (copy) {
+        if (byRows) {
+          copyRows(a, g.aRow, rows, k, packed);
+        } else if (byColumns) {
+          copyColumns(a, g.aDepth, rows, k, packed);
+        } else {
+          copyStrided(a, g.aRow, g.aDepth, rows, k, packed);
+        }
+        t.a = packed;
+        t.aStride = byRows ? kPackedRow : kPackedColumn;
+      }
+      for (int64_t j = 0; j < panels; ++j) {
+        const int64_t columns = g.n - j * kPanel < kPanel ? g.n - j * kPanel : kPanel;
+        const int64_t vectors = (columns + kWidth - 1) / kWidth;
+        t.b = g.b + j * g.bPanel + p0 * g.bRow;
+        t.c = g.c + i * g.cRow + j * kPanel;
+        t.tail = columns - (vectors - 1) * kWidth;
+        tiles.at[byRows][t.tail < kWidth][vectors - 1][rows - 1](t);
+      }
+      if (g.finish && p0 + k == g.k) finishRows(*g.finish, g.c + i * g.cRow, g.cRow, i, rows, g.n);
+      i += rows;
+    }
+    p0 += k;
+  } while (p0 < g.k);
+}
+
+// --- products of rows, for few rows of A and a transposed B
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int kDotRows = 4;
+#else
+constexpr int kDotRows = 2;
+#endif
+constexpr int kDotColumns = 4;
+
+// Halves are added until one lane is left.
+STEEPEST_INLINE float sumLanes(F v) {
+  float lanes[kWidth];
+  store(lanes, v);
+#pragma GCC unroll 8
+  for (int half = kWidth / 2; half > 0; half /= 2) {
+#pragma GCC unroll 16
+    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  }
+  return lanes[0];
+}
+
+template <int rows, int columns>
+void dotTile(const float* a, int64_t aRow, const float* b, int64_t bColumn, float* c, int64_t cRow, int64_t k) {
+  F sum[rows][columns]{};
+  const auto step = [&](int64_t p, auto get) __attribute__((always_inline)) {
+    F x[rows];
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; ++i) x[i] = get(a + i * aRow + p);
+#pragma GCC unroll 8
+    for (int j = 0; j < columns; ++j) {
+      const F y = get(b + j * bColumn + p);
+#pragma GCC unroll 8
+      for (int i = 0; i < rows; ++i) sum[i][j] += x[i] * y;
+    }
+  };
+  int64_t p = 0;
+  for (; p + kWidth <= k; p += kWidth) step(p, [](const float* q) __attribute__((always_inline)) { return load(q); });
+  if (p < k) {
+    const int64_t tail = k - p;
+    step(p, [tail](const float* q) __attribute__((always_inline)) { return loadFirst(q, tail); });
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; ++i) {
+#pragma GCC unroll 8
+    for (int j = 0; j < columns; ++j) c[i * cRow + j] = sumLanes(sum[i][j]);
+  }
+}
+
+template <int rows>
+void dotRows(const GemmDots& g, int64_t row) {
+  const float* a = g.a + row * g.aRow;
+  float* c = g.c + row * g.cRow;
+  int64_t j = 0;
+  for (; j + kDotColumns <= g.n; j += kDotColumns) {
+    dotTile<rows, kDotColumns>(a, g.aRow, g.b + j * g.bColumn, g.bColumn, c + j, g.cRow, g.k);
+  }
+  for (; j < g.n; ++j) dotTile<rows, 1>(a, g.aRow, g.b + j * g.bColumn, g.bColumn, c + j, g.cRow, g.k);
+}
+
+void dots(const GemmDots& g) {
+  int64_t i = 0;
+  for (; i + kDotRows <= g.m; i += kDotRows) dotRows<kDotRows>(g, i);
+  for (; i < g.m; ++i) dotRows<1>(g, i);
+  if (g.finish) finishRows(*g.finish, g.c, g.cRow, 0, g.m, g.n);
+}
+
+// --- packing B
+
+template <int... lane>
+struct Lanes {};
+#if STEEPEST_WIDTH == 16
+using AllLanes = Lanes<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15>;
+#elif STEEPEST_WIDTH == 8
+using AllLanes = Lanes<0, 1, 2, 3, 4, 5, 6, 7>;
+#else
+using AllLanes = Lanes<0, 1, 2, 3>;
+#endif
+
+// Transposes the blocks of `size` x `size` inside each block of twice the size: rows `size` apart swap lanes `size` apart.
+template <int size, int... lane>
+STEEPEST_INLINE void exchange(F (&r)[kWidth], Lanes<lane...>) {
+#pragma GCC unroll 16
+  for (int i = 0; i < kWidth; ++i) {
+    if (i & size) continue;
+    const F x = r[i], y = r[i + size];
+    r[i] = __builtin_shufflevector(x, y, (lane & size ? kWidth + lane - size : lane)...);
+    r[i + size] = __builtin_shufflevector(x, y, (lane & size ? kWidth + lane : lane + size)...);
+  }
+}
+
+template <int size = kWidth / 2>
+STEEPEST_INLINE void transpose(F (&r)[kWidth]) {
+  exchange<size>(r, AllLanes{});
+  if constexpr (size > 1) transpose<size / 2>(r);
+}
+
+// One vector of a panel from `columns` columns of B that have unit stride along k.
+void packColumns(const float* b, int64_t bColumn, int64_t k, int64_t columns, float* to) {
+  int64_t p = 0;
+  if (columns == kWidth) {
+    for (; p + kWidth <= k; p += kWidth) {
+      F r[kWidth];
+#pragma GCC unroll 16
+      for (int i = 0; i < kWidth; ++i) r[i] = load(b + i * bColumn + p);
+      transpose(r);
+#pragma GCC unroll 16
+      for (int i = 0; i < kWidth; ++i) store(to + (p + i) * kPanel, r[i]);
+    }
+  }
+  for (; p < k; p += kWidth) {
+    const int64_t depth = k - p < kWidth ? k - p : kWidth;
+    F r[kWidth];
+#pragma GCC unroll 16
+    for (int i = 0; i < kWidth; ++i) r[i] = i < columns ? loadFirst(b + i * bColumn + p, depth) : F{};
+    transpose(r);
+#pragma GCC unroll 16
+    for (int i = 0; i < kWidth; ++i) {
+      if (i < depth) store(to + (p + i) * kPanel, r[i]);
+    }
+  }
+}
+
+void packRows(const float* b, int64_t bRow, int64_t k, int64_t columns, float* to) {
+  for (int64_t p = 0; p < k; ++p, b += bRow, to += kPanel) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kPanel; j += kWidth) {
+      const int64_t n = columns - j;
+      store(to + j, n >= kWidth ? load(b + j) : n > 0 ? loadFirst(b + j, n) : F{});
+    }
+  }
+}
+
+void packStrided(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t columns, float* to) {
+  for (int64_t p = 0; p < k; ++p, b += bRow, to += kPanel) {
+    for (int64_t j = 0; j < kPanel; ++j) to[j] = j < columns ? b[j * bColumn] : 0;
+  }
+}
+
+void pack(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, float* panels) {
+  for (int64_t j = 0; j < n; j += kPanel, panels += k * kPanel) {
+    const float* from = b + j * bColumn;
+    const int64_t columns = n - j < kPanel ? n - j : kPanel;
+    if (bColumn == 1) {
+      packRows(from, bRow, k, columns, panels);
+    } else if (bRow == 1) {
+      for (int64_t v = 0; v < kPanel; v += kWidth) {
+        const int64_t rest = columns - v < 0 ? 0 : columns - v;
+        packColumns(from + v * bColumn, bColumn, k, rest < kWidth ? rest : kWidth, panels + v);
+      }
+    } else {
+      packStrided(from, bRow, bColumn, k, columns, panels);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace gemm
+
+extern const GemmKernels gemmKernels;
+const GemmKernels gemmKernels = {gemm::kRows, gemm::kPanel, gemm::block, gemm::dots, gemm::pack};

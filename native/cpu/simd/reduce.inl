@@ -1,0 +1,133 @@
+// Reductions of tiles, see program.h. Included once per target, inside its namespace, after vector.inl and tile.inl.
+
+namespace reduce {
+namespace {
+
+using tile::Add;
+using tile::Max;
+using tile::Min;
+using tile::Mul;
+
+// The value that changes nothing.
+template <typename Op>
+struct Identity;
+template <>
+struct Identity<Add> {
+  static constexpr float kFloat = 0.0f;
+  static constexpr int32_t kInt = 0;
+};
+template <>
+struct Identity<Mul> {
+  static constexpr float kFloat = 1.0f;
+  static constexpr int32_t kInt = 1;
+};
+template <>
+struct Identity<Max> {
+  static constexpr float kFloat = -__builtin_inff();
+  static constexpr int32_t kInt = -0x7fffffff - 1;
+};
+template <>
+struct Identity<Min> {
+  static constexpr float kFloat = __builtin_inff();
+  static constexpr int32_t kInt = 0x7fffffff;
+};
+template <typename Op>
+STEEPEST_INLINE F identity(F) {
+  return splat(Identity<Op>::kFloat);
+}
+template <typename Op>
+STEEPEST_INLINE I identity(I) {
+  return splat(Identity<Op>::kInt);
+}
+
+// The first n lanes of v, the identity in the others.
+template <typename Op, typename V>
+STEEPEST_INLINE V keepFirst(V v, int64_t n) {
+  return kLaneIndex < splat(static_cast<int32_t>(n)) ? v : identity<Op>(V{});
+}
+
+// Lanes i and i + half, then quarters, and so on.
+template <typename Op, typename V>
+STEEPEST_INLINE V foldLanes(V v) {
+#if STEEPEST_WIDTH == 16
+  v = Op::of(v, __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  v = Op::of(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+  v = Op::of(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+  return Op::of(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
+#elif STEEPEST_WIDTH == 8
+  v = Op::of(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3));
+  v = Op::of(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5));
+  return Op::of(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6));
+#else
+  v = Op::of(v, __builtin_shufflevector(v, v, 2, 3, 0, 1));
+  return Op::of(v, __builtin_shufflevector(v, v, 1, 0, 3, 2));
+#endif
+}
+
+template <typename Op, typename V>
+void row(const void* x, int64_t count, void* result) {
+  const auto* p = tile::element(static_cast<V*>(nullptr), const_cast<void*>(x));
+  V v[4];
+  for (V& each : v) each = identity<Op>(V{});
+  int64_t i = 0;
+  for (; i + 4 * kWidth <= count; i += 4 * kWidth) {
+    for (int64_t k = 0; k < 4; ++k) v[k] = Op::of(v[k], load(p + i + k * kWidth));
+  }
+  for (; i + kWidth <= count; i += kWidth) v[0] = Op::of(v[0], load(p + i));
+  if (i < count) v[1] = Op::of(v[1], keepFirst<Op>(loadFirst(p + i, count - i), count - i));
+  const V all = foldLanes<Op>(Op::of(Op::of(v[0], v[1]), Op::of(v[2], v[3])));
+  *tile::element(static_cast<V*>(nullptr), result) = all[0];
+}
+
+template <typename Op, typename V>
+void columns(const void* x, int64_t ld, int64_t rows, int64_t n, void* accumulator) {
+  const auto* p = tile::element(static_cast<V*>(nullptr), const_cast<void*>(x));
+  auto* const to = tile::element(static_cast<V*>(nullptr), accumulator);
+  int64_t r = 0;
+  for (; r + 4 <= rows; r += 4, p += 4 * ld) {
+    int64_t j = 0;
+    for (; j + kWidth <= n; j += kWidth) {
+      const V sum = Op::of(Op::of(load(p + j), load(p + ld + j)), Op::of(load(p + 2 * ld + j), load(p + 3 * ld + j)));
+      store(to + j, Op::of(load(to + j), sum));
+    }
+    if (j < n) {
+      const V sum = Op::of(Op::of(loadFirst(p + j, n - j), loadFirst(p + ld + j, n - j)),
+                           Op::of(loadFirst(p + 2 * ld + j, n - j), loadFirst(p + 3 * ld + j, n - j)));
+      storeFirst(to + j, Op::of(loadFirst(to + j, n - j), sum), n - j);
+    }
+  }
+  for (; r < rows; ++r, p += ld) {
+    int64_t j = 0;
+    for (; j + kWidth <= n; j += kWidth) store(to + j, Op::of(load(to + j), load(p + j)));
+    if (j < n) storeFirst(to + j, Op::of(loadFirst(to + j, n - j), loadFirst(p + j, n - j)), n - j);
+  }
+}
+
+template <typename V>
+const Reducer* find(ReduceKind kind) {
+  static constexpr Reducer sum = {row<Add, V>, columns<Add, V>};
+  static constexpr Reducer max = {row<Max, V>, columns<Max, V>};
+  static constexpr Reducer min = {row<Min, V>, columns<Min, V>};
+  static constexpr Reducer prod = {row<Mul, V>, columns<Mul, V>};
+  switch (kind) {
+    case ReduceKind::kSum:
+      return &sum;
+    case ReduceKind::kMax:
+      return &max;
+    case ReduceKind::kMin:
+      return &min;
+    case ReduceKind::kProd:
+      return &prod;
+  }
+  return nullptr;
+}
+
+const Reducer* reducer(ReduceKind kind, Lane lanes) { return lanes == Lane::kInt ? find<I>(kind) : find<F>(kind); }
+
+}  // namespace
+}  // namespace reduce
+
+extern const TileFunctions tileFunctions;
+const TileFunctions tileFunctions = {
+    tile::find, tile::widen, tile::narrow, tile::unary<tile::Copy, I>, tile::fill, reduce::reducer,
+};

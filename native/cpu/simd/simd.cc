@@ -1,0 +1,90 @@
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include "table.h"
+
+namespace steepest {
+
+namespace baseline {
+extern const Simd kernels;
+}
+#if defined(__x86_64__)
+namespace avx2 {
+extern const Simd kernels;
+}
+namespace avx512 {
+extern const Simd kernels;
+}
+#endif
+
+namespace {
+
+struct Targets {
+  const Simd* list[3];
+  size_t count = 0;
+
+  Targets() {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    const bool has2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    // Everything -march=skylake-avx512 lets the compiler use beyond AVX2.
+    if (has2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")) {
+      list[count++] = &avx512::kernels;
+    }
+    if (has2) list[count++] = &avx2::kernels;
+#endif
+    list[count++] = &baseline::kernels;
+  }
+
+  const Simd* find(const char* name) const {
+    for (size_t i = 0; i < count; ++i) {
+      if (std::strcmp(list[i]->name, name) == 0) return list[i];
+    }
+    return nullptr;
+  }
+};
+
+const Targets& targets() {
+  static const Targets value;
+  return value;
+}
+
+std::atomic<const Simd*> selected{nullptr};
+
+const Simd* choose() {
+  const char* name = std::getenv("STEEPEST_CPU");
+  if (name == nullptr || *name == '\0') return targets().list[0];
+  if (const Simd* found = targets().find(name)) return found;
+  std::string have;
+  for (size_t i = 0; i < targets().count; ++i) have += (i ? ", " : "") + std::string(targets().list[i]->name);
+  throw std::invalid_argument("STEEPEST_CPU: expected one of " + have + " on this CPU, got '" + name + "'");
+}
+
+}  // namespace
+
+const Simd& simd() {
+  const Simd* current = selected.load(std::memory_order_acquire);
+  if (current == nullptr) {
+    current = choose();
+    selected.store(current, std::memory_order_release);
+  }
+  return *current;
+}
+
+const Simd* const* simdTargets(size_t* count) {
+  *count = targets().count;
+  return targets().list;
+}
+
+bool selectSimd(const char* name) {
+  const Simd* found = targets().find(name);
+  if (found != nullptr) selected.store(found, std::memory_order_release);
+  return found != nullptr;
+}
+
+}  // namespace steepest

@@ -1,0 +1,33 @@
+// The kernels' inner loops, compiled once per CPU target from the same sources and chosen once by CPUID.
+//
+// simd/target_*.cc define the target and include the families' *.inl files. Those files are compiled with the target's
+// flags, so they may hold no STL, no inline library code and no static initialisers: the linker could keep their copy for
+// every CPU. They speak raw pointers; everything around them (binding, chunking) is ordinary code in native/cpu.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace steepest {
+
+struct TileFunctions;  // see program.h
+struct GemmKernels;    // see ../gemm.h
+struct RowKernels;     // see ../rows.h
+
+// One per target.
+struct Simd {
+  const char* name;  // "baseline", "avx2", "avx512"
+  int width;         // float32 lanes of a vector
+  const TileFunctions* tile;
+  const GemmKernels* gemm;
+  const RowKernels* rows;
+};
+
+// The best the CPU has, or what STEEPEST_CPU names (throws std::invalid_argument when this CPU lacks it).
+const Simd& simd();
+// Every target this build has and this CPU can run, best first: the tests run them all.
+const Simd* const* simdTargets(size_t* count);
+// Tests only: makes `simd()` return the named target for instructions bound from now on.
+bool selectSimd(const char* name);
+
+}  // namespace steepest

@@ -1,0 +1,43 @@
+// Every kernel of one target. Included once by each target_*.cc, which defines STEEPEST_TARGET, its namespace and name,
+// and STEEPEST_WIDTH, the float32 lanes of a vector.
+
+// Vectors are passed between inlined functions only; and GCC warns of its own intrinsics (bug 105593).
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#include "../gemm.h"
+#include "../rows.h"
+#include "program.h"
+#include "table.h"
+
+namespace steepest::STEEPEST_TARGET {
+
+#include "vector.inl"
+
+#include "../../scalar/exp.inl"
+#include "../../scalar/log.inl"
+#include "../../scalar/erf.inl"
+#include "../../scalar/double.inl"
+#include "../../scalar/wide.inl"
+#include "../../scalar/philox.inl"
+
+#include "tile.inl"
+#include "reduce.inl"
+#include "gemm.inl"
+#include "rows.inl"
+
+#define STEEPEST_STRING(x) #x
+#define STEEPEST_NAME(x) STEEPEST_STRING(x)
+
+extern const Simd kernels;
+const Simd kernels = {STEEPEST_NAME(STEEPEST_TARGET), kWidth, &tileFunctions, &gemmKernels, &rowKernels};
+
+}  // namespace steepest::STEEPEST_TARGET

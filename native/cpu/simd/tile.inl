@@ -1,0 +1,291 @@
+// The steps of scalar programs, see program.h: one loop per operation, lane type and choice of uniform operands.
+// Included once per target, inside its namespace, after vector.inl and the scalar functions.
+
+namespace tile {
+namespace {
+
+#define TILE_UNARY(Name, expression)         \
+  struct Name {                              \
+    template <typename V>                    \
+    STEEPEST_INLINE static auto of(V x) {    \
+      return expression;                     \
+    }                                        \
+  };
+#define TILE_BINARY(Name, expression)        \
+  struct Name {                              \
+    template <typename V>                    \
+    STEEPEST_INLINE static auto of(V a, V b) { \
+      return expression;                     \
+    }                                        \
+  };
+
+// Predicates give 1 or 0 in float lanes.
+STEEPEST_INLINE F truth(I mask) { return (F)(mask & 0x3f800000); }
+
+TILE_UNARY(Abs, vabs(x))
+TILE_UNARY(Exp, vexp(x))
+TILE_UNARY(Log, vlog(x))
+TILE_UNARY(Log1p, vlog1p(x))
+TILE_UNARY(Expm1, vexpm1(x))
+TILE_UNARY(Sqrt, vsqrt(x))
+TILE_UNARY(Rsqrt, 1.0f / vsqrt(x))
+TILE_UNARY(Recip, 1.0f / x)
+TILE_UNARY(Tanh, vtanh(x))
+TILE_UNARY(Sigmoid, vsigmoid(x))
+TILE_UNARY(Erf, verf(x))
+TILE_UNARY(Sin, vsin(x))
+TILE_UNARY(Cos, vcos(x))
+TILE_UNARY(Floor, vfloor(x))
+TILE_UNARY(Ceil, vceil(x))
+TILE_UNARY(Round, vround(x))
+TILE_UNARY(Not, truth(x == 0))
+TILE_UNARY(CastFloat, toFloat(x))
+TILE_UNARY(CastInt, toInt(x))
+TILE_UNARY(CastBool, truth(x != 0))
+TILE_UNARY(Copy, x)
+TILE_BINARY(Div, a / b)
+TILE_BINARY(Min, vmin(a, b))
+TILE_BINARY(Max, vmax(a, b))
+TILE_BINARY(Pow, vpow(a, b))
+TILE_BINARY(Mod, vmod(a, b))
+TILE_BINARY(Atan2, vatan2(a, b))
+TILE_BINARY(Lt, truth(a < b))
+TILE_BINARY(Le, truth(a <= b))
+TILE_BINARY(Eq, truth(a == b))
+TILE_BINARY(Ne, truth(a != b))
+TILE_BINARY(Gt, truth(a > b))
+TILE_BINARY(Ge, truth(a >= b))
+// On 0 and 1 in float lanes.
+TILE_BINARY(And, (F)((I)a & (I)b))
+TILE_BINARY(Or, (F)((I)a | (I)b))
+
+#undef TILE_UNARY
+#undef TILE_BINARY
+
+// Integers wrap around.
+struct Neg {
+  STEEPEST_INLINE static F of(F x) { return -x; }
+  STEEPEST_INLINE static I of(I x) { return (I)-(U)x; }
+};
+struct Sign {
+  STEEPEST_INLINE static F of(F x) { return x > 0.0f ? splat(1.0f) : x < 0.0f ? splat(-1.0f) : x; }
+  STEEPEST_INLINE static I of(I x) { return (x < 0) - (x > 0); }
+};
+struct Add {
+  STEEPEST_INLINE static F of(F a, F b) { return a + b; }
+  STEEPEST_INLINE static I of(I a, I b) { return (I)((U)a + (U)b); }
+};
+struct Sub {
+  STEEPEST_INLINE static F of(F a, F b) { return a - b; }
+  STEEPEST_INLINE static I of(I a, I b) { return (I)((U)a - (U)b); }
+};
+struct Mul {
+  STEEPEST_INLINE static F of(F a, F b) { return a * b; }
+  STEEPEST_INLINE static I of(I a, I b) { return (I)((U)a * (U)b); }
+};
+struct Fma {
+  STEEPEST_INLINE static F of(F a, F b, F c) { return fma(a, b, c); }
+};
+struct Select {
+  STEEPEST_INLINE static F of(F condition, F a, F b) { return condition != 0.0f ? a : b; }
+  STEEPEST_INLINE static I of(F condition, I a, I b) { return condition != 0.0f ? a : b; }
+};
+
+// --- loops
+
+typedef float AliasFloat __attribute__((may_alias));
+typedef int32_t AliasInt __attribute__((may_alias));
+
+STEEPEST_INLINE AliasFloat* element(F*, void* slot) { return static_cast<AliasFloat*>(slot); }
+STEEPEST_INLINE AliasInt* element(I*, void* slot) { return static_cast<AliasInt*>(slot); }
+
+// An operand: walks along its slot, or is one number.
+template <typename V, bool kUniform>
+struct Operand {
+  decltype(element(static_cast<V*>(nullptr), nullptr)) p;
+  V value;
+  STEEPEST_INLINE explicit Operand(void* slot) : p(element(static_cast<V*>(nullptr), slot)) {
+    if constexpr (kUniform) value = splat(*p);
+  }
+  STEEPEST_INLINE V full(int64_t i) const {
+    if constexpr (kUniform) return value;
+    return load(p + i);
+  }
+  STEEPEST_INLINE V first(int64_t i, int64_t n) const {
+    if constexpr (kUniform) return value;
+    return loadFirst(p + i, n);
+  }
+};
+
+template <typename Op, typename... Operands>
+STEEPEST_INLINE void loop(void* out, int64_t count, const Operands&... operands) {
+  using R = decltype(Op::of(operands.full(0)...));
+  auto* const to = element(static_cast<R*>(nullptr), out);
+  int64_t i = 0;
+  for (; i + kWidth <= count; i += kWidth) store(to + i, Op::of(operands.full(i)...));
+  if (i < count) storeFirst(to + i, Op::of(operands.first(i, count - i)...), count - i);
+}
+
+template <typename Op, typename A>
+void unary(const SimdStep& s, void* const* slots, int64_t count, int64_t) {
+  loop<Op>(slots[s.dst], count, Operand<A, false>(slots[s.args[0]]));
+}
+
+template <typename Op, typename A, unsigned kUniform>
+void binary(const SimdStep& s, void* const* slots, int64_t count, int64_t) {
+  loop<Op>(slots[s.dst], count, Operand<A, (kUniform & 1) != 0>(slots[s.args[0]]),
+           Operand<A, (kUniform & 2) != 0>(slots[s.args[1]]));
+}
+
+template <typename Op, typename A, typename B, unsigned kUniform>
+void ternary(const SimdStep& s, void* const* slots, int64_t count, int64_t) {
+  loop<Op>(slots[s.dst], count, Operand<A, (kUniform & 1) != 0>(slots[s.args[0]]),
+           Operand<B, (kUniform & 2) != 0>(slots[s.args[1]]), Operand<B, (kUniform & 4) != 0>(slots[s.args[2]]));
+}
+
+template <typename Op, typename A>
+TileOp findBinary(unsigned uniform) {
+  constexpr TileOp table[] = {binary<Op, A, 0>, binary<Op, A, 1>, binary<Op, A, 2>};
+  return uniform < 3 ? table[uniform] : nullptr;
+}
+
+template <typename Op, typename A, typename B>
+TileOp findTernary(unsigned uniform) {
+  constexpr TileOp table[] = {ternary<Op, A, B, 0>, ternary<Op, A, B, 1>, ternary<Op, A, B, 2>, ternary<Op, A, B, 3>,
+                              ternary<Op, A, B, 4>, ternary<Op, A, B, 5>, ternary<Op, A, B, 6>};
+  return uniform < 7 ? table[uniform] : nullptr;
+}
+
+// --- operations that know their position
+
+void random(const SimdStep& s, void* const* slots, int64_t count, int64_t position) {
+  AliasFloat* out = static_cast<AliasFloat*>(slots[s.dst]);
+  const uint32_t seed = static_cast<uint32_t>(*static_cast<AliasInt*>(slots[s.args[0]]));
+  const uint32_t step = static_cast<uint32_t>(*static_cast<AliasInt*>(slots[s.args[1]]));
+  uint64_t q = static_cast<uint64_t>(position) / 4;
+  int64_t skip = position % 4;  // elements of the first block that belong to the tile before
+  while (count > 0) {
+    U first, second;
+    philox(seed, s.immediates[0], step, q, &first, &second);
+    if (skip == 0 && count >= kPhiloxWords) {
+      store(out, uniform(first));
+      store(out + kWidth, uniform(second));
+      out += kPhiloxWords;
+      count -= kPhiloxWords;
+    } else {
+      float words[kPhiloxWords];
+      store(words, uniform(first));
+      store(words + kWidth, uniform(second));
+      for (; skip < kPhiloxWords && count > 0; --count) *out++ = words[skip++];
+      skip = 0;
+    }
+    q += kPhiloxBlocks;
+  }
+}
+
+void iota(const SimdStep& s, void* const* slots, int64_t count, int64_t position) {
+  AliasInt* out = static_cast<AliasInt*>(slots[s.dst]);
+  const int64_t inner = s.immediates[0], size = s.immediates[1];
+  int64_t within = position % inner, index = position / inner % size;
+  for (int64_t i = 0; i < count; ++i) {
+    out[i] = static_cast<int32_t>(index);
+    if (++within == inner) {
+      within = 0;
+      if (++index == size) index = 0;
+    }
+  }
+}
+
+void widen(const SimdStep& s, void* const* slots, int64_t count, int64_t) {
+  const uint8_t* from = static_cast<const uint8_t*>(slots[s.args[0]]);
+  AliasFloat* to = static_cast<AliasFloat*>(slots[s.dst]);
+  for (int64_t i = 0; i < count; ++i) to[i] = from[i] != 0 ? 1.0f : 0.0f;
+}
+
+void narrow(const SimdStep& s, void* const* slots, int64_t count, int64_t) {
+  const AliasFloat* from = static_cast<const AliasFloat*>(slots[s.args[0]]);
+  uint8_t* to = static_cast<uint8_t*>(slots[s.dst]);
+  for (int64_t i = 0; i < count; ++i) to[i] = from[i] != 0.0f ? 1 : 0;
+}
+
+void fill(const SimdStep& s, void* const* slots, int64_t count, int64_t) {
+  loop<Copy>(slots[s.dst], count, Operand<I, true>(slots[s.args[0]]));
+}
+
+// --- the table
+
+TileOp find(ScalarOp op, Lane lanes, unsigned uniform) {
+  const bool integer = lanes == Lane::kInt;
+#define TILE_UNARY_F(Name) \
+  case ScalarOp::k##Name:  \
+    return integer || uniform ? nullptr : unary<Name, F>;
+#define TILE_UNARY_FI(Name) \
+  case ScalarOp::k##Name:   \
+    return uniform ? nullptr : integer ? unary<Name, I> : unary<Name, F>;
+#define TILE_BINARY_F(Name) \
+  case ScalarOp::k##Name:   \
+    return integer ? nullptr : findBinary<Name, F>(uniform);
+#define TILE_BINARY_FI(Name) \
+  case ScalarOp::k##Name:    \
+    return integer ? findBinary<Name, I>(uniform) : findBinary<Name, F>(uniform);
+  switch (op) {
+    TILE_UNARY_FI(Neg)
+    TILE_UNARY_FI(Abs)
+    TILE_UNARY_FI(Sign)
+    TILE_UNARY_F(Exp)
+    TILE_UNARY_F(Log)
+    TILE_UNARY_F(Log1p)
+    TILE_UNARY_F(Expm1)
+    TILE_UNARY_F(Sqrt)
+    TILE_UNARY_F(Rsqrt)
+    TILE_UNARY_F(Recip)
+    TILE_UNARY_F(Tanh)
+    TILE_UNARY_F(Sigmoid)
+    TILE_UNARY_F(Erf)
+    TILE_UNARY_F(Sin)
+    TILE_UNARY_F(Cos)
+    TILE_UNARY_F(Floor)
+    TILE_UNARY_F(Ceil)
+    TILE_UNARY_F(Round)
+    TILE_UNARY_F(Not)
+    TILE_UNARY_F(CastInt)
+    TILE_UNARY_FI(CastBool)
+    TILE_BINARY_FI(Add)
+    TILE_BINARY_FI(Sub)
+    TILE_BINARY_FI(Mul)
+    TILE_BINARY_F(Div)
+    TILE_BINARY_FI(Min)
+    TILE_BINARY_FI(Max)
+    TILE_BINARY_F(Pow)
+    TILE_BINARY_FI(Mod)
+    TILE_BINARY_F(Atan2)
+    TILE_BINARY_FI(Lt)
+    TILE_BINARY_FI(Le)
+    TILE_BINARY_FI(Eq)
+    TILE_BINARY_FI(Ne)
+    TILE_BINARY_FI(Gt)
+    TILE_BINARY_FI(Ge)
+    TILE_BINARY_F(And)
+    TILE_BINARY_F(Or)
+    case ScalarOp::kCastFloat:
+      return integer && !uniform ? unary<CastFloat, I> : nullptr;
+    case ScalarOp::kBoolToFloat:
+      return integer || uniform ? nullptr : unary<Copy, F>;
+    case ScalarOp::kSelect:
+      return integer ? findTernary<Select, F, I>(uniform) : findTernary<Select, F, F>(uniform);
+    case ScalarOp::kFma:
+      return integer ? nullptr : findTernary<Fma, F, F>(uniform);
+    case ScalarOp::kRandom:
+      return random;
+    case ScalarOp::kIota:
+      return iota;
+  }
+#undef TILE_UNARY_F
+#undef TILE_UNARY_FI
+#undef TILE_BINARY_F
+#undef TILE_BINARY_FI
+  return nullptr;
+}
+
+}  // namespace
+}  // namespace tile

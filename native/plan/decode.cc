@@ -1,0 +1,320 @@
+// Words to Plan. Every number is checked before it is used as a size, and nothing is allocated that the words that are
+// left could not fill.
+#include <cstdlib>
+
+#include "table.h"
+#include "validate.h"
+
+namespace steepest {
+namespace {
+
+constexpr int64_t kMaxElements = int64_t{1} << 40;  // of a view, and the bound of every address computation
+
+class Reader {
+ public:
+  Reader(const uint32_t* words, size_t count) : words_(words), end_(count) {}
+
+  size_t position() const { return next_; }
+  size_t left() const { return end_ - next_; }
+
+  uint32_t word(const char* what) {
+    if (next_ == end_) fail(std::string("the words end before ") + what);
+    return words_[next_++];
+  }
+
+  // A number of things that take `each` words or more: never more than the words that are left can hold.
+  size_t count(uint32_t n, size_t each, const char* what) const {
+    if (n > left() / each) fail("too few words are left for " + std::to_string(n) + " " + what);
+    return n;
+  }
+
+  std::vector<uint32_t> take(size_t n, const char* what) {
+    count(static_cast<uint32_t>(n), 1, what);
+    next_ += n;
+    return std::vector<uint32_t>(words_ + next_ - n, words_ + next_);
+  }
+
+  // The next n words as a reader of their own, which keeps its position in the whole.
+  Reader part(size_t n) {
+    Reader result = *this;
+    next_ += n;
+    result.end_ = next_;
+    return result;
+  }
+
+  [[noreturn]] void fail(const std::string& message) const {
+    throw PlanError("plan, word " + std::to_string(next_) + ": " + message);
+  }
+
+ private:
+  const uint32_t* words_;
+  size_t next_ = 0;
+  size_t end_;
+};
+
+struct Header {
+  size_t constants;
+  uint32_t views;
+  uint32_t instructions;
+  uint32_t feeds;
+  uint32_t fetches;
+};
+
+void expectWord(Reader& reader, uint32_t expected, const char* what) {
+  const uint32_t got = reader.word(what);
+  if (got != expected) {
+    reader.fail(std::string(what) + ": expected " + std::to_string(expected) + ", got " + std::to_string(got));
+  }
+}
+
+Header readHeader(Reader& reader, size_t count, Plan& plan) {
+  if (count > UINT32_MAX) reader.fail("too many words");
+  expectWord(reader, STEEPEST_MAGIC, "magic");
+  expectWord(reader, STEEPEST_VERSION, "version");
+  expectWord(reader, STEEPEST_TABLE_HASH, "hash of the operation table");
+  expectWord(reader, static_cast<uint32_t>(count), "number of words");
+  plan.arenaBytes = uint64_t{reader.word("arena units")} * kUnit;
+  plan.stateBytes = uint64_t{reader.word("state units")} * kUnit;
+  Header header;
+  header.constants = reader.word("constant words");
+  if (header.constants % 16 != 0) reader.fail("constant words: expected a multiple of 16");
+  header.views = reader.word("number of views");
+  header.instructions = reader.word("number of instructions");
+  header.feeds = reader.word("number of feeds");
+  header.fetches = reader.word("number of fetches");
+  while (reader.position() < STEEPEST_HEADER_WORDS) expectWord(reader, 0, "reserved word");
+  return header;
+}
+
+DType readDType(const Reader& reader, uint32_t word) {
+  if (word > STEEPEST_DTYPES_BOOL) reader.fail("no dtype has the number " + std::to_string(word));
+  return static_cast<DType>(word);
+}
+
+int readRank(const Reader& reader, uint32_t word) {
+  if (word > static_cast<uint32_t>(kMaxRank)) {
+    reader.fail("rank " + std::to_string(word) + " is over " + std::to_string(kMaxRank));
+  }
+  return static_cast<int>(word);
+}
+
+void readShape(Reader& reader, View& view) {
+  int64_t size = 1;
+  for (int i = 0; i < view.rank; ++i) {
+    const int64_t n = reader.word("a dimension");
+    if (n == 0) reader.fail("axis " + std::to_string(i) + " has size 0");
+    if (n > kMaxElements / size) reader.fail("the view has too many elements");
+    size *= n;
+    view.shape[i] = n;
+  }
+}
+
+// A feed or a fetch: dtype, rank, dims.
+View readSlot(Reader& reader) {
+  View view = {};
+  view.dtype = readDType(reader, reader.word("dtype of a slot"));
+  view.rank = readRank(reader, reader.word("rank of a slot"));
+  readShape(reader, view);
+  int64_t stride = 1;
+  for (int i = view.rank - 1; i >= 0; --i) {
+    view.strides[i] = stride;
+    stride *= view.shape[i];
+  }
+  return view;
+}
+
+uint64_t bytesOf(Space space, const Plan& plan) {
+  switch (space) {
+    case Space::kArena:
+      return plan.arenaBytes;
+    case Space::kState:
+      return plan.stateBytes;
+    case Space::kConstant:
+      return plan.constants.size() * sizeof(uint32_t);
+  }
+  return 0;
+}
+
+// No partial sum below may pass the bound: then extentOf, which adds the same terms, cannot overflow.
+void checkReach(const Reader& reader, const View& view) {
+  int64_t low = view.offset;
+  int64_t high = view.offset;
+  for (int i = 0; i < view.rank; ++i) {
+    const int64_t steps = view.shape[i] - 1;
+    if (steps > 0 && std::abs(view.strides[i]) > kMaxElements / steps) reader.fail("the view reaches too far");
+    (view.strides[i] < 0 ? low : high) += view.strides[i] * steps;
+    if (low < -kMaxElements || high > kMaxElements) reader.fail("the view reaches too far");
+  }
+}
+
+View readView(Reader& reader, const Plan& plan) {
+  const uint32_t kind = reader.word("a view");
+  const uint32_t space = kind & 0xff;
+  if (space > STEEPEST_SPACES_CONSTANT) reader.fail("no space has the number " + std::to_string(space));
+  View view = {};
+  view.space = static_cast<Space>(space);
+  view.dtype = readDType(reader, kind >> 8 & 0xff);
+  view.rank = readRank(reader, kind >> 16);
+  view.base = uint64_t{reader.word("base of a view")} * kUnit;
+  view.offset = static_cast<int32_t>(reader.word("offset of a view"));
+  readShape(reader, view);
+  for (int i = 0; i < view.rank; ++i) view.strides[i] = static_cast<int32_t>(reader.word("a stride"));
+  checkReach(reader, view);
+  const Extent extent = extentOf(view);
+  const uint64_t bytes = bytesOf(view.space, plan);
+  if (extent.first < 0 || static_cast<uint64_t>(extent.last) >= bytes) {
+    reader.fail("the view " + describe(view) + " reaches bytes " + std::to_string(extent.first) + " to " +
+                std::to_string(extent.last) + " of " + std::to_string(bytes) + " of the " + nameOf(view.space) +
+                " space");
+  }
+  return view;
+}
+
+Step readStep(Reader& reader) {
+  const uint32_t operation = reader.word("a step");
+  const uint32_t destination = reader.word("destination of a step");
+  const uint32_t operands = reader.word("operands of a step");
+  if (operation >> 16 != 0 || destination > 0xff || operands >> 24 != 0) reader.fail("malformed step");
+  Step step;
+  step.op = static_cast<uint8_t>(operation);
+  step.lanes = static_cast<uint8_t>(operation >> 8);
+  step.dst = static_cast<uint8_t>(destination);
+  for (int i = 0; i < 3; ++i) step.args[i] = static_cast<uint8_t>(operands >> (8 * i));
+  for (uint32_t& immediate : step.immediates) immediate = reader.word("an immediate");
+  return step;
+}
+
+Program readProgram(Reader& reader) {
+  const uint32_t inputs = reader.word("inputs of a program");
+  const uint32_t outputs = reader.word("outputs of a program");
+  const uint32_t constants = reader.word("constants of a program");
+  const uint32_t registers = reader.word("registers of a program");
+  const uint32_t steps = reader.word("steps of a program");
+  if (registers > STEEPEST_MAX_REGISTERS || inputs > registers || constants > registers - inputs) {
+    reader.fail("a program of " + std::to_string(inputs) + " inputs and " + std::to_string(constants) +
+                " constants in " + std::to_string(registers) + " registers, of at most " +
+                std::to_string(STEEPEST_MAX_REGISTERS));
+  }
+  Program program;
+  program.inputs = static_cast<int>(inputs);
+  program.registers = static_cast<int>(registers);
+  program.outputs.resize(reader.count(outputs, 1, "program outputs"));
+  for (uint8_t& output : program.outputs) {
+    const uint32_t r = reader.word("an output register");
+    if (r >= registers) reader.fail("the program has no register " + std::to_string(r));
+    output = static_cast<uint8_t>(r);
+  }
+  program.constants = reader.take(constants, "program constants");
+  program.steps.resize(reader.count(steps, STEEPEST_STEP_WORDS, "program steps"));
+  for (Step& step : program.steps) step = readStep(reader);
+  return program;
+}
+
+bool isIdentity(const Program& program) {
+  return program.inputs == 1 && program.registers == 1 && program.steps.empty() &&
+         program.outputs == std::vector<uint8_t>{0};
+}
+
+// A matmul without an epilogue may leave its program out or pass the product through; both decode to no program.
+void readProgramOf(Instruction& in, Reader& reader) {
+  const bool bare = in.opcode == static_cast<uint32_t>(Opcode::kMatmul) && in.attrs[0] == 0;
+  if (bare && reader.left() == 0) return;
+  in.program = readProgram(reader);
+  if (!bare) return;
+  if (!isIdentity(in.program)) reader.fail("a matmul without an epilogue has a program that does something");
+  in.program = Program();
+}
+
+void checkCount(const Reader& reader, int expected, size_t got, const char* what) {
+  if (expected >= 0 && static_cast<size_t>(expected) != got) {
+    reader.fail("expected " + std::to_string(expected) + " " + what + ", got " + std::to_string(got));
+  }
+}
+
+std::vector<View> readOperands(Reader& reader, size_t count, const std::vector<View>& views) {
+  std::vector<View> result;
+  result.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    const uint32_t index = reader.word("an operand");
+    if (index >= views.size()) reader.fail("there is no view " + std::to_string(index));
+    result.push_back(views[index]);
+  }
+  return result;
+}
+
+Instruction readInstruction(Reader& whole, const std::vector<View>& views) {
+  const size_t start = whole.position();
+  Instruction in;
+  in.opcode = whole.word("an opcode");
+  const InstructionInfo* info = instructionInfo(in.opcode);
+  if (info == nullptr) whole.fail("no instruction has the number " + std::to_string(in.opcode));
+  const uint32_t words = whole.word("length of an instruction");
+  const size_t read = whole.position() - start;
+  if (words < read || words - read > whole.left()) whole.fail("wrong length of an instruction");
+  Reader reader = whole.part(words - read);
+
+  const uint32_t inputs = reader.word("number of inputs");
+  const uint32_t outputs = reader.word("number of outputs");
+  checkCount(reader, info->inputs, inputs, "inputs");
+  checkCount(reader, info->outputs, outputs, "outputs");
+  in.inputs = readOperands(reader, reader.count(inputs, 1, "inputs"), views);
+  in.outputs = readOperands(reader, reader.count(outputs, 1, "outputs"), views);
+  in.attrs = reader.take(static_cast<size_t>(info->words), "attributes");
+  if (info->program) readProgramOf(in, reader);
+  if (reader.left() != 0) reader.fail("words are left over in the instruction");
+  return in;
+}
+
+void readInstructions(Reader& reader, uint32_t count, const std::vector<View>& views, Plan& plan) {
+  plan.instructions.reserve(reader.count(count, 4, "instructions"));
+  for (uint32_t i = 0; i < count; ++i) {
+    const size_t start = reader.position();
+    plan.instructions.push_back(readInstruction(reader, views));
+    const Instruction& in = plan.instructions.back();
+    try {
+      validateInstruction(in, plan);
+      validateOverlap(in);
+    } catch (const PlanError& error) {
+      throw PlanError("plan, word " + std::to_string(start) + ", instruction " + std::to_string(i) + " (" +
+                      instructionInfo(in.opcode)->name + "): " + error.what());
+    }
+  }
+}
+
+// A slot that nothing fetches would hand the caller old memory.
+void checkFetches(const Reader& reader, const Plan& plan) {
+  std::vector<int> fetched(plan.fetches.size());
+  for (const Instruction& in : plan.instructions) {
+    if (in.opcode == static_cast<uint32_t>(Opcode::kFetch)) ++fetched[in.attrs[0]];
+  }
+  for (size_t i = 0; i < fetched.size(); ++i) {
+    if (fetched[i] != 1) {
+      reader.fail("slot " + std::to_string(i) + " is fetched " + std::to_string(fetched[i]) + " times, expected once");
+    }
+  }
+}
+
+}  // namespace
+
+Plan decode(const uint32_t* words, size_t count) {
+  Reader reader(words, count);
+  Plan plan;
+  const Header header = readHeader(reader, count, plan);
+  plan.constants = reader.take(header.constants, "constants");
+
+  plan.feeds.reserve(reader.count(header.feeds, 2, "feeds"));
+  for (uint32_t i = 0; i < header.feeds; ++i) plan.feeds.push_back(readSlot(reader));
+  plan.fetches.reserve(reader.count(header.fetches, 2, "fetches"));
+  for (uint32_t i = 0; i < header.fetches; ++i) plan.fetches.push_back(readSlot(reader));
+
+  std::vector<View> views;
+  views.reserve(reader.count(header.views, 3, "views"));
+  for (uint32_t i = 0; i < header.views; ++i) views.push_back(readView(reader, plan));
+
+  readInstructions(reader, header.instructions, views, plan);
+  if (reader.left() != 0) reader.fail("words are left over after the last instruction");
+  checkFetches(reader, plan);
+  return plan;
+}
+
+}  // namespace steepest

@@ -1,0 +1,56 @@
+// Where all large native memory comes from: counted, aligned, zeroed, and refused with a number rather than a crash.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <string>
+#include <utility>
+
+namespace steepest {
+
+// More memory was wanted than the system gives.
+class OutOfMemory : public std::bad_alloc {
+ public:
+  explicit OutOfMemory(uint64_t bytes);
+  const char* what() const noexcept override { return message_.c_str(); }
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  uint64_t bytes_;
+  std::string message_;
+};
+
+// Zeroed bytes, aligned to 64 (large ones to huge pages). Zero bytes are a valid, non-null buffer.
+class Allocation {
+ public:
+  Allocation() = default;
+  explicit Allocation(uint64_t bytes);  // throws OutOfMemory
+  ~Allocation();
+  Allocation(Allocation&& other) noexcept { swap(other); }
+  Allocation& operator=(Allocation&& other) noexcept {
+    Allocation(std::move(other)).swap(*this);
+    return *this;
+  }
+
+  uint8_t* data() const { return data_; }
+  uint64_t size() const { return size_; }
+  void swap(Allocation& other) noexcept {
+    std::swap(block_, other.block_);
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+  }
+
+ private:
+  void* block_ = nullptr;  // what the system gave
+  uint8_t* data_ = nullptr;
+  uint64_t size_ = 0;
+};
+
+// In all buffers of the process.
+uint64_t bytesInUse();
+
+// For tests: the n-th buffer made from now on (1 is the next one) is refused. 0 switches it off.
+void failAllocation(uint64_t n);
+
+}  // namespace steepest

@@ -1,0 +1,29 @@
+// Host memory beside plan memory: which types convert, and how many bytes a slot's rows take.
+#pragma once
+
+#include <cstdint>
+
+#include "kernel.h"
+
+namespace steepest {
+
+inline size_t sizeOf(HostType type) { return type == HostType::kUint8 || type == HostType::kBool ? 1 : 4; }
+
+// Whether a feed of this dtype takes rows of this host type: the same type, and bytes as any number.
+inline bool converts(HostType from, DType to) {
+  switch (to) {
+    case DType::kFloat32:
+      return from == HostType::kFloat32 || from == HostType::kUint8;
+    case DType::kInt32:
+      return from == HostType::kInt32 || from == HostType::kUint8;
+    case DType::kBool:
+      return from == HostType::kBool || from == HostType::kUint8;
+  }
+  return false;
+}
+
+// Axis 0 of a slot counts rows; a slot of rank 0 is one row.
+inline uint64_t rowsOf(const View& slot) { return slot.rank == 0 ? 1 : static_cast<uint64_t>(slot.shape[0]); }
+inline uint64_t elementsPerRow(const View& slot) { return static_cast<uint64_t>(slot.size()) / rowsOf(slot); }
+
+}  // namespace steepest

@@ -1,0 +1,100 @@
+#include "job.h"
+
+#include "host.h"
+
+namespace steepest {
+namespace {
+
+constexpr uint64_t kMaxCount = uint64_t{1} << 53;
+
+[[noreturn]] void fail(const std::string& message) { throw JobError("job." + message); }
+
+std::string item(const char* list, size_t index) { return std::string(list) + "[" + std::to_string(index) + "]"; }
+
+// a * b, or failure where that is over 2^53.
+uint64_t product(uint64_t a, uint64_t b, const std::string& name) {
+  if (a != 0 && b > kMaxCount / a) fail(name + " is too large");
+  return a * b;
+}
+
+void expectSlots(const char* what, size_t expected, size_t got, uint32_t plan) {
+  if (expected != got) {
+    fail(std::string(what) + ": plan " + std::to_string(plan) + " has " + std::to_string(expected) + ", got " +
+         std::to_string(got));
+  }
+}
+
+void expectRows(const View& slot, const Job::Segment& segment, const char* what, size_t index) {
+  if (rowsOf(slot) != segment.rows) {
+    fail("segments: rows is " + std::to_string(segment.rows) + " but " + item(what, index) + " of plan " +
+         std::to_string(segment.plan) + " has " + std::to_string(rowsOf(slot)));
+  }
+}
+
+void expectStorage(const Storage& storage, uint64_t rows, uint64_t bytesPerRow, const std::string& name) {
+  if (product(rows, bytesPerRow, name + ".rows") > storage.size()) {
+    fail(name + ".storage: " + std::to_string(rows) + " rows of " + std::to_string(bytesPerRow) +
+         " bytes do not fit its " + std::to_string(storage.size()) + " bytes");
+  }
+}
+
+void expectRange(uint64_t end, uint64_t rows, const std::string& name) {
+  if (end > rows) {
+    fail(name + ".rows: an epoch uses rows up to " + std::to_string(end) + ", got " + std::to_string(rows));
+  }
+}
+
+void validateSegment(const Job& job, const Job::Segment& segment, const Executor& plan) {
+  expectSlots("feeds", plan.feeds().size(), job.feeds.size(), segment.plan);
+  expectSlots("fetches", plan.fetches().size(), job.fetches.size(), segment.plan);
+  for (size_t i = 0; i < job.feeds.size(); ++i) {
+    const View& slot = plan.feeds()[i];
+    const Job::Feed& feed = job.feeds[i];
+    expectRows(slot, segment, "feeds", i);
+    if (!converts(feed.type, slot.dtype)) fail(item("feeds", i) + ".type does not convert to the dtype of the plan");
+    expectStorage(*feed.storage, feed.rows, elementsPerRow(slot) * sizeOf(feed.type), item("feeds", i));
+  }
+  for (size_t i = 0; i < job.fetches.size(); ++i) {
+    const View& slot = plan.fetches()[i];
+    expectRows(slot, segment, "fetches", i);
+    expectStorage(*job.fetches[i].storage, job.fetches[i].rows, elementsPerRow(slot) * sizeOf(slot.dtype),
+                  item("fetches", i));
+  }
+}
+
+void expectState(uint64_t byteOffset, uint64_t count, uint64_t stateBytes, const char* name) {
+  if (byteOffset % 4 != 0 || count > stateBytes / 4 || byteOffset > stateBytes - count * 4) {
+    fail(std::string(name) + ": expected " + std::to_string(count) + " float32 inside the state of " +
+         std::to_string(stateBytes) + " bytes, got byteOffset " + std::to_string(byteOffset));
+  }
+}
+
+}  // namespace
+
+void validateJob(const Job& job, const std::vector<std::unique_ptr<Executor>>& plans, uint64_t stateBytes) {
+  if (job.segments.empty()) fail("segments: expected at least one");
+  uint64_t rows = 0;
+  uint64_t steps = 0;
+  for (size_t i = 0; i < job.segments.size(); ++i) {
+    const Job::Segment& segment = job.segments[i];
+    const std::string name = item("segments", i);
+    if (segment.plan >= plans.size()) fail(name + ".plan: there is no plan " + std::to_string(segment.plan));
+    if (segment.rows == 0) fail(name + ".rows: expected at least 1");
+    if (segment.steps == 0) fail(name + ".steps: expected at least 1");
+    validateSegment(job, segment, *plans[segment.plan]);
+    rows += product(segment.rows, segment.steps, name);
+    steps += segment.steps;
+    if (rows > kMaxCount || steps > kMaxCount) fail("segments: too many rows or steps");
+  }
+  if (job.begin > job.end) {
+    fail("begin: expected at most job.end, " + std::to_string(job.end) + ", got " + std::to_string(job.begin));
+  }
+  const uint64_t lastRow = job.firstRow + rows;
+  for (size_t i = 0; i < job.feeds.size(); ++i) expectRange(lastRow, job.feeds[i].rows, item("feeds", i));
+  for (size_t i = 0; i < job.fetches.size(); ++i) expectRange(lastRow, job.fetches[i].rows, item("fetches", i));
+  if (job.seed && lastRow > UINT32_MAX) fail("shuffle: at most 4294967295 rows can be shuffled");
+  if (job.metrics) expectState(job.metrics->byteOffset, job.metrics->count, stateBytes, "metrics");
+  if (job.watch) expectState(job.watch->byteOffset, 1, stateBytes, "watch");
+}
+
+}  // namespace steepest

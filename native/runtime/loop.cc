@@ -1,0 +1,114 @@
+#include "loop.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <mutex>
+#include <utility>
+
+#include "permutation.h"
+
+namespace steepest {
+
+Loop::Loop(const Job& job, const std::vector<Executor*>& plans, uint8_t* state, Turnstile& turnstile,
+           const std::atomic<uint64_t>& abortEpoch, uint64_t epoch)
+    : job_(job),
+      plans_(plans),
+      state_(state),
+      turnstile_(turnstile),
+      abortEpoch_(abortEpoch),
+      epoch_(epoch),
+      context_{Threads::pool(), nullptr, nullptr, nullptr, 0},
+      step_(job.begin) {
+  for (const Job::Feed& feed : job.feeds) feeds_.push_back({feed.storage->data(), feed.type, feed.rows});
+  for (const Job::Fetch& fetch : job.fetches) fetches_.push_back({fetch.storage->data(), fetch.rows});
+  for (const Job::Segment& segment : job.segments) {
+    stepsPerEpoch_ += segment.steps;
+    rowsPerEpoch_ += segment.rows * segment.steps;
+  }
+  context_.feeds = feeds_.data();
+  context_.fetches = fetches_.data();
+  // Indexed by row number, like the feeds: the rows before the first one stay unused (and untouched).
+  if (job.seed) order_ = Allocation((job.firstRow + rowsPerEpoch_) * sizeof(uint32_t));
+  if (job.watch) watched_ = reinterpret_cast<const float*>(state + job.watch->byteOffset);
+}
+
+JobResult Loop::run() {
+  const auto start = std::chrono::steady_clock::now();
+  {
+    std::lock_guard lock(turnstile_);
+    while (step_ < job_.end && !stopped_) runEpoch(step_ / stepsPerEpoch_);
+  }
+  result_.next = step_;
+  result_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return std::move(result_);
+}
+
+// The rest of an epoch from step_ on.
+void Loop::runEpoch(uint64_t epoch) {
+  if (abortEpoch_.load(std::memory_order_relaxed) != epoch_) return stop(JobResult::Reason::kAborted);
+  if (job_.seed) {
+    auto* order = reinterpret_cast<uint32_t*>(order_.data());
+    const auto first = static_cast<uint32_t>(job_.firstRow);
+    shuffle(order + first, first, static_cast<uint32_t>(rowsPerEpoch_), *job_.seed, epoch);
+    context_.order = order;
+  }
+  uint64_t skip = step_ - epoch * stepsPerEpoch_;
+  uint64_t row = job_.firstRow;
+  for (size_t i = 0; i < job_.segments.size() && step_ < job_.end && !stopped_; ++i) {
+    const Job::Segment& segment = job_.segments[i];
+    const uint64_t skipped = std::min(skip, segment.steps);
+    skip -= skipped;
+    runSegment(segment, *plans_[i], row + skipped * segment.rows, std::min(segment.steps - skipped, job_.end - step_));
+    row += segment.steps * segment.rows;
+  }
+  if (step_ == (epoch + 1) * stepsPerEpoch_) endEpoch();
+}
+
+void Loop::runSegment(const Job::Segment& segment, Executor& plan, uint64_t row, uint64_t steps) {
+  for (const uint64_t end = step_ + steps; step_ < end && !stopped_; row += segment.rows) {
+    if (turnstile_.contended()) {
+      turnstile_.unlock();
+      turnstile_.lock();
+    }
+    if (abortEpoch_.load(std::memory_order_relaxed) != epoch_) return stop(JobResult::Reason::kAborted);
+    context_.firstRow = row;
+    plan.run(context_);
+    ++step_;
+    inspect();
+  }
+}
+
+void Loop::inspect() {
+  if (watched_ != nullptr && result_.nonFiniteStep < 0 && !std::isfinite(*watched_)) {
+    result_.nonFiniteStep = static_cast<int64_t>(step_ - 1);
+    if (job_.watch->stop) stop(JobResult::Reason::kNonFinite);
+  }
+  switch (static_cast<DataError>(context_.error.load(std::memory_order_relaxed))) {
+    case DataError::kNone:
+      return;
+    case DataError::kLabel:
+      return stop(JobResult::Reason::kLabel);
+    case DataError::kIndex:
+      return stop(JobResult::Reason::kIndex);
+  }
+}
+
+void Loop::endEpoch() {
+  if (!job_.metrics) return;
+  uint8_t* const metrics = state_ + job_.metrics->byteOffset;
+  const size_t count = job_.metrics->count;
+  result_.log.resize(result_.log.size() + count);
+  if (count > 0) {
+    std::memcpy(result_.log.data() + result_.log.size() - count, metrics, count * sizeof(float));
+    std::memset(metrics, 0, count * sizeof(float));
+  }
+}
+
+void Loop::stop(JobResult::Reason reason) {
+  result_.reason = reason;
+  stopped_ = true;
+}
+
+}  // namespace steepest

@@ -1,0 +1,49 @@
+// The training loop: steps of a job, one after the other, on the thread of a session.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "job.h"
+#include "turnstile.h"
+
+namespace steepest {
+
+class Loop {
+ public:
+  // `job` has been validated against `plans`. Stops before a step once *abortEpoch is no longer `epoch`.
+  Loop(const Job& job, const std::vector<Executor*>& plans, uint8_t* state, Turnstile& turnstile,
+       const std::atomic<uint64_t>& abortEpoch, uint64_t epoch);
+
+  // Holds the turnstile except where somebody else wants a turn between two steps. Throws std::bad_alloc.
+  JobResult run();
+
+ private:
+  void runEpoch(uint64_t epoch);
+  void runSegment(const Job::Segment& segment, Executor& plan, uint64_t row, uint64_t steps);
+  void inspect();  // after a step: bad data, numbers that are not finite
+  void endEpoch();
+  void stop(JobResult::Reason reason);
+
+  const Job& job_;
+  const std::vector<Executor*>& plans_;  // by segment
+  uint8_t* const state_;
+  Turnstile& turnstile_;
+  const std::atomic<uint64_t>& abortEpoch_;
+  const uint64_t epoch_;
+
+  std::vector<FeedSource> feeds_;
+  std::vector<FetchTarget> fetches_;
+  RunContext context_;
+  Allocation order_;
+  const float* watched_ = nullptr;
+  uint64_t rowsPerEpoch_ = 0;
+  uint64_t stepsPerEpoch_ = 0;
+  uint64_t step_;
+  bool stopped_ = false;
+  JobResult result_;
+};
+
+}  // namespace steepest

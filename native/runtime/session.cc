@@ -1,0 +1,104 @@
+#include "session.h"
+
+#include <cstring>
+#include <utility>
+
+#include "loop.h"
+
+namespace steepest {
+namespace {
+
+std::atomic<int64_t> alive{0};
+
+}  // namespace
+
+int64_t sessionsAlive() { return alive.load(std::memory_order_relaxed); }
+
+Session::Session(uint64_t stateBytes) : state_(stateBytes), bytes_(stateBytes) {
+  alive.fetch_add(1, std::memory_order_relaxed);
+}
+
+Session::~Session() {
+  close();
+  alive.fetch_sub(1, std::memory_order_relaxed);
+}
+
+uint32_t Session::addPlan(const uint32_t* words, size_t count) {
+  Plan plan = decode(words, count);
+  if (plan.stateBytes > state_.size()) {
+    throw PlanError("plan: needs a state of " + std::to_string(plan.stateBytes) + " bytes, the session has " +
+                    std::to_string(state_.size()));
+  }
+  plans_.push_back(std::make_unique<Executor>(std::move(plan), state_.data()));
+  bytes_ += plans_.back()->bytes();
+  return static_cast<uint32_t>(plans_.size() - 1);
+}
+
+void Session::readState(uint64_t byteOffset, void* target, uint64_t bytes) {
+  std::lock_guard lock(turnstile_);
+  if (bytes > 0) std::memcpy(target, state_.data() + byteOffset, bytes);
+}
+
+void Session::writeState(uint64_t byteOffset, const void* source, uint64_t bytes) {
+  std::lock_guard lock(turnstile_);
+  if (bytes > 0) std::memcpy(state_.data() + byteOffset, source, bytes);
+}
+
+DataError Session::runSync(uint32_t plan, const FeedSource* feeds, const FetchTarget* fetches) {
+  RunContext context{Threads::pool(), feeds, fetches, nullptr, 0};
+  std::lock_guard lock(turnstile_);
+  plans_[plan]->run(context);
+  return static_cast<DataError>(context.error.load(std::memory_order_relaxed));
+}
+
+void Session::submit(std::unique_ptr<Job> job, Done done) {
+  validateJob(*job, plans_, state_.size());
+  Queued queued{std::move(job), {}, abortEpoch_.load(std::memory_order_relaxed), std::move(done)};
+  for (const Job::Segment& segment : queued.job->segments) queued.plans.push_back(plans_[segment.plan].get());
+  if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
+  {
+    std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(queued));
+  }
+  wake_.notify_one();
+}
+
+void Session::abort() { abortEpoch_.fetch_add(1, std::memory_order_relaxed); }
+
+void Session::close() {
+  abort();
+  {
+    std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+// Runs jobs until the session closes and none is left.
+void Session::work() {
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, [this] { return closing_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    Queued queued = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+
+    JobResult result = runJob(queued);
+    queued.job.reset();  // lets go of its storages before the owner hears of it
+    queued.done(std::move(result));
+  }
+}
+
+JobResult Session::runJob(const Queued& queued) {
+  try {
+    return Loop(*queued.job, queued.plans, state_.data(), turnstile_, abortEpoch_, queued.abortEpoch).run();
+  } catch (...) {
+    JobResult result;
+    result.error = std::current_exception();
+    return result;
+  }
+}
+
+}  // namespace steepest

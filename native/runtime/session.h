@@ -1,0 +1,79 @@
+// State, the plans that work on it, and a thread that runs jobs in the order they came.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "executor.h"
+#include "job.h"
+#include "turnstile.h"
+
+namespace steepest {
+
+// All functions are called from one thread, the owner's. Only `Done` runs on the session's own.
+class Session {
+ public:
+  using Done = std::function<void(JobResult)>;  // must not throw
+
+  explicit Session(uint64_t stateBytes);  // throws OutOfMemory
+  ~Session();                             // close()
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Throws PlanError, OutOfMemory, and what binding a kernel throws; the session is unchanged then.
+  uint32_t addPlan(const uint32_t* words, size_t count);
+  const std::vector<std::unique_ptr<Executor>>& plans() const { return plans_; }
+
+  // Between two steps of a running job. The range must lie inside the state.
+  void readState(uint64_t byteOffset, void* target, uint64_t bytes);
+  void writeState(uint64_t byteOffset, const void* source, uint64_t bytes);
+  uint64_t stateBytes() const { return state_.size(); }
+
+  // One step on the calling thread. Feeds and fetches fit the plan.
+  DataError runSync(uint32_t plan, const FeedSource* feeds, const FetchTarget* fetches);
+
+  // Throws JobError or std::system_error (no thread to be had) before anything is queued.
+  void submit(std::unique_ptr<Job> job, Done done);
+  // The running job and the queued ones stop before their next step.
+  void abort();
+  // Aborts, waits for the thread (at most a step) and ends it. Every job has been reported then.
+  void close();
+
+  // Memory of the state and all plans.
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  struct Queued {
+    std::unique_ptr<Job> job;
+    std::vector<Executor*> plans;  // by segment; plans_ may grow while the job runs
+    uint64_t abortEpoch;
+    Done done;
+  };
+
+  void work();
+  JobResult runJob(const Queued& queued);
+
+  Allocation state_;
+  std::vector<std::unique_ptr<Executor>> plans_;
+  uint64_t bytes_;
+  Turnstile turnstile_;
+  std::atomic<uint64_t> abortEpoch_{0};
+
+  std::mutex mutex_;  // of the queue
+  std::condition_variable wake_;
+  std::deque<Queued> queue_;
+  bool closing_ = false;
+  std::thread thread_;  // started by the first job
+};
+
+// Sessions in the process.
+int64_t sessionsAlive();
+
+}  // namespace steepest

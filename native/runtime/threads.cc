@@ -1,0 +1,211 @@
+// Fork-join on a claim word: generation << 32 | chunks left. A thread takes a chunk by decrementing the low half with a
+// compare-and-swap, so a late thread can never take a chunk of a section it has not read, and a busy core stalls
+// nobody but the chunk it holds.
+#include "threads.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+#include "pin.h"
+
+namespace steepest {
+namespace {
+
+constexpr int kMaxThreads = 256;
+// How long a thread looks for work, or a caller for the end of it, before it sleeps: a wake-up costs about as much.
+constexpr auto kSpin = std::chrono::microseconds(30);
+
+inline void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Waits until ready() holds, for a bounded time. Returns whether it does.
+template <typename Ready>
+bool spin(Ready ready) {
+  const auto end = std::chrono::steady_clock::now() + kSpin;
+  do {
+    for (int i = 0; i < 32; ++i) {
+      if (ready()) return true;
+      pause();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return ready();
+}
+
+int cpusAvailable() {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+  return static_cast<int>(std::thread::hardware_concurrency());
+}
+
+int defaultCount() {
+  const char* wanted = std::getenv("STEEPEST_THREADS");
+  const int count = wanted != nullptr ? std::atoi(wanted) : 0;
+  return std::clamp(count > 0 ? count : cpusAvailable(), 1, kMaxThreads);
+}
+
+thread_local bool insideChunk = false;
+
+constexpr uint32_t chunksLeft(uint64_t claim) { return static_cast<uint32_t>(claim); }
+constexpr uint32_t generationOf(uint64_t claim) { return static_cast<uint32_t>(claim >> 32); }
+
+// Leaked on purpose: threads sleep in it until the process ends, and destroying what they wait on would hang the exit.
+struct Pool {
+  std::atomic<int> count{defaultCount()};
+  std::atomic<bool> taken{false};
+
+  // One cache line for what everyone polls, one for the section, one for its end.
+  alignas(64) std::atomic<uint64_t> claim{0};
+  alignas(64) std::atomic<Threads::Body> body{nullptr};
+  std::atomic<void*> context{nullptr};
+  std::atomic<uint32_t> chunks{0};
+  alignas(64) std::atomic<uint32_t> done{0};
+  std::atomic<bool> callerSleeps{false};
+  alignas(64) std::atomic<uint32_t> wake{0};
+  std::atomic<int> sleepers{0};
+
+  std::mutex starting;
+  std::atomic<int> running{0};   // workers 0 .. running-1 have been started at least once
+  bool alive[kMaxThreads] = {};  // under `starting`
+
+  void run(int64_t chunks, Threads::Body body, void* context);
+  void start(int workers);
+  void work(int index);
+  bool retire(int index);
+  void takeChunks(uint32_t generation);
+};
+
+Pool& thePool() {
+  static Pool* pool = new Pool;
+  return *pool;
+}
+
+void runInline(int64_t chunks, Threads::Body body, void* context) {
+  for (int64_t i = 0; i < chunks; ++i) body(context, i);
+}
+
+// Runs chunks of one section until none is left to take.
+void Pool::takeChunks(uint32_t generation) {
+  uint64_t seen = claim.load(std::memory_order_acquire);
+  while (generationOf(seen) == generation && chunksLeft(seen) > 0) {
+    // Once the exchange succeeds these are known to belong to the section: it cannot end before this chunk does.
+    const Threads::Body f = body.load(std::memory_order_relaxed);
+    void* const c = context.load(std::memory_order_relaxed);
+    const uint32_t n = chunks.load(std::memory_order_relaxed);
+    if (!claim.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+    f(c, n - chunksLeft(seen));
+    if (done.fetch_add(1, std::memory_order_seq_cst) + 1 == n && callerSleeps.load(std::memory_order_seq_cst)) {
+      done.notify_all();
+    }
+    seen = claim.load(std::memory_order_acquire);
+  }
+}
+
+void Pool::work(int index) {
+  insideChunk = true;
+  for (;;) {
+    if (index + 1 >= count.load(std::memory_order_relaxed) && retire(index)) return;
+    const auto ready = [this] { return chunksLeft(claim.load(std::memory_order_acquire)) > 0; };
+    if (!spin(ready)) {
+      const uint32_t before = wake.load(std::memory_order_seq_cst);
+      sleepers.fetch_add(1, std::memory_order_seq_cst);
+      // A caller that published before seeing this sleeper is seen here; one that publishes later bumps `wake`.
+      if (chunksLeft(claim.load(std::memory_order_seq_cst)) == 0 && index + 1 < count.load(std::memory_order_seq_cst)) {
+        wake.wait(before, std::memory_order_seq_cst);
+      }
+      sleepers.fetch_sub(1, std::memory_order_seq_cst);
+    }
+    if (index + 1 < count.load(std::memory_order_relaxed)) {
+      takeChunks(generationOf(claim.load(std::memory_order_acquire)));
+    }
+  }
+}
+
+// Ends a worker that setCount has made superfluous, unless it was asked for again meanwhile.
+bool Pool::retire(int index) {
+  std::lock_guard lock(starting);
+  if (index + 1 < count.load(std::memory_order_relaxed)) return false;
+  alive[index] = false;
+  return true;
+}
+
+void Pool::start(int workers) {
+  std::lock_guard lock(starting);
+  pinLibrary();
+  for (int i = 0; i < workers; ++i) {
+    if (alive[i]) continue;
+    try {
+      std::thread([this, i] { work(i); }).detach();
+      alive[i] = true;
+    } catch (const std::system_error&) {
+      break;  // the system gives no more threads: those that run, and the caller, do the work
+    }
+  }
+  running.store(workers, std::memory_order_relaxed);
+}
+
+void Pool::run(int64_t total, Threads::Body f, void* c) {
+  const int workers = count.load(std::memory_order_relaxed) - 1;
+  const bool parallel = total > 1 && total <= INT32_MAX && workers > 0 && !insideChunk;
+  if (!parallel || taken.exchange(true, std::memory_order_acquire)) return runInline(total, f, c);
+  if (running.load(std::memory_order_relaxed) < workers) start(workers);
+
+  body.store(f, std::memory_order_relaxed);
+  context.store(c, std::memory_order_relaxed);
+  chunks.store(static_cast<uint32_t>(total), std::memory_order_relaxed);
+  done.store(0, std::memory_order_relaxed);
+  const uint32_t generation = generationOf(claim.load(std::memory_order_relaxed)) + 1;
+  claim.store(uint64_t{generation} << 32 | static_cast<uint32_t>(total), std::memory_order_seq_cst);
+  if (sleepers.load(std::memory_order_seq_cst) > 0) {
+    wake.fetch_add(1, std::memory_order_seq_cst);
+    wake.notify_all();
+  }
+
+  insideChunk = true;
+  takeChunks(generation);
+  insideChunk = false;
+  const auto ended = [&] { return done.load(std::memory_order_acquire) == total; };
+  if (!spin(ended)) {
+    callerSleeps.store(true, std::memory_order_seq_cst);
+    for (uint32_t n; (n = done.load(std::memory_order_seq_cst)) != total;) done.wait(n, std::memory_order_seq_cst);
+    callerSleeps.store(false, std::memory_order_relaxed);
+  }
+  taken.store(false, std::memory_order_release);
+}
+
+}  // namespace
+
+Threads& Threads::pool() {
+  static Threads threads;
+  return threads;
+}
+
+int Threads::count() const { return thePool().count.load(std::memory_order_relaxed); }
+
+void Threads::setCount(int count) {
+  Pool& pool = thePool();
+  std::lock_guard lock(pool.starting);
+  pool.count.store(std::clamp(count, 1, kMaxThreads), std::memory_order_seq_cst);
+  pool.running.store(0, std::memory_order_relaxed);  // the next section looks whom to start
+  pool.wake.fetch_add(1, std::memory_order_seq_cst);
+  pool.wake.notify_all();  // superfluous workers leave
+}
+
+void Threads::parallel(int64_t chunks, Body body, void* context) { thePool().run(chunks, body, context); }
+
+}  // namespace steepest

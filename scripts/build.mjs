@@ -1,0 +1,99 @@
+// Builds what is missing or older than its sources.
+//
+//   node scripts/build.mjs                 everything
+//   node scripts/build.mjs native lib      some steps: native (the addon), lib (dist/), programs (examples and benchmarks)
+//   node scripts/build.mjs --force ...     also what is up to date
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const require = createRequire(import.meta.url);
+
+const steps = {
+  native: {
+    inputs: ['native', 'CMakeLists.txt'],
+    output: 'build/Release/steepest.node',
+    build: () =>
+      run('cmake-js', 'bin/cmake-js', ['build', '--log-level', 'warn', '--parallel', `${availableParallelism()}`]),
+  },
+  lib: {
+    inputs: ['lib', 'tsconfig.json'],
+    output: 'dist/index.js',
+    build: () => {
+      rmSync(path.join(root, 'dist'), { recursive: true, force: true });
+      run('typescript', 'bin/tsc', ['-p', 'tsconfig.json']);
+    },
+  },
+  programs: {
+    inputs: ['examples', 'bench', 'tsconfig.json', 'tsconfig.programs.json', 'dist'],
+    output: 'out/examples',
+    build: () => {
+      rmSync(path.join(root, 'out/examples'), { recursive: true, force: true });
+      rmSync(path.join(root, 'out/bench'), { recursive: true, force: true });
+      run('typescript', 'bin/tsc', ['-p', 'tsconfig.programs.json']);
+    },
+  },
+};
+
+/** Runs a script of an installed package with this Node, so that neither PATH nor a shell matters. */
+function run(name, script, args) {
+  let directory;
+  try {
+    directory = path.dirname(require.resolve(`${name}/package.json`));
+  } catch {
+    throw new Error(`building needs the package ${name}: run npm install without --omit=dev`);
+  }
+  const { status, error } = spawnSync(process.execPath, [path.join(directory, script), ...args], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  if (error) throw error;
+  if (status !== 0) throw new Error(`${name} ${args.join(' ')} failed`);
+}
+
+/** When the newest file in a file or folder was changed; a removed file changes its folder. */
+function changed(file) {
+  const status = statSync(file);
+  if (!status.isDirectory()) return status.mtimeMs;
+  return Math.max(status.mtimeMs, ...readdirSync(file).map((name) => changed(path.join(file, name))));
+}
+
+const stampOf = (name) => path.join(root, 'out', `${name}.stamp`);
+
+function isFresh(name) {
+  const { inputs, output } = steps[name];
+  const stamp = stampOf(name);
+  if (!existsSync(stamp) || !existsSync(path.join(root, output))) return false;
+  const built = statSync(stamp).mtimeMs;
+  return inputs.every((input) => changed(path.join(root, input)) < built);
+}
+
+function build(name) {
+  const began = Date.now() / 1000;
+  process.stderr.write(`building ${name}\n`);
+  steps[name].build();
+  mkdirSync(path.join(root, 'out'), { recursive: true });
+  writeFileSync(stampOf(name), '');
+  // What is edited during the build must count as newer.
+  utimesSync(stampOf(name), began, began);
+}
+
+const words = process.argv.slice(2);
+const force = words.includes('--force');
+const wanted = words.filter((word) => word !== '--force');
+for (const name of wanted) {
+  if (!(name in steps)) throw new Error(`unknown step ${name}: expected ${Object.keys(steps).join(', ')}`);
+}
+try {
+  for (const name of Object.keys(steps)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    if (force || !isFresh(name)) build(name);
+  }
+} catch (error) {
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}

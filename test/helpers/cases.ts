@@ -1,0 +1,497 @@
+import { type DType, type Shape, sizeOf, type Tensor } from '../../lib/ir/graph';
+import * as ops from '../../lib/ir/ops/index';
+import { anywhere, awayFrom, between, type Draw, distinct, labels, positive } from './domains';
+import type { Random } from './random';
+
+/** A value that a case is run on. Floats are rounded to float32, so that every runner sees the same numbers. */
+export interface Input {
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly values: Float64Array;
+}
+
+export interface Instance {
+  readonly inputs: readonly Input[];
+  readonly run: (...inputs: Tensor[]) => Tensor;
+}
+
+/** One way to use operations. `build` draws shapes and values; each draw is one test. */
+export interface Case {
+  readonly family: string;
+  readonly name: string;
+  /** Whether gradients with respect to its float32 inputs are compared with finite differences. */
+  readonly differentiable: boolean;
+  /** Whether the gradient is differentiated once more. */
+  readonly twice: boolean;
+  readonly build: (random: Random) => Instance;
+}
+
+const list: Case[] = [];
+/** THE list: correctness per CPU target, gradients and speed are all run from it. */
+export const cases: readonly Case[] = list;
+
+type Traits = { readonly differentiable?: boolean; readonly twice?: boolean };
+
+function define(
+  family: string,
+  name: string,
+  build: Case['build'],
+  { differentiable = true, twice = differentiable }: Traits = {},
+) {
+  list.push({ family, name, differentiable, twice, build });
+}
+
+const float = (random: Random, shape: Shape, draw: Draw = anywhere): Input => ({
+  shape,
+  dtype: 'float32',
+  values: Float32Array.from(draw(random, sizeOf(shape))) as unknown as Float64Array,
+});
+const int = (random: Random, shape: Shape, low: number, high: number): Input => ({
+  shape,
+  dtype: 'int32',
+  values: labels(low, high)(random, sizeOf(shape)),
+});
+const bool = (random: Random, shape: Shape): Input => ({ ...int(random, shape, 0, 1), dtype: 'bool' });
+
+// --- elementwise
+
+type Unary = (x: Tensor) => Tensor;
+type Binary = (a: Tensor, b: Tensor) => Tensor;
+
+/** Shapes with tails that fill no vector, rank 0, and sizes beyond one tile. */
+const someShape = (random: Random): number[] =>
+  random.pick([() => random.shape(), () => [random.int(1, 70)], () => [random.int(1, 7), random.int(1, 40)]])();
+
+function unary(family: string, name: string, f: Unary, draw: Draw = anywhere, traits?: Traits) {
+  define(family, name, (random) => ({ inputs: [float(random, someShape(random), draw)], run: f }), traits);
+}
+
+/** Two shapes that broadcast together, in many ways. */
+function broadcastPair(random: Random): [Shape, Shape] {
+  const full = random.shape(random.int(1, 4), 5);
+  const thin = (shape: readonly number[]): number[] =>
+    shape.map((n) => (random.uniform() < 0.3 ? 1 : n)).slice(random.pick([0, 0, random.int(0, shape.length)]));
+  const pair: [Shape, Shape] = random.uniform() < 0.4 ? [full, full] : [full, thin(full)];
+  return random.uniform() < 0.5 ? pair : [pair[1], pair[0]];
+}
+
+function binary(name: string, f: Binary, drawA: Draw = anywhere, drawB: Draw = drawA, traits?: Traits) {
+  define(
+    'elementwise',
+    name,
+    (random) => {
+      const [a, b] = broadcastPair(random);
+      return { inputs: [float(random, a, drawA), float(random, b, drawB)], run: f };
+    },
+    traits,
+  );
+}
+
+const notDifferentiable = { differentiable: false };
+const once = { twice: false };
+
+unary('elementwise', 'negative', ops.negative);
+unary('elementwise', 'abs', ops.abs, awayFrom(0));
+unary('elementwise', 'sign', ops.sign, awayFrom(0));
+unary('elementwise', 'exp', ops.exp);
+unary('elementwise', 'log', ops.log, positive);
+unary('elementwise', 'log1p', ops.log1p, positive);
+unary('elementwise', 'expm1', ops.expm1);
+unary('elementwise', 'sqrt', ops.sqrt, positive);
+unary('elementwise', 'rsqrt', ops.rsqrt, positive);
+unary('elementwise', 'reciprocal', ops.reciprocal, awayFrom(0, 0.3));
+unary('elementwise', 'tanh', ops.tanh);
+unary('elementwise', 'sigmoid', ops.sigmoid);
+unary('elementwise', 'erf', ops.erf);
+unary('elementwise', 'sin', ops.sin);
+unary('elementwise', 'cos', ops.cos);
+unary('elementwise', 'floor', ops.floor, awayFrom([-2, -1, 0, 1, 2]));
+unary('elementwise', 'ceil', ops.ceil, awayFrom([-2, -1, 0, 1, 2]));
+unary('elementwise', 'round', ops.round, awayFrom([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5]));
+unary('elementwise', 'square', ops.square);
+unary('elementwise', 'clip', (x) => ops.clip(x, -0.5, 0.75), awayFrom([-0.5, 0.75]));
+unary('elementwise', 'isNaN', ops.isNaN, anywhere, notDifferentiable);
+unary('elementwise', 'logicalNot', (x) => ops.logicalNot(ops.greater(x, 0)), awayFrom(0), notDifferentiable);
+unary(
+  'elementwise',
+  'cast to int32',
+  (x) => ops.cast(ops.multiply(x, 3), 'int32'),
+  awayFrom([-2, -1, 0, 1, 2].map((v) => v / 3)),
+  notDifferentiable,
+);
+unary('elementwise', 'stopGradient', (x) => ops.multiply(x, ops.add(ops.stopGradient(ops.zerosLike(x)), 2)));
+unary('elementwise', 'customGradient', (x) =>
+  ops.customGradient(
+    [x],
+    (v) => ops.multiply(v, ops.square(v)),
+    (dy) => [ops.multiply(ops.multiply(dy, 3), ops.square(x))],
+  ),
+);
+
+binary('add', ops.add);
+binary('subtract', ops.subtract);
+binary('multiply', ops.multiply);
+binary('divide', ops.divide, anywhere, awayFrom(0, 0.3));
+binary('squaredDifference', ops.squaredDifference);
+binary('power', ops.power, positive, anywhere);
+binary('maximum', ops.maximum, distinct(), distinct(0.5));
+binary('minimum', ops.minimum, distinct(), distinct(0.5));
+binary('mod', ops.mod, between(0.1, 0.9), between(1, 2));
+binary('arctan2', ops.arctan2, awayFrom(0, 0.3));
+for (const name of ['less', 'lessEqual', 'equal', 'notEqual', 'greater', 'greaterEqual'] as const) {
+  binary(name, ops[name], labels(-2, 2), labels(-2, 2), notDifferentiable);
+}
+binary(
+  'logicalAnd',
+  (a, b) => ops.logicalAnd(ops.greater(a, 0), ops.greater(b, 0)),
+  awayFrom(0),
+  awayFrom(0),
+  notDifferentiable,
+);
+binary(
+  'logicalOr',
+  (a, b) => ops.logicalOr(ops.greater(a, 0), ops.greater(b, 0)),
+  awayFrom(0),
+  awayFrom(0),
+  notDifferentiable,
+);
+
+for (const exponent of [-1, -0.5, 0, 0.5, 1, 2, 3, 2.5]) {
+  unary('elementwise', `power ${exponent}`, (x) => ops.power(x, exponent), positive);
+}
+unary('elementwise', 'power of a constant', (x) => ops.power(1.7, x));
+define('elementwise', 'where', (random) => {
+  const shape = random.shape(3);
+  const [a, b] = [shape.slice(random.int(0, 3)), shape];
+  return {
+    inputs: [bool(random, shape), float(random, a), float(random, b)],
+    run: ops.where,
+  };
+});
+for (const name of ['add', 'subtract', 'multiply', 'minimum', 'maximum', 'mod'] as const) {
+  define(
+    'integer',
+    name,
+    (random) => {
+      const [a, b] = broadcastPair(random);
+      return { inputs: [int(random, a, -9, 9), int(random, b, 1, 9)], run: ops[name] };
+    },
+    notDifferentiable,
+  );
+}
+
+// --- activations and composites
+
+const composite = (name: string, f: Unary, draw: Draw = anywhere, traits?: Traits) =>
+  unary('nn', name, f, draw, traits);
+composite('relu', ops.relu, awayFrom(0));
+composite('relu6', (x) => ops.relu6(ops.multiply(x, 4)), awayFrom([0, 1.5]));
+composite('leakyRelu', (x) => ops.leakyRelu(x), awayFrom(0));
+composite('elu', (x) => ops.elu(x, 0.7), awayFrom(0));
+composite('selu', ops.selu, awayFrom(0));
+composite('celu', (x) => ops.celu(x, 1.3), awayFrom(0));
+composite('softplus', ops.softplus);
+composite('softsign', ops.softsign, awayFrom(0));
+composite('silu', ops.silu);
+composite('mish', ops.mish);
+composite('gelu', (x) => ops.gelu(x));
+composite('gelu approximate', (x) => ops.gelu(x, true));
+composite('hardSigmoid', (x) => ops.hardSigmoid(ops.multiply(x, 4)), awayFrom([-0.75, 0.75]));
+composite('hardSilu', (x) => ops.hardSilu(ops.multiply(x, 4)), awayFrom([-0.75, 0.75]));
+composite('hardTanh', ops.hardTanh, awayFrom([-1, 1]));
+composite('logSigmoid', ops.logSigmoid);
+composite('tanhShrink', ops.tanhShrink);
+composite('softShrink', (x) => ops.softShrink(x, 0.4), awayFrom([-0.4, 0, 0.4]));
+composite('hardShrink', (x) => ops.hardShrink(x, 0.4), awayFrom([-0.4, 0, 0.4]));
+composite('squareplus', (x) => ops.squareplus(x));
+composite('threshold', (x) => ops.threshold(x, 0.1, -3), awayFrom(0.1));
+define('nn', 'glu', (random) => {
+  const shape = random.shape(3);
+  const axis = random.int(0, 2);
+  shape[axis] *= 2;
+  return { inputs: [float(random, shape)], run: (x) => ops.glu(x, axis) };
+});
+define('nn', 'prelu', (random) => {
+  const shape = random.shape(3);
+  return { inputs: [float(random, shape, awayFrom(0)), float(random, shape.slice(-1))], run: ops.prelu };
+});
+for (const name of ['softmax', 'logSoftmax'] as const) {
+  define('nn', name, (random) => {
+    const shape = random.pick([random.shape(3, 6), [random.int(1, 5), random.int(1, 70)]]);
+    const axis = random.int(-shape.length, shape.length - 1);
+    return { inputs: [float(random, shape)], run: (x) => ops[name](x, axis) };
+  });
+}
+define('nn', 'sparseSoftmaxCrossEntropy', (random) => {
+  const [outer, classes] = [random.shape(random.int(0, 2)), random.int(1, 40)];
+  return {
+    inputs: [float(random, [...outer, classes]), int(random, outer, 0, classes - 1)],
+    run: ops.sparseSoftmaxCrossEntropy,
+  };
+});
+define('nn', 'sigmoidCrossEntropy', (random) => {
+  const shape = random.shape(2);
+  return { inputs: [float(random, shape), float(random, shape, between(0, 1))], run: ops.sigmoidCrossEntropy };
+});
+
+// --- reductions
+
+function reduction(
+  name: string,
+  f: (x: Tensor, axes: number[], keepDims: boolean) => Tensor,
+  draw: Draw = anywhere,
+  traits?: Traits,
+) {
+  define(
+    'reduce',
+    name,
+    (random) => {
+      const shape = random.pick([() => random.shape(random.int(1, 4)), () => [random.int(1, 5), random.int(1, 200)]])();
+      const axes = random.shuffle([...shape.keys()]).slice(0, random.int(1, shape.length));
+      const keepDims = random.uniform() < 0.5;
+      return { inputs: [float(random, shape, draw)], run: (x) => f(x, axes, keepDims) };
+    },
+    traits,
+  );
+}
+for (const name of ['sum', 'mean', 'logSumExp'] as const) {
+  reduction(name, (x, axes, keepDims) => ops[name](x, axes, { keepDims }));
+}
+for (const name of ['max', 'min'] as const)
+  reduction(name, (x, axes, keepDims) => ops[name](x, axes, { keepDims }), distinct());
+reduction('prod', (x, axes, keepDims) => ops.prod(x, axes, { keepDims }), between(0.9, 1.1));
+reduction(
+  'prod with zeros',
+  (x, axes, keepDims) => ops.prod(ops.multiply(x, ops.cast(ops.greater(x, -0.9), 'float32')), axes, { keepDims }),
+  between(-1, 1),
+  once,
+);
+reduction('variance', (x, axes, keepDims) => ops.variance(x, axes, { keepDims }));
+reduction(
+  'std',
+  (x, axes, keepDims) => ops.std(ops.concatenate([x, ops.subtract(1, x)], axes[0]), axes, { keepDims }),
+  between(0, 0.4),
+);
+reduction('norm', (x, axes, keepDims) => ops.norm(x, axes, { keepDims }), positive);
+reduction('any', (x, axes, keepDims) => ops.any(ops.greater(x, 1), axes, { keepDims }), awayFrom(1), notDifferentiable);
+reduction(
+  'all',
+  (x, axes, keepDims) => ops.all(ops.greater(x, -1), axes, { keepDims }),
+  awayFrom(-1),
+  notDifferentiable,
+);
+reduction('argmax', (x, axes) => ops.argmax(x, axes[0]), distinct(), notDifferentiable);
+reduction('argmin', (x, axes) => ops.argmin(x, axes[0]), distinct(), notDifferentiable);
+define(
+  'reduce',
+  'sum of int32',
+  (random) => {
+    const [shape, axis] = [random.shape(3), random.int(0, 2)];
+    return { inputs: [int(random, shape, -99, 99)], run: (x) => ops.sum(x, axis) };
+  },
+  notDifferentiable,
+);
+
+// --- shapes and views
+
+function view(name: string, make: (random: Random, shape: number[]) => Unary) {
+  define('shape', name, (random) => {
+    const shape = random.shape(random.int(1, 4));
+    return { inputs: [float(random, shape)], run: make(random, shape) };
+  });
+}
+/** A box that lies inside: start, size and step per axis. */
+function someBox(random: Random, shape: readonly number[], largestStep = 3) {
+  const start = shape.map((n) => random.int(0, n - 1));
+  const step = shape.map(() => random.int(1, largestStep));
+  const size = shape.map((n, i) => random.int(1, Math.ceil((n - start[i]) / step[i])));
+  return { start, size, step };
+}
+view('reshape', (random, shape) => {
+  const target = random.pick([[-1], [1, ...shape], [sizeOf(shape), 1]]);
+  return (x) => ops.reshape(x, target);
+});
+view('transpose', (random, shape) => {
+  const axes = random.shuffle([...shape.keys()]);
+  return (x) => ops.transpose(x, axes);
+});
+view('broadcastTo', (random, shape) => {
+  const lead = random.shape(random.int(1, 3), 3);
+  return (x) => ops.broadcastTo(ops.expandDims(x, 0), [...lead, ...shape]);
+});
+view('slice', (random, shape) => {
+  const { start, size, step } = someBox(random, shape);
+  return (x) => ops.slice(x, start, size, step);
+});
+view('several slices', (random, shape) => {
+  const boxes = Array.from({ length: 3 }, () => someBox(random, shape, 2));
+  return (x) =>
+    boxes
+      .map(({ start, size, step }) => ops.sum(ops.square(ops.slice(x, start, size, step))))
+      .reduce((a, b) => ops.add(a, b));
+});
+view('flip', (random, shape) => {
+  const axes = random.shuffle([...shape.keys()]).slice(0, random.int(1, shape.length));
+  return (x) => ops.flip(x, axes);
+});
+view('split', (random, shape) => {
+  const axis = random.int(0, shape.length - 1);
+  const cuts = [...new Set([random.int(0, shape[axis]), random.int(0, shape[axis])])].sort((a, b) => a - b);
+  return (x) => {
+    const parts = ops.split(x, cuts, axis);
+    return ops.concatenate(
+      parts.reverse().map((part, i) => ops.multiply(part, i + 1)),
+      axis,
+    );
+  };
+});
+view('tile', (random, shape) => {
+  const repeats = shape.map(() => random.int(1, 3));
+  return (x) => ops.tile(x, repeats);
+});
+view('repeat', (random, shape) => {
+  const [times, axis] = [random.int(1, 3), random.int(0, shape.length - 1)];
+  return (x) => ops.repeat(x, times, axis);
+});
+view('pad', (random, shape) => {
+  const padding = shape.map(() => [random.int(0, 2), random.int(0, 2)] as const);
+  return (x) => ops.pad(x, padding, 0.5);
+});
+view('roll', (random, shape) => {
+  const axis = random.int(0, shape.length - 1);
+  const shift = random.int(-4, 4);
+  return (x) => ops.roll(x, shift, axis);
+});
+view('views of views', (random, shape) => {
+  const axes = random.shuffle([...shape.keys()]);
+  const { start, size, step } = someBox(random, shape, 2);
+  return (x) => ops.reshape(ops.flip(ops.transpose(ops.slice(x, start, size, step), axes)), [-1]);
+});
+define('shape', 'concatenate', (random) => {
+  const shape = random.shape(random.int(1, 4));
+  const axis = random.int(0, shape.length - 1);
+  const parts = Array.from({ length: random.int(2, 4) }, () =>
+    shape.map((n, i) => (i === axis ? random.int(0, 5) : n)),
+  );
+  return { inputs: parts.map((p) => float(random, p)), run: (...parts) => ops.concatenate(parts, axis) };
+});
+define('shape', 'stack', (random) => {
+  const shape = random.shape(2);
+  const axis = random.int(0, 2);
+  return { inputs: [float(random, shape), float(random, shape)], run: (...parts) => ops.stack(parts, axis) };
+});
+
+// --- indexing
+
+define('indexing', 'take', (random) => {
+  const shape = random.shape(random.int(1, 3), 6);
+  const axis = random.int(0, shape.length - 1);
+  const indices = random.shape(random.int(0, 2), 6);
+  return {
+    inputs: [float(random, shape), int(random, indices, 0, shape[axis] - 1)],
+    run: (x, i) => ops.take(x, i, axis),
+  };
+});
+define('indexing', 'scatterAdd', (random) => {
+  const [indices, inner, rows] = [random.shape(random.int(1, 2), 6), random.shape(random.int(0, 2)), random.int(1, 5)];
+  return {
+    inputs: [int(random, indices, 0, rows - 1), float(random, [...indices, ...inner])],
+    run: (i, updates) => ops.scatterAdd(i, updates, rows),
+  };
+});
+define(
+  'indexing',
+  'oneHot',
+  (random) => ({ inputs: [int(random, random.shape(random.int(0, 2)), -1, 6)], run: (i) => ops.oneHot(i, 6) }),
+  notDifferentiable,
+);
+
+// --- linear algebra
+
+function product(name: string, shapes: (random: Random) => [Shape, Shape], f: Binary = ops.matmul) {
+  define('matmul', name, (random) => {
+    const [a, b] = shapes(random);
+    return { inputs: [float(random, a), float(random, b)], run: f };
+  });
+}
+const mkn = (random: Random) => [random.int(1, 9), random.int(1, 9), random.int(1, 9)];
+product('matrices', (random) => {
+  const [m, k, n] = mkn(random);
+  return [
+    [m, k],
+    [k, n],
+  ];
+});
+product('vectors', (random) => {
+  const [m, k] = mkn(random);
+  return random.pick<[Shape, Shape]>([
+    [[k], [k]],
+    [[m, k], [k]],
+    [[k], [k, m]],
+    [[3, m, k], [k]],
+  ]);
+});
+product('batches', (random) => {
+  const [m, k, n] = mkn(random);
+  const [p, q] = [random.int(1, 3), random.int(1, 3)];
+  return random.pick<[Shape, Shape]>([
+    [
+      [p, m, k],
+      [k, n],
+    ],
+    [
+      [m, k],
+      [p, k, n],
+    ],
+    [
+      [p, m, k],
+      [p, k, n],
+    ],
+    [
+      [p, 1, m, k],
+      [q, k, n],
+    ],
+    [
+      [1, m, k],
+      [p, k, n],
+    ],
+    [
+      [q, p, m, k],
+      [q, 1, k, n],
+    ],
+  ]);
+});
+product(
+  'transposed',
+  (random) => {
+    const [m, k, n] = mkn(random);
+    return [
+      [k, m],
+      [n, k],
+    ];
+  },
+  (a, b) => ops.matmul(ops.transpose(a), ops.transpose(b)),
+);
+define('matmul', 'dense layer', (random) => {
+  const [m, k, n] = [random.int(1, 20), random.int(1, 40), random.int(1, 40)];
+  return {
+    inputs: [float(random, [m, k]), float(random, [k, n]), float(random, [n])],
+    run: (x, kernel, bias) => ops.tanh(ops.add(ops.matmul(x, kernel), bias)),
+  };
+});
+
+// --- random numbers
+
+define('random', 'uniform', (random) => {
+  const seed = random.int(-1000, 1000);
+  const shape = [random.int(1, 70)];
+  return { inputs: [float(random, shape)], run: (x) => ops.add(x, ops.randomUniform(shape, 0, 1, { seed })) };
+});
+define('random', 'dropout', (random) => {
+  const seed = random.int(0, 1000);
+  return { inputs: [float(random, someShape(random))], run: (x) => ops.dropout(x, 0.4, { seed }) };
+});
+define('random', 'iota', (random) => {
+  const [shape, axis] = [random.shape(3), random.int(0, 2)];
+  return { inputs: [float(random, shape)], run: (x) => ops.add(x, ops.iota(shape, axis, 'float32')) };
+});

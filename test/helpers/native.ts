@@ -1,0 +1,45 @@
+import { gradients } from '../../lib/compile/autodiff';
+import { make } from '../../lib/ir/build';
+import type { Graph, HostData } from '../../lib/ir/graph';
+import { loadAddon } from '../../lib/runtime/native';
+import { Executable } from '../../lib/transforms/executable';
+import { expectWithin, interpretWithBounds } from './bounds';
+import type { Instance } from './cases';
+import { placeholders } from './gradcheck';
+import { Random } from './random';
+
+const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+
+export interface Problem {
+  readonly graph: Graph;
+  readonly feeds: readonly HostData[];
+}
+
+/** A case as a graph: its value, and with `differentiate` the gradients of its float32 inputs for a random upstream. */
+export function problem({ inputs, run }: Instance, differentiate: boolean, seed: number): Problem {
+  const random = new Random(seed);
+  const x = placeholders(inputs);
+  const y = run(...x);
+  const feeds = inputs.map(({ dtype, values }) => arrays[dtype].from(values));
+  if (!differentiate) return { graph: { inputs: x, outputs: [y], writes: [] }, feeds };
+  const upstream = make('input', [], { slot: x.length }, y.shape, 'float32');
+  const wrt = x.filter((t) => t.dtype === 'float32');
+  return {
+    graph: { inputs: [...x, upstream], outputs: [y, ...gradients(y, wrt, upstream)], writes: [] },
+    feeds: [...feeds, Float32Array.from({ length: y.size }, () => random.normal())],
+  };
+}
+
+/** Runs a problem natively on each CPU target, fused and unfused, against float64 with error bounds. */
+export function checkNatively({ graph, feeds }: Problem, targets: readonly string[]): void {
+  const { values, errors } = interpretWithBounds(graph, { feeds });
+  for (const target of targets) {
+    loadAddon().selectTarget(target);
+    for (const fuse of [true, false]) {
+      const results = new Executable(graph, { fuse }).run(feeds);
+      results.forEach((got, i) => {
+        expectWithin(`${target}, ${fuse ? 'fused' : 'unfused'}, output ${i}`, got, values[i], errors[i]);
+      });
+    }
+  }
+}

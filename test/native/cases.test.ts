@@ -1,0 +1,18 @@
+import { loadAddon } from '../../lib/runtime/native';
+import { cases } from '../helpers/cases';
+import { checkNatively, problem } from '../helpers/native';
+import { Random } from '../helpers/random';
+
+const addon = loadAddon();
+const { targets, target } = addon.info();
+const draws = 8;
+
+afterAll(() => addon.selectTarget(target));
+
+describe.each([...new Set(cases.map((c) => c.family))])(`%s on ${targets.join(', ')}`, (family) => {
+  test.each(cases.filter((c) => c.family === family))('$name', ({ build, differentiable }) => {
+    for (let seed = 1; seed <= draws; seed++) {
+      checkNatively(problem(build(new Random(seed)), differentiable, seed), targets);
+    }
+  });
+});

@@ -1,0 +1,166 @@
+import { encoding, opTable, tableHash } from '../../lib/ir/optable.js';
+import { addon } from './native.js';
+import { addConstant, counterPlan, PlanWords, passThroughPlan } from './plan-words.js';
+
+const shape = [2, 3];
+const identity = [1, 1, 0, 1, 0, 0];
+
+/** Views of one space after another, so that a case reads as shapes. */
+function withViews(build: (plan: PlanWords, view: (shape: number[], extra?: object) => number) => void): Uint32Array {
+  const plan = new PlanWords(64, 16);
+  let base = 0;
+  build(plan, (shape, extra = {}) => plan.view({ shape, base: base++, ...extra }));
+  return plan.words();
+}
+
+test('the addon was built from this operation table', () => {
+  expect(addon.tableHash).toBe(tableHash());
+});
+
+test('prints a plan', () => {
+  const plan = new PlanWords(3, 2, new Array(16).fill(0));
+  const x = plan.view({ shape: [4, 3] });
+  const w = plan.view({ space: 'state', shape: [3, 2], strides: [1, 3], offset: 1 });
+  const y = plan.view({ shape: [4, 2], base: 1 });
+  plan.feed(x, { shape: [4, 3] });
+  plan.instruction('matmul', [x, w], [y], [0, ...identity]);
+  plan.instruction('map', [y], [y], [1, ...addConstant(1)]);
+  plan.fetch(y, { shape: [4, 2] });
+  expect(addon.printPlan(plan.words())).toBe(
+    `plan arena=192 state=128 constants=64
+feed 0 float32[4, 3]
+fetch 0 float32[4, 2]
+0 feed 0 -> arena+0 float32[4, 3]
+1 matmul 0 (arena+0 float32[4, 3], state+0 float32[3, 2] offset 1 strides [1, 3]) -> arena+64 float32[4, 2]
+2 map 1 (arena+64 float32[4, 2]) -> arena+64 float32[4, 2] { r1 = 0x3f800000; r2 = add.f r0 r1; return r2 }
+3 fetch 0 (arena+64 float32[4, 2])
+`,
+  );
+});
+
+describe('refuses', () => {
+  const header = (index: number, value: number): Uint32Array => counterPlan().map((w, i) => (i === index ? value : w));
+  const program = (words: number[], dtype?: 'int32' | 'bool') =>
+    withViews((plan, view) => {
+      plan.instruction('map', [view(shape), view(shape)], [view(shape, dtype && { dtype })], [1, ...words]);
+    });
+  const { add, not, castInt } = opTable;
+
+  test.each<[string, Uint32Array, RegExp]>([
+    ['no words', new Uint32Array(), /words end before magic/],
+    ['another magic', header(0, 1), /magic: expected/],
+    ['another version', header(1, 2), /version: expected 1, got 2/],
+    ['another table', header(2, 0), /hash of the operation table/],
+    ['a wrong length', header(3, 9), /number of words/],
+    ['constants out of step', header(6, 3), /multiple of 16/],
+    ['more views than words', header(7, 0xffffffff), /too few words/],
+    ['more instructions than words', header(8, 0xffffffff), /too few words/],
+    ['reserved words', header(12, 1), /reserved word/],
+    ['a view behind its space', withViews((_, view) => view([1], { base: 64 })), /reaches bytes 4096 to 4099 of 4096/],
+    ['a view before its space', withViews((_, view) => view([2], { strides: [-1] })), /reaches bytes -4/],
+    ['a stride out of the space', withViews((_, view) => view([9, 2], { strides: [1000, 1] })), /reaches bytes/],
+    ['overflowing strides', withViews((_, v) => v([0xffffffff, 4], { strides: [0x7fffffff, 1] })), /reaches too far/],
+    ['overflowing shapes', withViews((_, view) => view([0xffffffff, 0xffffffff])), /too many elements/],
+    ['empty axes', withViews((_, view) => view([0])), /axis 0 has size 0/],
+    ['a ninth axis', withViews((_, view) => view(new Array(9).fill(1))), /rank 9/],
+    ['an unknown view', withViews((plan) => plan.instruction('copy', [7], [7])), /there is no view 7/],
+    [
+      'a write to constants',
+      ((plan) => {
+        plan.instruction('copy', [plan.view({ shape: [1] })], [plan.view({ space: 'constant', shape: [1] })]);
+        return plan.words();
+      })(new PlanWords(1, 0, new Array(16).fill(0))),
+      /constants cannot be written/,
+    ],
+    [
+      'a register read before it is written',
+      program([2, 1, 0, 4, 1, 2, add.code, 2, 0 | (3 << 8), 0, 0]),
+      /register 3/,
+    ],
+    ['a register out of range', program([2, 1, 0, 3, 0, 7]), /no register 7/],
+    ['too many registers', program([2, 1, 0, 251, 0, 0]), /250/],
+    ['a write to an input', program([2, 1, 0, 3, 1, 0, add.code, 0, 0 | (1 << 8), 0, 0]), /expected a temporary/],
+    ['an unknown operation', program([2, 1, 0, 3, 1, 2, 255, 2, 0, 0, 0]), /no scalar operation/],
+    ['lanes that do not fit', program([2, 1, 0, 3, 1, 2, not.code | 256, 2, 0, 0, 0]), /not does not work/],
+    ['operands of another lane', program([2, 1, 0, 3, 1, 2, add.code | 256, 2, 0, 0, 0]), /wants int32/],
+    ['a result of another lane', program([2, 1, 0, 3, 1, 2, castInt.code, 2, 0, 0, 0]), /holds int32 but is stored/],
+    ['division by zero in iota', program([2, 1, 0, 3, 1, 2, opTable.iota.code | 256, 2, 0, 0, 0], 'int32'), /iota/],
+    [
+      'a matmul of other inner sizes',
+      withViews((plan, v) => plan.instruction('matmul', [v([2, 3]), v([4, 5])], [v([2, 5])], [0, ...identity])),
+      /b: expected float32\[3, 5\], got float32\[4, 5\]/,
+    ],
+    [
+      'a matmul of other batches',
+      withViews((plan, v) =>
+        plan.instruction('matmul', [v([2, 2, 3]), v([1, 3, 5])], [v([2, 2, 5])], [0, ...identity]),
+      ),
+      /b: expected/,
+    ],
+    [
+      'a reduction to the wrong axes',
+      withViews((plan, v) => plan.instruction('reduce', [v([2, 3])], [v([3])], [0, 2, ...identity])),
+      /output: expected float32\[2\], got float32\[3\]/,
+    ],
+    [
+      'labels of another dtype',
+      withViews((plan, v) => plan.instruction('softmaxCrossEntropy', [v([2, 3]), v([2])], [v([2])])),
+      /labels: expected int32\[2\], got float32\[2\]/,
+    ],
+    [
+      'a gather of another shape',
+      withViews((plan, v) => plan.instruction('gather', [v([5, 3]), v([2], { dtype: 'int32' })], [v([2, 4])])),
+      /output: expected float32\[2, 3\]/,
+    ],
+    [
+      'a strided output of map',
+      withViews((plan, v) => plan.instruction('map', [v([2])], [v([2], { strides: [2] })], [1, ...addConstant(1)])),
+      /output 0: expected a contiguous view/,
+    ],
+    [
+      'an output that half overlaps an input',
+      withViews((plan, v) => {
+        plan.instruction('map', [v([8], { base: 0 })], [v([8], { base: 0, offset: 4 })], [1, ...addConstant(1)]);
+      }),
+      /output 0 overlaps input 0/,
+    ],
+    ['a slot that nothing fetches', counterPlan().map((w, i) => (i === 10 ? 1 : w)), /./],
+    [
+      'words at the end',
+      Uint32Array.from([...counterPlan(), 0]).map((w, i, all) => (i === 3 ? all.length : w)),
+      /left over/,
+    ],
+  ])('%s', (_, words, message) => {
+    expect(() => addon.printPlan(words)).toThrow(message);
+  });
+
+  test('what is no Uint32Array', () => {
+    expect(() => addon.printPlan([1, 2] as never)).toThrow('words: expected a Uint32Array, got an array');
+    expect(() => addon.printPlan(new Int32Array(3) as never)).toThrow('got Int32Array of length 3');
+  });
+});
+
+test('survives any words', () => {
+  let random = 12345;
+  const below = (n: number) => {
+    random = (Math.imul(random, 1664525) + 1013904223) >>> 0;
+    return Math.floor((random / 2 ** 32) * n);
+  };
+  const seeds = [counterPlan(), passThroughPlan(3, 5), passThroughPlan(1, 1, 'bool')];
+  const values = [0, 1, 2, 255, 256, 65536, 0x7fffffff, 0x80000000, 0xffffffff];
+  let accepted = 0;
+  for (let i = 0; i < 20_000; i++) {
+    const words = Uint32Array.from(seeds[below(seeds.length)] as Uint32Array);
+    for (let k = below(3); k >= 0; k--) {
+      const at = 4 + below(words.length - 4);
+      words[at] = below(2) === 0 ? (values[below(values.length)] as number) : below(encoding.maxRegisters);
+    }
+    try {
+      expect(addon.printPlan(words)).toMatch(/^plan /);
+      accepted++;
+    } catch (error) {
+      expect((error as Error).message).toMatch(/^plan, word \d+/);
+    }
+  }
+  expect(accepted).toBeGreaterThan(0);
+});

@@ -1,0 +1,297 @@
+// Checks every matrix kernel of every CPU target against plain loops: integer-valued data, so that the result is exact and
+// must be equal; shapes around every tile edge; all strides; sentinels around every buffer; any number of threads.
+//
+//   gemm_check [cases per target, default 3000] [seed]
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "../../native/cpu/blas.h"
+#include "../../native/cpu/gemm.h"
+#include "../../native/cpu/simd/table.h"
+#include "../../native/cpu/tile.h"
+#include "../../native/plan/ops.h"
+
+using namespace steepest;
+
+namespace {
+
+constexpr int64_t kGuard = 32;          // floats before and behind every buffer
+constexpr float kSentinel = 123456.75f;  // no sum of integers
+std::mt19937_64 generator;
+
+int64_t pick(int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(generator); }
+template <typename T>
+T oneOf(std::initializer_list<T> values) {
+  return values.begin()[pick(0, static_cast<int64_t>(values.size()) - 1)];
+}
+
+// A space of memory that views are cut from; what no view owns keeps the sentinel.
+struct Arena {
+  std::vector<float> floats = std::vector<float>(kGuard, kSentinel);
+  // Room for a view of these axes, laid out in memory in `order` (outermost first), `gaps` floats after each row.
+  View add(std::vector<int64_t> shape, std::vector<int> order, int64_t gap, unsigned broadcast, unsigned flip) {
+    View v{};
+    v.dtype = DType::kFloat32;
+    v.rank = static_cast<int>(shape.size());
+    int64_t stride = 1;
+    for (size_t i = order.size(); i-- > 0;) {
+      const int axis = order[i];
+      v.shape[axis] = shape[axis];
+      if (broadcast >> axis & 1) continue;
+      v.strides[axis] = stride;
+      stride = stride * shape[axis] + (i == order.size() - 1 ? gap : 0);
+    }
+    v.base = floats.size() * sizeof(float);
+    for (int i = 0; i < v.rank; ++i) {
+      if (flip >> i & 1 && shape[i] > 0) {
+        v.offset += v.strides[i] * (shape[i] - 1);
+        v.strides[i] = -v.strides[i];
+      }
+    }
+    floats.resize(floats.size() + (stride + 15) / 16 * 16, kSentinel);
+    floats.resize(floats.size() + kGuard, kSentinel);
+    return v;
+  }
+  Memory memory() { return {reinterpret_cast<uint8_t*>(floats.data()), nullptr, nullptr}; }
+  template <typename F>
+  void each(const View& v, F f) {
+    std::vector<int64_t> index(v.rank, 0);
+    for (int64_t n = v.size(); n > 0; --n) {
+      f(*at(v, index));
+      for (int i = v.rank; i-- > 0;) {
+        if (++index[i] < v.shape[i]) break;
+        index[i] = 0;
+      }
+    }
+  }
+  float* at(const View& v, const std::vector<int64_t>& index) {
+    int64_t offset = v.base / sizeof(float) + v.offset;
+    for (int i = 0; i < v.rank; ++i) offset += index[i] * v.strides[i];
+    return &floats[offset];
+  }
+};
+
+enum class After { kNothing, kBias, kBiasRelu, kGateSelect, kGateMultiply, kScale, kRelu, kResidual, kTwoOutputs, kCount };
+
+Step step(ScalarOp op, int dst, int x, int y, int z = 0) {
+  const auto byte = [](int i) { return static_cast<uint8_t>(i); };
+  return {static_cast<uint8_t>(op), 0, byte(dst), {byte(x), byte(y), byte(z)}, {0, 0}};
+}
+uint32_t word(float x) {
+  uint32_t w;
+  std::memcpy(&w, &x, 4);
+  return w;
+}
+
+Program programOf(After after) {
+  Program p;
+  switch (after) {
+    case After::kNothing:
+    case After::kCount:
+      break;
+    case After::kBias:
+    case After::kResidual:
+      p = {2, 3, {}, {step(ScalarOp::kAdd, 2, 0, 1)}, {2}};
+      break;
+    case After::kBiasRelu:
+      p = {2, 5, {word(0)}, {step(ScalarOp::kAdd, 3, 0, 1), step(ScalarOp::kMax, 4, 3, 2)}, {4}};
+      break;
+    case After::kRelu:
+      p = {1, 3, {word(0)}, {step(ScalarOp::kMax, 2, 1, 0)}, {2}};
+      break;
+    case After::kScale:
+      p = {1, 3, {word(0.5f)}, {step(ScalarOp::kMul, 2, 0, 1)}, {2}};
+      break;
+    case After::kGateSelect:
+      p = {2, 5, {word(0)}, {step(ScalarOp::kGt, 3, 1, 2), step(ScalarOp::kSelect, 4, 3, 0, 2)}, {4}};
+      break;
+    case After::kGateMultiply:
+      p = {2, 4, {word(0)}, {step(ScalarOp::kLt, 3, 2, 1), step(ScalarOp::kMul, 3, 3, 0)}, {3}};
+      break;
+    case After::kTwoOutputs:
+      p = {1, 3, {word(1)}, {step(ScalarOp::kAdd, 2, 0, 1)}, {0, 2}};
+      break;
+  }
+  return p;
+}
+
+float expected(After after, int output, float x, float extra) {
+  switch (after) {
+    case After::kBias:
+    case After::kResidual:
+      return x + extra;
+    case After::kBiasRelu:
+      return std::isnan(x) || x + extra > 0 ? x + extra : 0;
+    case After::kRelu:
+      return std::isnan(x) || x > 0 ? x : 0;
+    case After::kScale:
+      return x * 0.5f;
+    case After::kGateSelect:
+      return extra > 0 ? x : 0;
+    case After::kGateMultiply:
+      return x * (extra > 0);
+    case After::kTwoOutputs:
+      return x + output;
+    default:
+      return x;
+  }
+}
+
+bool same(float x, float y) { return x == y || (std::isnan(x) && std::isnan(y)); }
+
+std::vector<int> layout(int rank, bool swapLast, bool shuffle) {
+  std::vector<int> order(rank);
+  for (int i = 0; i < rank; ++i) order[i] = i;
+  if (swapLast) std::swap(order[rank - 1], order[rank - 2]);
+  if (shuffle) std::shuffle(order.begin(), order.end(), generator);
+  return order;
+}
+
+struct Sizes {
+  int64_t batch, m, n, k;
+};
+
+Sizes randomSizes(const GemmKernels& gemm) {
+  const auto near = [](int64_t edge, int64_t times) { return std::max<int64_t>(0, edge * pick(0, times) + pick(-1, 1)); };
+  const int64_t batch = oneOf<int64_t>({1, 1, 1, 2, 3, 7});
+  switch (pick(0, 9)) {
+    case 0:  // a vector times a matrix and back
+      return {batch, pick(1, 3), pick(1, 600), pick(1, 300)};
+    case 1:
+      return {batch, pick(1, 600), pick(1, 3), pick(1, 300)};
+    case 2:  // k beyond what a tile of A holds
+      return {1, pick(1, 40), pick(1, 150), near(512, 2)};
+    case 3:  // many blocks
+      return {1, pick(100, 300), pick(100, 700), pick(1, 200)};
+    case 4:
+      return {oneOf<int64_t>({20, 64}), pick(1, 40), pick(1, 40), pick(1, 40)};
+    case 5:
+      return {batch, pick(0, 3), pick(0, 3), pick(0, 3)};
+    default:
+      return {batch, near(gemm.rows, 4), near(gemm.panel / 2, 6), near(16, 6)};
+  }
+}
+
+// Returns what is wrong, or nothing.
+std::string check(const Sizes& s, bool withNaN) {
+  const After after = static_cast<After>(pick(0, static_cast<int>(After::kCount) - 1));
+  Arena arena;
+  const auto operand = [&](int64_t rows, int64_t columns) {
+    std::vector<int64_t> shape{rows, columns};
+    unsigned broadcast = 0;
+    if (s.batch > 1) {
+      shape.insert(shape.begin(), s.batch);
+      if (pick(0, 2) == 0) broadcast |= 1;
+    }
+    if (pick(0, 19) == 0) broadcast |= 1u << pick(0, static_cast<int64_t>(shape.size()) - 1);
+    const int rank = static_cast<int>(shape.size());
+    return arena.add(shape, layout(rank, pick(0, 1), pick(0, 9) == 0), oneOf<int64_t>({0, 0, 0, 3, 16}), broadcast,
+                     pick(0, 9) == 0 ? static_cast<unsigned>(pick(0, 7)) : 0);
+  };
+  Instruction instruction{};
+  instruction.opcode = static_cast<uint32_t>(Opcode::kMatmul);
+  instruction.inputs = {operand(s.m, s.k), operand(s.k, s.n)};
+  instruction.attrs = {after == After::kNothing ? 0u : 1u};
+  instruction.program = programOf(after);
+  std::vector<int64_t> shape{s.m, s.n};
+  if (s.batch > 1) shape.insert(shape.begin(), s.batch);
+  const int rank = static_cast<int>(shape.size());
+  if (instruction.program.inputs == 2) {
+    const bool bias = after == After::kBias || after == After::kBiasRelu;
+    const unsigned rows = (1u << (rank - 1)) - 1;
+    const unsigned broadcast = bias ? (pick(0, 9) == 0 ? (1u << rank) - 1 : rows) : 0;
+    instruction.inputs.push_back(arena.add(shape, layout(rank, false, !bias && pick(0, 4) == 0), 0, broadcast, 0));
+  }
+  for (const View& v : instruction.inputs) {
+    const int64_t range = s.k > 5000 ? 5 : s.k > 100 ? 20 : 100;  // sums stay below 2^24
+    arena.each(v, [range](float& x) { x = static_cast<float>(pick(-range, range)); });
+  }
+  if (withNaN && instruction.inputs[0].size() > 0) {
+    int64_t left = pick(0, instruction.inputs[0].size() - 1);
+    arena.each(instruction.inputs[0], [&left](float& x) {
+      if (left-- == 0) x = NAN;
+    });
+  }
+  const size_t outputs = after == After::kTwoOutputs ? 2 : 1;
+  for (size_t i = 0; i < outputs; ++i) instruction.outputs.push_back(arena.add(shape, layout(rank, false, false), 0, 0, 0));
+
+  std::vector<float> before = arena.floats, first;
+  for (int threads : {1, 3}) {
+    arena.floats = before;
+    Threads::pool().setCount(threads);
+    RunContext context{Threads::pool(), nullptr, nullptr, nullptr, 0, {}};
+    const std::unique_ptr<Kernel> kernel = bindMatmul(instruction, arena.memory());
+    kernel->run(context);
+    kernel->run(context);
+    if (threads == 1) {
+      first = arena.floats;
+    } else if (std::memcmp(first.data(), arena.floats.data(), first.size() * sizeof(float)) != 0) {
+      return "bits depend on the number of threads";
+    }
+  }
+
+  // What must be there, everywhere.
+  Arena want;
+  want.floats = before;
+  std::vector<int64_t> index(rank), ia, ib;
+  for (int64_t item = 0; item < s.batch; ++item) {
+    for (int64_t i = 0; i < s.m; ++i) {
+      for (int64_t j = 0; j < s.n; ++j) {
+        float sum = 0;
+        ia = index = ib = s.batch > 1 ? std::vector<int64_t>{item, i, j} : std::vector<int64_t>{i, j};
+        for (int64_t p = 0; p < s.k; ++p) {
+          ia[rank - 1] = ib[rank - 2] = p;
+          sum += *want.at(instruction.inputs[0], ia) * *want.at(instruction.inputs[1], ib);
+        }
+        const float extra = instruction.inputs.size() > 2 ? *want.at(instruction.inputs[2], index) : 0;
+        for (size_t o = 0; o < outputs; ++o) {
+          *want.at(instruction.outputs[o], index) = expected(after, static_cast<int>(o), sum, extra);
+        }
+      }
+    }
+  }
+  for (size_t i = 0; i < want.floats.size(); ++i) {
+    if (same(want.floats[i], arena.floats[i])) continue;
+    const auto strides = [](const View& v) {
+      std::string text;
+      for (int axis = 0; axis < v.rank; ++axis) text += (axis ? "," : "") + std::to_string(v.strides[axis]);
+      return text;
+    };
+    return "float " + std::to_string(i) + " is " + std::to_string(arena.floats[i]) + ", want " +
+           std::to_string(want.floats[i]) + ": batch " + std::to_string(s.batch) + " m " + std::to_string(s.m) + " n " +
+           std::to_string(s.n) + " k " + std::to_string(s.k) + " epilogue " + std::to_string(static_cast<int>(after)) +
+           " a strides " + strides(instruction.inputs[0]) + " b strides " + strides(instruction.inputs[1]);
+  }
+  return "";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int64_t cases = argc > 1 ? std::atoll(argv[1]) : 3000;
+  const uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
+  size_t targets = 0;
+  const Simd* const* list = simdTargets(&targets);
+  int64_t failures = 0;
+  for (size_t t = 0; t < targets; ++t) {
+    selectSimd(list[t]->name);
+    for (int64_t i = 0; i < cases && failures < 10; ++i) {
+      generator.seed(seed * 1000003 + static_cast<uint64_t>(i));
+      // The first is so deep that B is packed in slabs.
+      const std::string wrong = check(i == 0 ? Sizes{1, 60, 330, 20000} : randomSizes(*list[t]->gemm), i % 16 == 1);
+      if (wrong.empty()) continue;
+      ++failures;
+      std::printf("%s case %lld: %s\n", list[t]->name, static_cast<long long>(i), wrong.c_str());
+    }
+    std::printf("%s: %lld cases, %lld differences\n", list[t]->name, static_cast<long long>(cases),
+                static_cast<long long>(failures));
+  }
+  return failures != 0;
+}

@@ -1,0 +1,63 @@
+// What a user gets: the files of the package, and one library behind `import` and `require`.
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
+
+const root = path.join(__dirname, '..', '..');
+
+const evaluate = (...args: string[]): string =>
+  execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8' }).trim();
+
+test('import and require give the same names and the same objects', () => {
+  const script = `
+    import { createRequire } from 'node:module';
+    import * as imported from 'steepest';
+    const required = createRequire(import.meta.url)('steepest');
+    const names = Object.keys(required);
+    const other = names.filter((name) => imported[name] !== required[name]);
+    const own = ['default', 'module.exports', '__esModule'];
+    const extra = Object.keys(imported).filter((name) => !names.includes(name) && !own.includes(name));
+    console.log(JSON.stringify({ count: names.length, other, extra }));`;
+  const found = JSON.parse(evaluate('--input-type=module', '-e', script)) as {
+    count: number;
+    other: string[];
+    extra: string[];
+  };
+  expect(found.count).toBeGreaterThan(5);
+  expect(found.other).toEqual([]);
+  expect(found.extra).toEqual([]);
+});
+
+test('loads in a worker thread beside the main thread', () => {
+  const script = `
+    const steepest = require('steepest');
+    const { Worker } = require('node:worker_threads');
+    const worker = new Worker("require('node:worker_threads').parentPort.postMessage(Object.keys(require('steepest')).length)", { eval: true });
+    worker.once('message', (count) => console.log(count === Object.keys(steepest).length));`;
+  expect(evaluate('-e', script)).toBe('true');
+});
+
+test('packs what is needed to run and to compile, and nothing else', () => {
+  const output = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  const [packed] = JSON.parse(output) as [{ files: { path: string }[]; size: number }];
+  const files = packed.files.map((file) => file.path);
+  for (const needed of [
+    'LICENSE',
+    'README.md',
+    'CMakeLists.txt',
+    'binding.gyp',
+    'native/sources.json',
+    'native/ops.inc',
+    'native/glibc_compat.cc',
+    'dist/index.js',
+    'dist/index.d.ts',
+    'dist/index.mjs',
+    'dist/index.d.mts',
+  ]) {
+    expect(files).toContain(needed);
+  }
+  expect(files.filter((file) => /^(test|bench|examples|build|out|node_modules|\.)/.test(file))).toEqual([]);
+  expect(packed.size).toBeLessThan(8e6);
+});
