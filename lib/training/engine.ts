@@ -11,8 +11,9 @@ import { type Objective, StepVariables, type StepTypes, traceEvalStep, tracePred
 export class Engine {
   readonly variables: StepVariables;
   readonly state: State;
-  readonly training: SumBlock | undefined;
-  readonly evaluation: SumBlock | undefined;
+  /** Sums over an epoch of training, and of evaluation. They lie apart, so that validation does not disturb training. */
+  readonly training: SumBlock;
+  readonly evaluation: SumBlock;
   readonly #plans = new Map<string, number>();
   #disposed = false;
 
@@ -22,15 +23,17 @@ export class Engine {
     outputNames: readonly string[],
   ) {
     this.variables = objective?.variables ?? new StepVariables();
-    const all: Variable[] = [...topology.weights, ...this.variables.all];
-    if (objective !== undefined) {
-      this.training = new SumBlock('training', objective.metrics, outputNames);
-      this.evaluation = new SumBlock('evaluation', objective.metrics, outputNames);
-      for (const { variable } of objective.slots.all()) all.push(variable);
-      all.push(...this.training.variables, ...this.evaluation.variables);
-    }
-    this.state = new State(all);
-    for (const { variable, initial } of objective?.slots.all() ?? []) {
+    this.training = new SumBlock('training', objective?.metrics ?? [], outputNames);
+    this.evaluation = new SumBlock('evaluation', objective?.metrics ?? [], outputNames);
+    const slots = [...(objective?.slots.all() ?? [])];
+    this.state = new State([
+      ...topology.weights,
+      ...slots.map(({ variable }) => variable),
+      ...this.variables.all,
+      ...this.training.variables,
+      ...this.evaluation.variables,
+    ]);
+    for (const { variable, initial } of slots) {
       if (initial !== 0) this.state.write(variable, new Float32Array(sizeOf(variable.shape)).fill(initial));
     }
   }
@@ -41,13 +44,16 @@ export class Engine {
 
   /** @returns the number of the plan in the session */
   trainPlan(types: StepTypes): number {
-    const { objective, training } = this as Required<Engine>;
-    return this.#plan(`train ${describe(types)}`, () => traceTrainStep(objective, types, training.sums));
+    return this.#plan(`train ${describe(types)}`, () => traceTrainStep(this.#objective, types, this.training.sums));
   }
 
   evalPlan(types: StepTypes): number {
-    const { objective, evaluation } = this as Required<Engine>;
-    return this.#plan(`eval ${describe(types)}`, () => traceEvalStep(objective, types, evaluation.sums));
+    return this.#plan(`eval ${describe(types)}`, () => traceEvalStep(this.#objective, types, this.evaluation.sums));
+  }
+
+  get #objective(): Objective {
+    if (this.objective === undefined) throw new Error('the model is not compiled');
+    return this.objective;
   }
 
   predictPlan(inputs: readonly TensorType[], rows: number): number {

@@ -2,8 +2,7 @@ import type { Job, JobResult } from '../runtime/addon.js';
 import type { Callback, FitContext, Progress } from './callback.js';
 import { type Engine, positionOf } from './engine.js';
 import { History } from './history.js';
-import type { SumBlock, Logs } from './sums.js';
-import { validationKey } from './sums.js';
+import { type Logs, type SumBlock, validationKey } from './sums.js';
 
 /** A native call should take about this long: rare enough to cost nothing, often enough for progress and predictions. */
 const secondsPerCall = 0.045;
@@ -39,7 +38,7 @@ export class FitLoop {
 
   constructor(readonly plan: FitPlan) {
     const { callbacks, segments, engine, validate } = plan;
-    this.#sums = engine.training as SumBlock;
+    this.#sums = engine.training;
     this.#stepsPerEpoch = segments.reduce((total, s) => total + s.steps, 0);
     this.#rowsPerEpoch = segments.reduce((total, s) => total + s.steps * s.rows, 0);
     const any = (...hooks: (keyof Callback)[]): boolean => callbacks.some((c) => hooks.some((hook) => c[hook] !== undefined));

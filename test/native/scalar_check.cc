@@ -1,6 +1,6 @@
 // Accuracy of the scalar functions on every CPU target: units in the last place against double libm, over all exponents,
-// dense ranges and special values. Prints the worst of each and fails beyond its bound. Build: see test/native/README or
-// c++ -std=c++20 -O2 with native/cpu/simd/{simd,target_*}.cc, each target with its flags of native/sources.json.
+// dense ranges and special values. Prints the worst of each and fails beyond its bound. Built with native/cpu/simd/{simd,target_*}.cc,
+// each target with its flags of native/sources.json.
 #include <cmath>
 #include <cstdint>
 #include <cstdio>

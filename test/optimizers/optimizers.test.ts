@@ -1,9 +1,9 @@
 import { make } from '../../lib/ir/build';
 import { Node, type Tensor, type Variable } from '../../lib/ir/graph';
+import { interpret } from '../../lib/ir/reference';
 import * as optimizers from '../../lib/optimizers/index';
 import { type OptimizerName, resolveOptimizer } from '../../lib/optimizers/resolve';
 import { expectClose, fed } from '../helpers/evaluate';
-import { interpret } from '../../lib/ir/reference';
 
 const start = [
   [1, -2, 0.5],
@@ -17,7 +17,12 @@ const gradientAt = (t: number): number[][] => [
 /** Runs updates of two parameters in float64 and returns their values after each step. */
 function run(optimizer: optimizers.Optimizer, steps: number, before: (t: number) => void = () => {}): number[][][] {
   const values = new Map<Variable, ArrayLike<number>>();
-  const variable = (name: string, shape: readonly number[], initial: ArrayLike<number>, dtype = 'float32'): Variable => {
+  const variable = (
+    name: string,
+    shape: readonly number[],
+    initial: ArrayLike<number>,
+    dtype = 'float32',
+  ): Variable => {
     const v = { name, shape, dtype } as Variable;
     values.set(v, initial);
     return v;
@@ -51,7 +56,10 @@ function run(optimizer: optimizers.Optimizer, steps: number, before: (t: number)
     before(i + 1);
     values.set(rate, [optimizer.learningRate]);
     values.set(step, [i + 1]);
-    const result = interpret({ inputs: [], outputs: [], writes: nodes }, { feeds: gradientAt(i + 1), variables: values });
+    const result = interpret(
+      { inputs: [], outputs: [], writes: nodes },
+      { feeds: gradientAt(i + 1), variables: values },
+    );
     for (const [v, value] of result.writes) values.set(v, value);
     return parameters.map((v) => [...(values.get(v) as Float64Array)]);
   });
@@ -101,7 +109,11 @@ const updates: [string, optimizers.Optimizer, Rule][] = [
   ['momentum', sgd({ learningRate: 0.1, momentum: 0.9 }), momentumRule(false)],
   ['nesterov', sgd({ learningRate: 0.1, momentum: 0.9, nesterov: true }), momentumRule(true)],
   ['rmsprop', rmsprop({ learningRate: 0.01 }), rmspropRule(false, 0)],
-  ['rmsprop centered with momentum', rmsprop({ learningRate: 0.01, centered: true, momentum: 0.8 }), rmspropRule(true, 0.8)],
+  [
+    'rmsprop centered with momentum',
+    rmsprop({ learningRate: 0.01, centered: true, momentum: 0.8 }),
+    rmspropRule(true, 0.8),
+  ],
   ['adam', adam({ learningRate: 0.02 }), adamRule(0.02)],
   ['amsgrad', adam({ learningRate: 0.02, amsgrad: true }), adamRule(0.02, { amsgrad: true })],
   ['adamw', adamw({ learningRate: 0.02, weightDecay: 0.05 }), adamRule(0.02, { decay: 0.05 })],
@@ -109,7 +121,7 @@ const updates: [string, optimizers.Optimizer, Rule][] = [
 
 describe('updates', () => {
   test.each(updates)('%s', (_, optimizer, rule) => {
-    expectClose(run(optimizer, 12).flat(2), simulate(rule, 12).flat(2), 1e-7);
+    expectClose(run(optimizer, 12).flat(2), simulate(rule, 12).flat(2));
   });
 
   test('the learning rate can change between steps; momentum keeps the old one in its velocity', () => {
@@ -121,7 +133,7 @@ describe('updates', () => {
       s.v = 0.9 * (s.v ?? 0) - (t < 3 ? 0.1 : 0.01) * g;
       return w + s.v;
     };
-    expectClose(got.flat(2), simulate(rule, 4).flat(2), 1e-7);
+    expectClose(got.flat(2), simulate(rule, 4).flat(2));
   });
 });
 
@@ -130,20 +142,18 @@ describe('clipping', () => {
   const cases: [string, object, (g: number[][]) => number[][]][] = [
     ['clipvalue', { clipvalue: 0.4 }, (g) => g.map((v) => v.map((x) => Math.min(0.4, Math.max(-0.4, x))))],
     ['clipnorm', { clipnorm: 0.9 }, (g) => g.map((v) => v.map((x) => (x * 0.9) / Math.max(0.9, norm(v))))],
-    [
-      'globalClipnorm',
-      { globalClipnorm: 2 },
-      (g) => g.map((v) => v.map((x) => (x * 2) / Math.max(2, norm(g.flat())))),
-    ],
+    ['globalClipnorm', { globalClipnorm: 2 }, (g) => g.map((v) => v.map((x) => (x * 2) / Math.max(2, norm(g.flat()))))],
   ];
   test.each(cases)('%s', (_, options, clip) => {
-    expectClose(run(sgd({ learningRate: 1, ...options }), 5).flat(2), simulate(plain, 5, clip).flat(2), 1e-7);
+    expectClose(run(sgd({ learningRate: 1, ...options }), 5).flat(2), simulate(plain, 5, clip).flat(2));
   });
 });
 
 describe('arguments', () => {
   test('errors name the argument', () => {
-    expect(() => adam({ learningRate: -1 })).toThrow('optimizers.adam: learningRate must be a finite number >= 0, got -1');
+    expect(() => adam({ learningRate: -1 })).toThrow(
+      'optimizers.adam: learningRate must be a finite number >= 0, got -1',
+    );
     expect(() => adamw({ beta2: 1 })).toThrow('optimizers.adamw: beta2 must be a finite number > 0 and < 1, got 1');
     expect(() => sgd({ clipnorm: 1, clipvalue: 1 })).toThrow('only one of');
     expect(() => sgd({ lr: 1 } as never)).toThrow("optimizers.sgd: unknown option 'lr'");

@@ -136,10 +136,10 @@ STEEPEST_INLINE void finishVector(const GemmFinish& f, int64_t at, int64_t colum
   const auto get = [n](const float* p) __attribute__((always_inline)) { return partial ? loadFirst(p, n) : load(p); };
   F v = get(c) * splat(f.scale);
   if (f.bias) v += f.biasStep ? get(f.bias + column) : splat(*f.bias);
-  if (f.relu) v = v < F{} ? F{} : v;
+  if (f.relu) v = vmax(v, F{});
   if (f.gate) {
     const auto open = get(f.gate + at) > F{};
-    v = f.gateMultiplies ? v * (open ? splat(1) : F{}) : open ? v : F{};
+    v = f.gateMultiplies ? v * (open ? splat(1.0f) : F{}) : open ? v : F{};
   }
   if (partial) {
     storeFirst(c, v, n);
