@@ -6,11 +6,11 @@ import { serve } from './protocol.js';
 // node tfjs.js CASE PEERS_FOLDER: TensorFlow.js on its WebAssembly backend (SIMD, threads)
 const [name = '', folder = ''] = process.argv.slice(2);
 const spec = cases[name] as Case;
-const require = createRequire(path.join(folder, 'index.js'));
+const fromPeers = createRequire(path.join(folder, 'index.js'));
 // biome-ignore lint/suspicious/noExplicitAny: the peer is not a dependency, so its types are not here
-const tf: any = require('@tensorflow/tfjs');
+const tf: any = fromPeers('@tensorflow/tfjs');
 // biome-ignore lint/suspicious/noExplicitAny: as above
-const wasm: any = require('@tensorflow/tfjs-backend-wasm');
+const wasm: any = fromPeers('@tensorflow/tfjs-backend-wasm');
 console.warn = () => {};
 
 async function main(): Promise<void> {

@@ -1,10 +1,10 @@
 import { constantValue } from '../ir/build.js';
 import { type Attributes, type Graph, Node, sameShape, type Tensor, topological, type TensorType } from '../ir/graph.js';
-import { isScalar, opInfo, type ScalarOp } from '../ir/optable.js';
+import { encoding, isScalar, opInfo, type ScalarOp } from '../ir/optable.js';
 import type { Constant, Program, Step } from '../ir/program.js';
 import { findUses, type Uses } from './rewrite.js';
 
-/** Regions are cut when they grow past this: registers of a tile must stay in the nearest cache. */
+/** Regions larger than this are cut: registers of a tile must stay in the nearest cache. */
 const maxSteps = 96;
 /** Maps over at most this many elements that run the same program become one instruction. */
 const maxSegmentSize = 1 << 16;
@@ -18,7 +18,7 @@ const maxSegmentSize = 1 << 16;
  * 2. On one level, connected nodes of one shape are a region (all rank-0 nodes of a level are one region, connected or not).
  * 3. A region goes into the matmul whose product it finishes (epilogue), else into the reduction that is its only
  *    consumer (prologue), else becomes a `map`.
- * 4. Maps on one level with the same program become segments of one `map`: the update of all small parameters is one
+ * 4. Maps of one stage with the same program become segments of one `map`: the update of all small parameters is one
  *    instruction.
  *
  * With `enabled` false each operation becomes a map of its own: the oracle for the rest.
@@ -27,7 +27,7 @@ export function fuse(graph: Graph, enabled = true): Graph {
   const nodes = topological(graph);
   const uses = findUses(nodes, graph);
   const level = findLevels(nodes, uses);
-  const regions = enabled ? findRegions(nodes, level) : nodes.filter((n) => isScalar(n.op)).map((n) => [n]);
+  const regions = enabled ? findRegions(nodes, level) : nodes.filter((n) => isScalar(n.op)).map((n) => ({ nodes: [n], stage: '' }));
   const built = new Rebuilder(graph, nodes);
 
   const hosted = new Map<Node, Plan>();
@@ -39,12 +39,18 @@ export function fuse(graph: Graph, enabled = true): Graph {
     else maps.push(plan);
     plan.host = host;
   }
-  return built.run([...hosted.values()], enabled ? mergeSegments(maps, level) : maps.map((m) => [m]));
+  return built.run([...hosted.values()], enabled ? mergeSegments(maps) : maps.map((m) => [m]));
+}
+
+/** Elementwise nodes that run together. */
+interface Region {
+  readonly nodes: readonly Node[];
+  /** Regions of one stage do not depend on each other: the level, and which piece of a region that was cut. */
+  readonly stage: string;
 }
 
 /** A region and the program it becomes. */
-interface Plan {
-  readonly nodes: readonly Node[];
+interface Plan extends Region {
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly Tensor[];
   readonly program: Program;
@@ -70,69 +76,58 @@ function findLevels(nodes: readonly Node[], { consumers }: Uses): Map<Node, numb
   return level;
 }
 
-function findRegions(nodes: readonly Node[], level: ReadonlyMap<Node, number>): Node[][] {
+function findRegions(nodes: readonly Node[], level: ReadonlyMap<Node, number>): Region[] {
   const regionOf = new Map<Node, Node[]>();
-  const scalars = new Map<number, Node[]>(); // the open rank-0 region of each level
-  const regions = new Set<Node[]>();
-  let refused = false;
-  const merge = (a: Node[], b: Node[]): Node[] => {
-    if (a === b) return a;
-    if (a.length + b.length > maxSteps) {
-      refused = true;
-      return b;
+  const scalars = new Map<number, Node>(); // a rank-0 node of each level
+  const join = (a: Node, b: Node): void => {
+    const [x, y] = [regionOf.get(a) as Node[], regionOf.get(b) as Node[]];
+    if (x === y) return;
+    const [large, small] = x.length >= y.length ? [x, y] : [y, x];
+    for (const node of small) {
+      large.push(node);
+      regionOf.set(node, large);
     }
-    for (const node of b) regionOf.set(node, a);
-    a.push(...b);
-    regions.delete(b);
-    return a;
   };
   for (const node of nodes) {
     if (!isScalar(node.op)) continue;
-    let region = [node];
-    regionOf.set(node, region);
-    regions.add(region);
     const at = level.get(node) as number;
+    regionOf.set(node, [node]);
     for (const { node: producer } of node.inputs) {
-      if (!fusable(producer, node) || level.get(producer) !== at) continue;
-      region = merge(regionOf.get(producer) as Node[], region);
+      if (fusable(producer, node) && level.get(producer) === at) join(producer, node);
     }
     if (result(node).rank === 0) {
       const open = scalars.get(at);
-      scalars.set(at, open === undefined ? region : merge(open, region));
+      if (open === undefined) scalars.set(at, node);
+      else join(open, node);
     }
   }
-  for (const region of regions) region.sort((a, b) => a.id - b.id);
-  return refused ? splitBroken(regions, regionOf) : [...regions];
-}
-
-/**
- * A region that reached its size limit may have left a node outside whose consumers and producers are both inside. Such
- * a region is given up: its nodes stand alone.
- */
-function splitBroken(regions: ReadonlySet<Node[]>, regionOf: ReadonlyMap<Node, Node[]>): Node[][] {
-  return [...regions].flatMap((region) => {
-    return isClosed(region, regionOf) ? [region] : region.map((node) => [node]);
+  return [...new Set(regionOf.values())].flatMap((region) => {
+    const at = level.get(region[0] as Node) as number;
+    return cut(region.sort((a, b) => a.id - b.id)).map((piece, i) => ({ nodes: piece, stage: `${at}.${i}` }));
   });
 }
 
-function isClosed(region: readonly Node[], regionOf: ReadonlyMap<Node, Node[]>): boolean {
-  // reachable from the region through elementwise nodes outside of it
-  const first = (region[0] as Node).id;
-  const last = region[region.length - 1] as Node;
-  const own = regionOf.get(last);
-  const outside = new Set<Node>();
-  const visit = (node: Node): boolean => {
-    if (node.id < first) return false;
-    if (regionOf.get(node) === own) return true;
-    if (outside.has(node)) return false;
-    outside.add(node);
-    return isScalar(node.op) && node.inputs.some((t) => visit(t.node));
-  };
-  return !region.some((node) => node.inputs.some((t) => regionOf.get(t.node) !== own && visit(t.node)));
+/** Cuts a region that is too large in the order of its nodes, so that each piece needs only those before it. */
+function cut(region: readonly Node[]): Node[][] {
+  const pieces: Node[][] = [];
+  let piece: Node[] = [];
+  const registers = new Set<Tensor>();
+  for (const node of region) {
+    const operands = [...node.inputs, result(node)];
+    const added = operands.filter((t) => !registers.has(t)).length;
+    if (piece.length === 0 || piece.length === maxSteps || registers.size + added > encoding.maxRegisters) {
+      piece = [];
+      pieces.push(piece);
+      registers.clear();
+    }
+    piece.push(node);
+    for (const t of operands) registers.add(t);
+  }
+  return pieces;
 }
 
 /** Writes the program of a region. */
-function planRegion(nodes: readonly Node[], { consumers, fetched }: Uses): Plan {
+function planRegion({ nodes, stage }: Region, { consumers, fetched }: Uses): Plan {
   const inside = new Set(nodes);
   const inputs: Tensor[] = [];
   const constants: Constant[] = [];
@@ -173,7 +168,7 @@ function planRegion(nodes: readonly Node[], { consumers, fetched }: Uses): Plan 
     .map(result)
     .filter((t) => fetched.has(t) || (consumers.get(t) ?? []).some((consumer) => !inside.has(consumer)));
   const program = { inputs: inputs.length, constants, steps, outputs: outputs.map((t) => registers.get(t) as number) };
-  return { nodes, inputs, outputs, program, host: undefined };
+  return { nodes, stage, inputs, outputs, program, host: undefined };
 }
 
 function immediates(node: Node): { immediates: [number, number] } | undefined {
@@ -201,14 +196,18 @@ function findHost(plan: Plan, { consumers, fetched }: Uses, taken: ReadonlyMap<N
   return reduction?.op === 'reduce' && others.length === 0 && !taken.has(reduction) ? reduction : undefined;
 }
 
+/** JSON has no infinities, NaN and negative zero. */
+const exactNumber = (_: string, value: unknown): unknown =>
+  typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0)) ? (Object.is(value, -0) ? '-0' : `${value}`) : value;
+
 /** Groups maps that can be one instruction. */
-function mergeSegments(maps: readonly Plan[], level: ReadonlyMap<Node, number>): Plan[][] {
+function mergeSegments(maps: readonly Plan[]): Plan[][] {
   const groups = new Map<string, Plan[]>();
   for (const plan of maps) {
     const first = plan.nodes[0] as Node;
     const alone = result(first).size > maxSegmentSize || plan.nodes.some((n) => opInfo(n.op).positional);
     const types = [...plan.inputs, ...plan.outputs].map((t) => t.dtype).join();
-    const key = alone ? `${first.id}` : `${level.get(first)} ${types} ${JSON.stringify(plan.program)}`;
+    const key = alone ? `${first.id}` : `${plan.stage} ${types} ${JSON.stringify(plan.program, exactNumber)}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [plan]);
     else group.push(plan);

@@ -81,8 +81,12 @@ function dyingInput(
     if (buffer === undefined || reused.has(buffer) || lastUse.get(view.base) !== now || buffer.end !== now) continue;
     if (bytesPerElement(view.base.dtype) !== bytesPerElement(output.dtype) || !aligned(view, output)) continue;
     if (segmentOf(node, 'inputs', i) !== segmentOf(node, 'outputs', output.index)) continue;
-    // the same memory under another view in this instruction would see the new values
-    const shared = node.inputs.some((t, j) => j !== i && bufferOf.get(memoryOf(t).base) === buffer && (j < first || !aligned(memoryOf(t), output)));
+    // the same memory under another view, or in another segment, would see the new values
+    const own = segmentOf(node, 'outputs', output.index);
+    const shared = node.inputs.some((t, j) => {
+      if (j === i || bufferOf.get(memoryOf(t).base) !== buffer) return false;
+      return j < first || segmentOf(node, 'inputs', j) !== own || !aligned(memoryOf(t), output);
+    });
     if (!shared) return buffer;
   }
   return undefined;
@@ -106,4 +110,3 @@ function place(buffers: readonly Buffer[]): number {
   }
   return total;
 }
-

@@ -29,7 +29,8 @@ export interface LabelledData {
 export function makeClassification(options: ClassificationOptions = {}): LabelledData {
   const { samples = 1000, features = 2, classes = 2, separation = 2, noise = 0, seed = 0 } = options;
   for (const [name, n] of Object.entries({ samples, features, classes })) {
-    if (!Number.isInteger(n) || n < 1) throw new Error(`makeClassification: ${name} must be a positive whole number, got ${n}`);
+    if (!Number.isInteger(n) || n < 1)
+      throw new Error(`makeClassification: ${name} must be a positive whole number, got ${n}`);
   }
   if (!(noise >= 0 && noise <= 1)) throw new Error(`makeClassification: noise must be between 0 and 1, got ${noise}`);
   const centres = normals(classes * features, seed, 1);
@@ -45,7 +46,8 @@ export function makeClassification(options: ClassificationOptions = {}): Labelle
   const y = new Int32Array(samples);
   for (let i = 0; i < samples; i++) {
     const c = Math.floor((pick[3 * i] as number) * classes);
-    for (let f = 0; f < features; f++) x[i * features + f] = (x[i * features + f] as number) + (centres[c * features + f] as number);
+    for (let f = 0; f < features; f++)
+      x[i * features + f] = (x[i * features + f] as number) + (centres[c * features + f] as number);
     const flipped = (pick[3 * i + 1] as number) < noise;
     y[i] = flipped ? Math.floor((pick[3 * i + 2] as number) * classes) : c;
   }

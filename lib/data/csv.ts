@@ -32,7 +32,8 @@ export function parseNumbers(text: string, { delimiter = ',', header }: CsvOptio
     if (values.length !== width) throw new Error(`CSV row ${r + 1}: expected ${width} values, got ${values.length}`);
     values.forEach((cell, c) => {
       const value = cell === '' ? Number.NaN : Number(cell);
-      if (Number.isNaN(value)) throw new Error(`CSV row ${r + 1}, column ${named ? first[c] : c + 1}: expected a number, got '${cell}'`);
+      if (Number.isNaN(value))
+        throw new Error(`CSV row ${r + 1}, column ${named ? first[c] : c + 1}: expected a number, got '${cell}'`);
       data[r * width + c] = value;
     });
   });

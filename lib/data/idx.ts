@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
-import { gunzip } from 'node:zlib';
 import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 
 /** Unsigned bytes with a shape, as an IDX file holds them. */
 export interface IdxArray {
@@ -25,10 +25,12 @@ export async function readIdx(path: string): Promise<IdxArray> {
   }
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = await promisify(gunzip)(bytes);
   if (bytes.length < 4 || bytes[0] !== 0 || bytes[1] !== 0) throw new Error(`${path}: not an IDX file`);
-  if (bytes[2] !== 8) throw new Error(`${path}: expected IDX type 0x08 (unsigned bytes), got 0x${(bytes[2] as number).toString(16)}`);
+  if (bytes[2] !== 8)
+    throw new Error(`${path}: expected IDX type 0x08 (unsigned bytes), got 0x${(bytes[2] as number).toString(16)}`);
   const rank = bytes[3] as number;
   const header = 4 + 4 * rank;
-  if (rank < 1 || rank > 8 || bytes.length < header) throw new Error(`${path}: IDX header is cut off or of rank ${rank}`);
+  if (rank < 1 || rank > 8 || bytes.length < header)
+    throw new Error(`${path}: IDX header is cut off or of rank ${rank}`);
   const shape = Array.from({ length: rank }, (_, i) => bytes.readUInt32BE(4 + 4 * i));
   const size = shape.reduce((p, n) => p * n, 1);
   if (bytes.length !== header + size) {

@@ -26,13 +26,21 @@ export interface Split<T extends readonly Rows[]> {
  * @example
  * const { train: [xTrain, yTrain], test: [xTest, yTest] } = trainTestSplit([x, y], 1000, { testSize: 0.2 });
  */
-export function trainTestSplit<const T extends readonly Rows[]>(arrays: T, samples: number, options: SplitOptions = {}): Split<T> {
+export function trainTestSplit<const T extends readonly Rows[]>(
+  arrays: T,
+  samples: number,
+  options: SplitOptions = {},
+): Split<T> {
   const { testSize = 0.25, shuffle = true, seed = 0 } = options;
-  if (!Number.isInteger(samples) || samples < 2) throw new Error(`trainTestSplit: samples must be a whole number of at least 2, got ${samples}`);
-  if (!(testSize > 0 && testSize < 1)) throw new Error(`trainTestSplit: testSize must be between 0 and 1, got ${testSize}`);
+  if (!Number.isInteger(samples) || samples < 2)
+    throw new Error(`trainTestSplit: samples must be a whole number of at least 2, got ${samples}`);
+  if (!(testSize > 0 && testSize < 1))
+    throw new Error(`trainTestSplit: testSize must be between 0 and 1, got ${testSize}`);
   arrays.forEach((a, i) => {
     if (a.length === 0 || a.length % samples !== 0) {
-      throw new Error(`trainTestSplit: array ${i} has ${a.length} values, which is not a multiple of ${samples} samples`);
+      throw new Error(
+        `trainTestSplit: array ${i} has ${a.length} values, which is not a multiple of ${samples} samples`,
+      );
     }
   });
   const order = Uint32Array.from({ length: samples }, (_, i) => i);

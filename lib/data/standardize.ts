@@ -11,7 +11,8 @@ export interface Scaling {
  */
 export function fitScaling(x: Float32Array, features: number): Scaling {
   const rows = x.length / features;
-  if (!Number.isInteger(rows) || rows < 1) throw new Error(`fitScaling: ${x.length} values are not rows of ${features} features`);
+  if (!Number.isInteger(rows) || rows < 1)
+    throw new Error(`fitScaling: ${x.length} values are not rows of ${features} features`);
   const mean = new Float64Array(features);
   const squares = new Float64Array(features);
   for (let i = 0; i < x.length; i++) mean[i % features] = (mean[i % features] as number) + (x[i] as number) / rows;

@@ -9,8 +9,8 @@ import {
   maximum,
   multiply,
   negative,
-  rsqrt,
   where as select,
+  sqrt,
   square,
   subtract,
 } from '../ir/ops/elementwise.js';
@@ -102,10 +102,14 @@ export const poisson = (): Loss => elementwiseLoss('poisson', (y, p) => subtract
 export const cosineSimilarity = (): Loss => {
   const name = 'cosineSimilarity';
   // the bound only keeps vectors of zeros from dividing by 0
-  const unit = (x: Tensor): Tensor => multiply(x, rsqrt(maximum(sum(square(x), -1, { keepDims: true }), 1e-12)));
+  const length = (x: Tensor, keepDims: boolean): Tensor => sqrt(maximum(sum(square(x), -1, { keepDims }), 1e-12));
   return defineLoss(
     name,
-    (yTrue, yPred) => perSample(negative(sum(multiply(unit(alignTargets(name, yTrue, yPred)), unit(yPred)), -1))),
+    (yTrue, yPred) => {
+      const target = alignTargets(name, yTrue, yPred);
+      const direction = divide(yPred, length(yPred, true));
+      return perSample(negative(divide(sum(multiply(target, direction), -1), length(target, false))));
+    },
     { targetDType: 'float32' },
   );
 };

@@ -59,11 +59,12 @@ export abstract class GradientDescent implements Optimizer {
   update(parameters: readonly Parameter[], context: UpdateContext): void {
     const { weightDecay = 0 } = this.common;
     // scalars that all parameters share are made once
-    const keep = weightDecay > 0 ? subtract(1, multiply(context.learningRate, weightDecay)) : undefined;
+    const decay = weightDecay > 0 ? multiply(context.learningRate, weightDecay) : undefined;
     const step = this.rule(context);
     for (const parameter of this.#clipped(parameters)) {
       const { variable, value } = parameter;
-      const decayed = keep === undefined ? value : multiply(value, keep);
+      // not value * (1 - decay): the rounding of 1 - decay would be the same in every step and add up
+      const decayed = decay === undefined ? value : subtract(value, multiply(value, decay));
       context.write(variable, step({ ...parameter, value: decayed }));
     }
   }

@@ -21,7 +21,9 @@ function load(packageRoot: string): Addon {
     loaded = nodeGypBuild(packageRoot);
   } catch (cause) {
     const machine = `${process.platform}-${process.arch}`;
-    throw new Error(`steepest: no native addon for ${machine} could be loaded; build one with: npm run build`, { cause });
+    throw new Error(`steepest: no native addon for ${machine} could be loaded; build one with: npm run build`, {
+      cause,
+    });
   }
   checkTable(loaded);
   return loaded;

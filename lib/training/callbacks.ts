@@ -123,7 +123,12 @@ export function learningRateScheduler(schedule: (epoch: number, learningRate: nu
   return {
     onEpochBegin(epoch, { model }) {
       const { optimizer } = model;
-      optimizer.learningRate = numberIn(where, `the result for epoch ${epoch}`, schedule(epoch, optimizer.learningRate), { min: 0 });
+      optimizer.learningRate = numberIn(
+        where,
+        `the result for epoch ${epoch}`,
+        schedule(epoch, optimizer.learningRate),
+        { min: 0 },
+      );
     },
   };
 }

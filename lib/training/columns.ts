@@ -113,7 +113,9 @@ function flatten(where: string, type: ColumnType, value: readonly unknown[], sha
     if (Array.isArray(v) || isNumberArray(v)) {
       if (depth >= shape.length || v.length !== shape[depth]) {
         const wanted = depth < shape.length ? `${shape[depth]} values at depth ${depth}` : `a number at depth ${depth}`;
-        throw new Error(`${where}: ${type.label} is ragged: row ${row} has ${v.length} values where others have ${wanted}`);
+        throw new Error(
+          `${where}: ${type.label} is ragged: row ${row} has ${v.length} values where others have ${wanted}`,
+        );
       }
       for (let i = 0; i < v.length; i++) visit(v[i], depth + 1, depth === 0 ? i : row);
     } else if (typeof v !== 'number' && typeof v !== 'boolean') {
@@ -149,9 +151,9 @@ export function convert(where: string, column: Column, type: HostType, from: num
   if (column.dtype === 'int32') checkIntegers(where, column, source, from);
   switch (type) {
     case 'float32':
-      return source instanceof Float32Array ? source : Float32Array.from(source);
+      return source instanceof Float32Array ? source : new Float32Array(source);
     case 'int32':
-      return source instanceof Int32Array ? source : Int32Array.from(source);
+      return source instanceof Int32Array ? source : new Int32Array(source);
     case 'uint8':
       return source instanceof Uint8Array ? source : new Uint8Array(source.buffer, source.byteOffset, source.length);
     case 'bool':
@@ -166,7 +168,8 @@ function checkIntegers(where: string, column: Column, values: NumberArray, from:
     const v = values[i] as number;
     if (v >= low && v <= high && Number.isInteger(v)) continue;
     const row = Math.floor((from + i) / Math.max(1, sizeOf(column.shape)));
-    const expected = classes === undefined ? 'a 32-bit integer' : `a class from 0 to ${classes - 1} (${classes} classes)`;
+    const expected =
+      classes === undefined ? 'a 32-bit integer' : `a class from 0 to ${classes - 1} (${classes} classes)`;
     throw new Error(`${where}: row ${row} of ${column.label} is ${v}; expected ${expected}`);
   }
 }
@@ -183,7 +186,7 @@ export function exactArray(where: string, column: Column): HostArray {
  */
 export function splitData(where: string, argument: string, names: readonly string[], data: ModelData): ArrayData[] {
   if (data === undefined || data === null) throw new Error(`${where}: ${argument} is missing, got ${show(data)}`);
-  const single = isNumberArray(data) || data instanceof Tensor;
+  const single = ArrayBuffer.isView(data) || data instanceof Tensor;
   if (!single && !Array.isArray(data) && typeof data === 'object') {
     return namedParts(where, argument, names, data as Readonly<Record<string, ArrayData>>);
   }

@@ -33,7 +33,11 @@ export class DataSet {
         const copying = copyColumn(where, column, storage, total > longCopy, signal);
         if (copying !== undefined) await copying;
       }
-      const feeds = columns.map((column, i) => ({ storage: storages[i] as NativeStorage, type: storageType(column), rows }));
+      const feeds = columns.map((column, i) => ({
+        storage: storages[i] as NativeStorage,
+        type: storageType(column),
+        rows,
+      }));
       return new DataSet(rows, feeds);
     } catch (error) {
       for (const storage of storages) storage.dispose();
@@ -78,12 +82,11 @@ function copyColumn(
 }
 
 /** Rows of a batch step by step: full batches, then a short one. */
-export function segmentRows(rows: number, batchSize: number): readonly { readonly rows: number; readonly steps: number }[] {
+export function segmentRows(
+  rows: number,
+  batchSize: number,
+): readonly { readonly rows: number; readonly steps: number }[] {
   const full = Math.floor(rows / batchSize);
   const rest = rows - full * batchSize;
-  return [
-    ...(full > 0 ? [{ rows: batchSize, steps: full }] : []),
-    ...(rest > 0 ? [{ rows: rest, steps: 1 }] : []),
-  ];
+  return [...(full > 0 ? [{ rows: batchSize, steps: full }] : []), ...(rest > 0 ? [{ rows: rest, steps: 1 }] : [])];
 }
-

@@ -1,11 +1,10 @@
 import { compile } from '../compile/index.js';
-import type { Graph, HostData, TensorType, Variable } from '../ir/graph.js';
-import { sizeOf } from '../ir/graph.js';
+import { type Graph, type HostData, sizeOf, type TensorType } from '../ir/graph.js';
 import type { Job, JobResult } from '../runtime/addon.js';
 import { State } from './state.js';
 import { SumBlock } from './sums.js';
 import type { Topology } from './topology.js';
-import { type Objective, StepVariables, type StepTypes, traceEvalStep, tracePredict, traceTrainStep } from './trace.js';
+import { type Objective, type StepTypes, StepVariables, traceEvalStep, tracePredict, traceTrainStep } from './trace.js';
 
 /** Plans of a step for each batch size and kind of data, compiled when first needed, and the state that they work on. */
 export class Engine {
@@ -38,10 +37,6 @@ export class Engine {
     }
   }
 
-  get disposed(): boolean {
-    return this.#disposed;
-  }
-
   /** @returns the number of the plan in the session */
   trainPlan(types: StepTypes): number {
     return this.#plan(`train ${describe(types)}`, () => traceTrainStep(this.#objective, types, this.training.sums));
@@ -68,7 +63,7 @@ export class Engine {
     return number;
   }
 
-  /** Values of all variables that are trained or learned along: weights, in the order of the topology. */
+  /** Copies of all weights, in the order of the topology. */
   weights(): HostData[] {
     return this.topology.weights.map((w) => this.state.read(w));
   }
@@ -76,6 +71,11 @@ export class Engine {
   /** Stops running steps; whoever waits for one of them starts it again unless it was meant. */
   abort(): void {
     if (!this.#disposed) this.state.session.abort();
+  }
+
+  /** @throws Error when the model was disposed of while something waited for its turn */
+  checkAlive(where: string): void {
+    if (this.#disposed) throw new Error(`${where}: the model was disposed while it was running`);
   }
 
   dispose(): void {
@@ -94,7 +94,7 @@ export class Engine {
     let nonFiniteStep = -1;
     for (let begin = job.begin; ; ) {
       signal?.throwIfAborted();
-      if (this.#disposed) throw new Error(`${where}: the model was disposed while it was running`);
+      this.checkAlive(where);
       const result = await this.state.session.run({ ...job, begin });
       logs.push(result.log);
       seconds += result.seconds;

@@ -59,7 +59,11 @@ export function checkFitOptions(where: string, options: FitOptions) {
   const { validationData, callbacks = [], verbose = 'auto', seed } = options;
   const initialEpoch = integer(where, 'initialEpoch', options.initialEpoch ?? 0);
   if (initialEpoch < 0) throw argumentError(where, 'initialEpoch', 'an integer that is not negative', initialEpoch);
-  const validationSplit = numberIn(where, 'validationSplit', options.validationSplit ?? 0, { min: 0, max: 1, maxOpen: true });
+  const validationSplit = numberIn(where, 'validationSplit', options.validationSplit ?? 0, {
+    min: 0,
+    max: 1,
+    maxOpen: true,
+  });
   if (validationSplit > 0 && validationData !== undefined) {
     throw new Error(`${where}: give validationSplit or validationData, not both`);
   }

@@ -41,7 +41,8 @@ export class FitLoop {
     this.#sums = engine.training;
     this.#stepsPerEpoch = segments.reduce((total, s) => total + s.steps, 0);
     this.#rowsPerEpoch = segments.reduce((total, s) => total + s.steps * s.rows, 0);
-    const any = (...hooks: (keyof Callback)[]): boolean => callbacks.some((c) => hooks.some((hook) => c[hook] !== undefined));
+    const any = (...hooks: (keyof Callback)[]): boolean =>
+      callbacks.some((c) => hooks.some((hook) => c[hook] !== undefined));
     this.#eachBatch = any('onBatchBegin', 'onBatchEnd');
     this.#eachEpoch = this.#eachBatch || validate !== undefined || any('onEpochBegin', 'onEpochEnd');
   }
@@ -68,7 +69,8 @@ export class FitLoop {
       const stopped = result.reason === 'nonFinite';
       if (next % this.#stepsPerEpoch !== 0) await this.#report(next);
       if (stopped || context.model.stopTraining) {
-        if (next % this.#stepsPerEpoch !== 0) await this.#endEpoch(Math.floor(next / this.#stepsPerEpoch), this.#runningLogs(next));
+        if (next % this.#stepsPerEpoch !== 0)
+          await this.#endEpoch(Math.floor(next / this.#stepsPerEpoch), this.#runningLogs(next));
         break;
       }
     }
@@ -107,7 +109,10 @@ export class FitLoop {
     if (steps > 0) {
       const secondsPerStep = Math.max(result.seconds / steps, 1e-9);
       this.#samplesPerSecond = this.#rowsPerEpoch / this.#stepsPerEpoch / secondsPerStep;
-      const target = Math.max(secondsPerCall, shuffleSeed === undefined ? 0 : this.#rowsPerEpoch * shuffleSecondsPerRow);
+      const target = Math.max(
+        secondsPerCall,
+        shuffleSeed === undefined ? 0 : this.#rowsPerEpoch * shuffleSecondsPerRow,
+      );
       this.#stepsPerCall = Math.max(1, Math.min(this.#stepsPerCall * 8, Math.round(target / secondsPerStep)));
     }
     return result;
@@ -129,7 +134,13 @@ export class FitLoop {
     this.#history.add(epoch, logs);
     this.#last = logs;
     await this.#each((c) => c.onEpochEnd?.(epoch, logs, context));
-    await this.#progress({ epoch, step: this.#stepsPerEpoch, samplesPerSecond: this.#samplesPerSecond, logs, ended: true });
+    await this.#progress({
+      epoch,
+      step: this.#stepsPerEpoch,
+      samplesPerSecond: this.#samplesPerSecond,
+      logs,
+      ended: true,
+    });
   }
 
   /** Progress inside an epoch, if anybody wants to see it. */

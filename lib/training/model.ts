@@ -1,25 +1,30 @@
 import { type HostData, sizeOf, type Tensor } from '../ir/graph.js';
+import { integer } from '../layers/arguments.js';
 import type { Layer } from '../layers/layer.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { FitContext } from './callback.js';
 import { exactArray, type ModelData } from './columns.js';
 import { DataSet } from './dataset.js';
 import { Engine } from './engine.js';
-import { type EvaluateOptions, type BatchOptions, checkFitOptions, checkRunOptions, type FitOptions, type PredictOptions } from './fit-options.js';
+import { Evaluator, type Results } from './evaluator.js';
 import { FitLoop } from './fit.js';
+import {
+  type BatchOptions,
+  checkFitOptions,
+  checkRunOptions,
+  type EvaluateOptions,
+  type FitOptions,
+  type PredictOptions,
+} from './fit-options.js';
 import type { History } from './history.js';
 import { type CompiledObjective, type CompileOptions, resolveObjective } from './objective.js';
+import { portNames } from './ports.js';
 import { Predictor } from './predictor.js';
 import { evalSegments, type PortNames, readBatches, splitRow, trainSegments } from './prepare.js';
 import { progressBar } from './progress.js';
 import type { Logs } from './sums.js';
-import { portNames } from './ports.js';
 import type { Topology } from './topology.js';
 import { initialWeights, matchWeights, type WeightValue, type WeightValues } from './weights.js';
-import { integer } from '../layers/arguments.js';
-
-/** The loss, and the other numbers by name. */
-export type Results = Logs & { loss: number };
 
 const randomSeed = (): number => Math.floor(Math.random() * 0x100000000);
 
@@ -39,13 +44,13 @@ export class Model {
   #objective: CompiledObjective | undefined;
   #engine: Engine | undefined;
   #predictor: Predictor | undefined;
+  #evaluator: Evaluator | undefined;
   /** Weights while there is no engine: what an earlier one left, or what has been set. */
   #weights: HostData[] | undefined;
   #seed: number | undefined;
   #fits = 0;
   #fitting = false;
   #running = 0;
-  #evaluations: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
   constructor(readonly topology: Topology) {
@@ -104,6 +109,7 @@ export class Model {
     this.#engine?.dispose();
     this.#engine = undefined;
     this.#predictor = undefined;
+    this.#evaluator = undefined;
     this.#objective = objective;
     this.#seed = options.seed;
     this.#fits = 0;
@@ -124,7 +130,8 @@ export class Model {
   async fit(x: ModelData, y: ModelData, options: FitOptions = {}): Promise<History> {
     const where = 'fit';
     const objective = this.#compiled(where);
-    if (this.#fitting) throw new Error(`${where}: the model is being trained already; wait for the other fit to finish`);
+    if (this.#fitting)
+      throw new Error(`${where}: the model is being trained already; wait for the other fit to finish`);
     const settings = checkFitOptions(where, options);
     const { epochs, initialEpoch, batchSize, validationSplit, signal } = settings;
     signal?.throwIfAborted();
@@ -133,7 +140,9 @@ export class Model {
     const validation =
       options.validationData === undefined
         ? undefined
-        : readBatches(`${where}: validationData`, objective, this.#names, vx as ModelData, vy as ModelData, { sampleWeight: vw });
+        : readBatches(`${where}: validationData`, objective, this.#names, vx as ModelData, vy as ModelData, {
+            sampleWeight: vw,
+          });
     const trainingRows = splitRow(data.rows, validationSplit);
     if (trainingRows === 0 || (validationSplit > 0 && trainingRows === data.rows)) {
       throw new Error(`${where}: validationSplit ${validationSplit} of ${data.rows} samples leaves one part empty`);
@@ -157,10 +166,10 @@ export class Model {
         if (validation !== undefined) {
           const set = await stage(validation.columns);
           const steps = evalSegments(engine, validation.types, set.rows, batchSize);
-          validate = () => this.#evaluateSet(where, engine, set.feeds, steps, 0, signal);
+          validate = () => this.#evaluatorOf(engine).run(where, set.feeds, steps, 0, signal);
         } else if (trainingRows < data.rows) {
           const steps = evalSegments(engine, data.types, data.rows - trainingRows, batchSize);
-          validate = () => this.#evaluateSet(where, engine, training.feeds, steps, trainingRows, signal);
+          validate = () => this.#evaluatorOf(engine).run(where, training.feeds, steps, trainingRows, signal);
         }
         const steps = segments.reduce((total, s) => total + s.steps, 0);
         const context: FitContext = { model: this, epochs, samples: trainingRows, steps };
@@ -204,7 +213,7 @@ export class Model {
       const steps = evalSegments(engine, data.types, data.rows, batchSize);
       const set = await DataSet.copy(where, data.columns, signal);
       try {
-        return await this.#evaluateSet(where, engine, set.feeds, steps, 0, signal);
+        return await this.#evaluatorOf(engine).run(where, set.feeds, steps, 0, signal);
       } finally {
         set.dispose();
       }
@@ -248,7 +257,8 @@ export class Model {
     if (x instanceof Float32Array) {
       if (predictor.isFlat) return predictor.predictFlat(where, x, out);
       const outputs = predictor.predictSync(where, x);
-      if (outputs.length === 1 && outputs[0]?.dtype === 'float32' && out === undefined) return outputs[0].data as Float32Array;
+      if (outputs.length === 1 && outputs[0]?.dtype === 'float32' && out === undefined)
+        return outputs[0].data as Float32Array;
     }
     if (out !== undefined) {
       throw new Error(`${where}: out can be given for a model with one float32 input and one float32 output only`);
@@ -274,7 +284,11 @@ export class Model {
     const plan = engine.trainPlan({ ...data.types, rows: data.rows });
     sums.clear(state);
     state.write(variables.learningRate, new Float32Array([objective.optimizer.learningRate]));
-    state.session.runSync(plan, data.columns.map((c) => exactArray(where, c)), []);
+    state.session.runSync(
+      plan,
+      data.columns.map((c) => exactArray(where, c)),
+      [],
+    );
     return sums.logs(state, sums.read(state), data.rows) as Results;
   }
 
@@ -313,6 +327,7 @@ export class Model {
     this.#engine?.dispose();
     this.#engine = undefined;
     this.#predictor = undefined;
+    this.#evaluator = undefined;
     this.#weights = undefined;
   }
 
@@ -333,9 +348,13 @@ export class Model {
   /** The native side of the model, made when it is needed for the first time. */
   #ready(seed: number | undefined = this.#seed): Engine {
     if (this.#engine !== undefined) return this.#engine;
-    const weights = this.#weights ?? initialWeights(this.topology, (this.#seed ?? seed ?? randomSeed()) >>> 0);
+    const firstSeed = this.#seed ?? seed ?? randomSeed();
+    const weights = this.#weights ?? initialWeights(this.topology, firstSeed >>> 0);
     const engine = new Engine(this.topology, this.#objective, this.#names.outputs);
-    this.topology.weights.forEach((w, i) => engine.state.write(w, weights[i] as HostData));
+    this.topology.weights.forEach((w, i) => {
+      engine.state.write(w, weights[i] as HostData);
+    });
+    engine.state.write(engine.variables.seed, new Int32Array([firstSeed]));
     this.#weights = undefined;
     this.#engine = engine;
     return engine;
@@ -344,6 +363,11 @@ export class Model {
   #predictorOf(engine: Engine): Predictor {
     this.#predictor ??= new Predictor(engine, this.#names.inputs);
     return this.#predictor;
+  }
+
+  #evaluatorOf(engine: Engine): Evaluator {
+    this.#evaluator ??= new Evaluator(engine);
+    return this.#evaluator;
   }
 
   /** The seed of a `fit`: its own, or one after the other from that of `compile`. */
@@ -364,30 +388,5 @@ export class Model {
       this.#running--;
       signal?.removeEventListener('abort', abort);
     }
-  }
-
-  /** One after the other: they share the sums in the state. */
-  #evaluateSet(
-    where: string,
-    engine: Engine,
-    feeds: DataSet['feeds'],
-    segments: ReturnType<typeof evalSegments>,
-    firstRow: number,
-    signal: AbortSignal | undefined,
-  ): Promise<Results> {
-    const sums = engine.evaluation;
-    const evaluate = async (): Promise<Results> => {
-      signal?.throwIfAborted();
-      if (engine.disposed) throw new Error(`${where}: the model was disposed while it was running`);
-      sums.clear(engine.state);
-      const end = segments.reduce((steps, s) => steps + s.steps, 0);
-      const rows = segments.reduce((total, s) => total + s.steps * s.rows, 0);
-      const metrics = sums.range(engine.state);
-      const result = await engine.run(where, { segments, feeds, fetches: [], begin: 0, end, firstRow, metrics }, signal);
-      return sums.logs(engine.state, result.log, rows) as Results;
-    };
-    const result = this.#evaluations.then(evaluate);
-    this.#evaluations = result.catch(() => {});
-    return result;
   }
 }

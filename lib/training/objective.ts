@@ -46,7 +46,11 @@ export interface CompiledObjective extends Objective {
  *
  * @throws Error naming the option that is missing, unknown or not valid
  */
-export function resolveObjective(topology: Topology, names: readonly string[], options: CompileOptions): CompiledObjective {
+export function resolveObjective(
+  topology: Topology,
+  names: readonly string[],
+  options: CompileOptions,
+): CompiledObjective {
   checkOptions(where, options, optionKeys);
   if (options.optimizer === undefined) throw new Error(`${where}: optimizer is missing`);
   if (options.loss === undefined) throw new Error(`${where}: loss is missing`);
@@ -67,10 +71,16 @@ export function resolveObjective(topology: Topology, names: readonly string[], o
   return { topology, losses, metrics, optimizer, trainable, variables, slots };
 }
 
-function perOutput<T extends string | number | LossFunction>(option: string, names: readonly string[], value: PerOutput<T>): T[] {
+function perOutput<T extends string | number | LossFunction>(
+  option: string,
+  names: readonly string[],
+  value: PerOutput<T>,
+): T[] {
   if (Array.isArray(value)) {
     if (value.length === names.length) return [...value];
-    throw new Error(`${where}: ${option} must have ${names.length} elements (${names.join(', ')}), got ${value.length}`);
+    throw new Error(
+      `${where}: ${option} must have ${names.length} elements (${names.join(', ')}), got ${value.length}`,
+    );
   }
   if (typeof value === 'object' && value !== null) {
     const record = value as Readonly<Record<string, T>>;
@@ -106,13 +116,14 @@ function resolveMetrics(
       const metric = resolveMetric(where, argument, { loss: losses[output]?.loss, outputShape });
       const name = weighted ? outputKey('weighted', metric.name) : metric.name;
       const key = names.length > 1 ? outputKey(names[output] as string, name) : name;
-      if (key === 'loss' || slots.some((s) => s.key === key)) throw new Error(`${where}: two metrics are named '${key}'`);
+      if (key === 'loss' || slots.some((s) => s.key === key))
+        throw new Error(`${where}: two metrics are named '${key}'`);
       slots.push({ key, metric, output, weighted });
     }
   };
   const { metrics = [], weightedMetrics = [] } = options;
   if (Array.isArray(metrics)) {
-    names.forEach((_, output) => addAll(metrics as readonly MetricArgument[], output, false));
+    for (const output of names.keys()) addAll(metrics as readonly MetricArgument[], output, false);
   } else if (typeof metrics === 'object' && metrics !== null) {
     checkNames('metrics', names, metrics);
     for (const [name, list] of Object.entries(metrics as Record<string, MetricArgument | readonly MetricArgument[]>)) {
@@ -124,6 +135,6 @@ function resolveMetrics(
   if (!Array.isArray(weightedMetrics)) {
     throw new Error(`${where}: weightedMetrics must be an array, got ${show(weightedMetrics)}`);
   }
-  names.forEach((_, output) => addAll(weightedMetrics, output, true));
+  for (const output of names.keys()) addAll(weightedMetrics, output, true);
   return slots;
 }

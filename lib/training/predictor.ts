@@ -3,7 +3,15 @@ import { type HostData, sizeOf, type Tensor } from '../ir/graph.js';
 import type { SymbolicTensor } from '../layers/symbolic.js';
 import type { NativeStorage } from '../runtime/addon.js';
 import { loadAddon } from '../runtime/native.js';
-import { type Column, type ColumnType, commonRows, exactArray, type ModelData, readColumn, splitData } from './columns.js';
+import {
+  type Column,
+  type ColumnType,
+  commonRows,
+  exactArray,
+  type ModelData,
+  readColumn,
+  splitData,
+} from './columns.js';
 import { DataSet, segmentRows } from './dataset.js';
 import type { Engine } from './engine.js';
 import { inputTypes, sampleShape, typeOf } from './targets.js';
@@ -32,7 +40,10 @@ export class Predictor {
     const columns = this.#columns(where, x);
     const rows = commonRows(where, columns);
     const { engine } = this;
-    const segments = segmentRows(rows, batchSize).map((s) => ({ ...s, plan: engine.predictPlan(columns.map(typeOf), s.rows) }));
+    const segments = segmentRows(rows, batchSize).map((s) => ({
+      ...s,
+      plan: engine.predictPlan(columns.map(typeOf), s.rows),
+    }));
     const data = await DataSet.copy(where, columns, signal);
     const results: NativeStorage[] = [];
     try {
@@ -40,7 +51,11 @@ export class Predictor {
       for (const v of values) results.push(new (loadAddon().Storage)(v.byteLength));
       const fetches = results.map((storage) => ({ storage, rows }));
       const end = segments.reduce((steps, s) => steps + s.steps, 0);
-      const result = await engine.run(where, { segments, feeds: data.feeds, fetches, begin: 0, end, firstRow: 0 }, signal);
+      const result = await engine.run(
+        where,
+        { segments, feeds: data.feeds, fetches, begin: 0, end, firstRow: 0 },
+        signal,
+      );
       if (result.next !== end) throw new Error(`${where}: stopped after ${result.next} of ${end} steps`);
       return this.#outputs.map((t, i) => {
         const target = values[i] as HostData;
@@ -58,7 +73,11 @@ export class Predictor {
     const rows = commonRows(where, columns);
     const plan = this.engine.predictPlan(columns.map(typeOf), rows);
     const values = this.#outputs.map((t) => new arrays[t.dtype](rows * sizeOf(sampleShape(t))));
-    this.engine.state.session.runSync(plan, columns.map((c) => exactArray(where, c)), values);
+    this.engine.state.session.runSync(
+      plan,
+      columns.map((c) => exactArray(where, c)),
+      values,
+    );
     return this.#outputs.map((t, i) => concrete(values[i] as HostData, [rows, ...sampleShape(t)], t.dtype));
   }
 

@@ -68,10 +68,20 @@ export function readBatches(
 export const splitRow = (rows: number, validationSplit: number): number => Math.floor(rows * (1 - validationSplit));
 
 /** The segments of an epoch, with their plans compiled. */
-export function trainSegments(engine: Engine, types: Batches['types'], rows: number, batchSize: number): Job['segments'] {
+export function trainSegments(
+  engine: Engine,
+  types: Batches['types'],
+  rows: number,
+  batchSize: number,
+): Job['segments'] {
   return segmentRows(rows, batchSize).map((s) => ({ ...s, plan: engine.trainPlan({ ...types, rows: s.rows }) }));
 }
 
-export function evalSegments(engine: Engine, types: Batches['types'], rows: number, batchSize: number): Job['segments'] {
+export function evalSegments(
+  engine: Engine,
+  types: Batches['types'],
+  rows: number,
+  batchSize: number,
+): Job['segments'] {
   return segmentRows(rows, batchSize).map((s) => ({ ...s, plan: engine.evalPlan({ ...types, rows: s.rows }) }));
 }

@@ -1,12 +1,13 @@
 import type { Variable } from '../ir/graph.js';
-import type { MetricSlot, Sums } from './trace.js';
 import { newVariable, type State } from './state.js';
+import type { MetricSlot, Sums } from './trace.js';
 
 /** Reported numbers by name: loss, accuracy, valLoss, ... */
 export type Logs = Record<string, number>;
 
 /** The key of an output's number when there are several outputs: 'ageLoss'. */
-export const outputKey = (output: string, key: string): string => `${output}${key.charAt(0).toUpperCase()}${key.slice(1)}`;
+export const outputKey = (output: string, key: string): string =>
+  `${output}${key.charAt(0).toUpperCase()}${key.slice(1)}`;
 
 /** 'valLoss' for 'loss'. */
 export const validationKey = (key: string): string => outputKey('val', key);

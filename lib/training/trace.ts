@@ -1,6 +1,6 @@
+import { gradients } from '../compile/index.js';
 import { make, withScope } from '../ir/build.js';
 import { formatType, type Graph, Node, type Shape, Tensor, type TensorType, type Variable } from '../ir/graph.js';
-import { gradients } from '../compile/index.js';
 import { add, multiply, stopGradient } from '../ir/ops/elementwise.js';
 import { withRandom } from '../ir/ops/random.js';
 import { reshape } from '../ir/ops/shape.js';
@@ -10,8 +10,8 @@ import { reduceLoss } from '../losses/reduce.js';
 import { perSample } from '../losses/targets.js';
 import type { Metric } from '../metrics/metric.js';
 import type { Optimizer, UpdateContext } from '../optimizers/optimizer.js';
-import type { Topology } from './topology.js';
 import { newVariable } from './state.js';
+import type { Topology } from './topology.js';
 
 /** Reads and writes of state while one step is traced: reads see old values, the last write of each variable counts. */
 export class StateTrace {
@@ -155,13 +155,17 @@ function traceObjective(objective: Objective, types: StepTypes, state: StateTrac
   const weightedParts = parts.map((part, i) => scaled(part, (losses[i] as OutputLoss).weight));
   const total = [...weightedParts, ...penalties].reduce((a, b) => add(a, b));
   accumulate(sums.loss, multiply(total, rows));
-  sums.perOutput.forEach((to, i) => accumulate(to, multiply(parts[i] as Tensor, rows)));
+  sums.perOutput.forEach((to, i) => {
+    accumulate(to, multiply(parts[i] as Tensor, rows));
+  });
   metrics.forEach(({ metric, output, weighted, key }, i) => {
     withScope(`metric ${key}`, () => {
       const yPred = stopGradient(outputs[output] as Tensor);
       const update = metric.update(targets[output] as Tensor, yPred, weighted ? weights[0] : undefined);
       if (update.size !== metric.size) {
-        throw new Error(`metric ${key}: update must return ${metric.size} sums, got shape [${update.shape.join(', ')}]`);
+        throw new Error(
+          `metric ${key}: update must return ${metric.size} sums, got shape [${update.shape.join(', ')}]`,
+        );
       }
       const to = sums.metrics[i] as Variable;
       accumulate(to, reshape(update, to.shape));
@@ -190,7 +194,12 @@ export function traceEvalStep(objective: Objective, types: StepTypes, sums: Sums
 }
 
 /** The outputs of a model for a batch. */
-export function tracePredict(topology: Topology, variables: StepVariables, inputs: readonly TensorType[], rows: number): Graph {
+export function tracePredict(
+  topology: Topology,
+  variables: StepVariables,
+  inputs: readonly TensorType[],
+  rows: number,
+): Graph {
   const state = new StateTrace();
   const fed = placeholders(inputs, rows, 0);
   const context: CallContext = { training: false, read: state.read, write: () => {}, addLoss: () => {} };
@@ -199,7 +208,11 @@ export function tracePredict(topology: Topology, variables: StepVariables, input
 }
 
 /** The optimizer's update of all trainable weights, and the step counter. */
-function traceUpdate(objective: Pick<Objective, 'trainable' | 'optimizer' | 'variables' | 'slots'>, state: StateTrace, gradientOf: (i: number) => Tensor): void {
+function traceUpdate(
+  objective: Pick<Objective, 'trainable' | 'optimizer' | 'variables' | 'slots'>,
+  state: StateTrace,
+  gradientOf: (i: number) => Tensor,
+): void {
   const { trainable, optimizer, variables, slots } = objective;
   const step = add(state.read(variables.step), 1);
   const context: UpdateContext = {
@@ -246,7 +259,11 @@ export class OptimizerSlots {
 }
 
 /** Finds the slots that an optimizer keeps for a model, by tracing its update with unknown gradients. */
-export function discoverSlots(trainable: readonly Weight[], optimizer: Optimizer, variables: StepVariables): OptimizerSlots {
+export function discoverSlots(
+  trainable: readonly Weight[],
+  optimizer: Optimizer,
+  variables: StepVariables,
+): OptimizerSlots {
   const slots = new OptimizerSlots();
   const gradientOf = (i: number): Tensor => {
     const { shape } = trainable[i] as Weight;

@@ -42,7 +42,12 @@ function checkWeights(where: string, weights: NumberArray): void {
   }
 }
 
-function applyClassWeights(where: string, weights: Float32Array, classWeight: ClassWeight, targets: readonly Column[]): void {
+function applyClassWeights(
+  where: string,
+  weights: Float32Array,
+  classWeight: ClassWeight,
+  targets: readonly Column[],
+): void {
   const [target] = targets;
   if (target === undefined || targets.length !== 1) {
     throw new Error(`${where}: classWeight works with one output, the model has ${targets.length}`);
@@ -51,14 +56,18 @@ function applyClassWeights(where: string, weights: Float32Array, classWeight: Cl
   for (const [key, weight] of Object.entries(classWeight)) {
     const label = Number(key);
     if (!Number.isInteger(label) || !(weight >= 0 && weight < Number.POSITIVE_INFINITY)) {
-      throw new Error(`${where}: classWeight must map class numbers to numbers that are not negative, got ${key}: ${weight}`);
+      throw new Error(
+        `${where}: classWeight must map class numbers to numbers that are not negative, got ${key}: ${weight}`,
+      );
     }
     byClass.set(label, weight);
   }
   const { source, rows } = target;
   const width = source.length / rows; // 1: class numbers; more: one-hot
   if (target.shape.length > 1 || (target.classes !== undefined && width !== 1)) {
-    throw new Error(`${where}: classWeight needs one class per sample, targets have shape [rows, ${target.shape.join(', ')}]`);
+    throw new Error(
+      `${where}: classWeight needs one class per sample, targets have shape [rows, ${target.shape.join(', ')}]`,
+    );
   }
   for (let row = 0; row < weights.length; row++) {
     weights[row] = (weights[row] as number) * (byClass.get(classOf(source, row, width)) ?? 1);

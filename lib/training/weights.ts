@@ -26,7 +26,9 @@ export function initialWeights(topology: Topology, seed: number): HostData[] {
     const values = weight.initializer(weight.shape, { seed, stream });
     if (!(values instanceof Float32Array) || values.length !== sizeOf(weight.shape)) {
       const got = values instanceof Float32Array ? `${values.length} values` : show(values);
-      throw new Error(`${weight.name}: its initializer must return a Float32Array of ${sizeOf(weight.shape)} values, got ${got}`);
+      throw new Error(
+        `${weight.name}: its initializer must return a Float32Array of ${sizeOf(weight.shape)} values, got ${got}`,
+      );
     }
     return weight.dtype === 'float32' ? values : arrays[weight.dtype].from(values);
   });
@@ -46,7 +48,9 @@ export function matchWeights(topology: Topology, values: WeightValues): Map<Weig
     const Expected = arrays[weight.dtype];
     const size = sizeOf(weight.shape);
     if (!(given instanceof Expected) || given.length !== size) {
-      const got = ArrayBuffer.isView(given) ? `a ${given.constructor.name} of ${(given as HostData).length}` : show(given);
+      const got = ArrayBuffer.isView(given)
+        ? `a ${given.constructor.name} of ${(given as HostData).length}`
+        : show(given);
       throw new Error(
         `${where}: ${names.get(weight)} has shape [${weight.shape.join(', ')}]: expected a ${Expected.name} of ${size} values, got ${got}`,
       );
@@ -58,12 +62,15 @@ export function matchWeights(topology: Topology, values: WeightValues): Map<Weig
     if (values.length !== weights.length) {
       throw new Error(`${where}: the model has ${weights.length} weights, got values for ${values.length}`);
     }
-    weights.forEach((weight, i) => set(weight, values[i]));
+    weights.forEach((weight, i) => {
+      set(weight, values[i]);
+    });
   } else if (typeof values === 'object' && values !== null) {
     const byName = new Map([...names].map(([weight, name]) => [name, weight]));
     for (const [name, value] of Object.entries(values as Readonly<Record<string, HostData>>)) {
       const weight = byName.get(name);
-      if (weight === undefined) throw new Error(`${where}: no weight '${name}'; there are ${[...byName.keys()].join(', ')}`);
+      if (weight === undefined)
+        throw new Error(`${where}: no weight '${name}'; there are ${[...byName.keys()].join(', ')}`);
       set(weight, value);
     }
   } else {

@@ -20,7 +20,7 @@ constexpr int kVectors = 2;
 constexpr int kPanel = kVectors * STEEPEST_WIDTH;
 constexpr int kStrip = 8;          // vectors of a one-row tile
 constexpr int64_t kDepth = 384;    // k of a tile of A: fits L1 beside what streams through
-constexpr int64_t kPackedRow = kDepth + 16;  // no power of two, or the rows would share cache sets
+constexpr int64_t kPackedRow = kDepth + 16;  // whole vectors; no power of two, or the rows would share cache sets
 constexpr int kPackedColumn = (kRows + kWidth - 1) / kWidth * kWidth;
 
 // --- the tile in registers
@@ -166,7 +166,7 @@ void copyRows(const float* a, int64_t aRow, int64_t rows, int64_t k, float* to) 
   for (int64_t i = 0; i < rows; ++i, a += aRow, to += kPackedRow) {
     int64_t p = 0;
     for (; p + kWidth <= k; p += kWidth) store(to + p, load(a + p));
-    if (p < k) storeFirst(to + p, loadFirst(a + p, k - p), k - p);
+    if (p < k) store(to + p, loadFirst(a + p, k - p));  // a masked store is slow with AVX2, and there is room
   }
 }
 
@@ -175,7 +175,7 @@ void copyColumns(const float* a, int64_t aDepth, int64_t rows, int64_t k, float*
   for (int64_t p = 0; p < k; ++p, a += aDepth, to += kPackedColumn) {
     int64_t i = 0;
     for (; i + kWidth <= rows; i += kWidth) store(to + i, load(a + i));
-    if (i < rows) storeFirst(to + i, loadFirst(a + i, rows - i), rows - i);
+    if (i < rows) store(to + i, loadFirst(a + i, rows - i));
   }
 }
 

@@ -1,0 +1,73 @@
+import { type Adapter, unsupported } from '../adapter';
+import { losses as library, ops, type Tensor } from '../api';
+import type { Attributes } from '../set';
+
+type LossFunction = (yTrue: Tensor, yPred: Tensor) => Tensor;
+
+/** The library gives one value per row of the first dimension; the set wants one per vector of the last. */
+function applied(
+  loss: LossFunction,
+  target: Tensor,
+  pred: Tensor,
+  { reduction }: Attributes,
+  shape: readonly number[],
+): Tensor {
+  const width = pred.shape[pred.shape.length - 1];
+  const rows = target.shape.length === pred.shape.length ? ops.reshape(target, [-1, width]) : ops.reshape(target, [-1]);
+  const values = loss(rows, ops.reshape(pred, [-1, width]));
+  if (reduction === 'none') return ops.reshape(values, shape);
+  return reduction === 'sum' ? ops.sum(values) : ops.mean(values);
+}
+
+const loss = (make: (attrs: Attributes) => LossFunction): Adapter => ({
+  traced: ({ pred, target }, attrs, shape) => applied(make(attrs), target, pred, attrs, shape),
+});
+
+/** For losses whose reference is not averaged over the last axis. */
+const options = ({ from_logits, label_smoothing }: Attributes) => ({
+  fromLogits: from_logits === true,
+  labelSmoothing: label_smoothing ?? 0,
+});
+
+export const losses: Record<string, Adapter> = {
+  mse: loss(() => library.meanSquaredError()),
+  mae: loss(() => library.meanAbsoluteError()),
+  huber: loss(({ delta }) => library.huber({ delta })),
+  smooth_l1: loss(
+    ({ beta }) =>
+      (y, p) =>
+        ops.divide(library.huber({ delta: beta })(y, p), beta),
+  ),
+  log_cosh: loss(() => library.logCosh()),
+  mean_absolute_percentage_error: loss(() => library.meanAbsolutePercentageError()),
+  mean_squared_logarithmic_error: loss(() => library.meanSquaredLogarithmicError()),
+  poisson: loss(() => library.poisson()),
+  binary_crossentropy: loss((attrs) => library.binaryCrossentropy(options(attrs))),
+  hinge: loss(() => library.hinge()),
+  squared_hinge: loss(() => library.squaredHinge()),
+  cosine_similarity: loss(() => library.cosineSimilarity()),
+  categorical_crossentropy: loss((attrs) => library.categoricalCrossentropy(options(attrs))),
+  kl_divergence: loss(() => library.klDivergence()),
+  sparse_categorical_crossentropy: {
+    traced: ({ pred, ids }, attrs, shape) => {
+      if (attrs.ignore_class !== undefined) return unsupported('ignore_class');
+      if (attrs.class_weight === true) return unsupported('class weights inside the loss');
+      // [batch, classes, ...] is PyTorch's order
+      const classesFirst = pred.shape.length > ids.shape.length + 1 || ids.shape.some((n, i) => n !== pred.shape[i]);
+      const last = classesFirst
+        ? ops.transpose(pred, [0, ...pred.shape.keys()].filter((a, i) => i === 0 || a > 1).concat(1))
+        : pred;
+      if ((attrs.label_smoothing ?? 0) === 0) {
+        return applied(
+          library.sparseCategoricalCrossentropy({ fromLogits: attrs.from_logits }),
+          ids,
+          last,
+          attrs,
+          shape,
+        );
+      }
+      const target = ops.oneHot(ids, last.shape[last.shape.length - 1]);
+      return applied(library.categoricalCrossentropy(options(attrs)), target, last, attrs, shape);
+    },
+  },
+};

@@ -1,0 +1,95 @@
+import { type Adapter, type Loaded, type Numbers, unsupported } from '../adapter';
+import { grad, initializers, jit, ops, tensor } from '../api';
+import type { Check } from '../set';
+
+function must(condition: boolean, what: string): void {
+  if (!condition) throw new Error(what);
+}
+
+/** Compares a number with what a check expects of it. */
+function verify(checks: readonly Check[], what: string, got: number): void {
+  const check = checks.find((c) => c.what === what);
+  if (check === undefined) return;
+  const expected = check.expect ?? 0;
+  const limit = (check.abs_tol ?? 0) + (check.rel_tol ?? 0) * Math.abs(expected);
+  const fits = what.endsWith('<=') ? got <= expected + 1e-7 : Math.abs(got - expected) <= limit;
+  must(fits, `${what}: got ${got}, expected ${expected} within ${limit}`);
+}
+
+function moments(values: Numbers) {
+  const n = values.length;
+  let [sum, largest] = [0, 0];
+  for (let i = 0; i < n; i++) {
+    sum += values[i];
+    largest = Math.max(largest, Math.abs(values[i]));
+  }
+  const mean = sum / n;
+  let squares = 0;
+  for (let i = 0; i < n; i++) squares += (values[i] - mean) ** 2;
+  return { mean, std: Math.sqrt(squares / n), largest };
+}
+
+const same = (a: Numbers, b: Numbers): boolean => a.length === b.length && Array.from(a).every((v, i) => v === b[i]);
+
+function dropout({ attrs, checks = [] }: Loaded): void {
+  const { rate, n } = attrs;
+  const drop = (seed: number) => jit((x: typeof ones) => ops.dropout(x, rate, { seed }));
+  const ones = ops.ones([n]);
+  const out = drop(1)(ones).data;
+  const kept = Math.fround(1 / (1 - rate));
+  let zeros = 0;
+  for (const v of out) {
+    if (v === 0) zeros++;
+    else must(v === kept, `kept values are x/(1-rate): got ${v}, expected ${kept}`);
+  }
+  verify(checks, 'fraction of zeros', zeros / n);
+  must(same(out, drop(1)(ones).data), 'same seed, same mask');
+  if (rate > 0 && rate < 1) must(!same(out, drop(2)(ones).data), 'another seed, another mask');
+  const slope = jit(grad((x: typeof ones) => ops.sum(ops.dropout(x, rate, { seed: 1 }))))(ones).data;
+  must(same(out, slope), 'backward uses the same mask');
+}
+
+const camel = (name: string): string => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+
+function initializer({ attrs, checks = [] }: Loaded): void {
+  const make = (initializers as unknown as Record<string, () => (shape: number[], random: object) => Float32Array>)[
+    camel(attrs.name)
+  ];
+  if (make === undefined) unsupported(attrs.name);
+  const values = make()(attrs.shape, { seed: 1, stream: 1 });
+  const { mean, std, largest } = moments(values);
+  verify(checks, 'mean', mean);
+  verify(checks, 'std', std);
+  verify(checks, 'max |w| <=', largest);
+  const orthogonal = checks.find((c) => c.what.startsWith('W^T W = I'));
+  if (orthogonal === undefined) return;
+  const w = tensor(values, attrs.shape);
+  const product = ops.matmul(ops.transpose(w), w).data;
+  const columns = attrs.shape[1];
+  product.forEach((v, i) => {
+    const expected = Number(Math.floor(i / columns) === i % columns);
+    must(Math.abs(v - expected) <= (orthogonal.abs_tol ?? 0), `W^T W: element ${i} is ${v}, expected ${expected}`);
+  });
+}
+
+/** Moments within 5 sigma, and the same numbers for the same seed. */
+const generator =
+  (draw: (n: number, seed: number) => Numbers, mean: number, std: number, kurtosis: number) =>
+  ({ attrs: { n } }: Loaded): void => {
+    const values = draw(n, 7);
+    const got = moments(values);
+    const [meanError, stdError] = [(5 * std) / Math.sqrt(n), 5 * std * Math.sqrt((kurtosis - 1) / 4 / n)];
+    must(Math.abs(got.mean - mean) <= meanError, `mean ${got.mean}, expected ${mean} within ${meanError}`);
+    must(Math.abs(got.std - std) <= stdError, `std ${got.std}, expected ${std} within ${stdError}`);
+    must(same(values, draw(n, 7)), 'same seed, same stream');
+    must(!same(values, draw(n, 8)), 'another seed, another stream');
+  };
+
+export const statistics: Record<string, Adapter> = {
+  'stats/dropout': { checked: dropout },
+  'stats/initializer': { checked: initializer },
+  'stats/random_uniform': {
+    checked: generator((n, seed) => ops.randomUniform([n], 0, 1, { seed }).data, 0.5, 1 / Math.sqrt(12), 1.8),
+  },
+  'stats/random_normal': { checked: generator((n, seed) => ops.randomNormal([n], 0, 1, { seed }).data, 0, 1, 3) },
+};

@@ -1,0 +1,85 @@
+import type { Optimizer, Parameter } from '../../lib/optimizers/index';
+import { jit, ops, type Tensor, tensor } from './api';
+
+type Variable = Parameter['variable'];
+
+type Run = (p: Tensor[], g: Tensor[], s: Tensor[], rate: Tensor, step: Tensor) => { params: Tensor[]; slots: Tensor[] };
+
+/** An optimizer as a pure compiled function: feeds it gradients and keeps its state outside. */
+export class Stepper {
+  readonly #slots: { variable: Variable; value: Tensor }[] = [];
+  readonly #variables: Variable[];
+  #optimizer: Optimizer;
+  #run: Run;
+  #step = 0;
+
+  /** @param optimizerAt the rule for update 1, 2, ...; another object means another compilation */
+  constructor(
+    readonly optimizerAt: (step: number) => Optimizer,
+    public params: Tensor[],
+  ) {
+    this.#variables = params.map(({ shape, dtype }, i) => ({ name: `p${i}`, shape, dtype }));
+    this.#optimizer = optimizerAt(1);
+    // a first trace finds out which slots there are
+    this.#trace(params, params, () => tensor(0), tensor(0.1), tensor(1, [], 'int32'));
+    this.#run = this.#compile();
+  }
+
+  apply(gradients: Tensor[]): void {
+    const optimizer = this.optimizerAt(++this.#step);
+    if (optimizer !== this.#optimizer) {
+      this.#optimizer = optimizer;
+      this.#run = this.#compile();
+    }
+    const state = this.#slots.map((slot) => slot.value);
+    const rate = tensor(optimizer.learningRate);
+    const { params, slots } = this.#run(this.params, gradients, state, rate, tensor(this.#step, [], 'int32'));
+    this.params = params;
+    this.#slots.forEach((slot, i) => {
+      slot.value = slots[i];
+    });
+  }
+
+  #compile(): Run {
+    return jit((p: Tensor[], g: Tensor[], s: Tensor[], rate: Tensor, step: Tensor) =>
+      this.#trace(p, g, (variable) => s[this.#slots.findIndex((slot) => slot.variable === variable)], rate, step),
+    );
+  }
+
+  #trace(
+    params: Tensor[],
+    gradients: Tensor[],
+    slotValue: (v: Variable) => Tensor,
+    learningRate: Tensor,
+    step: Tensor,
+  ) {
+    const written = new Map<Variable, Tensor>();
+    const known = new Map<Variable, Tensor>(this.#variables.map((variable, i) => [variable, params[i]]));
+    const slot = (name: string, of: Variable | undefined, initial = 0): Variable => {
+      const full = `${of?.name ?? 'all'}/${name}`;
+      const found = this.#slots.find(({ variable }) => variable.name === full);
+      if (found !== undefined) return found.variable;
+      const shape = of?.shape ?? [];
+      const variable: Variable = { name: full, shape, dtype: 'float32' };
+      this.#slots.push({ variable, value: ops.full(shape, initial) });
+      return variable;
+    };
+    this.#optimizer.update(
+      this.#variables.map((variable, i) => ({ variable, value: params[i], gradient: gradients[i] })),
+      {
+        learningRate,
+        step,
+        slot,
+        read: (variable) => known.get(variable) ?? ops.broadcastTo(slotValue(variable), variable.shape),
+        write: (variable, value) => {
+          written.set(variable, value);
+        },
+      },
+    );
+    const valueOf = (variable: Variable, old: Tensor): Tensor => written.get(variable) ?? old;
+    return {
+      params: this.#variables.map((variable, i) => valueOf(variable, params[i])),
+      slots: this.#slots.map(({ variable, value }) => valueOf(variable, value)),
+    };
+  }
+}

@@ -1,0 +1,114 @@
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
+import { memory } from '../../lib/runtime/native';
+import { classes, mlp } from './support';
+
+const dist = path.join(__dirname, '..', '..', 'dist');
+
+/** Runs a script with the compiled library in a process of its own. Returns what it prints, parsed. */
+function inProcess(script: string, ...flags: string[]): unknown {
+  const prelude = `
+    const { sequential } = require(${JSON.stringify(path.join(dist, 'training/index.js'))});
+    const layers = require(${JSON.stringify(path.join(dist, 'layers/index.js'))});
+    const { memory } = require(${JSON.stringify(path.join(dist, 'runtime/native.js'))});
+    const make = (units = 32) => {
+      const net = sequential([layers.dense({ units, activation: 'relu', inputShape: [8] }), layers.dense({ units: 1 })]);
+      net.compile({ optimizer: 'adam', loss: 'mse', seed: 1 });
+      return net;
+    };
+    const x = Float32Array.from({ length: 8 * 64 }, (_, i) => Math.sin(i));
+    const y = Float32Array.from({ length: 64 }, (_, i) => Math.cos(i));
+    (async () => {${script}})().catch((error) => { console.error(error); process.exitCode = 1; });`;
+  return JSON.parse(execFileSync(process.execPath, [...flags, '-e', prelude], { encoding: 'utf8', timeout: 50_000 }));
+}
+
+test('dispose frees all native memory of a model, and fit, evaluate and predict leave none of their data behind', async () => {
+  const before = memory();
+  const { x, y } = classes(1000);
+  const net = mlp({ units: 64 });
+  await net.fit(x, y, { epochs: 2, validationSplit: 0.1 });
+  const trained = memory();
+  expect(trained.sessions).toBe(before.sessions + 1);
+  expect(trained.storages).toBe(before.storages);
+  await net.evaluate(x, y);
+  await net.predict(x);
+  expect(memory().storages).toBe(before.storages);
+  await net
+    .fit(
+      x,
+      y.map(() => 9),
+    )
+    .catch(() => {});
+  expect(memory().storages).toBe(before.storages);
+  net.dispose();
+  expect(memory()).toEqual(before);
+});
+
+test('the garbage collector frees what nobody disposed of', () => {
+  const [before, after] = inProcess(
+    `
+    await (async () => { const net = make(1024); await net.fit(x, y); net.dispose(); })();
+    const before = memory();
+    await (async () => { for (let i = 0; i < 5; i++) { const net = make(1024); await net.fit(x, y, { epochs: 2 }); net.predictSync(x); } })();
+    for (let i = 0; i < 20 && memory().sessions > before.sessions; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      gc();
+    }
+    console.log(JSON.stringify([before, memory()]));`,
+    '--expose-gc',
+  ) as [object, object];
+  expect(after).toEqual(before);
+});
+
+test('memory is flat over 10,000 steps', () => {
+  const [nativeBefore, nativeAfter, rssGrowth] = inProcess(
+    `
+    const net = make();
+    const options = { epochs: 100, batchSize: 8, seed: 1 };
+    await net.fit(x, y, options);
+    const one = x.slice(0, 8);
+    net.predictSync(one);
+    gc();
+    const before = [memory().bytes, process.memoryUsage().rss];
+    for (let i = 0; i < 13; i++) await net.fit(x, y, options);
+    for (let i = 0; i < 10000; i++) net.predictSync(one);
+    gc();
+    console.log(JSON.stringify([before[0], memory().bytes, process.memoryUsage().rss - before[1]]));`,
+    '--expose-gc',
+  ) as [number, number, number];
+  expect(nativeAfter).toBe(nativeBefore);
+  expect(rssGrowth).toBeLessThan(8 << 20);
+});
+
+test('worker threads train alike, at the same time, and can be terminated while they do', () => {
+  const results = inProcess(`
+    const { Worker, isMainThread } = require('node:worker_threads');
+    const script = (epochs) => \`
+      const { parentPort } = require('node:worker_threads');
+      const { sequential } = require(${JSON.stringify(path.join(dist, 'training/index.js'))});
+      const layers = require(${JSON.stringify(path.join(dist, 'layers/index.js'))});
+      const net = sequential([layers.dense({ units: 8, inputShape: [4] }), layers.dense({ units: 1 })]);
+      net.compile({ optimizer: 'adam', loss: 'mse', seed: 1 });
+      const x = Float32Array.from({ length: 256 }, (_, i) => Math.sin(i));
+      parentPort.postMessage('started');
+      net.fit(x, x.slice(0, 64), { epochs: \${epochs} }).then(({ last }) => { parentPort.postMessage(last.loss); });
+    \`;
+    const finished = [1, 2, 3].map(() => new Promise((resolve, reject) => {
+      const worker = new Worker(script(50), { eval: true });
+      worker.on('message', (m) => { if (m !== 'started') resolve(m); });
+      worker.on('error', reject);
+    }));
+    const endless = new Worker(script(1e9), { eval: true });
+    await new Promise((resolve) => endless.once('message', resolve));
+    await endless.terminate();
+    console.log(JSON.stringify(await Promise.all(finished)));`) as number[];
+  expect(results).toHaveLength(3);
+  expect(new Set(results).size).toBe(1);
+  expect(Number.isFinite(results[0])).toBe(true);
+});
+
+test('a process ends by itself after training, and while nothing runs', () => {
+  expect(
+    inProcess('const net = make(); const { last } = await net.fit(x, y); console.log(Number.isFinite(last.loss));'),
+  ).toBe(true);
+});
