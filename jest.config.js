@@ -4,7 +4,8 @@ module.exports = {
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   // Sources import './x.js', which is what Node sees after compiling; under jest that is './x.ts'.
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  // The package's own name means its sources.
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1', '^steepest$': '<rootDir>/lib/index.ts' },
   transform: {
     '\\.ts$': [
       '@swc/jest',

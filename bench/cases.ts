@@ -20,7 +20,14 @@ export const cases: Readonly<Record<string, Case>> = {
   d: { units: [784, 128, 64, 10], batch: 32, samples: 6400, optimizer: adam, head: 'softmax' },
   e: { units: [784, 256, 128, 64, 10], batch: 128, samples: 59_904, optimizer: adam, head: 'softmax' },
   f: { units: [1024, 1024, 1024, 1024, 1024, 10], batch: 256, samples: 5120, optimizer: adam, head: 'softmax' },
-  k: { units: [784, 128, 32, 128, 784], batch: 128, samples: 12_800, optimizer: adam, head: 'sigmoid', autoencoder: true },
+  k: {
+    units: [784, 128, 32, 128, 784],
+    batch: 128,
+    samples: 12_800,
+    optimizer: adam,
+    head: 'sigmoid',
+    autoencoder: true,
+  },
 };
 
 /** Steps of an epoch. */
@@ -38,7 +45,10 @@ function generator(seed: number): () => number {
 }
 
 /** Random inputs with labels that a linear rule gives them, so that training has something to learn. */
-export function makeData({ units, samples, head, autoencoder }: Case): { x: Float32Array; y: Float32Array | Int32Array } {
+export function makeData({ units, samples, head, autoencoder }: Case): {
+  x: Float32Array;
+  y: Float32Array | Int32Array;
+} {
   const random = generator(1);
   const features = units[0] as number;
   const classes = head === 'softmax' ? (units[units.length - 1] as number) : 1;

@@ -94,15 +94,23 @@ const round2 = (x: number): number => Math.round(x * 100) / 100;
 
 function printTable(all: readonly Result[]): void {
   const frameworks = [...new Set(all.map((r) => r.framework))];
-  const us = (r: Result | undefined): string => (r === undefined ? '-' : r.us_per_step >= 100 ? r.us_per_step.toFixed(0) : r.us_per_step.toFixed(1));
-  process.stdout.write(`Microseconds per step, medians (${os.cpus()[0]?.model.trim()}, ${os.availableParallelism()} CPUs)\n\n`);
-  process.stdout.write(`| case | ${frameworks.join(' | ')} | best peer / steepest |\n|---|${'---:|'.repeat(frameworks.length + 1)}\n`);
+  const us = (r: Result | undefined): string =>
+    r === undefined ? '-' : r.us_per_step >= 100 ? r.us_per_step.toFixed(0) : r.us_per_step.toFixed(1);
+  process.stdout.write(
+    `Microseconds per step, medians (${os.cpus()[0]?.model.trim()}, ${os.availableParallelism()} CPUs)\n\n`,
+  );
+  process.stdout.write(
+    `| case | ${frameworks.join(' | ')} | best peer / steepest |\n|---|${'---:|'.repeat(frameworks.length + 1)}\n`,
+  );
   for (const id of new Set(all.map((r) => r.case))) {
     const rows = all.filter((r) => r.case === id);
     const own = rows.find((r) => r.framework === 'steepest');
     const peers = rows.filter((r) => r !== own).map((r) => r.us_per_step);
-    const ratio = own !== undefined && peers.length > 0 ? `${(Math.min(...peers) / own.us_per_step).toFixed(2)} x` : '-';
-    process.stdout.write(`| ${id} | ${frameworks.map((f) => us(rows.find((r) => r.framework === f))).join(' | ')} | ${ratio} |\n`);
+    const ratio =
+      own !== undefined && peers.length > 0 ? `${(Math.min(...peers) / own.us_per_step).toFixed(2)} x` : '-';
+    process.stdout.write(
+      `| ${id} | ${frameworks.map((f) => us(rows.find((r) => r.framework === f))).join(' | ')} | ${ratio} |\n`,
+    );
   }
 }
 
@@ -115,7 +123,9 @@ async function main(): Promise<void> {
   const unknown = ids.filter((id) => !(id in cases));
   const rounds = Number(options.rounds);
   if (unknown.length > 0 || !(rounds >= 1)) {
-    process.stderr.write(`${unknown.length > 0 ? `unknown case ${unknown.join()}` : `bad number of rounds ${options.rounds}`}\n${usage}\n`);
+    process.stderr.write(
+      `${unknown.length > 0 ? `unknown case ${unknown.join()}` : `bad number of rounds ${options.rounds}`}\n${usage}\n`,
+    );
     process.exitCode = 2;
     return;
   }

@@ -38,6 +38,9 @@ const torchEnv = existsSync(shim) ? { ...malloc, LD_PRELOAD: shim } : malloc;
 export const contenders: readonly Contender[] = [
   { name: 'steepest', start: (id) => Worker.start(node, [compiled('steepest.js'), id]) },
   { name: 'tfjs', start: (id) => Worker.start(node, [compiled('tfjs.js'), id, peersHome]) },
-  { name: 'torch', start: (_, spec) => Worker.start(python(), [source('torch_worker.py'), JSON.stringify(spec)], torchEnv) },
+  {
+    name: 'torch',
+    start: (_, spec) => Worker.start(python(), [source('torch_worker.py'), JSON.stringify(spec)], torchEnv),
+  },
   { name: 'jax', start: (_, spec) => Worker.start(python(), [source('jax_worker.py'), JSON.stringify(spec)]) },
 ];

@@ -12,6 +12,6 @@ export * as losses from './losses/index.js';
 export * as metrics from './metrics/index.js';
 export * as optimizers from './optimizers/index.js';
 export * as regularizers from './regularizers/index.js';
-export { type CpuInfo, cpuInfo, type MemoryInfo, memory, setThreads } from './runtime/native.js';
+export { type CpuInfo, cpuInfo, type MemoryInfo, memory, selectBlas, setThreads } from './runtime/native.js';
 export * from './training/index.js';
 export { evaluate, grad, jit, valueAndGrad } from './transforms/index.js';

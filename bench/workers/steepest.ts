@@ -1,5 +1,5 @@
 import { layers, optimizers, sequential, setThreads } from 'steepest';
-import { cases, makeData, type Case } from '../cases.js';
+import { type Case, cases, makeData } from '../cases.js';
 import { serve } from './protocol.js';
 
 // node steepest.js CASE [THREADS]

@@ -42,12 +42,15 @@ export function encodeProgram(program: Program): number[] {
     const dst = free.pop() ?? registers++;
     physical.set(r, dst);
     // freed after the destination is chosen: a step never writes a register that it reads
-    for (const a of new Set(step.args.map(real))) if (a >= fixed && lastUse.get(a) === i) free.push(physical.get(a) as number);
+    for (const a of new Set(step.args.map(real)))
+      if (a >= fixed && lastUse.get(a) === i) free.push(physical.get(a) as number);
     steps.push(...encodeStep(step, dst, args));
     count++;
   });
   if (registers > encoding.maxRegisters) {
-    throw new Error(`internal: a fused program needs ${registers} registers, at most ${encoding.maxRegisters} can be named`);
+    throw new Error(
+      `internal: a fused program needs ${registers} registers, at most ${encoding.maxRegisters} can be named`,
+    );
   }
   const outputs = program.outputs.map((r) => physical.get(real(r)) as number);
   const constants = program.constants.map((c) => constantBits(c.value, c.lanes));

@@ -12,24 +12,39 @@ export interface CompiledPlan {
   readonly words: Uint32Array;
   /** Memory a step needs besides state and data. */
   readonly arenaBytes: number;
-  /** What is fed and fetched, by slot. */
+  /** What is fed and fetched, by slot. Tensors without elements have none. */
   readonly feeds: readonly TensorType[];
   readonly fetches: readonly TensorType[];
 }
 
 const { dtypes, spaces, unit } = encoding;
 const words = (n: number): number => n >>> 0;
+const hasElements = (t: Tensor): boolean => t.size > 0;
 
 /** Writes the plan. Layout: docs/ARCHITECTURE.md, "The encoded plan". */
-export function encode(graph: Graph, { order, direct, copies }: Schedule, arena: ArenaPlan, layout: StateLayout): CompiledPlan {
+export function encode(
+  graph: Graph,
+  { order, direct, copies }: Schedule,
+  arena: ArenaPlan,
+  layout: StateLayout,
+): CompiledPlan {
   const views: number[] = [];
   const instructions: number[] = [];
   const constants = new ConstantPool();
   let viewCount = 0;
   let instructionCount = 0;
   const known = new Map<string, number>();
+  const fed = graph.inputs.filter(hasElements);
+  const fetched = graph.outputs.filter(hasElements);
 
-  const addView = (space: number, dtype: TensorType['dtype'], byteOffset: number, offset: number, shape: Shape, strides: readonly number[]) => {
+  const addView = (
+    space: number,
+    dtype: TensorType['dtype'],
+    byteOffset: number,
+    offset: number,
+    shape: Shape,
+    strides: readonly number[],
+  ) => {
     const base = Math.floor(byteOffset / unit);
     const rest = (byteOffset - base * unit) / bytesPerElement(dtype);
     const entry = [
@@ -57,7 +72,12 @@ export function encode(graph: Graph, { order, direct, copies }: Schedule, arena:
     return addView(spaces.arena, dtype, arena.offsets.get(base) as number, offset, shape, strides);
   };
   const viewOf = (t: Tensor): number => viewAt(memoryOf(t), t.dtype);
-  const emit = (opcode: number, inputs: readonly number[], outputs: readonly number[], attrs: readonly number[]): void => {
+  const emit = (
+    opcode: number,
+    inputs: readonly number[],
+    outputs: readonly number[],
+    attrs: readonly number[],
+  ): void => {
     const body = [inputs.length, outputs.length, ...inputs, ...outputs, ...attrs];
     instructions.push(opcode, body.length + 2, ...body);
     instructionCount++;
@@ -68,7 +88,8 @@ export function encode(graph: Graph, { order, direct, copies }: Schedule, arena:
       emitConcat(node);
     } else if (node.is('input')) {
       const { slot } = node.attrs as Attributes['input'];
-      emit(opTable.feed.code, [], node.outputs.map(viewOf), [slot]);
+      const before = graph.inputs.slice(0, slot).filter(hasElements).length;
+      emit(opTable.feed.code, [], node.outputs.map(viewOf), [before]);
     } else {
       emit(opTable[node.op].code, node.inputs.map(viewOf), node.outputs.map(viewOf), attributeWords(node));
     }
@@ -80,7 +101,7 @@ export function encode(graph: Graph, { order, direct, copies }: Schedule, arena:
     const from = viewAt({ base, offset, shape, strides: rowMajorStrides(shape) }, value.dtype);
     emit(opTable.copy.code, [from], [variableView(variable)], []);
   }
-  graph.outputs.forEach((t, slot) => {
+  fetched.forEach((t, slot) => {
     emit(opTable.fetch.code, [viewOf(t)], [], [slot]);
   });
 
@@ -93,21 +114,23 @@ export function encode(graph: Graph, { order, direct, copies }: Schedule, arena:
     for (const part of node.inputs) {
       const { shape } = part;
       const slice = viewAt({ base, offset: at * (strides[axis] as number), shape, strides }, base.dtype);
-      if (part.size > 0) emit(opTable.copy.code, [viewOf(part)], [slice], []);
+      emit(opTable.copy.code, [viewOf(part)], [slice], []);
       at += shape[axis] as number;
     }
   }
 
   const type = ({ dtype, shape }: TensorType): number[] => [dtypes[dtype], shape.length, ...shape];
-  const feeds = graph.inputs.map(({ shape, dtype }) => ({ shape, dtype }));
-  const fetches = graph.outputs.map(({ shape, dtype }) => ({ shape, dtype }));
+  const feeds = fed.map(({ shape, dtype }) => ({ shape, dtype }));
+  const fetches = fetched.map(({ shape, dtype }) => ({ shape, dtype }));
   const data = constants.words();
   const body = [...feeds.flatMap(type), ...fetches.flatMap(type), ...views, ...instructions];
   const header: number[] = new Array(encoding.headerWords).fill(0);
   const total = header.length + data.length + body.length;
-  [encoding.magic, encoding.version, tableHash(), total, arena.bytes / unit, layout.bytes / unit, data.length].forEach((w, i) => {
-    header[i] = w;
-  });
+  [encoding.magic, encoding.version, tableHash(), total, arena.bytes / unit, layout.bytes / unit, data.length].forEach(
+    (w, i) => {
+      header[i] = w;
+    },
+  );
   [viewCount, instructionCount, feeds.length, fetches.length].forEach((w, i) => {
     header[7 + i] = w;
   });

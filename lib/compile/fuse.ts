@@ -1,5 +1,13 @@
 import { constantValue } from '../ir/build.js';
-import { type Attributes, type Graph, Node, sameShape, type Tensor, topological, type TensorType } from '../ir/graph.js';
+import {
+  type Attributes,
+  type Graph,
+  Node,
+  sameShape,
+  type Tensor,
+  type TensorType,
+  topological,
+} from '../ir/graph.js';
 import { encoding, isScalar, opInfo, type ScalarOp } from '../ir/optable.js';
 import type { Constant, Program, Step } from '../ir/program.js';
 import { findUses, type Uses } from './rewrite.js';
@@ -27,7 +35,9 @@ export function fuse(graph: Graph, enabled = true): Graph {
   const nodes = topological(graph);
   const uses = findUses(nodes, graph);
   const level = findLevels(nodes, uses);
-  const regions = enabled ? findRegions(nodes, level) : nodes.filter((n) => isScalar(n.op)).map((n) => ({ nodes: [n], stage: '' }));
+  const regions = enabled
+    ? findRegions(nodes, level)
+    : nodes.filter((n) => isScalar(n.op)).map((n) => ({ nodes: [n], stage: '' }));
   const built = new Rebuilder(graph, nodes);
 
   const hosted = new Map<Node, Plan>();
@@ -190,15 +200,16 @@ function findHost(plan: Plan, { consumers, fetched }: Uses, taken: ReadonlyMap<N
   if (products[0] !== undefined && plan.outputs.every((t) => t.dtype === 'float32')) return products[0];
 
   const [only] = plan.outputs;
-  if (plan.outputs.length !== 1 || only === undefined || fetched.has(only) || only.dtype !== 'float32') return undefined;
+  if (plan.outputs.length !== 1 || only === undefined || fetched.has(only) || only.dtype !== 'float32')
+    return undefined;
   if (plan.nodes.some((n) => opInfo(n.op).positional)) return undefined;
   const [reduction, ...others] = consumers.get(only) ?? [];
   return reduction?.op === 'reduce' && others.length === 0 && !taken.has(reduction) ? reduction : undefined;
 }
 
-/** JSON has no infinities, NaN and negative zero. */
+/** For JSON, which has no infinities, NaN and negative zero of its own. */
 const exactNumber = (_: string, value: unknown): unknown =>
-  typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0)) ? (Object.is(value, -0) ? '-0' : `${value}`) : value;
+  typeof value === 'number' ? (Object.is(value, -0) ? '-0' : `${value}`) : value;
 
 /** Groups maps that can be one instruction. */
 function mergeSegments(maps: readonly Plan[]): Plan[][] {
@@ -239,7 +250,9 @@ class Rebuilder {
     return {
       inputs: this.graph.inputs.map(this.#get),
       outputs: this.graph.outputs.map(this.#get),
-      writes: this.graph.writes.map((w) => new Node('write', w.inputs.map(this.#get), w.attrs as Attributes['write'], [], w.scope)),
+      writes: this.graph.writes.map(
+        (w) => new Node('write', w.inputs.map(this.#get), w.attrs as Attributes['write'], [], w.scope),
+      ),
     };
   }
 
@@ -280,7 +293,10 @@ class Rebuilder {
     const types: TensorType[] = outputs.map(({ shape, dtype }) => ({ shape, dtype }));
     const inputs = group.flatMap((p) => p.inputs.map(this.#get));
     const scope = (first.nodes[0] as Node).scope;
-    this.#settle(outputs, new Node('map', inputs, { program: first.program, segments: group.length }, types, scope).outputs);
+    this.#settle(
+      outputs,
+      new Node('map', inputs, { program: first.program, segments: group.length }, types, scope).outputs,
+    );
   }
 
   #epilogue(host: Node, plan: Plan): void {
@@ -299,7 +315,13 @@ class Rebuilder {
     this.#finish([plan]);
     this.#maker.set(host, () => {});
     const { kind, axes } = host.attrs as Attributes['reduce'];
-    const made = new Node('reduce', plan.inputs.map(this.#get), { kind, axes, program: plan.program }, host.outputs, host.scope);
+    const made = new Node(
+      'reduce',
+      plan.inputs.map(this.#get),
+      { kind, axes, program: plan.program },
+      host.outputs,
+      host.scope,
+    );
     this.#settle(host.outputs, made.outputs);
   }
 }

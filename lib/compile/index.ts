@@ -37,4 +37,3 @@ export function compile(graph: Graph, layout: StateLayout, options: CompileOptio
   const steps = schedule(current);
   return encode(current, steps, planMemory(steps, current.outputs), layout);
 }
-

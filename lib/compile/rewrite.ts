@@ -2,7 +2,9 @@ import { type Graph, Node, type Tensor, topological } from '../ir/graph.js';
 
 /** The node with other inputs; the node itself when they are the same. */
 export function rebuild(node: Node, inputs: readonly Tensor[]): Node {
-  return inputs.every((t, i) => t === node.inputs[i]) ? node : new Node(node.op, inputs, node.attrs, node.outputs, node.scope);
+  return inputs.every((t, i) => t === node.inputs[i])
+    ? node
+    : new Node(node.op, inputs, node.attrs, node.outputs, node.scope);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Graph, type Node, sizeOf, type Tensor, topological, type Variable } from '../ir/graph.js';
+import { formatType, type Graph, type Node, sizeOf, type Tensor, topological, type Variable } from '../ir/graph.js';
 import { isView } from '../ir/optable.js';
 import { isContiguous, isIdentity, resolveView, type StridedView } from './views.js';
 
@@ -22,10 +22,15 @@ const isInstruction = (node: Node): boolean =>
  *
  * A new value may be computed straight into its variable only when all readers of the old value have run, except the
  * computing instruction itself where it reads element i just before it writes element i.
+ *
+ * @throws Error when a variable is written twice, or with a value that does not fit it
  */
 export function schedule(graph: Graph): Schedule {
+  checkWrites(graph);
   const nodes = topological(graph);
-  const used = new Set([...nodes.flatMap((n) => n.inputs), ...graph.outputs].map((t) => t.node));
+  const used = new Set(
+    [...nodes.flatMap((n) => n.inputs), ...graph.outputs].filter((t) => t.size > 0).map((t) => t.node),
+  );
   const instructions = nodes.filter((n) => isInstruction(n) && (n.op !== 'input' || used.has(n)));
   const producers = new Map<Node, Node[]>(); // instruction -> instructions it needs
   const readers = new Map<Variable, Set<Node>>();
@@ -54,6 +59,7 @@ export function schedule(graph: Graph): Schedule {
   for (const write of graph.writes) {
     const value = write.inputs[0] as Tensor;
     const { variable } = write.attrs as { variable: Variable };
+    if (value.size === 0) continue;
     const view = memoryOf(value);
     const others = [...(readers.get(variable) ?? [])];
     const maker = view.base.node;
@@ -61,8 +67,6 @@ export function schedule(graph: Graph): Schedule {
       isInstruction(maker) &&
       maker.op !== 'input' &&
       isIdentity(view) &&
-      view.base.dtype === variable.dtype &&
-      sizeOf(variable.shape) === view.base.size &&
       !direct.has(view.base) &&
       readsSafely(maker, view.base, variable);
     if (!isDirect) {
@@ -90,13 +94,28 @@ export function schedule(graph: Graph): Schedule {
   return { order, direct, copies };
 }
 
+function checkWrites({ writes }: Graph): void {
+  const written = new Set<Variable>();
+  for (const write of writes) {
+    const value = write.inputs[0] as Tensor;
+    const { variable } = write.attrs as { variable: Variable };
+    const what = `variable ${variable.name} ${formatType(variable)}`;
+    if (written.has(variable)) throw new Error(`${what} is written twice in one step`);
+    if (value.dtype !== variable.dtype || value.size !== sizeOf(variable.shape)) {
+      throw new Error(`${what} cannot take ${formatType(value)}: dtype and size must agree`);
+    }
+    written.add(variable);
+  }
+}
+
 /** Whether an instruction may write `output` over `variable` although it reads the variable itself. */
 function readsSafely(maker: Node, output: Tensor, variable: Variable): boolean {
   const product = maker.op === 'matmul' ? 2 : 0;
   const elementwise = maker.op === 'map' || maker.op === 'matmul';
   return maker.inputs.every((input, i) => {
     const view = memoryOf(input);
-    if (!view.base.node.is('variable') || (view.base.node.attrs as { variable: Variable }).variable !== variable) return true;
+    if (!view.base.node.is('variable') || (view.base.node.attrs as { variable: Variable }).variable !== variable)
+      return true;
     if (!elementwise || i < product || !isIdentity(view)) return false;
     return segmentOf(maker, 'inputs', i) === segmentOf(maker, 'outputs', output.index);
   });
@@ -108,7 +127,8 @@ export function segmentOf(node: Node, side: 'inputs' | 'outputs', index: number)
 }
 
 /** Whether an input of a node lies in memory exactly as an output of the same shape would. */
-export const aligned = (view: StridedView, output: Tensor): boolean => isContiguous(view) && isIdentity(view) && view.base.size === output.size;
+export const aligned = (view: StridedView, output: Tensor): boolean =>
+  isContiguous(view) && isIdentity(view) && view.base.size === output.size;
 
 /** Topological order, earliest-made first. `release` is told which node's `after` had to be given up. */
 function sort(

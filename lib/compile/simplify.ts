@@ -1,5 +1,14 @@
 import { broadcastTo, constantValue, hostArray, make } from '../ir/build.js';
-import { type Attributes, type Graph, Node, type Shape, sameShape, sizeOf, type Tensor, type Variable } from '../ir/graph.js';
+import {
+  type Attributes,
+  type Graph,
+  Node,
+  type Shape,
+  sameShape,
+  sizeOf,
+  type Tensor,
+  type Variable,
+} from '../ir/graph.js';
 import { isScalar, opInfo } from '../ir/optable.js';
 import { evaluateScalar } from '../ir/scalar.js';
 import { rebuild, rewrite } from './rewrite.js';
@@ -60,6 +69,7 @@ function keyOf(node: Node, variables: Map<Variable, number>): string | undefined
 function apply(node: Node): Tensor | undefined {
   const [x] = node.inputs;
   const out = node.outputs[0] as Tensor;
+  if (out.size === 0 || node.inputs.some((t) => t.size === 0)) return simplifyEmpty(node, out);
   switch (node.op) {
     case 'stopGradient':
     case 'customGradient':
@@ -77,6 +87,24 @@ function apply(node: Node): Tensor | undefined {
   }
 }
 
+/** No instruction ever works on a tensor without elements: it is a constant, and so is what comes of it alone. */
+function simplifyEmpty(node: Node, out: Tensor): Tensor | undefined {
+  if (out.size === 0) {
+    return opInfo(node.op).kind === 'source'
+      ? undefined
+      : make('constant', [], { data: hostArray(out.dtype, []) }, out.shape, out.dtype);
+  }
+  if (node.op === 'concat') {
+    const [first, ...others] = node.inputs.filter((t) => t.size > 0) as [Tensor, ...Tensor[]];
+    return others.length === 0
+      ? first
+      : make('concat', [first, ...others], node.attrs as Attributes['concat'], out.shape, out.dtype);
+  }
+  // of the others only an empty product is not 0: reduce, matmul over no terms, scatterAdd of no rows
+  const isProduct = node.is('reduce') && (node.attrs as Attributes['reduce']).kind === 'prod';
+  return constant(isProduct ? 1 : 0, out.shape, out);
+}
+
 function simplifyReshape(x: Tensor, shape: Shape): Tensor | undefined {
   if (sameShape(x.shape, shape)) return x;
   const inner = x.node.op === 'reshape' ? (x.node.inputs[0] as Tensor) : undefined;
@@ -91,7 +119,9 @@ function simplifyPermute(x: Tensor, { axes }: Attributes['permute'], out: Tensor
   const inner = (x.node.attrs as Attributes['permute']).axes;
   const combined = axes.map((a) => inner[a] as number);
   const origin = x.node.inputs[0] as Tensor;
-  return combined.every((a, i) => a === i) ? origin : make('permute', [origin], { axes: combined }, out.shape, out.dtype);
+  return combined.every((a, i) => a === i)
+    ? origin
+    : make('permute', [origin], { axes: combined }, out.shape, out.dtype);
 }
 
 /** The sum of n equal constants is known (as is their maximum). */

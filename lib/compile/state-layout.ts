@@ -26,7 +26,8 @@ export class StateLayout {
   /** @throws Error when the variable was never added */
   offsetOf(variable: Variable): number {
     const offset = this.#offsets.get(variable);
-    if (offset === undefined) throw new Error(`variable ${variable.name} ${formatType(variable)} is not part of this state`);
+    if (offset === undefined)
+      throw new Error(`variable ${variable.name} ${formatType(variable)} is not part of this state`);
     return offset;
   }
 

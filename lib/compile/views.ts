@@ -41,7 +41,9 @@ export function resolveView(t: Tensor): StridedView | undefined {
   }
   if (node.op === 'broadcast') {
     const lead = t.rank - shape.length;
-    const next = t.shape.map((n, i) => (i < lead || (shape[i - lead] === 1 && n !== 1) ? 0 : (strides[i - lead] as number)));
+    const next = t.shape.map((n, i) =>
+      i < lead || (shape[i - lead] === 1 && n !== 1) ? 0 : (strides[i - lead] as number),
+    );
     return { base, offset, shape: t.shape, strides: next };
   }
   if (node.op === 'permute') {
@@ -52,7 +54,12 @@ export function resolveView(t: Tensor): StridedView | undefined {
     const { start, step } = node.attrs as Attributes['slice'];
     const moved = start.reduce((sum, s, i) => sum + s * (strides[i] as number), offset);
     // an empty box may start just past the end: it reads nothing, so it may as well start at 0
-    return { base, offset: t.size === 0 ? 0 : moved, shape: t.shape, strides: strides.map((s, i) => s * (step[i] as number)) };
+    return {
+      base,
+      offset: t.size === 0 ? 0 : moved,
+      shape: t.shape,
+      strides: strides.map((s, i) => s * (step[i] as number)),
+    };
   }
   if (node.op === 'flip') {
     const { axes } = node.attrs as Attributes['flip'];

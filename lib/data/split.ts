@@ -3,10 +3,11 @@ import { uniforms } from '../ir/philox.js';
 type Rows = Float32Array | Int32Array | Uint8Array;
 
 export interface SplitOptions {
-  /** Share of the samples that go to the test set. Default 0.25. */
+  /** Share of the samples that go to the test set, rounded so that neither part is empty. Default: 0.25. */
   readonly testSize?: number;
-  /** Default true. */
+  /** Default: true. */
   readonly shuffle?: boolean;
+  /** Same seed, same split. Default: 0. */
   readonly seed?: number;
 }
 
@@ -21,7 +22,7 @@ export interface Split<T extends readonly Rows[]> {
  *
  * @param arrays flat arrays that hold the same number of samples
  * @param samples how many samples they hold
- * @throws Error when an array's length is not a multiple of `samples`, or a part would be empty
+ * @throws Error when an array's length is not a multiple of `samples`, or an option is out of its range
  *
  * @example
  * const { train: [xTrain, yTrain], test: [xTest, yTest] } = trainTestSplit([x, y], 1000, { testSize: 0.2 });
@@ -32,11 +33,17 @@ export function trainTestSplit<const T extends readonly Rows[]>(
   options: SplitOptions = {},
 ): Split<T> {
   const { testSize = 0.25, shuffle = true, seed = 0 } = options;
-  if (!Number.isInteger(samples) || samples < 2)
+  if (!Number.isInteger(samples) || samples < 2) {
     throw new Error(`trainTestSplit: samples must be a whole number of at least 2, got ${samples}`);
-  if (!(testSize > 0 && testSize < 1))
+  }
+  if (!(testSize > 0 && testSize < 1)) {
     throw new Error(`trainTestSplit: testSize must be between 0 and 1, got ${testSize}`);
+  }
+  if (!Number.isInteger(seed)) throw new Error(`trainTestSplit: seed must be a whole number, got ${seed}`);
   arrays.forEach((a, i) => {
+    if (!(a instanceof Float32Array || a instanceof Int32Array || a instanceof Uint8Array)) {
+      throw new Error(`trainTestSplit: array ${i} must be a Float32Array, Int32Array or Uint8Array`);
+    }
     if (a.length === 0 || a.length % samples !== 0) {
       throw new Error(
         `trainTestSplit: array ${i} has ${a.length} values, which is not a multiple of ${samples} samples`,

@@ -8,23 +8,42 @@ export interface Scaling {
  * Mean and standard deviation of each column of row-major data. A constant column gets deviation 1.
  *
  * @throws Error when the data are empty or not a whole number of rows
+ *
+ * @example
+ * const scaling = fitScaling(xTrain, 8);
+ * await model.fit(applyScaling(xTrain, scaling), yTrain);
  */
 export function fitScaling(x: Float32Array, features: number): Scaling {
-  const rows = x.length / features;
-  if (!Number.isInteger(rows) || rows < 1)
-    throw new Error(`fitScaling: ${x.length} values are not rows of ${features} features`);
-  const mean = new Float64Array(features);
-  const squares = new Float64Array(features);
-  for (let i = 0; i < x.length; i++) mean[i % features] = (mean[i % features] as number) + (x[i] as number) / rows;
-  for (let i = 0; i < x.length; i++) {
-    const d = (x[i] as number) - (mean[i % features] as number);
-    squares[i % features] = (squares[i % features] as number) + (d * d) / rows;
+  if (!Number.isInteger(features) || features < 1) {
+    throw new Error(`fitScaling: features must be a positive whole number, got ${features}`);
   }
-  return { mean: Float32Array.from(mean), deviation: Float32Array.from(squares, (v) => Math.sqrt(v) || 1) };
+  const rows = x.length / features;
+  if (!Number.isInteger(rows) || rows < 1) {
+    throw new Error(`fitScaling: ${x.length} values are not rows of ${features} features`);
+  }
+  const mean = new Float32Array(features);
+  const deviation = new Float32Array(features);
+  for (let f = 0; f < features; f++) {
+    // Relative to the first row, a constant column has a variance of exactly 0.
+    const origin = x[f] as number;
+    let sum = 0;
+    for (let i = f; i < x.length; i += features) sum += (x[i] as number) - origin;
+    const shift = sum / rows;
+    let squares = 0;
+    for (let i = f; i < x.length; i += features) squares += ((x[i] as number) - origin - shift) ** 2;
+    mean[f] = origin + shift;
+    deviation[f] = Math.sqrt(squares / rows) || 1;
+  }
+  return { mean, deviation };
 }
 
-/** (x - mean) / deviation, column by column, into a new array. */
+/**
+ * (x - mean) / deviation, column by column, into a new array.
+ *
+ * @throws Error when `x` is not a whole number of rows as wide as those that the scaling was made from
+ */
 export function applyScaling(x: Float32Array, { mean, deviation }: Scaling): Float32Array {
   const n = mean.length;
+  if (x.length % n !== 0) throw new Error(`applyScaling: ${x.length} values are not rows of ${n} features`);
   return x.map((v, i) => (v - (mean[i % n] as number)) / (deviation[i % n] as number));
 }

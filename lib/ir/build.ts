@@ -3,8 +3,8 @@ import {
   type DType,
   formatType,
   type HostData,
-  Node,
   type NestedArray,
+  Node,
   type Shape,
   sameShape,
   sizeOf,
@@ -96,7 +96,8 @@ export function tensor(
         }
         for (const e of v) visit(e, depth + 1);
       } else if (typeof v === 'number' || typeof v === 'boolean') {
-        if (depth !== found.length) throw opError('tensor', `ragged array: a number stands at depth ${depth} of ${found.length}`);
+        if (depth !== found.length)
+          throw opError('tensor', `ragged array: a number stands at depth ${depth} of ${found.length}`);
         isBool ||= typeof v === 'boolean';
         flat.push(Number(v));
       } else {

@@ -89,3 +89,20 @@ export function setThreads(count: number): void {
   }
   loadAddon().setThreads(count);
 }
+
+/**
+ * Which kernels matrix products use, for models and functions that are compiled from now on: the library's own, or a BLAS
+ * of the machine. Also set by the environment variable STEEPEST_BLAS.
+ *
+ * @param choice 'own' (default); 'auto': the first that can be loaded of OpenBLAS, MKL and Accelerate; or a library's path
+ * @throws Error that names what was tried, when no library could be loaded
+ *
+ * @example
+ * selectBlas('libopenblas.so.0');
+ */
+export function selectBlas(choice: string): void {
+  if (typeof choice !== 'string' || choice === '') {
+    throw new Error(`selectBlas: choice must be 'own', 'auto' or the path of a library, got ${String(choice)}`);
+  }
+  loadAddon().selectBlas(choice);
+}

@@ -53,10 +53,13 @@ function describe(wanted: readonly Tensor[]): Description {
   const order = [...nodes].sort((a, b) => a.id - b.id);
   const leaves = [...known].filter((t) => !isLiteral(t)).sort((a, b) => a.node.id - b.node.id || a.index - b.index);
   const names = new Map<Tensor, string>(leaves.map((t, i) => [t, `i${i}`]));
-  const nameOf = (t: Tensor): string => names.get(t) ?? `${t.dtype}:${Object.is(t.known?.[0], -0) ? '-0' : t.known?.[0]}`;
+  const nameOf = (t: Tensor): string =>
+    names.get(t) ?? `${t.dtype}:${Object.is(t.known?.[0], -0) ? '-0' : t.known?.[0]}`;
   const text = leaves.map((t) => `${t.dtype}[${t.shape}]`);
   order.forEach((node, n) => {
-    text.push(`${node.op}(${node.inputs.map(nameOf)})${JSON.stringify(node.attrs)}${node.outputs.map((t) => `${t.dtype}[${t.shape}]`)}`);
+    text.push(
+      `${node.op}(${node.inputs.map(nameOf)})${JSON.stringify(node.attrs)}${node.outputs.map((t) => `${t.dtype}[${t.shape}]`)}`,
+    );
     node.outputs.forEach((t, i) => {
       if (!names.has(t)) names.set(t, `n${n}.${i}`);
     });

@@ -15,12 +15,13 @@ export class Executable {
     const plan = compile(graph, new StateLayout(), options);
     this.#session = new (loadAddon().Session)(0);
     this.#plan = this.#session.addPlan(plan.words);
-    this.#fetches = plan.fetches;
+    this.#fetches = graph.outputs.map(({ shape, dtype }) => ({ shape, dtype }));
   }
 
   run(feeds: readonly HostData[]): HostData[] {
     const results = this.#fetches.map(({ dtype, shape }) => new arrays[dtype](sizeOf(shape)));
-    this.#session.runSync(this.#plan, feeds, results);
+    const filled = (array: HostData): boolean => array.length > 0;
+    this.#session.runSync(this.#plan, feeds.filter(filled), results.filter(filled));
     return results;
   }
 }

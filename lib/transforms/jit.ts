@@ -38,11 +38,18 @@ export function jit<A extends readonly unknown[], R>(
       const inputs = leaves.map((t, slot) => make('input', [], { slot }, t.shape, t.dtype));
       const traced = fn(...(unflatten(args, inputs) as unknown as A));
       const flat = flatten(traced, 'jit result').leaves;
-      return { executable: new Executable({ inputs, outputs: flat, writes: [] }, options), result: traced, outputs: flat };
+      return {
+        executable: new Executable({ inputs, outputs: flat, writes: [] }, options),
+        result: traced,
+        outputs: flat,
+      };
     });
     evaluate(leaves);
     const values = executable.run(leaves.map((t) => t.known as HostData));
-    return unflatten(result, values.map((data, i) => concrete(data, outputs[i] as Tensor)));
+    return unflatten(
+      result,
+      values.map((data, i) => concrete(data, outputs[i] as Tensor)),
+    );
   };
 }
 

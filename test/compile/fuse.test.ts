@@ -83,11 +83,12 @@ describe('programs', () => {
   });
 
   it('reads a seed as an operand of random numbers and as a plain number', () => {
-    const seed = ops.cast(fed(0, []), 'int32');
+    const x = fed(0, []);
+    const seed = ops.cast(x, 'int32');
     const [s, zero] = [make('broadcast', [seed], {}, [8], 'int32'), ops.full([8], 3, 'int32')];
     const draw = (counter: Tensor) => make('random', [s, counter], { stream: 5 }, [8], 'float32');
     const plain = ops.cast(ops.add(ops.iota([8], 0), zero), 'float32');
-    fused([fed(0, [])], [ops.add(plain, draw(zero)), ops.add(draw(zero), plain)]);
+    fused([x], [ops.add(plain, draw(zero)), ops.add(draw(zero), plain)]);
   });
 
   it('runs bool, int32 and float32 in one region', () => {

@@ -1,7 +1,7 @@
-import type { Optimizer, Parameter } from '../../lib/optimizers/index';
-import { jit, ops, type Tensor, tensor } from './api';
+import { jit, ops, type optimizers, type Tensor, tensor } from './api';
 
-type Variable = Parameter['variable'];
+type Optimizer = optimizers.Optimizer;
+type Variable = optimizers.Parameter['variable'];
 
 type Run = (p: Tensor[], g: Tensor[], s: Tensor[], rate: Tensor, step: Tensor) => { params: Tensor[]; slots: Tensor[] };
 

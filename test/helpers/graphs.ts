@@ -2,11 +2,11 @@ import type { Graph, Node, Tensor } from '../../lib/ir/graph';
 import { topological } from '../../lib/ir/graph';
 import * as ops from '../../lib/ir/ops/index';
 import type { OpName } from '../../lib/ir/optable';
+import { interpret } from '../../lib/ir/reference';
 import { expectWithin, interpretWithBounds } from './bounds';
 import { fed } from './evaluate';
 import type { Problem } from './native';
 import type { Random } from './random';
-import { interpret } from '../../lib/ir/reference';
 
 export const graphOf = (inputs: readonly Tensor[], outputs: readonly Tensor[]): Graph => ({
   inputs,

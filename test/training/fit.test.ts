@@ -169,6 +169,29 @@ describe('forms of data', () => {
     net.dispose();
   });
 
+  test('shared memory is copied like any other', async () => {
+    const { x, y } = classes(20);
+    const shared = new Float32Array(new SharedArrayBuffer(x.byteLength));
+    shared.set(x);
+    const [a, b] = [mlp(), mlp()];
+    await a.fit(x, y, { seed: 1 });
+    await b.fit(shared, y, { seed: 1 });
+    expect(bits(a)).toBe(bits(b));
+    expect(b.predictSync(shared)).toEqual(a.predictSync(x));
+    for (const net of [a, b]) net.dispose();
+  });
+
+  test('large data is copied piece by piece', async () => {
+    const net = sequential([layers.dense({ units: 1, inputShape: [1024], useBias: false })]);
+    net.setWeights([new Float32Array(1024).fill(1)]);
+    const rows = 5000; // 20 MB
+    const large = new Float32Array(1024 * rows);
+    for (let row = 0; row < rows; row++) large[1024 * row + (row % 1024)] = row;
+    const { data } = (await net.predict(large, { batchSize: 999 })) as { data: Float32Array };
+    expect(data.findIndex((value, row) => value !== row)).toBe(-1);
+    net.dispose();
+  });
+
   test('what happens to arrays after the call does not matter', async () => {
     const { x, y } = classes(40);
     const [a, b] = [mlp(), mlp()];
@@ -300,4 +323,10 @@ test('predict, predictSync and evaluate agree, for any batch size', async () => 
   expect(results.accuracy).toBeCloseTo(correct / 50, 6);
   expect(results.loss).toBeCloseTo(loss, 5);
   net.dispose();
+});
+
+test('a model can be a resource of a `using` declaration', () => {
+  const net = mlp();
+  net[Symbol.dispose]();
+  expect(() => net.predictSync(new Float32Array(4))).toThrow(/disposed/);
 });

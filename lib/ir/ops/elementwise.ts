@@ -35,11 +35,23 @@ function elementwise(op: ScalarOp, name: string, operands: readonly Operand[], a
     return cast(asTensor(name, String.fromCharCode(97 + i), o), dtype);
   });
   const shape = broadcastShapes(name, ...tensors.map((t) => t.shape));
-  return make(op, tensors.map((t) => broadcastTo(t, shape)), {}, shape, info.predicate === true ? 'bool' : dtype);
+  return make(
+    op,
+    tensors.map((t) => broadcastTo(t, shape)),
+    {},
+    shape,
+    info.predicate === true ? 'bool' : dtype,
+  );
 }
 
-const unary = (op: ScalarOp, name: string = op) => (x: Operand): Tensor => elementwise(op, name, [x]);
-const binary = (op: ScalarOp, name: string) => (a: Operand, b: Operand): Tensor => elementwise(op, name, [a, b]);
+const unary =
+  (op: ScalarOp, name: string = op) =>
+  (x: Operand): Tensor =>
+    elementwise(op, name, [x]);
+const binary =
+  (op: ScalarOp, name: string) =>
+  (a: Operand, b: Operand): Tensor =>
+    elementwise(op, name, [a, b]);
 
 /** -x */
 export const negative = unary('neg', 'negative');
@@ -109,9 +121,11 @@ export const greater = binary('gt', 'greater');
 /** a >= b */
 export const greaterEqual = binary('ge', 'greaterEqual');
 /** Both. */
-export const logicalAnd = (a: Operand, b: Operand): Tensor => elementwise('and', 'logicalAnd', [cast(a, 'bool'), cast(b, 'bool')], 'bool');
+export const logicalAnd = (a: Operand, b: Operand): Tensor =>
+  elementwise('and', 'logicalAnd', [cast(a, 'bool'), cast(b, 'bool')], 'bool');
 /** At least one. */
-export const logicalOr = (a: Operand, b: Operand): Tensor => elementwise('or', 'logicalOr', [cast(a, 'bool'), cast(b, 'bool')], 'bool');
+export const logicalOr = (a: Operand, b: Operand): Tensor =>
+  elementwise('or', 'logicalOr', [cast(a, 'bool'), cast(b, 'bool')], 'bool');
 /** Not. */
 export const logicalNot = (x: Operand): Tensor => elementwise('not', 'logicalNot', [cast(x, 'bool')], 'bool');
 
@@ -122,14 +136,23 @@ export const logicalNot = (x: Operand): Tensor => elementwise('not', 'logicalNot
  */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   if (!(condition instanceof Tensor) || condition.dtype !== 'bool') {
-    throw opError('where', `condition must be a bool tensor, got ${condition instanceof Tensor ? formatType(condition) : typeof condition}`);
+    throw opError(
+      'where',
+      `condition must be a bool tensor, got ${condition instanceof Tensor ? formatType(condition) : typeof condition}`,
+    );
   }
   let dtype = commonDType([a, b]);
   const wantsBool = dtype === 'bool';
   if (wantsBool) dtype = 'float32';
   const [x, y] = [a, b].map((o) => (typeof o === 'number' ? scalar(o, dtype) : cast(o, dtype))) as [Tensor, Tensor];
   const shape = broadcastShapes('where', condition.shape, x.shape, y.shape);
-  const picked = make('select', [broadcastTo(condition, shape), broadcastTo(x, shape), broadcastTo(y, shape)], {}, shape, dtype);
+  const picked = make(
+    'select',
+    [broadcastTo(condition, shape), broadcastTo(x, shape), broadcastTo(y, shape)],
+    {},
+    shape,
+    dtype,
+  );
   return wantsBool ? cast(picked, 'bool') : picked;
 }
 

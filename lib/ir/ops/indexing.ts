@@ -21,7 +21,12 @@ export function take(x: Operand, indices: Tensor, axis = 0): Tensor {
   if (a === 0) return taken;
   // the indexed axes stand in front: move the first `a` inner axes before them
   const k = indices.rank;
-  const axes = [...Array(a).keys()].map((i) => k + i).concat([...Array(k).keys()], [...Array(inner.length - a).keys()].map((i) => k + a + i));
+  const axes = [...Array(a).keys()]
+    .map((i) => k + i)
+    .concat(
+      [...Array(k).keys()],
+      [...Array(inner.length - a).keys()].map((i) => k + a + i),
+    );
   return transpose(taken, axes);
 }
 
@@ -31,9 +36,18 @@ export function take(x: Operand, indices: Tensor, axis = 0): Tensor {
 export function scatterAdd(indices: Tensor, updates: Tensor, rows: number): Tensor {
   if (indices.dtype !== 'int32') throw opError('scatterAdd', `indices must be int32, got ${formatType(indices)}`);
   if (indices.shape.some((n, i) => n !== updates.shape[i])) {
-    throw opError('scatterAdd', `updates ${formatType(updates)} must begin with the shape of indices ${formatType(indices)}`);
+    throw opError(
+      'scatterAdd',
+      `updates ${formatType(updates)} must begin with the shape of indices ${formatType(indices)}`,
+    );
   }
-  return make('scatterAdd', [indices, cast(updates, 'float32')], {}, [rows, ...updates.shape.slice(indices.rank)], 'float32');
+  return make(
+    'scatterAdd',
+    [indices, cast(updates, 'float32')],
+    {},
+    [rows, ...updates.shape.slice(indices.rank)],
+    'float32',
+  );
 }
 
 /** 1 at the position each index names, 0 elsewhere, along a new last axis of size `depth`. Out of range: all 0. */

@@ -12,10 +12,14 @@ import { reshape } from './shape.js';
 export function matmul(a: Operand, b: Operand): Tensor {
   const x = cast(asTensor('matmul', 'a', a), 'float32');
   const y = cast(asTensor('matmul', 'b', b), 'float32');
-  if (x.rank === 0 || y.rank === 0) throw opError('matmul', `expected matrices, got ${formatType(x)} and ${formatType(y)}`);
+  if (x.rank === 0 || y.rank === 0)
+    throw opError('matmul', `expected matrices, got ${formatType(x)} and ${formatType(y)}`);
   if (x.rank === 1) {
     const product = matmul(reshape(x, [1, x.size]), y);
-    return reshape(product, product.shape.filter((_, i) => i !== product.rank - (y.rank === 1 ? 1 : 2)));
+    return reshape(
+      product,
+      product.shape.filter((_, i) => i !== product.rank - (y.rank === 1 ? 1 : 2)),
+    );
   }
   if (y.rank === 1) {
     const product = matmul(x, reshape(y, [y.size, 1]));
@@ -29,5 +33,11 @@ export function matmul(a: Operand, b: Operand): Tensor {
     return reshape(matmul(reshape(x, [-1, k]), y), [...x.shape.slice(0, -1), n]);
   }
   const batch = broadcastShapes('matmul', x.shape.slice(0, -2), y.shape.slice(0, -2));
-  return make('matmul', [broadcastTo(x, [...batch, m, k]), broadcastTo(y, [...batch, k, n])], {}, [...batch, m, n], 'float32');
+  return make(
+    'matmul',
+    [broadcastTo(x, [...batch, m, k]), broadcastTo(y, [...batch, k, n])],
+    {},
+    [...batch, m, n],
+    'float32',
+  );
 }

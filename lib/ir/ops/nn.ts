@@ -82,10 +82,7 @@ export const gelu = (x: Operand, approximate = false): Tensor => {
   if (!approximate) return multiply(multiply(t, 0.5), add(erf(multiply(t, Math.SQRT1_2)), 1));
   // tanh is 1 long before |x| = 10; further out x^3 and its derivative would overflow
   const near = clip(t, -10, 10);
-  const cubic = multiply(
-    add(near, multiply(multiply(multiply(near, near), near), 0.044715)),
-    Math.sqrt(2 / Math.PI),
-  );
+  const cubic = multiply(add(near, multiply(multiply(multiply(near, near), near), 0.044715)), Math.sqrt(2 / Math.PI));
   return multiply(multiply(t, 0.5), add(tanh(cubic), 1));
 };
 /** clip(x / 6 + 0.5, 0, 1) */

@@ -43,7 +43,13 @@ function draw(op: string, shape: Shape, options: RandomOptions): Tensor {
   }
   if (from === undefined) throw opError(op, 'outside a model a seed is needed: { seed: 1 }');
   const stream = from.nextStream();
-  return make('random', [broadcastTo(from.seed, shape), broadcastTo(from.counter, shape)], { stream }, [...shape], 'float32');
+  return make(
+    'random',
+    [broadcastTo(from.seed, shape), broadcastTo(from.counter, shape)],
+    { stream },
+    [...shape],
+    'float32',
+  );
 }
 
 /** Uniform in [low, high): Philox4x32-10, 24 bits (Salmon et al., 2011). */
@@ -72,7 +78,11 @@ export const randomBernoulli = (shape: Shape, probability: number, options: Rand
  *
  * Source: Srivastava et al., Dropout, JMLR 2014.
  */
-export function dropout(x: Tensor, rate: number, options: RandomOptions & { readonly noiseShape?: Shape } = {}): Tensor {
+export function dropout(
+  x: Tensor,
+  rate: number,
+  options: RandomOptions & { readonly noiseShape?: Shape } = {},
+): Tensor {
   if (!(rate >= 0 && rate <= 1)) throw opError('dropout', `rate must be between 0 and 1, got ${rate}`);
   if (rate === 0) return x;
   const shape = options.noiseShape ?? x.shape;
@@ -91,7 +101,8 @@ export function iota(shape: Shape, axis: number, dtype: DType = 'int32'): Tensor
 /** The numbers start, start + step, ... below stop. */
 export function arange(start: number, stop: number, step = 1, dtype: DType = 'float32'): Tensor {
   const n = Math.max(0, Math.ceil((stop - start) / step));
-  if (!Number.isFinite(n)) throw opError('arange', `start ${start}, stop ${stop}, step ${step} do not give a finite range`);
+  if (!Number.isFinite(n))
+    throw opError('arange', `start ${start}, stop ${stop}, step ${step} do not give a finite range`);
   return cast(add(multiply(iota([n], 0, dtype === 'int32' ? 'int32' : 'float32'), step), start), dtype);
 }
 

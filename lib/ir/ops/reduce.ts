@@ -1,7 +1,21 @@
 import { asTensor, make, normalizeAxes, normalizeAxis, type Operand, opError, scalar } from '../build.js';
 import { type ReduceKind, sizeOf, type Tensor } from '../graph.js';
 import { identityProgram } from '../program.js';
-import { add, cast, divide, exp, log, multiply, sqrt, square, stopGradient, subtract, where, less, abs } from './elementwise.js';
+import {
+  abs,
+  add,
+  cast,
+  divide,
+  exp,
+  less,
+  log,
+  multiply,
+  sqrt,
+  square,
+  stopGradient,
+  subtract,
+  where,
+} from './elementwise.js';
 import { reshape } from './shape.js';
 
 export interface ReduceOptions {
@@ -10,7 +24,13 @@ export interface ReduceOptions {
 }
 export type Axes = number | readonly number[];
 
-function reduce(kind: ReduceKind, name: string, x: Operand, axes: Axes | undefined, options: ReduceOptions = {}): Tensor {
+function reduce(
+  kind: ReduceKind,
+  name: string,
+  x: Operand,
+  axes: Axes | undefined,
+  options: ReduceOptions = {},
+): Tensor {
   const input = asTensor(name, 'x', x);
   const t = input.dtype === 'bool' ? cast(input, kind === 'sum' ? 'int32' : 'float32') : input;
   const list = normalizeAxes(name, axes, t.rank);
@@ -18,8 +38,14 @@ function reduce(kind: ReduceKind, name: string, x: Operand, axes: Axes | undefin
   if ((kind === 'max' || kind === 'min') && t.size === 0 && sizeOf(kept) > 0) {
     throw opError(name, `the ${kind} of no values is not defined: shape [${t.shape.join(', ')}]`);
   }
-  const value = list.length === 0 ? t : make('reduce', [t], { kind, axes: list, program: identityProgram }, kept, t.dtype);
-  return options.keepDims === true ? reshape(value, t.shape.map((n, i) => (list.includes(i) ? 1 : n))) : value;
+  const value =
+    list.length === 0 ? t : make('reduce', [t], { kind, axes: list, program: identityProgram }, kept, t.dtype);
+  return options.keepDims === true
+    ? reshape(
+        value,
+        t.shape.map((n, i) => (list.includes(i) ? 1 : n)),
+      )
+    : value;
 }
 
 /** Sum over axes (default: all). */
@@ -29,7 +55,8 @@ export const max = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor =>
 /** Smallest value over axes; NaN if there is one. */
 export const min = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor => reduce('min', 'min', x, axes, options);
 /** Product over axes. */
-export const prod = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor => reduce('prod', 'prod', cast(x, 'float32'), axes, options);
+export const prod = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor =>
+  reduce('prod', 'prod', cast(x, 'float32'), axes, options);
 
 /** Arithmetic mean over axes, in float32. */
 export function mean(x: Operand, axes?: Axes, options?: ReduceOptions): Tensor {
@@ -40,7 +67,11 @@ export function mean(x: Operand, axes?: Axes, options?: ReduceOptions): Tensor {
 }
 
 /** Mean squared deviation from the mean: sum((x - mean)^2) / (n - correction). */
-export function variance(x: Operand, axes?: Axes, options: ReduceOptions & { readonly correction?: number } = {}): Tensor {
+export function variance(
+  x: Operand,
+  axes?: Axes,
+  options: ReduceOptions & { readonly correction?: number } = {},
+): Tensor {
   const t = cast(asTensor('variance', 'x', x), 'float32');
   const list = normalizeAxes('variance', axes, t.rank);
   const count = list.reduce((p, a) => p * (t.shape[a] as number), 1);
@@ -64,13 +95,20 @@ export function logSumExp(x: Operand, axes?: Axes, options?: ReduceOptions): Ten
   const shift = where(less(abs(top), scalar(Number.POSITIVE_INFINITY)), top, 0);
   const total = log(sum(exp(subtract(t, shift)), list, { keepDims: true }));
   const result = add(total, shift);
-  return options?.keepDims === true ? result : reshape(result, t.shape.filter((_, i) => !list.includes(i)));
+  return options?.keepDims === true
+    ? result
+    : reshape(
+        result,
+        t.shape.filter((_, i) => !list.includes(i)),
+      );
 }
 
 /** Whether any element is true (or not 0). */
-export const any = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor => cast(max(cast(cast(x, 'bool'), 'float32'), axes, options), 'bool');
+export const any = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor =>
+  cast(max(cast(cast(x, 'bool'), 'float32'), axes, options), 'bool');
 /** Whether all elements are true (or not 0). */
-export const all = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor => cast(min(cast(cast(x, 'bool'), 'float32'), axes, options), 'bool');
+export const all = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor =>
+  cast(min(cast(cast(x, 'bool'), 'float32'), axes, options), 'bool');
 
 function argReduce(kind: 'max' | 'min', x: Operand, axis = -1): Tensor {
   const name = `arg${kind}`;
@@ -78,7 +116,13 @@ function argReduce(kind: 'max' | 'min', x: Operand, axis = -1): Tensor {
   const t = input.dtype === 'bool' ? cast(input, 'int32') : input;
   const a = normalizeAxis(name, axis, t.rank);
   if (t.shape[a] === 0) throw opError(name, `axis ${a} of [${t.shape.join(', ')}] is empty`);
-  return make('argReduce', [t], { kind, axis: a }, t.shape.filter((_, i) => i !== a), 'int32');
+  return make(
+    'argReduce',
+    [t],
+    { kind, axis: a },
+    t.shape.filter((_, i) => i !== a),
+    'int32',
+  );
 }
 
 /** Index of the largest value along an axis (the first of equals). */

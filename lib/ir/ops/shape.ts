@@ -1,4 +1,13 @@
-import { asTensor, broadcastTo, checkShape, make, normalizeAxes, normalizeAxis, type Operand, opError } from '../build.js';
+import {
+  asTensor,
+  broadcastTo,
+  checkShape,
+  make,
+  normalizeAxes,
+  normalizeAxis,
+  type Operand,
+  opError,
+} from '../build.js';
 import { formatType, type Shape, sameShape, sizeOf, type Tensor } from '../graph.js';
 import { cast } from './elementwise.js';
 
@@ -30,7 +39,13 @@ export function transpose(x: Operand, axes?: readonly number[]): Tensor {
     throw opError('transpose', `axes must name each of the ${t.rank} axes once, got [${order.join(', ')}]`);
   }
   if (order.every((a, i) => a === i)) return t;
-  return make('permute', [t], { axes: order }, order.map((a) => t.shape[a] as number), t.dtype);
+  return make(
+    'permute',
+    [t],
+    { axes: order },
+    order.map((a) => t.shape[a] as number),
+    t.dtype,
+  );
 }
 
 /** Swaps the last two axes. */
@@ -50,9 +65,14 @@ export function expandDims(x: Operand, axis: number): Tensor {
 /** Removes axes of size 1 (all of them, or those named). */
 export function squeeze(x: Operand, axes?: number | readonly number[]): Tensor {
   const t = asTensor('squeeze', 'x', x);
-  const drop = axes === undefined ? t.shape.flatMap((n, i) => (n === 1 ? [i] : [])) : normalizeAxes('squeeze', axes, t.rank);
-  for (const a of drop) if (t.shape[a] !== 1) throw opError('squeeze', `axis ${a} of ${formatType(t)} is not of size 1`);
-  return reshape(t, t.shape.filter((_, i) => !drop.includes(i)));
+  const drop =
+    axes === undefined ? t.shape.flatMap((n, i) => (n === 1 ? [i] : [])) : normalizeAxes('squeeze', axes, t.rank);
+  for (const a of drop)
+    if (t.shape[a] !== 1) throw opError('squeeze', `axis ${a} of ${formatType(t)} is not of size 1`);
+  return reshape(
+    t,
+    t.shape.filter((_, i) => !drop.includes(i)),
+  );
 }
 
 /**
@@ -86,7 +106,11 @@ export function sliceAxis(x: Operand, axis: number, from: number, to?: number): 
   const end = to === undefined ? n : to < 0 ? to + n : to;
   if (end < begin) throw opError('sliceAxis', `from ${from} to ${to} is empty backwards on axis ${a} of size ${n}`);
   const start = t.shape.map((_, i) => (i === a ? begin : 0));
-  return slice(t, start, t.shape.map((m, i) => (i === a ? end - begin : m)));
+  return slice(
+    t,
+    start,
+    t.shape.map((m, i) => (i === a ? end - begin : m)),
+  );
 }
 
 /** Reverses the order along axes (default: all). */
@@ -104,18 +128,30 @@ export function concatenate(tensors: readonly Tensor[], axis = -1): Tensor {
   const dtype = tensors.every((t) => t.dtype === first.dtype) ? first.dtype : 'float32';
   for (const t of tensors) {
     if (t.rank !== first.rank || t.shape.some((n, i) => i !== a && n !== first.shape[i])) {
-      throw opError('concatenate', `${formatType(t)} does not fit ${formatType(first)} along axis ${a}: the other dimensions must agree`);
+      throw opError(
+        'concatenate',
+        `${formatType(t)} does not fit ${formatType(first)} along axis ${a}: the other dimensions must agree`,
+      );
     }
   }
   if (tensors.length === 1) return first;
   const total = tensors.reduce((sum, t) => sum + (t.shape[a] as number), 0);
   const shape = first.shape.map((n, i) => (i === a ? total : n));
-  return make('concat', tensors.map((t) => cast(t, dtype)), { axis: a }, shape, dtype);
+  return make(
+    'concat',
+    tensors.map((t) => cast(t, dtype)),
+    { axis: a },
+    shape,
+    dtype,
+  );
 }
 
 /** Joins tensors of one shape along a new axis. */
 export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
-  return concatenate(tensors.map((t) => expandDims(t, axis)), axis);
+  return concatenate(
+    tensors.map((t) => expandDims(t, axis)),
+    axis,
+  );
 }
 
 /** Cuts a tensor into equal parts, or at the given indices, along an axis. */
@@ -126,19 +162,27 @@ export function split(x: Operand, parts: number | readonly number[], axis = -1):
   if (typeof parts === 'number' && (!Number.isInteger(parts) || parts < 1 || n % parts !== 0)) {
     throw opError('split', `axis ${a} of size ${n} cannot be cut into ${parts} equal parts`);
   }
-  const cuts = typeof parts === 'number' ? Array.from({ length: parts - 1 }, (_, i) => ((i + 1) * n) / parts) : [...parts];
+  const cuts =
+    typeof parts === 'number' ? Array.from({ length: parts - 1 }, (_, i) => ((i + 1) * n) / parts) : [...parts];
   return [0, ...cuts].map((from, i) => sliceAxis(t, a, from, cuts[i] ?? n));
 }
 
 /** Repeats the whole tensor `repeats[i]` times along axis i. */
 export function tile(x: Operand, repeats: readonly number[]): Tensor {
   const t = asTensor('tile', 'x', x);
-  if (repeats.length !== t.rank) throw opError('tile', `repeats needs ${t.rank} numbers for ${formatType(t)}, got ${repeats.length}`);
+  if (repeats.length !== t.rank)
+    throw opError('tile', `repeats needs ${t.rank} numbers for ${formatType(t)}, got ${repeats.length}`);
   const wide = broadcastTo(
-    reshape(t, t.shape.flatMap((n) => [1, n])),
+    reshape(
+      t,
+      t.shape.flatMap((n) => [1, n]),
+    ),
     t.shape.flatMap((n, i) => [repeats[i] as number, n]),
   );
-  return reshape(wide, t.shape.map((n, i) => n * (repeats[i] as number)));
+  return reshape(
+    wide,
+    t.shape.map((n, i) => n * (repeats[i] as number)),
+  );
 }
 
 /** Repeats each element `times` times along an axis. */
@@ -146,17 +190,32 @@ export function repeat(x: Operand, times: number, axis: number): Tensor {
   const t = asTensor('repeat', 'x', x);
   const a = normalizeAxis('repeat', axis, t.rank);
   const wide = broadcastTo(expandDims(t, a + 1), [...t.shape.slice(0, a + 1), times, ...t.shape.slice(a + 1)]);
-  return reshape(wide, t.shape.map((n, i) => (i === a ? n * times : n)));
+  return reshape(
+    wide,
+    t.shape.map((n, i) => (i === a ? n * times : n)),
+  );
 }
 
 /** Adds a constant border: `padding[i]` = [before, after] on axis i. */
 export function pad(x: Operand, padding: readonly (readonly [number, number])[], value = 0): Tensor {
   let t = asTensor('pad', 'x', x);
-  if (padding.length !== t.rank) throw opError('pad', `padding needs ${t.rank} pairs for ${formatType(t)}, got ${padding.length}`);
+  if (padding.length !== t.rank)
+    throw opError('pad', `padding needs ${t.rank} pairs for ${formatType(t)}, got ${padding.length}`);
   padding.forEach(([before, after], axis) => {
     const border = (n: number): Tensor[] => {
-      if (!Number.isInteger(n) || n < 0) throw opError('pad', `axis ${axis}: padding must be a whole number >= 0, got ${n}`);
-      return n === 0 ? [] : [cast(broadcastTo(value, t.shape.map((m, i) => (i === axis ? n : m))), t.dtype)];
+      if (!Number.isInteger(n) || n < 0)
+        throw opError('pad', `axis ${axis}: padding must be a whole number >= 0, got ${n}`);
+      return n === 0
+        ? []
+        : [
+            cast(
+              broadcastTo(
+                value,
+                t.shape.map((m, i) => (i === axis ? n : m)),
+              ),
+              t.dtype,
+            ),
+          ];
     };
     t = concatenate([...border(before), t, ...border(after)], axis);
   });
