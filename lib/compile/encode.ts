@@ -155,6 +155,14 @@ function attributeWords(node: Node): number[] {
     const { kind, axis } = node.attrs as Attributes['argReduce'];
     return [kind === 'max' ? 0 : 1, axis];
   }
+  if (node.is('cumsum')) {
+    const { axis, reverse } = node.attrs as Attributes['cumsum'];
+    return [axis, reverse ? 1 : 0];
+  }
+  if (node.is('argsort')) {
+    const { axis, descending } = node.attrs as Attributes['argsort'];
+    return [axis, descending ? 1 : 0];
+  }
   if (node.is('matmul')) {
     const { epilogue } = node.attrs as Attributes['matmul'];
     return [epilogue === undefined ? 0 : 1, ...encodeProgram(epilogue ?? identityProgram)];

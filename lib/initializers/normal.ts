@@ -47,7 +47,7 @@ function normal(
   checkOptions(where, options, ['mean', 'stddev', 'seed']);
   const mean = numberIn(where, 'mean', options.mean ?? 0);
   const stddev = numberIn(where, 'stddev', options.stddev ?? 0.05, { min: 0 });
-  return randomized(where, options.seed, (n, source) => affine(values(n, source), stddev, mean));
+  return randomized(where, options, (n, source) => affine(values(n, source), stddev, mean));
 }
 
 /**

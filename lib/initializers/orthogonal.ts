@@ -40,7 +40,7 @@ export function orthogonal(options: OrthogonalOptions = {}): InitializerFn {
   const where = 'initializers.orthogonal';
   checkOptions(where, options, ['gain', 'seed']);
   const gain = numberIn(where, 'gain', options.gain ?? 1);
-  return randomized(where, options.seed, (n, source, shape) => {
+  return randomized(where, options, (n, source, shape) => {
     if (shape.length < 2) throw new Error(`${where}: needs a weight of rank >= 2, got shape [${shape.join(', ')}]`);
     const columns = shape[shape.length - 1] as number;
     const rows = columns === 0 ? 0 : n / columns;

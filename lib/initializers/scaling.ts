@@ -26,9 +26,10 @@ export interface VarianceScalingOptions extends SeedOptions {
   readonly distribution?: 'truncatedNormal' | 'untruncatedNormal' | 'uniform';
 }
 
-function scaling(where: string, options: VarianceScalingOptions): InitializerFn {
-  const { scale = 1, mode = 'fanIn', distribution = 'truncatedNormal', seed } = options;
-  return randomized(where, seed, (n, source, shape) => {
+/** @param options the argument of the factory, for the seed and for saved models; `rule` says what it draws */
+function scaling(where: string, options: SeedOptions, rule: Omit<VarianceScalingOptions, 'seed'>): InitializerFn {
+  const { scale = 1, mode = 'fanIn', distribution = 'truncatedNormal' } = rule;
+  return randomized(where, options, (n, source, shape) => {
     const { fanIn, fanOut } = fans(shape);
     const fan = mode === 'fanIn' ? fanIn : mode === 'fanOut' ? fanOut : (fanIn + fanOut) / 2;
     const variance = scale / Math.max(1, fan);
@@ -63,14 +64,14 @@ export function varianceScaling(options: VarianceScalingOptions = {}): Initializ
   };
   choice('mode', ['fanIn', 'fanOut', 'fanAvg']);
   choice('distribution', ['truncatedNormal', 'untruncatedNormal', 'uniform']);
-  return scaling(where, options);
+  return scaling(where, options, options);
 }
 
 const fixed =
   (name: string, rule: Omit<VarianceScalingOptions, 'seed'>) =>
   (options: SeedOptions = {}): InitializerFn => {
     checkOptions(`initializers.${name}`, options, ['seed']);
-    return scaling(`initializers.${name}`, { ...rule, ...options });
+    return scaling(`initializers.${name}`, options, rule);
   };
 
 /** Uniform in ±sqrt(6 / (fanIn + fanOut)). The default for kernels. Source: Glorot and Bengio, AISTATS 2010. */

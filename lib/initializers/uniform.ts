@@ -1,6 +1,7 @@
 import { uniforms } from '../ir/philox.js';
 import { checkOptions, integer, numberIn } from '../layers/arguments.js';
 import type { InitializerFn } from '../layers/layer.js';
+import { remember } from '../layers/recipe.js';
 
 export interface SeedOptions {
   /** Draw the same values for every weight of a shape, whatever the seed of the model. */
@@ -13,17 +14,23 @@ export interface Source {
   readonly stream: number;
 }
 
-/** An initializer that draws `n` numbers; a seed of its own takes the place of the model's seed and stream. */
+/**
+ * An initializer that draws `n` numbers; a seed of its own takes the place of the model's seed and stream.
+ *
+ * @param where the factory, 'initializers.heNormal', and `options` its argument: saved models name them
+ */
 export function randomized(
   where: string,
-  seed: number | undefined,
+  options: SeedOptions,
   draw: (n: number, source: Source, shape: readonly number[]) => Float32Array,
 ): InitializerFn {
+  const { seed } = options;
   if (seed !== undefined) integer(where, 'seed', seed);
-  return (shape, random) => {
+  const initializer: InitializerFn = (shape, random) => {
     const n = shape.reduce((product, size) => product * size, 1);
     return draw(n, seed === undefined ? random : { seed, stream: 0 }, shape);
   };
+  return remember(initializer, where, options);
 }
 
 /** offset + factor * value for each value; a loop, because `Float32Array.from` with a function is ten times slower. */
@@ -57,5 +64,5 @@ export function randomUniform(options: RandomUniformOptions = {}): InitializerFn
   checkOptions(where, options, ['minval', 'maxval', 'seed']);
   const low = numberIn(where, 'minval', options.minval ?? -0.05);
   const high = numberIn(where, 'maxval', options.maxval ?? 0.05, { min: low });
-  return randomized(where, options.seed, (n, source) => uniformValues(n, source, low, high));
+  return randomized(where, options, (n, source) => uniformValues(n, source, low, high));
 }

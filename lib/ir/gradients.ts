@@ -172,6 +172,8 @@ export const vjps = {
       sum(multiply(g, subtract(p, oneHot(labels, logits.shape[1]))), -1),
     ];
   },
+  cumsum: (dy, _, __, { axis, reverse }) => [make('cumsum', [dy], { axis, reverse: !reverse }, dy.shape, 'float32')],
+  argsort: 'none',
   concat: (dy, inputs, _, { axis }) => {
     let from = 0;
     return inputs.map((x) => {

@@ -31,6 +31,8 @@ export interface Attributes {
   map: { readonly program: Program; readonly segments: number };
   reduce: { readonly kind: ReduceKind; readonly axes: readonly number[]; readonly program: Program };
   argReduce: { readonly kind: 'max' | 'min'; readonly axis: number };
+  cumsum: { readonly axis: number; readonly reverse: boolean };
+  argsort: { readonly axis: number; readonly descending: boolean };
   matmul: { readonly epilogue?: Program };
   softmax: { readonly log: boolean };
   softmaxGrad: { readonly log: boolean };

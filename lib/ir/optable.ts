@@ -148,6 +148,13 @@ export const opTable = {
   softmaxCrossEntropy: array(12, 2),
   /** logits [N, C], labels int32 [N], dloss [N] -> dlogits [N, C]. */
   softmaxCrossEntropyGrad: array(13, 3),
+  /** attrs: axis, reverse (0 or 1). Running sum; from the end when reversed. */
+  cumsum: array(21, 1, 2),
+  /**
+   * attrs: axis, descending (0 or 1). Positions in sorted order, int32; stable, NaN beyond every number. The output may be
+   * shorter than the input along the axis: the first positions only.
+   */
+  argsort: array(22, 1, 2),
   /** Inputs in order along an axis; becomes copies into slices of the result. */
   concat: { code: 0, kind: 'array', inputs: -1, outputs: 1 },
 

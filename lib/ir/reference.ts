@@ -87,6 +87,10 @@ export function evaluate(node: Node, x: readonly Float64Array[], bindings: Bindi
       return [reduce(node, x)];
     case 'argReduce':
       return [argReduce(node, x[0])];
+    case 'cumsum':
+      return [cumsum(node, x[0])];
+    case 'argsort':
+      return [argsort(node, x[0])];
     case 'matmul':
       return matmul(node, x);
     case 'gather':
@@ -277,6 +281,51 @@ function argReduce(node: Node, x: Float64Array): Float64Array {
     }
     return best;
   });
+}
+
+// --- along an axis
+
+/** Positions in `t` of the elements of each line along an axis, in order. */
+function linesAlong(t: Tensor, axis: number): number[][] {
+  const n = t.shape[axis];
+  const stride = sizeOf(t.shape.slice(axis + 1));
+  return Array.from({ length: n === 0 ? 0 : t.size / n }, (_, line) => {
+    const first = Math.floor(line / stride) * stride * n + (line % stride);
+    return Array.from({ length: n }, (_, i) => first + i * stride);
+  });
+}
+
+function cumsum(node: Node, x: Float64Array): Float64Array {
+  const { axis, reverse } = node.attrs as Attributes['cumsum'];
+  const y = node.outputs[0];
+  const out = new Float64Array(y.size);
+  for (const line of linesAlong(y, axis)) {
+    let sum = 0;
+    for (const at of reverse ? line.reverse() : line) {
+      sum = y.dtype === 'int32' ? (sum + x[at]) | 0 : sum + x[at];
+      out[at] = sum;
+    }
+  }
+  return out;
+}
+
+function argsort(node: Node, x: Float64Array): Float64Array {
+  const { axis, descending } = node.attrs as Attributes['argsort'];
+  const y = node.outputs[0];
+  const out = new Float64Array(y.size);
+  const key = (v: number): number => (Number.isNaN(v) ? Number.POSITIVE_INFINITY : v);
+  const compare = (a: number, b: number): number => {
+    const [p, q] = [key(a), key(b)];
+    return p < q ? -1 : p > q ? 1 : Number(Number.isNaN(a)) - Number(Number.isNaN(b));
+  };
+  const to = linesAlong(y, axis);
+  linesAlong(node.inputs[0], axis).forEach((line, l) => {
+    const order = [...line.keys()].sort((i, j) => compare(x[line[i]], x[line[j]]) * (descending ? -1 : 1));
+    to[l]?.forEach((at, i) => {
+      out[at] = order[i];
+    });
+  });
+  return out;
 }
 
 // --- linear algebra

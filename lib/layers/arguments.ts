@@ -64,6 +64,12 @@ export function boolean(where: string, name: string, value: unknown): boolean {
   return value;
 }
 
+/** One of a few words. */
+export function oneOf<T extends string>(where: string, name: string, value: unknown, known: readonly T[]): T {
+  if (known.includes(value as T)) return value as T;
+  throw argumentError(where, name, `one of ${known.map((k) => `'${k}'`).join(', ')}`, value);
+}
+
 /** Sizes that are all positive integers. */
 export function dimensions(where: string, name: string, value: unknown): readonly number[] {
   if (!Array.isArray(value) || value.some((n) => !Number.isSafeInteger(n) || n < 1)) {

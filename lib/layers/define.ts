@@ -13,6 +13,11 @@ export interface CustomLayerOptions<W extends Record<string, Weight>> extends La
   /** Names the kind of layer in messages and summaries: 'scale'. */
   readonly kind: string;
   /**
+   * What to call the factory with that makes this layer again, for saved models: JSON values, names and values of the
+   * library. The factory has to be registered with `registerLayer` under the kind.
+   */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /**
    * Declares the weights. The shapes of the inputs are concrete, with a batch size (dimension 0) that must not be used.
    */
   readonly build?: (inputs: readonly TensorType[], addWeight: (options: WeightOptions) => Weight) => W;
@@ -37,7 +42,7 @@ class CustomLayer<W extends Record<string, Weight>> extends Layer {
   #variables = {} as W;
 
   constructor(readonly options: CustomLayerOptions<W>) {
-    checkOptions(where, options, [...layerOptionKeys, 'kind', 'build', 'call']);
+    checkOptions(where, options, [...layerOptionKeys, 'kind', 'config', 'build', 'call']);
     super(options);
     const { kind, build, call } = options;
     if (typeof kind !== 'string' || !/^[^/\s]+$/.test(kind)) {
@@ -63,7 +68,7 @@ class CustomLayer<W extends Record<string, Weight>> extends Layer {
   }
 
   override getConfig(): Record<string, unknown> {
-    return { ...this.options };
+    return { ...this.options.config };
   }
 }
 

@@ -25,5 +25,6 @@ export {
   multiply,
   subtract,
 } from './merge.js';
+export { type LayerFactory, registerFunction, registerLayer } from './registry.js';
 export { flatten, type ReshapeOptions, reshape } from './reshape.js';
 export { type SymbolicShape, SymbolicTensor } from './symbolic.js';

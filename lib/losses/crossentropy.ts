@@ -83,7 +83,7 @@ export function binaryCrossentropy(options: SmoothedCrossentropyOptions = {}): L
     const likelihood = add(multiply(y, log(p)), multiply(subtract(1, y), log(subtract(1, p))));
     return negative(perSample(likelihood));
   };
-  return defineLoss(name, loss, { targetDType: 'float32', task: 'binary', fromLogits });
+  return defineLoss(name, loss, { targetDType: 'float32', task: 'binary', fromLogits, config: options });
 }
 
 /**
@@ -116,7 +116,7 @@ export function categoricalCrossentropy(options: SmoothedCrossentropyOptions = {
       logits === undefined ? log(bounded(divide(yPred, sum(yPred, -1, { keepDims: true })))) : logSoftmax(logits);
     return perSample(negative(sum(multiply(y, logProbabilities), -1)));
   };
-  return defineLoss(name, loss, { targetDType: 'float32', task: 'categorical', fromLogits });
+  return defineLoss(name, loss, { targetDType: 'float32', task: 'categorical', fromLogits, config: options });
 }
 
 /**
@@ -142,7 +142,7 @@ export function sparseCategoricalCrossentropy(options: CrossentropyOptions = {})
     const logits = fromLogits ? yPred : (logitsBehind(yPred, 'softmax') ?? log(bounded(yPred)));
     return perSample(sparseSoftmaxCrossEntropy(logits, labels));
   };
-  return defineLoss(name, loss, { targetDType: 'int32', task: 'sparseCategorical', fromLogits });
+  return defineLoss(name, loss, { targetDType: 'int32', task: 'sparseCategorical', fromLogits, config: options });
 }
 
 /**

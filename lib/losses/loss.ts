@@ -1,4 +1,5 @@
 import type { DType, Tensor } from '../ir/graph.js';
+import { remember } from '../layers/recipe.js';
 
 /**
  * A loss: from targets and predictions to one number per sample (float32 [batch]), or to a rank-0 tensor.
@@ -24,13 +25,15 @@ export interface LossTraits {
   readonly targetDType?: DType;
   readonly task?: Loss['task'];
   readonly fromLogits?: boolean;
+  /** Options that the factory was called with; saved models name them. */
+  readonly config?: object;
 }
 
 /** Gives a function the properties of a loss. */
 export function defineLoss(name: string, fn: LossFunction, traits: LossTraits = {}): Loss {
   // a wrapper, because the properties must not appear on a function that belongs to the caller
   const loss = (yTrue: Tensor, yPred: Tensor): Tensor => fn(yTrue, yPred);
-  const { targetDType, task, fromLogits = false } = traits;
+  const { targetDType, task, fromLogits = false, config } = traits;
   Object.defineProperty(loss, 'name', { value: name });
-  return Object.assign(loss, { targetDType, task, fromLogits }) as Loss;
+  return remember(Object.assign(loss, { targetDType, task, fromLogits }) as Loss, `losses.${name}`, config);
 }

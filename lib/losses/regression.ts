@@ -24,9 +24,14 @@ import { alignTargets, perSample } from './targets.js';
 const epsilon = 1e-7;
 
 /** A loss that is the mean of an elementwise function over each sample. */
-const elementwiseLoss = (name: string, fn: (target: Tensor, prediction: Tensor) => Tensor): Loss =>
+const elementwiseLoss = (
+  name: string,
+  fn: (target: Tensor, prediction: Tensor) => Tensor,
+  config?: object,
+): Loss =>
   defineLoss(name, (yTrue, yPred) => perSample(fn(alignTargets(name, yTrue, yPred), yPred)), {
     targetDType: 'float32',
+    config,
   });
 
 /**
@@ -76,12 +81,13 @@ export interface HuberOptions {
 export function huber(options: HuberOptions = {}): Loss {
   checkOptions('losses.huber', options, ['delta']);
   const delta = numberIn('losses.huber', 'delta', options.delta ?? 1, { min: 0, minOpen: true });
-  return elementwiseLoss('huber', (y, p) => {
+  const elementwise = (y: Tensor, p: Tensor): Tensor => {
     const error = subtract(p, y);
     const size = abs(error);
     const line = subtract(multiply(size, delta), 0.5 * delta * delta);
     return select(lessEqual(size, delta), multiply(square(error), 0.5), line);
-  });
+  };
+  return elementwiseLoss('huber', elementwise, options);
 }
 
 /** mean(log(cosh(p - y))) for each sample, without overflow. Shapes and errors as in `meanSquaredError`. */

@@ -1,89 +1,102 @@
-import type { Tensor } from '../ir/graph.js';
-import {
-  add,
-  cast,
-  divide,
-  expm1,
-  maximum,
-  multiply,
-  negative,
-  sqrt,
-  square,
-  subtract,
-} from '../ir/ops/elementwise.js';
+import { add, cast, divide, multiply, sqrt, square, subtract } from '../ir/ops/elementwise.js';
 import { boolean, checkOptions, numberIn } from '../layers/arguments.js';
-import type { Optimizer, Parameter, UpdateContext } from './optimizer.js';
-import { GradientDescent, type OptimizerOptions, optimizerOptionKeys } from './settings.js';
+import { GradientDescent, type Rule } from './descent.js';
+import type { Optimizer, UpdateContext } from './optimizer.js';
+import {
+  type Convention,
+  fraction,
+  isTorch,
+  type OptimizerOptions,
+  openFraction,
+  optimizerOptionKeys,
+} from './options.js';
+import { biasCorrection, runningAverage, runningMaximum } from './running.js';
 
-export interface AdamOptions extends OptimizerOptions {
+/** The options of optimizers that keep running means of gradients and of their squares. */
+export interface MomentOptions extends OptimizerOptions {
   /** Default: 0.001. */
-  readonly learningRate?: number;
+  readonly learningRate?: OptimizerOptions['learningRate'];
   /** Decay of the running mean of gradients, 0 .. 1. Default: 0.9. */
   readonly beta1?: number;
   /** Decay of the running mean of squared gradients, 0 .. 1. Default: 0.999. */
   readonly beta2?: number;
-  /** Keeps the divisor from 0; added before the bias correction, as in Keras. Default: 1e-7. */
+  /** Keeps the divisor from 0. Default: 1e-7. */
+  readonly epsilon?: number;
+}
+
+export interface AdamOptions extends MomentOptions {
+  /** Keeps the divisor from 0. Default: 1e-7; with convention 'torch' 1e-8. */
   readonly epsilon?: number;
   /** Divides by the largest running mean square so far. Default: false. */
   readonly amsgrad?: boolean;
+  /** Whether epsilon is added before the bias correction ('keras') or after it ('torch'). Default: 'keras'. */
+  readonly convention?: Convention;
 }
 
 export interface AdamWOptions extends AdamOptions {
-  /** Default: 0.004. */
+  /** Default: 0.004; with convention 'torch' 0.01. */
   readonly weightDecay?: number;
 }
 
-/** 1 - beta^t without cancellation, also in float32 and for a beta near 1. */
-const biasCorrection = (beta: number, t: Tensor): Tensor => negative(expm1(multiply(t, Math.log(beta))));
+export const momentOptionKeys = [...optimizerOptionKeys, 'beta1', 'beta2', 'epsilon'] as const;
+
+export interface Moments {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+}
+
+/** @throws Error naming the option that is not valid */
+export const checkMoments = (where: string, options: MomentOptions, epsilon = 1e-7): Moments => ({
+  beta1: numberIn(where, 'beta1', options.beta1 ?? 0.9, fraction),
+  beta2: numberIn(where, 'beta2', options.beta2 ?? 0.999, openFraction),
+  epsilon: numberIn(where, 'epsilon', options.epsilon ?? epsilon, { min: 0 }),
+});
+
+/** The update of Adam, for `adam` and for what falls back to it. */
+export function adamRule(
+  context: UpdateContext,
+  { beta1, beta2, epsilon }: Moments,
+  { amsgrad = false, torch = false } = {},
+): Rule {
+  const t = cast(context.step, 'float32');
+  const rootCorrection = sqrt(biasCorrection(beta2, t));
+  const alpha = divide(multiply(context.learningRate, rootCorrection), biasCorrection(beta1, t));
+  // m / (sqrt(v / c) + epsilon) = sqrt(c) * m / (sqrt(v) + epsilon * sqrt(c))
+  const floor = torch ? multiply(rootCorrection, epsilon) : epsilon;
+  return ({ variable, value, gradient }) => {
+    const mean = runningAverage(context, 'm', variable, gradient, beta1);
+    const recent = runningAverage(context, 'v', variable, square(gradient), beta2);
+    const meanSquare = amsgrad ? runningMaximum(context, 'vMax', variable, recent) : recent;
+    return subtract(value, divide(multiply(mean, alpha), add(sqrt(meanSquare), floor)));
+  };
+}
 
 class Adam extends GradientDescent {
-  readonly #beta1: number;
-  readonly #beta2: number;
-  readonly #epsilon: number;
-  readonly #amsgrad: boolean;
+  readonly #moments: Moments;
+  readonly #variant: { readonly amsgrad: boolean; readonly torch: boolean };
 
   constructor(
     readonly name: 'adam' | 'adamw',
     options: AdamOptions,
   ) {
     const where = `optimizers.${name}`;
-    checkOptions(where, options, [...optimizerOptionKeys, 'beta1', 'beta2', 'epsilon', 'amsgrad']);
+    checkOptions(where, options, [...momentOptionKeys, 'amsgrad', 'convention']);
     super(where, options, 0.001);
-    const fraction = { min: 0, max: 1, minOpen: true, maxOpen: true };
-    this.#beta1 = numberIn(where, 'beta1', options.beta1 ?? 0.9, { ...fraction, minOpen: false });
-    this.#beta2 = numberIn(where, 'beta2', options.beta2 ?? 0.999, fraction);
-    this.#epsilon = numberIn(where, 'epsilon', options.epsilon ?? 1e-7, { min: 0 });
-    this.#amsgrad = boolean(where, 'amsgrad', options.amsgrad ?? false);
+    const torch = isTorch(where, options.convention);
+    this.#moments = checkMoments(where, options, torch ? 1e-8 : 1e-7);
+    this.#variant = { amsgrad: boolean(where, 'amsgrad', options.amsgrad ?? false), torch };
   }
 
-  protected override rule(context: UpdateContext): (parameter: Parameter) => Tensor {
-    const t = cast(context.step, 'float32');
-    const correction1 = this.#beta1 === 0 ? 1 : biasCorrection(this.#beta1, t);
-    const alpha = divide(multiply(context.learningRate, sqrt(biasCorrection(this.#beta2, t))), correction1);
-    return ({ variable, value, gradient }) => {
-      /** Moves a running average toward a new value. */
-      const average = (name: string, x: Tensor, beta: number): Tensor => {
-        const slot = context.slot(name, variable);
-        const old = context.read(slot);
-        const next = add(old, multiply(subtract(x, old), 1 - beta));
-        context.write(slot, next);
-        return next;
-      };
-      const mean = average('m', gradient, this.#beta1);
-      let meanSquare = average('v', square(gradient), this.#beta2);
-      if (this.#amsgrad) {
-        const slot = context.slot('vMax', variable);
-        meanSquare = maximum(context.read(slot), meanSquare);
-        context.write(slot, meanSquare);
-      }
-      return subtract(value, divide(multiply(mean, alpha), add(sqrt(meanSquare), this.#epsilon)));
-    };
+  protected override rule(context: UpdateContext): Rule {
+    return adamRule(context, this.#moments, this.#variant);
   }
 }
 
 /**
  * Adaptive moments, as in Keras: m = β1 m + (1 - β1) g, v = β2 v + (1 - β2) g^2,
  * w -= learningRate * sqrt(1 - β2^t) / (1 - β1^t) * m / (sqrt(v) + epsilon) in update t = 1, 2, ...
+ * With `convention: 'torch'` the last divisor is sqrt(v) + epsilon * sqrt(1 - β2^t).
  *
  * @throws Error when an option is not valid
  *
@@ -100,8 +113,9 @@ export const adam = (options: AdamOptions = {}): Optimizer => new Adam('adam', o
  * @throws Error when an option is not valid
  *
  * @example
- * optimizers.adamw({ learningRate: 1e-3, weightDecay: 0.01 });
+ * optimizers.adamw({ learningRate: 1e-3, weightDecay: 0.01, excludeFromWeightDecay: ['bias'] });
  *
  * Source: Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019.
  */
-export const adamw = (options: AdamWOptions = {}): Optimizer => new Adam('adamw', { weightDecay: 0.004, ...options });
+export const adamw = (options: AdamWOptions = {}): Optimizer =>
+  new Adam('adamw', { weightDecay: options?.convention === 'torch' ? 0.01 : 0.004, ...options });

@@ -1,7 +1,9 @@
+import type { Tensor } from '../ir/graph.js';
 import { abs, add, multiply, square } from '../ir/ops/elementwise.js';
 import { sum } from '../ir/ops/reduce.js';
 import { checkOptions, numberIn } from '../layers/arguments.js';
 import type { RegularizerFn } from '../layers/layer.js';
+import { remember } from '../layers/recipe.js';
 
 /**
  * Penalty factor * sum(|w|): drives weights to exactly 0.
@@ -10,7 +12,7 @@ import type { RegularizerFn } from '../layers/layer.js';
  */
 export function l1(factor = 0.01): RegularizerFn {
   numberIn('regularizers.l1', 'factor', factor, { min: 0 });
-  return (w) => multiply(sum(abs(w)), factor);
+  return remember((w) => multiply(sum(abs(w)), factor), 'regularizers.l1', factor);
 }
 
 /**
@@ -23,7 +25,7 @@ export function l1(factor = 0.01): RegularizerFn {
  */
 export function l2(factor = 0.01): RegularizerFn {
   numberIn('regularizers.l2', 'factor', factor, { min: 0 });
-  return (w) => multiply(sum(square(w)), factor);
+  return remember((w) => multiply(sum(square(w)), factor), 'regularizers.l2', factor);
 }
 
 export interface L1L2Options {
@@ -43,5 +45,6 @@ export function l1l2(options: L1L2Options = {}): RegularizerFn {
   checkOptions(where, options, ['l1', 'l2']);
   const first = numberIn(where, 'l1', options.l1 ?? 0.01, { min: 0 });
   const second = numberIn(where, 'l2', options.l2 ?? 0.01, { min: 0 });
-  return (w) => sum(add(multiply(abs(w), first), multiply(square(w), second)));
+  const penalty = (w: Tensor): Tensor => sum(add(multiply(abs(w), first), multiply(square(w), second)));
+  return remember(penalty, 'regularizers.l1l2', options);
 }

@@ -28,6 +28,8 @@ std::unique_ptr<Kernel> bindCopy(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindMap(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindReduce(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindArgReduce(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindCumsum(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindArgsort(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindMatmul(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindGather(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindScatterAdd(const Instruction&, const Memory&);

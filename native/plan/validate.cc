@@ -155,6 +155,31 @@ void validateArgReduce(const Instruction& in) {
   expect(in.outputs[0], DType::kInt32, kept, "output");
 }
 
+// Running sums keep the shape and the dtype, which is not bool.
+void validateCumsum(const Instruction& in) {
+  const View& input = in.inputs[0];
+  expectAttribute(in, 0, static_cast<uint32_t>(input.rank), "axis");
+  expectAttribute(in, 1, 2, "reverse");
+  if (input.dtype == DType::kBool) fail("input: expected numbers, got " + describe(input));
+  expect(in.outputs[0], input.dtype, shapeOf(input), "output");
+}
+
+// The output may be shorter along the axis.
+void validateArgsort(const Instruction& in) {
+  const View& input = in.inputs[0];
+  expectAttribute(in, 0, static_cast<uint32_t>(input.rank), "axis");
+  expectAttribute(in, 1, 2, "descending");
+  const int axis = static_cast<int>(in.attrs[0]);
+  if (input.dtype == DType::kBool) fail("input: expected numbers, got " + describe(input));
+  if (input.shape[axis] > INT32_MAX) fail("input: the axis is too long for int32 positions");
+  expectRank(in.outputs[0], input.rank, "output");
+  const int64_t count = in.outputs[0].shape[axis];
+  if (count > input.shape[axis]) fail("output: longer than the input, " + describe(in.outputs[0]));
+  Shape shape = shapeOf(input);
+  shape[axis] = count;
+  expect(in.outputs[0], DType::kInt32, shape, "output");
+}
+
 // a [..., M, K] times b [..., K, N] is [..., M, N].
 void validateMatmul(const Instruction& in) {
   expectAttribute(in, 0, 2, "epilogue");
@@ -281,6 +306,10 @@ void validateInstruction(const Instruction& in, const Plan& plan) {
       return validateReduce(in);
     case Opcode::kArgReduce:
       return validateArgReduce(in);
+    case Opcode::kCumsum:
+      return validateCumsum(in);
+    case Opcode::kArgsort:
+      return validateArgsort(in);
     case Opcode::kMatmul:
       return validateMatmul(in);
     case Opcode::kGather:

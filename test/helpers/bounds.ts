@@ -90,6 +90,13 @@ function errorOf(node: Node, x: Arrays, e: Arrays, y: Float64Array): Float64Arra
     }
     case 'argReduce':
       return argReduceError(node, x[0], e[0], y);
+    case 'cumsum': {
+      const n = node.outputs[0].shape[(attrs as Attributes['cumsum']).axis];
+      if (node.outputs[0].dtype === 'int32') return new Float64Array(y.length);
+      return plus(linear(e[0]), times(linear(abs(x[0])), n * ulp));
+    }
+    case 'argsort':
+      return argsortError(node, x[0], e[0], y);
     case 'matmul': {
       const k = node.inputs[0].shape.at(-1) as number;
       const [a, b] = [abs(x[0]), abs(x[1])];
@@ -139,6 +146,21 @@ function argReduceError(node: Node, x: Float64Array, e: Float64Array, y: Float64
     const best = first + winner * stride;
     const rivals = Array.from({ length: shape[axis] }, (_, i) => first + i * stride).filter((i) => i !== best);
     return rivals.some((i) => e[i] + e[best] > Math.abs(x[i] - x[best])) ? Number.POSITIVE_INFINITY : 0;
+  });
+}
+
+/** 0 where neighbours in the order are clearly apart, else anything goes. */
+function argsortError(node: Node, x: Float64Array, e: Float64Array, y: Float64Array): Float64Array {
+  if (e.every((error) => error === 0)) return new Float64Array(y.length);
+  const { axis } = node.attrs as Attributes['argsort'];
+  const shape = node.inputs[0].shape;
+  const stride = sizeOf(shape.slice(axis + 1));
+  const count = node.outputs[0].shape[axis];
+  return y.map((picked, at) => {
+    const first = Math.floor(at / (stride * count)) * stride * shape[axis] + (at % stride);
+    const own = first + picked * stride;
+    const others = Array.from({ length: shape[axis] }, (_, i) => first + i * stride).filter((i) => i !== own);
+    return others.some((i) => e[i] + e[own] > Math.abs(x[i] - x[own])) ? Number.POSITIVE_INFINITY : 0;
   });
 }
 

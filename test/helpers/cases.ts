@@ -128,6 +128,23 @@ unary('elementwise', 'customGradient', (x) =>
   ),
 );
 
+unary('elementwise', 'log2', ops.log2, positive);
+unary('elementwise', 'log10', ops.log10, positive);
+unary('elementwise', 'exp2', ops.exp2);
+unary('elementwise', 'tan', ops.tan, between(-1.2, 1.2));
+unary('elementwise', 'arcsin', ops.arcsin, between(-0.9, 0.9));
+unary('elementwise', 'arccos', ops.arccos, between(-0.9, 0.9));
+unary('elementwise', 'arctan', ops.arctan);
+unary('elementwise', 'sinh', ops.sinh);
+unary('elementwise', 'cosh', ops.cosh);
+unary('elementwise', 'arcsinh', ops.arcsinh, awayFrom(0));
+unary('elementwise', 'arccosh', ops.arccosh, between(1.3, 4));
+unary('elementwise', 'arctanh', ops.arctanh, between(-0.9, 0.9));
+unary('elementwise', 'trunc', ops.trunc, awayFrom([-2, -1, 0, 1, 2]));
+unary('elementwise', 'nanToNum', (x) => ops.nanToNum(ops.multiply(x, 2)));
+unary('elementwise', 'isFinite', ops.isFinite, anywhere, notDifferentiable);
+unary('elementwise', 'isInf', ops.isInf, anywhere, notDifferentiable);
+
 binary('add', ops.add);
 binary('subtract', ops.subtract);
 binary('multiply', ops.multiply);
@@ -138,6 +155,8 @@ binary('maximum', ops.maximum, distinct(), distinct(0.5));
 binary('minimum', ops.minimum, distinct(), distinct(0.5));
 binary('mod', ops.mod, between(0.1, 0.9), between(1, 2));
 binary('arctan2', ops.arctan2, awayFrom(0, 0.3));
+binary('logaddexp', ops.logaddexp, distinct(), distinct(0.5));
+binary('floorDivide', ops.floorDivide, between(0.1, 0.9), between(1, 2));
 for (const name of ['less', 'lessEqual', 'equal', 'notEqual', 'greater', 'greaterEqual'] as const) {
   binary(name, ops[name], labels(-2, 2), labels(-2, 2), notDifferentiable);
 }
@@ -156,6 +175,14 @@ binary(
   notDifferentiable,
 );
 
+binary(
+  'logicalXor',
+  (a, b) => ops.logicalXor(ops.greater(a, 0), ops.greater(b, 0)),
+  awayFrom(0),
+  awayFrom(0),
+  notDifferentiable,
+);
+
 for (const exponent of [-1, -0.5, 0, 0.5, 1, 2, 3, 2.5]) {
   unary('elementwise', `power ${exponent}`, (x) => ops.power(x, exponent), positive);
 }
@@ -168,7 +195,7 @@ define('elementwise', 'where', (random) => {
     run: ops.where,
   };
 });
-for (const name of ['add', 'subtract', 'multiply', 'minimum', 'maximum', 'mod'] as const) {
+for (const name of ['add', 'subtract', 'multiply', 'minimum', 'maximum', 'mod', 'floorDivide'] as const) {
   define(
     'integer',
     name,
@@ -273,6 +300,24 @@ reduction(
   between(0, 0.4),
 );
 reduction('norm', (x, axes, keepDims) => ops.norm(x, axes, { keepDims }), positive);
+for (const ord of [0, 1, 2, 3, 0.5, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+  reduction(
+    `norm of order ${ord}`,
+    (x, axes, keepDims) => ops.norm(x, axes, { keepDims, ord }),
+    (random, size) =>
+      distinct(0.5)(random, size).map((v, i) => (i % 2 === 0 ? Math.abs(v) + 1.01 : Math.abs(v) + 1.03)),
+  );
+}
+reduction('moments', (x, axes, keepDims) => {
+  const { mean, variance } = ops.moments(x, axes, { keepDims });
+  return ops.add(mean, ops.multiply(variance, 2));
+});
+reduction(
+  'countNonzero',
+  (x, axes, keepDims) => ops.countNonzero(ops.greater(x, 0), axes, { keepDims }),
+  awayFrom(0),
+  notDifferentiable,
+);
 reduction('any', (x, axes, keepDims) => ops.any(ops.greater(x, 1), axes, { keepDims }), awayFrom(1), notDifferentiable);
 reduction(
   'all',
@@ -357,6 +402,13 @@ view('pad', (random, shape) => {
   const padding = shape.map(() => [random.int(0, 2), random.int(0, 2)] as const);
   return (x) => ops.pad(x, padding, 0.5);
 });
+for (const mode of ['edge', 'reflect', 'symmetric'] as const) {
+  view(`pad ${mode}`, (random, shape) => {
+    const most = (n: number) => (mode === 'edge' ? 3 : mode === 'reflect' ? n - 1 : n);
+    const padding = shape.map((n) => [random.int(0, most(n)), random.int(0, most(n))] as const);
+    return (x) => ops.pad(x, padding, mode);
+  });
+}
 view('roll', (random, shape) => {
   const axis = random.int(0, shape.length - 1);
   const shift = random.int(-4, 4);
@@ -381,6 +433,78 @@ define('shape', 'stack', (random) => {
   return { inputs: [float(random, shape), float(random, shape)], run: (...parts) => ops.stack(parts, axis) };
 });
 
+// --- along an axis
+
+function alongAxis(
+  name: string,
+  f: (x: Tensor, axis: number, random: Random) => Tensor,
+  draw = anywhere,
+  traits?: Traits,
+) {
+  define(
+    'axis',
+    name,
+    (random) => {
+      const shape = random.pick([() => random.shape(random.int(1, 4)), () => [random.int(1, 4), random.int(1, 90)]])();
+      const axis = random.int(-shape.length, shape.length - 1);
+      const seed = random.int(1, 1000);
+      return { inputs: [float(random, shape, draw)], run: (x) => f(x, axis, new Random(seed)) };
+    },
+    traits,
+  );
+}
+alongAxis('cumsum', ops.cumsum);
+alongAxis('cumsum from the end', (x, axis) => ops.flip(ops.cumsum(ops.flip(x, axis), axis), axis));
+alongAxis('cumprod', ops.cumprod, between(0.8, 1.2));
+alongAxis(
+  'cumprod with zeros',
+  (x, axis) => ops.cumprod(ops.multiply(x, ops.cast(ops.greater(x, 0.8), 'float32')), axis),
+  between(0.7, 1.2),
+  once,
+);
+alongAxis('sort', (x, axis, random) => ops.sort(x, axis, { descending: random.uniform() < 0.5 }), distinct());
+alongAxis(
+  'argsort',
+  (x, axis, random) => ops.argsort(x, axis, { descending: random.uniform() < 0.5 }),
+  labels(-3, 3),
+  notDifferentiable,
+);
+alongAxis(
+  'topK',
+  (x, axis, random) => ops.topK(ops.flip(x, axis), random.int(0, x.shape.at(-1) as number)).values,
+  distinct(),
+);
+define(
+  'axis',
+  'integers',
+  (random) => {
+    const [shape, axis] = [random.shape(3), random.int(0, 2)];
+    return { inputs: [int(random, shape, -99, 99)], run: (x) => ops.sort(ops.cumsum(x, axis), axis) };
+  },
+  notDifferentiable,
+);
+define('axis', 'takeAlongAxis', (random) => {
+  const shape = random.shape(random.int(1, 4), 5);
+  const axis = random.int(0, shape.length - 1);
+  const picked = shape.map((n, i) => (i === axis ? random.int(0, 6) : n));
+  return {
+    inputs: [float(random, shape), int(random, picked, 0, shape[axis] - 1)],
+    run: (x, i) => ops.takeAlongAxis(x, i, axis),
+  };
+});
+define(
+  'axis',
+  'searchSorted',
+  (random) => {
+    const side = random.pick(['left', 'right'] as const);
+    return {
+      inputs: [float(random, [random.int(0, 9)], labels(-4, 4)), float(random, random.shape(2), labels(-4, 4))],
+      run: (x, v) => ops.searchSorted(ops.sort(x), v, side),
+    };
+  },
+  notDifferentiable,
+);
+
 // --- indexing
 
 define('indexing', 'take', (random) => {
@@ -397,6 +521,13 @@ define('indexing', 'scatterAdd', (random) => {
   return {
     inputs: [int(random, indices, 0, rows - 1), float(random, [...indices, ...inner])],
     run: (i, updates) => ops.scatterAdd(i, updates, rows),
+  };
+});
+define('indexing', 'segmentSum', (random) => {
+  const [n, inner, segments] = [random.int(1, 9), random.shape(random.int(0, 2)), random.int(1, 5)];
+  return {
+    inputs: [float(random, [n, ...inner]), int(random, [n], 0, segments - 1)],
+    run: (x, ids) => ops.segmentSum(x, ids, segments),
   };
 });
 define(
@@ -478,6 +609,175 @@ define('matmul', 'dense layer', (random) => {
     inputs: [float(random, [m, k]), float(random, [k, n]), float(random, [n])],
     run: (x, kernel, bias) => ops.tanh(ops.add(ops.matmul(x, kernel), bias)),
   };
+});
+
+for (const name of ['tril', 'triu', 'diagonal'] as const) {
+  define('matrix', name, (random) => {
+    const [shape, k] = [random.shape(random.int(2, 4)), random.int(-4, 4)];
+    return { inputs: [float(random, shape)], run: (x) => ops[name](x, k) };
+  });
+}
+define('matrix', 'diag of a vector', (random) => {
+  const k = random.int(-3, 3);
+  return { inputs: [float(random, [random.int(1, 6)])], run: (x) => ops.diag(x, k) };
+});
+define('matrix', 'trace', (random) => ({ inputs: [float(random, random.shape(3))], run: (x) => ops.trace(x) }));
+define('matrix', 'outer', (random) => {
+  return { inputs: [float(random, random.shape(2)), float(random, random.shape(1))], run: ops.outer };
+});
+define('matrix', 'dot', (random) => {
+  const [k, a, b] = [random.int(1, 5), random.shape(random.int(0, 2)), random.shape(random.int(0, 2))];
+  const right = b.length === 0 ? [k] : [...b.slice(0, -1), k, ...b.slice(-1)];
+  return { inputs: [float(random, [...a, k]), float(random, right)], run: ops.dot };
+});
+define('matrix', 'tensordot', (random) => {
+  const [i, j, k, l] = random.shape(4);
+  return {
+    inputs: [float(random, [i, j, k]), float(random, [k, l, i])],
+    run: (a, b) =>
+      ops.tensordot(a, b, [
+        [0, 2],
+        [-1, 0],
+      ]),
+  };
+});
+for (const equation of [
+  'ij,jk->ik',
+  'ij,kj',
+  'ii',
+  'ii->i',
+  'iji->j',
+  'ij->ji',
+  'ij->',
+  'i,j->ij',
+  'bij,bjk->bik',
+  'bij,bkj->bki',
+  '...ij,...jk->...ik',
+  '...i->...',
+  'ij,jk,kl->il',
+  'ij,ij,ij->i',
+  'abc,cd,ae->bde',
+]) {
+  define('einsum', equation, (random) => {
+    const sizes = Object.fromEntries([...'abcdeijkl'].map((letter) => [letter, random.int(1, 4)]));
+    const batch = random.shape(random.int(0, 2), 3);
+    const shapes = equation
+      .split('->')[0]
+      .split(',')
+      .map((term) => [
+        ...(term.startsWith('...') ? batch.map((n) => (random.uniform() < 0.2 ? 1 : n)) : []),
+        ...[...term.replace('...', '')].map((letter) => sizes[letter]),
+      ]);
+    return { inputs: shapes.map((s) => float(random, s)), run: (...x) => ops.einsum(equation, ...x) };
+  });
+}
+
+// --- normalization, attention, positions
+
+define(
+  'normalization',
+  'layerNormalization',
+  (random) => {
+    const shape = [random.int(1, 4), random.int(2, 5), random.int(3, 40)];
+    const axes = random.pick([[-1], [1, 2]]);
+    const own = axes.map((a) => shape.at(a) as number);
+    return {
+      inputs: [float(random, shape), float(random, own), float(random, own)],
+      run: (x, scale, offset) => ops.layerNormalization(x, axes, { scale, offset }),
+    };
+  },
+  once,
+);
+define('normalization', 'rmsNormalization', (random) => {
+  const shape = [random.int(1, 4), random.int(3, 40)];
+  return {
+    inputs: [float(random, shape), float(random, shape.slice(1))],
+    run: (x, scale) => ops.rmsNormalization(x, -1, { scale }),
+  };
+});
+define(
+  'normalization',
+  'groupNormalization',
+  (random) => {
+    const [groups, size, axis] = [random.int(1, 3), random.int(1, 3), random.pick([1, -1])];
+    const shape = [random.int(1, 3), random.int(2, 5), groups * size];
+    if (axis === 1) shape.splice(1, 2, groups * size, shape[1]);
+    const channels = [groups * size];
+    return {
+      inputs: [float(random, shape), float(random, channels), float(random, channels)],
+      run: (x, scale, offset) => ops.groupNormalization(x, groups, { axis, scale, offset }),
+    };
+  },
+  once,
+);
+define(
+  'normalization',
+  'batchNormalization',
+  (random) => {
+    const shape = [random.int(2, 4), random.int(2, 5), random.int(1, 4)];
+    const channels = shape.slice(-1);
+    return {
+      inputs: [float(random, shape), float(random, channels), float(random, channels)],
+      run: (x, scale, offset) => {
+        const { mean, variance } = ops.moments(x, [0, 1]);
+        return ops.batchNormalization(x, mean, variance, { scale, offset });
+      },
+    };
+  },
+  once,
+);
+for (const order of [1, 2, 3]) {
+  define(
+    'normalization',
+    `normalize of order ${order}`,
+    (random) => {
+      const shape = random.shape(2);
+      return { inputs: [float(random, shape, positive)], run: (x) => ops.normalize(x, -1, { order }) };
+    },
+    once,
+  );
+}
+define(
+  'attention',
+  'scaledDotProductAttention',
+  (random) => {
+    const [batch, t, s, d, e] = [
+      random.shape(random.int(0, 2), 3),
+      ...Array.from({ length: 4 }, () => random.int(1, 6)),
+    ];
+    const causal = random.uniform() < 0.5;
+    return {
+      inputs: [
+        float(random, [...batch, t, d]),
+        float(random, [...batch, s, d]),
+        float(random, [...batch, s, e]),
+        bool(random, [t, s]),
+      ],
+      run: (q, k, v, mask) => ops.scaledDotProductAttention(q, k, v, { mask, causal }),
+    };
+  },
+  once,
+);
+define(
+  'attention',
+  'causal attention',
+  (random) => {
+    const [batch, t, d] = [random.int(1, 3), random.int(1, 9), random.int(1, 6)];
+    const shape = [batch, t, d];
+    return {
+      inputs: [float(random, shape), float(random, shape), float(random, shape)],
+      run: (q, k, v) => ops.scaledDotProductAttention(q, k, v, { causal: true, scale: 0.3 }),
+    };
+  },
+  once,
+);
+define('attention', 'rotaryEmbedding', (random) => {
+  const shape = [...random.shape(random.int(0, 2), 3), random.int(1, 9), 2 * random.int(1, 4)];
+  return { inputs: [float(random, shape)], run: (x) => ops.rotaryEmbedding(x) };
+});
+define('attention', 'sinusoidalPositions', (random) => {
+  const shape = [random.int(1, 20), 2 * random.int(1, 5)];
+  return { inputs: [float(random, shape)], run: (x) => ops.add(x, ops.sinusoidalPositions(shape[0], shape[1])) };
 });
 
 // --- random numbers

@@ -10,6 +10,7 @@ import {
   less,
   log,
   multiply,
+  power,
   sqrt,
   square,
   stopGradient,
@@ -83,8 +84,41 @@ export function variance(
 export const std = (x: Operand, axes?: Axes, options?: ReduceOptions & { readonly correction?: number }): Tensor =>
   sqrt(variance(x, axes, options));
 
-/** Euclidean length: sqrt(sum(x^2)). */
-export const norm = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor => sqrt(sum(square(x), axes, options));
+/**
+ * Mean and variance over axes (default: all), for normalization: the variance is biased, sum((x - mean)^2) / n.
+ *
+ * @example
+ * const { mean, variance } = moments(x, [0]);
+ */
+export function moments(x: Operand, axes?: Axes, options?: ReduceOptions): { mean: Tensor; variance: Tensor } {
+  return { mean: mean(x, axes, options), variance: variance(x, axes, options) };
+}
+
+export interface NormOptions extends ReduceOptions {
+  /** p of the norm; Infinity and -Infinity: the largest and smallest size, 0: how many are not 0. Default: 2. */
+  readonly ord?: number;
+}
+
+/**
+ * The p-norm over axes (default: all): sum(|x|^p)^(1/p); with p = 2 the Euclidean length sqrt(sum(x^2)).
+ *
+ * @throws Error when `ord` is NaN
+ */
+export function norm(x: Operand, axes?: Axes, options: NormOptions = {}): Tensor {
+  const { ord = 2 } = options;
+  if (typeof ord !== 'number' || Number.isNaN(ord)) throw opError('norm', `ord must be a number, got ${ord}`);
+  if (ord === 2) return sqrt(sum(square(x), axes, options));
+  const size = abs(cast(asTensor('norm', 'x', x), 'float32'));
+  if (ord === 1) return sum(size, axes, options);
+  if (ord === 0) return cast(countNonzero(size, axes, options), 'float32');
+  if (ord === Number.POSITIVE_INFINITY) return max(size, axes, options);
+  if (ord === Number.NEGATIVE_INFINITY) return min(size, axes, options);
+  return power(sum(power(size, ord), axes, options), 1 / ord);
+}
+
+/** How many elements are not 0, over axes (default: all), as int32. */
+export const countNonzero = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor =>
+  sum(cast(x, 'bool'), axes, options);
 
 /** log(sum(exp(x))) without overflow. */
 export function logSumExp(x: Operand, axes?: Axes, options?: ReduceOptions): Tensor {

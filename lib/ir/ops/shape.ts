@@ -196,30 +196,58 @@ export function repeat(x: Operand, times: number, axis: number): Tensor {
   );
 }
 
-/** Adds a constant border: `padding[i]` = [before, after] on axis i. */
-export function pad(x: Operand, padding: readonly (readonly [number, number])[], value = 0): Tensor {
+/**
+ * How a border is made where it is not one constant: 'edge' repeats the last element, 'reflect' mirrors without it
+ * (dcb|abcd), 'symmetric' mirrors with it (cba|abcd).
+ */
+export type PadMode = 'edge' | 'reflect' | 'symmetric';
+
+/**
+ * Adds a border: `padding[i]` = [before, after] on axis i.
+ *
+ * @param border the value that it is filled with, or a mode that takes it from the tensor. Default: 0
+ * @throws Error when an axis is too short to mirror
+ *
+ * @example
+ * pad(tensor([1, 2, 3]), [[1, 2]]); // 0 1 2 3 0 0
+ * pad(tensor([1, 2, 3]), [[1, 2]], 'reflect'); // 2 1 2 3 2 1
+ */
+export function pad(x: Operand, padding: readonly (readonly [number, number])[], border: number | PadMode = 0): Tensor {
   let t = asTensor('pad', 'x', x);
   if (padding.length !== t.rank)
     throw opError('pad', `padding needs ${t.rank} pairs for ${formatType(t)}, got ${padding.length}`);
+  if (typeof border !== 'number' && border !== 'edge' && border !== 'reflect' && border !== 'symmetric') {
+    throw opError('pad', `border must be a number, 'edge', 'reflect' or 'symmetric', got ${String(border)}`);
+  }
   padding.forEach(([before, after], axis) => {
-    const border = (n: number): Tensor[] => {
+    for (const n of [before, after]) {
       if (!Number.isInteger(n) || n < 0)
         throw opError('pad', `axis ${axis}: padding must be a whole number >= 0, got ${n}`);
-      return n === 0
-        ? []
-        : [
-            cast(
-              broadcastTo(
-                value,
-                t.shape.map((m, i) => (i === axis ? n : m)),
-              ),
-              t.dtype,
-            ),
-          ];
-    };
-    t = concatenate([...border(before), t, ...border(after)], axis);
+    }
+    t = concatenate(
+      [...borderOf(t, axis, before, 'before', border), t, ...borderOf(t, axis, after, 'after', border)],
+      axis,
+    );
   });
   return t;
+}
+
+/** `n` elements to put before or after a tensor along an axis. */
+function borderOf(t: Tensor, axis: number, n: number, side: 'before' | 'after', border: number | PadMode): Tensor[] {
+  if (n === 0) return [];
+  const shape = t.shape.map((m, i) => (i === axis ? n : m));
+  if (typeof border === 'number') return [cast(broadcastTo(border, shape), t.dtype)];
+  const size = t.shape[axis] as number;
+  if (border === 'edge' ? size === 0 : n > size - (border === 'reflect' ? 1 : 0)) {
+    throw opError('pad', `axis ${axis} of size ${size} is too short for ${n} elements of mode '${border}'`);
+  }
+  if (border === 'edge') {
+    const last = side === 'before' ? 0 : size - 1;
+    return [broadcastTo(sliceAxis(t, axis, last, last + 1), shape)];
+  }
+  const skip = border === 'reflect' ? 1 : 0;
+  const from = side === 'before' ? skip : size - skip - n;
+  return [flip(sliceAxis(t, axis, from, from + n), axis)];
 }
 
 /** Moves elements cyclically along an axis: element i goes to (i + shift) mod n. */

@@ -1,0 +1,144 @@
+import { asTensor, type Operand, scalar } from '../build.js';
+import { Tensor } from '../graph.js';
+import {
+  abs,
+  add,
+  arctan2,
+  cast,
+  ceil,
+  cos,
+  divide,
+  equal,
+  exp,
+  expm1,
+  floor,
+  less,
+  log,
+  log1p,
+  maximum,
+  minimum,
+  mod,
+  multiply,
+  negative,
+  notEqual,
+  round,
+  sign,
+  sin,
+  sqrt,
+  square,
+  subtract,
+  where,
+} from './elementwise.js';
+
+/** Functions made of other scalar operations: fusion turns each into a few instructions of one loop. */
+const float = (op: string, x: Operand): Tensor => cast(asTensor(op, 'x', x), 'float32');
+
+/** Logarithm to base 2. */
+export const log2 = (x: Operand): Tensor => multiply(log(x), Math.LOG2E);
+/** Logarithm to base 10. */
+export const log10 = (x: Operand): Tensor => multiply(log(x), Math.LOG10E);
+/** 2^x */
+export const exp2 = (x: Operand): Tensor => exp(multiply(x, Math.LN2));
+
+/** sin(x) / cos(x) */
+export const tan = (x: Operand): Tensor => {
+  const t = float('tan', x);
+  return divide(sin(t), cos(t));
+};
+/** Angle in [-pi/2, pi/2] with the given sine; NaN outside [-1, 1]. */
+export const arcsin = (x: Operand): Tensor => {
+  const t = float('arcsin', x);
+  return arctan2(t, cosineOf(t));
+};
+/** Angle in [0, pi] with the given cosine; NaN outside [-1, 1]. */
+export const arccos = (x: Operand): Tensor => {
+  const t = float('arccos', x);
+  return arctan2(cosineOf(t), t);
+};
+/** Angle in (-pi/2, pi/2) with the given tangent. */
+export const arctan = (x: Operand): Tensor => arctan2(float('arctan', x), 1);
+/** sqrt(1 - x^2), accurate near 1 too. */
+const cosineOf = (t: Tensor): Tensor => sqrt(multiply(subtract(1, t), add(t, 1)));
+
+/** (e^x - e^-x) / 2, accurate near 0. */
+export const sinh = (x: Operand): Tensor => {
+  const t = float('sinh', x);
+  return multiply(subtract(expm1(t), expm1(negative(t))), 0.5);
+};
+/** (e^x + e^-x) / 2 */
+export const cosh = (x: Operand): Tensor => {
+  const t = float('cosh', x);
+  return multiply(add(exp(t), exp(negative(t))), 0.5);
+};
+/** Inverse of sinh. */
+export const arcsinh = (x: Operand): Tensor => {
+  const t = float('arcsinh', x);
+  const size = abs(t);
+  // of s + sqrt(s^2 + 1) the logarithm, with its 1 split off; s^2 / (1 + sqrt(s^2 + 1)) as a product that cannot overflow
+  const over = divide(size, add(sqrt(add(square(minimum(size, 1e18)), 1)), 1));
+  return multiply(sign(t), log1p(add(size, multiply(size, over))));
+};
+/** Inverse of cosh; NaN below 1. */
+export const arccosh = (x: Operand): Tensor => {
+  const t = float('arccosh', x);
+  return log(add(t, multiply(sqrt(subtract(t, 1)), sqrt(add(t, 1)))));
+};
+/** Inverse of tanh; NaN outside [-1, 1]. */
+export const arctanh = (x: Operand): Tensor => {
+  const t = float('arctanh', x);
+  return multiply(subtract(log1p(t), log1p(negative(t))), 0.5);
+};
+
+/** x without its fraction: rounded toward 0. */
+export const trunc = (x: Operand): Tensor => {
+  const t = asTensor('trunc', 'x', x);
+  return t.dtype === 'float32' ? where(less(t, 0), ceil(t), floor(t)) : t;
+};
+
+/**
+ * floor(a / b): how many times b fits into a, so that a = b * floorDivide(a, b) + mod(a, b). int32 operands give int32.
+ * Computed in float32: exact for int32 operands up to 2^24.
+ */
+export const floorDivide = (a: Operand, b: Operand): Tensor => {
+  // a - mod is a multiple of b: rounding takes away what the division is off by
+  const quotient = round(divide(subtract(a, mod(a, b)), b));
+  const whole = (o: Operand): boolean => (o instanceof Tensor ? o.dtype === 'int32' : Number.isInteger(o));
+  const anyTensor = a instanceof Tensor || b instanceof Tensor;
+  return anyTensor && whole(a) && whole(b) ? cast(quotient, 'int32') : quotient;
+};
+
+/** log(e^a + e^b), without overflow. */
+export const logaddexp = (a: Operand, b: Operand): Tensor => {
+  const [p, q] = [float('logaddexp', a), float('logaddexp', b)];
+  const top = maximum(p, q);
+  const far = abs(subtract(p, q));
+  // equal infinities would give inf - inf
+  return add(top, log1p(exp(negative(where(equal(p, q), 0, far)))));
+};
+
+/** Exactly one of both. */
+export const logicalXor = (a: Operand, b: Operand): Tensor =>
+  notEqual(cast(cast(a, 'bool'), 'float32'), cast(cast(b, 'bool'), 'float32'));
+
+/** True where x is neither NaN nor infinite. */
+export const isFinite = (x: Operand): Tensor => less(abs(float('isFinite', x)), scalar(Number.POSITIVE_INFINITY));
+/** True where x is infinite, of either sign. */
+export const isInf = (x: Operand): Tensor => equal(abs(float('isInf', x)), scalar(Number.POSITIVE_INFINITY));
+
+export interface NanToNumOptions {
+  /** What replaces NaN. Default: 0. */
+  readonly nan?: number;
+  /** What replaces infinity. Default: the largest float32. */
+  readonly posinf?: number;
+  /** What replaces minus infinity. Default: the smallest float32. */
+  readonly neginf?: number;
+}
+const largest = (2 - 2 ** -23) * 2 ** 127;
+
+/** Finite numbers in place of NaN and infinities, through which no gradient flows. */
+export function nanToNum(x: Operand, options: NanToNumOptions = {}): Tensor {
+  const t = float('nanToNum', x);
+  const { nan = 0, posinf = largest, neginf = -largest } = options;
+  const infinite = where(equal(t, scalar(Number.POSITIVE_INFINITY)), posinf, neginf);
+  return where(isFinite(t), t, where(notEqual(t, t), nan, infinite));
+}

@@ -1,0 +1,159 @@
+import { asTensor, normalizeAxis, type Operand, opError } from '../build.js';
+import { formatType, type Tensor } from '../graph.js';
+import { add, cast, maximum, multiply, reciprocal, rsqrt, square, subtract } from './elementwise.js';
+import { type Axes, mean, norm, sum } from './reduce.js';
+import { reshape } from './shape.js';
+
+/** (x - mean) / sqrt(variance + epsilon) over axes. Two passes: x^2 - mean^2 would cancel where the mean is large. */
+function standardize(x: Tensor, axes: Axes, epsilon: number): Tensor {
+  const centered = subtract(x, mean(x, axes, { keepDims: true }));
+  return multiply(centered, rsqrt(add(mean(square(centered), axes, { keepDims: true }), epsilon)));
+}
+
+/** x * scale + offset, where given. */
+function affine(x: Tensor, scale: Tensor | undefined, offset: Tensor | undefined): Tensor {
+  const scaled = scale === undefined ? x : multiply(x, scale);
+  return offset === undefined ? scaled : add(scaled, offset);
+}
+
+/** A vector of one value per element of an axis, shaped to broadcast against x. */
+function along(op: string, argument: string, x: Tensor, axis: number, v: Tensor): Tensor {
+  if (v.rank !== 1 || v.size !== x.shape[axis]) {
+    throw opError(op, `${argument} must have shape [${x.shape[axis]}] (axis ${axis} of x), got ${formatType(v)}`);
+  }
+  return reshape(
+    v,
+    x.shape.map((n, i) => (i === axis ? n : 1)),
+  );
+}
+
+export interface BatchNormalizationOptions {
+  /** Axis of the channels. Default: -1. */
+  readonly axis?: number;
+  /** gamma, [channels]. Default: 1. */
+  readonly scale?: Tensor;
+  /** beta, [channels]. Default: 0. */
+  readonly offset?: Tensor;
+  /** Added to the variance. Default: 1e-3. */
+  readonly epsilon?: number;
+}
+
+/**
+ * (x - mean) / sqrt(variance + epsilon) * scale + offset, with given statistics for each channel: those of the batch in
+ * training (`moments` over all other axes), moving averages in inference.
+ *
+ * @param mean [channels]
+ * @param variance [channels]
+ * @throws Error when a shape does not fit
+ *
+ * @example
+ * const { mean, variance } = moments(x, [0, 1, 2]);
+ * batchNormalization(x, mean, variance, { scale: gamma, offset: beta });
+ *
+ * Source: Ioffe and Szegedy, "Batch normalization", ICML 2015.
+ */
+export function batchNormalization(
+  x: Operand,
+  mean: Tensor,
+  variance: Tensor,
+  options: BatchNormalizationOptions = {},
+): Tensor {
+  const op = 'batchNormalization';
+  const t = cast(asTensor(op, 'x', x), 'float32');
+  const axis = normalizeAxis(op, options.axis ?? -1, t.rank);
+  const { scale, offset, epsilon = 1e-3 } = options;
+  const inverse = rsqrt(add(along(op, 'variance', t, axis, variance), epsilon));
+  const factor = scale === undefined ? inverse : multiply(inverse, along(op, 'scale', t, axis, scale));
+  const centered = subtract(t, along(op, 'mean', t, axis, mean));
+  return affine(centered, factor, offset && along(op, 'offset', t, axis, offset));
+}
+
+export interface NormalizationOptions {
+  /** Default: 1. */
+  readonly scale?: Tensor;
+  /** Default: 0. */
+  readonly offset?: Tensor;
+  /** Added inside the square root. Default: 1e-3. */
+  readonly epsilon?: number;
+}
+
+/**
+ * (x - mean) / sqrt(variance + epsilon) * scale + offset, with mean and biased variance over `axes` of each sample.
+ *
+ * @param axes default: -1
+ * @param options `scale` and `offset` broadcast against x: for the last axes, of their shape
+ *
+ * Source: Ba, Kiros and Hinton, "Layer normalization", 2016.
+ */
+export function layerNormalization(x: Operand, axes: Axes = -1, options: NormalizationOptions = {}): Tensor {
+  const t = cast(asTensor('layerNormalization', 'x', x), 'float32');
+  return affine(standardize(t, axes, options.epsilon ?? 1e-3), options.scale, options.offset);
+}
+
+/**
+ * x / sqrt(mean(x^2) + epsilon) * scale, with the mean over `axes`.
+ *
+ * @param axes default: -1
+ * @param options `epsilon` is 1e-6 by default
+ *
+ * Source: Zhang and Sennrich, "Root mean square layer normalization", NeurIPS 2019.
+ */
+export function rmsNormalization(
+  x: Operand,
+  axes: Axes = -1,
+  options: Omit<NormalizationOptions, 'offset'> = {},
+): Tensor {
+  const t = cast(asTensor('rmsNormalization', 'x', x), 'float32');
+  const inverse = rsqrt(add(mean(square(t), axes, { keepDims: true }), options.epsilon ?? 1e-6));
+  return affine(multiply(t, inverse), options.scale, undefined);
+}
+
+/**
+ * Layer normalization within groups of channels: statistics over a group and all axes but the batch. With one group per
+ * channel it is instance normalization.
+ *
+ * @param x [batch, ..., channels] or with the channels on another `axis`
+ * @param options `scale` and `offset` of shape [channels]
+ * @throws Error when the channels cannot be divided into `groups`
+ *
+ * Source: Wu and He, "Group normalization", ECCV 2018.
+ */
+export function groupNormalization(
+  x: Operand,
+  groups: number,
+  options: NormalizationOptions & { readonly axis?: number } = {},
+): Tensor {
+  const op = 'groupNormalization';
+  const t = cast(asTensor(op, 'x', x), 'float32');
+  const axis = normalizeAxis(op, options.axis ?? -1, t.rank);
+  const channels = t.shape[axis] as number;
+  if (axis === 0) throw opError(op, 'axis 0 is the batch, not the channels');
+  if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0) {
+    throw opError(op, `${channels} channels (axis ${axis}) cannot be divided into ${groups} groups`);
+  }
+  const split = [...t.shape.slice(0, axis), groups, channels / groups, ...t.shape.slice(axis + 1)];
+  const axes = [...split.keys()].filter((i) => i !== 0 && i !== axis);
+  const normal = reshape(standardize(reshape(t, split), axes, options.epsilon ?? 1e-3), t.shape);
+  const { scale, offset } = options;
+  return affine(normal, scale && along(op, 'scale', t, axis, scale), offset && along(op, 'offset', t, axis, offset));
+}
+
+/**
+ * x divided by its p-norm over axes, so that it has length 1. Vectors shorter than `epsilon` are divided by that.
+ *
+ * @param axes default: -1
+ * @param options `order` p (default 2); `epsilon` (default 1e-12)
+ */
+export function normalize(
+  x: Operand,
+  axes: Axes = -1,
+  options: { readonly order?: number; readonly epsilon?: number } = {},
+): Tensor {
+  const t = cast(asTensor('normalize', 'x', x), 'float32');
+  const { order = 2, epsilon = 1e-12 } = options;
+  // the root of a maximum has a derivative at 0, a maximum with a root has none
+  if (order === 2) {
+    return multiply(t, rsqrt(maximum(sum(square(t), axes, { keepDims: true }), Math.max(epsilon * epsilon, 1e-37))));
+  }
+  return multiply(t, reciprocal(maximum(norm(t, axes, { ord: order, keepDims: true }), epsilon)));
+}
