@@ -6,9 +6,13 @@ describe('StateLayout', () => {
     const layout = new StateLayout();
     expect(layout.bytes).toBe(0);
     const add = (name: string, shape: number[], dtype?: 'int32' | 'bool') => layout.add(variable(name, shape, dtype));
-    expect([add('step', [], 'int32'), add('loss', []), add('sums', [3]), add('flag', [], 'bool'), add('next', [15])]).toEqual([
-      0, 4, 8, 20, 24,
-    ]);
+    expect([
+      add('step', [], 'int32'),
+      add('loss', []),
+      add('sums', [3]),
+      add('flag', [], 'bool'),
+      add('next', [15]),
+    ]).toEqual([0, 4, 8, 20, 24]);
     expect([add('kernel', [4, 4]), add('bias', [16]), add('tail', [2])]).toEqual([128, 192, 256]);
     expect(layout.bytes).toBe(320);
   });

@@ -33,7 +33,11 @@ describe('resolveView', () => {
     ['flip', ops.flip(x, [0, 2]), { offset: 15, strides: [-12, 4, -1] }],
     ['flip of a slice', ops.flip(ops.sliceAxis(x, 2, 1, 3), 2), { offset: 2, strides: [12, 4, -1] }],
     ['broadcast', ops.broadcastTo(ops.sliceAxis(x, 1, 2), [5, 2, 3, 4]), { offset: 8, strides: [0, 12, 0, 1] }],
-    ['reshape of a permutation that splits an axis', ops.reshape(ops.transpose(x), [2, 2, 3, 2]), { strides: [2, 1, 4, 12] }],
+    [
+      'reshape of a permutation that splits an axis',
+      ops.reshape(ops.transpose(x), [2, 2, 3, 2]),
+      { strides: [2, 1, 4, 12] },
+    ],
     ['size 1 axes', ops.reshape(ops.transpose(ops.reshape(x, [1, 6, 1, 4])), [4, 1, 6]), { strides: [1, 0, 4] }],
     ['of no elements', ops.sliceAxis(x, 1, 3), { offset: 0, shape: [2, 0, 4] }],
   ])('%s', (_, view, expected) => {
@@ -73,8 +77,17 @@ describe('legalizeViews', () => {
   it('makes what leaves the graph contiguous and no state', () => {
     const v = variable('v', [2, 3]);
     const s = read(v);
-    const constant = tensor([[1, 2, 3], [4, 5, 6]]);
-    const outputs = [s, constant, ops.transpose(s), ops.broadcastTo(constant, [2, 2, 3]), ops.sliceAxis(constant, 0, 1)];
+    const constant = tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
+    const outputs = [
+      s,
+      constant,
+      ops.transpose(s),
+      ops.broadcastTo(constant, [2, 2, 3]),
+      ops.sliceAxis(constant, 0, 1),
+    ];
     const graph = legalizeViews({ inputs: [], outputs, writes: [write(v, s)] });
     expect(graph.outputs.map((t) => t.node.op)).toEqual(['copy', 'constant', 'copy', 'copy', 'slice']);
     expect(graph.writes[0].inputs[0].node.op).toBe('copy');

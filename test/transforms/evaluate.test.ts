@@ -5,9 +5,18 @@ import { evaluate } from '../../lib/transforms/index';
 
 describe('lazy tensors', () => {
   it('are computed when they are looked at, and once', () => {
-    const x = ops.add(tensor([[1, 2], [3, 4]]), 1);
+    const x = ops.add(
+      tensor([
+        [1, 2],
+        [3, 4],
+      ]),
+      1,
+    );
     expect(x.known).toBeUndefined();
-    expect(x.toArray()).toEqual([[2, 3], [4, 5]]);
+    expect(x.toArray()).toEqual([
+      [2, 3],
+      [4, 5],
+    ]);
     expect(x.data).toBe(x.data);
     expect(ops.sum(x).item()).toBe(14);
     expect(() => x.item()).toThrow('Tensor.item: expected a tensor of size 1, got float32[2, 2]');
@@ -27,7 +36,19 @@ describe('lazy tensors', () => {
     expect(ops.sum(tensor([], [2, 0]), 1).toArray()).toEqual([0, 0]);
     expect(ops.iota([], 0).item()).toBe(0);
     expect(ops.full([2], 7).toArray()).toEqual([7, 7]);
-    expect(ops.transpose(tensor([[1, 2], [3, 4]])).toArray()).toEqual([[1, 3], [2, 4]]);
+    expect(
+      ops
+        .transpose(
+          tensor([
+            [1, 2],
+            [3, 4],
+          ]),
+        )
+        .toArray(),
+    ).toEqual([
+      [1, 3],
+      [2, 4],
+    ]);
   });
 
   it('of one structure share a kernel; literals, shapes and wiring tell structures apart', () => {
@@ -53,7 +74,9 @@ describe('lazy tensors', () => {
 
   it('say that a traced value is not known', () => {
     const x = make('input', [], { slot: 0 }, [2], 'float32');
-    expect(() => ops.add(x, 1).data).toThrow('this tensor has no values: it stands for a value inside a traced function');
+    expect(() => ops.add(x, 1).data).toThrow(
+      'this tensor has no values: it stands for a value inside a traced function',
+    );
     const v = make('variable', [], { variable: { name: 'v', shape: [], dtype: 'float32' } }, [], 'float32');
     expect(() => v.item()).toThrow('this tensor has no values');
   });

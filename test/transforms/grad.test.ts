@@ -10,21 +10,33 @@ describe('grad', () => {
     const x = tensor([1, -2, 3]);
     expect(grad(cube)(x).toArray()).toEqual([3, 12, 27]);
     expect(grad((v: Tensor) => ops.sum(grad(cube)(v)))(x).toArray()).toEqual([6, -12, 18]);
-    expect(jit(grad((v: Tensor) => ops.sum(grad((u: Tensor) => ops.sum(grad(cube)(u)))(v))))(x).toArray()).toEqual([6, 6, 6]);
+    expect(jit(grad((v: Tensor) => ops.sum(grad((u: Tensor) => ops.sum(grad(cube)(u)))(v))))(x).toArray()).toEqual([
+      6, 6, 6,
+    ]);
   });
 
   it('gives value and gradient in the structure of the first argument', () => {
-    const f = ({ w, b }: { w: Tensor[]; b: Tensor }, x: Tensor) => ops.sum(ops.add(ops.multiply(ops.multiply(w[0], w[1]), x), b));
-    const { value, gradient } = valueAndGrad(f)({ w: [tensor([1, 2]), tensor([3, 4])], b: tensor(5) }, tensor([10, 100]));
+    const f = ({ w, b }: { w: Tensor[]; b: Tensor }, x: Tensor) =>
+      ops.sum(ops.add(ops.multiply(ops.multiply(w[0], w[1]), x), b));
+    const { value, gradient } = valueAndGrad(f)(
+      { w: [tensor([1, 2]), tensor([3, 4])], b: tensor(5) },
+      tensor([10, 100]),
+    );
     expect(value.item()).toBe(840);
-    expect(gradient.w.map((t) => t.toArray())).toEqual([[30, 400], [10, 200]]);
+    expect(gradient.w.map((t) => t.toArray())).toEqual([
+      [30, 400],
+      [10, 200],
+    ]);
     expect(gradient.b.item()).toBe(2);
   });
 
   it('tells apart the roles of a tensor that is passed twice, or captured', () => {
     const w = tensor([2, 3]);
     const both = grad(({ a, b }: { a: Tensor; b: Tensor }) => ops.sum(ops.multiply(ops.square(a), b)))({ a: w, b: w });
-    expect([both.a.toArray(), both.b.toArray()]).toEqual([[8, 18], [4, 9]]);
+    expect([both.a.toArray(), both.b.toArray()]).toEqual([
+      [8, 18],
+      [4, 9],
+    ]);
     expect(grad((v: Tensor) => ops.sum(ops.multiply(v, w)))(w).toArray()).toEqual([2, 3]);
     expect(grad((v: Tensor, u: Tensor) => ops.sum(ops.multiply(v, u)))(w, w).toArray()).toEqual([2, 3]);
   });
@@ -56,6 +68,8 @@ describe('grad', () => {
     expect(() => grad((() => 3) as never)(x)).toThrow('grad: the function must return a float32 scalar, got number');
     expect(() => grad((() => undefined) as never)(x)).toThrow('got undefined');
     expect(() => grad(cube)('x' as never)).toThrow('grad argument 0: expected a tensor');
-    expect(() => grad((v: Tensor) => ops.sum(ops.cast(v, 'float32')))(tensor([1], undefined, 'int32'))).toThrow('float32');
+    expect(() => grad((v: Tensor) => ops.sum(ops.cast(v, 'float32')))(tensor([1], undefined, 'int32'))).toThrow(
+      'float32',
+    );
   });
 });

@@ -1,5 +1,5 @@
 import { tensor } from '../../lib/ir/build';
-import { Tensor } from '../../lib/ir/graph';
+import type { Tensor } from '../../lib/ir/graph';
 import * as ops from '../../lib/ir/ops/index';
 import { loadAddon } from '../../lib/runtime/native';
 import { grad, jit, valueAndGrad } from '../../lib/transforms/index';
@@ -31,7 +31,8 @@ describe('jit', () => {
 
   it('takes numbers as runtime scalars', () => {
     const f = counted((x: Tensor, rate: Tensor) => ops.multiply(x, rate));
-    for (const rate of [2, 0.5, -1, 0]) expect(f(tensor([1, 4]), rate).toArray()).toEqual([rate, 4 * rate].map((v) => v + 0));
+    for (const rate of [2, 0.5, -1, 0])
+      expect(f(tensor([1, 4]), rate).toArray()).toEqual([rate, 4 * rate].map((v) => v + 0));
     expect(f.count.traces).toBe(1);
   });
 
@@ -40,10 +41,30 @@ describe('jit', () => {
       y: layers.reduce((y, { w, b }) => ops.add(ops.matmul(y, w), b), x),
       parts: [layers[0].w, [ops.sum(x), 3]] as const,
     }));
-    const eye = tensor([[0, 1], [1, 0]]);
-    const { y, parts } = f([{ w: eye, b: tensor([1, 3]) }, { w: eye, b: 10 }], { x: tensor([[1, 2], [3, 4]]) });
-    expect(y.toArray()).toEqual([[14, 13], [16, 15]]);
-    expect(parts[0].toArray()).toEqual([[0, 1], [1, 0]]);
+    const eye = tensor([
+      [0, 1],
+      [1, 0],
+    ]);
+    const { y, parts } = f(
+      [
+        { w: eye, b: tensor([1, 3]) },
+        { w: eye, b: 10 },
+      ],
+      {
+        x: tensor([
+          [1, 2],
+          [3, 4],
+        ]),
+      },
+    );
+    expect(y.toArray()).toEqual([
+      [14, 13],
+      [16, 15],
+    ]);
+    expect(parts[0].toArray()).toEqual([
+      [0, 1],
+      [1, 0],
+    ]);
     expect((parts[1] as unknown as Tensor[]).map((t) => t.item())).toEqual([10, 3]);
   });
 
@@ -93,13 +114,20 @@ describe('jit', () => {
 
   it('gives the same with and without fusion', () => {
     const f = (x: Tensor) => ops.softmax(ops.tanh(ops.matmul(x, ops.transpose(x))));
-    const x = tensor([[0.5, -1, 2], [1, 0.25, -0.5]]);
+    const x = tensor([
+      [0.5, -1, 2],
+      [1, 0.25, -0.5],
+    ]);
     expect([...jit(f, { fuse: false })(x).data]).toEqual([...jit(f)(x).data].map((v) => expect.closeTo(v, 6)));
   });
 
   it.each<[string, unknown, string]>([
     ['a string', 'x', 'jit argument[0]: expected a tensor, a number, or arrays and records of them, got string'],
-    ['undefined', undefined, 'jit argument[0]: expected a tensor, a number, or arrays and records of them, got undefined'],
+    [
+      'undefined',
+      undefined,
+      'jit argument[0]: expected a tensor, a number, or arrays and records of them, got undefined',
+    ],
     ['null inside', { a: [null] }, 'jit argument[0].a[0]: expected a tensor, a number'],
     ['a boolean', true, 'got boolean'],
     ['an instance of a class', new Map(), 'got Map'],
@@ -124,7 +152,12 @@ describe('jit', () => {
   });
 
   it('trains XOR', () => {
-    const x = tensor([[0, 0], [0, 1], [1, 0], [1, 1]]);
+    const x = tensor([
+      [0, 0],
+      [0, 1],
+      [1, 0],
+      [1, 1],
+    ]);
     const y = tensor([[0], [1], [1], [0]]);
     type Weights = { w1: Tensor; b1: Tensor; w2: Tensor; b2: Tensor };
     const loss = ({ w1, b1, w2, b2 }: Weights) => {
@@ -133,7 +166,10 @@ describe('jit', () => {
     };
     const step = jit((weights: Weights, rate: Tensor) => {
       const { value, gradient } = valueAndGrad(loss)(weights);
-      const next = Object.entries(weights).map(([k, w]) => [k, ops.subtract(w, ops.multiply(gradient[k as keyof Weights], rate))]);
+      const next = Object.entries(weights).map(([k, w]) => [
+        k,
+        ops.subtract(w, ops.multiply(gradient[k as keyof Weights], rate)),
+      ]);
       return { value, weights: Object.fromEntries(next) as Weights };
     });
     let weights: Weights = {
