@@ -25,7 +25,8 @@ const table: Partial<Record<ScalarOp, (a: number, b: number, c: number) => numbe
   round: roundHalfToEven,
   not: (a) => Number(a === 0),
   castFloat: (a) => a,
-  castInt: Math.trunc,
+  // saturates; NaN is 0
+  castInt: (a) => Math.min(Math.max(Math.trunc(a) || 0, -(2 ** 31)), 2 ** 31 - 1),
   castBool: (a) => Number(a !== 0),
   boolToFloat: (a) => a,
   add: (a, b) => a + b,

@@ -1,6 +1,8 @@
 import { gradients } from '../compile/autodiff.js';
-import { formatType, type Tensor } from '../ir/graph.js';
+import { make } from '../ir/build.js';
+import { formatType, Tensor } from '../ir/graph.js';
 import { flatten, unflatten } from './pytree.js';
+import { trace } from './tracing.js';
 
 export interface ValueAndGradient<P> {
   readonly value: Tensor;
@@ -12,7 +14,7 @@ export interface ValueAndGradient<P> {
  * A function that returns the value of `fn` and its gradient with respect to the first argument.
  *
  * Works on lazy tensors as they are; inside `jit` value and gradient become one compiled step. Apply it again for higher
- * derivatives.
+ * derivatives. What `fn` uses besides its first argument is constant, even if it is the same tensor.
  *
  * @param fn returns a rank-0 float32 tensor
  * @throws Error when it returns anything else
@@ -25,10 +27,12 @@ export function valueAndGrad<P, A extends readonly unknown[]>(
   fn: (parameters: P, ...rest: A) => Tensor,
 ): (parameters: P, ...rest: A) => ValueAndGradient<P> {
   return (parameters, ...rest) => {
-    const { leaves } = flatten(parameters, 'first argument');
-    const value = fn(unflatten(parameters, leaves), ...rest);
-    if (value.rank !== 0 || value.dtype !== 'float32') {
-      throw new Error(`grad: the function must return a float32 scalar, got ${formatType(value)}`);
+    // a node of its own for each: a tensor that is passed twice, or also captured, has several roles
+    const leaves = flatten(parameters, 'grad argument 0').leaves.map((t) => make('reshape', [t], {}, t.shape, t.dtype));
+    const value: unknown = trace(() => fn(unflatten(parameters, leaves), ...rest));
+    if (!(value instanceof Tensor) || value.rank !== 0 || value.dtype !== 'float32') {
+      const got = value instanceof Tensor ? formatType(value) : value === null ? 'null' : typeof value;
+      throw new Error(`grad: the function must return a float32 scalar, got ${got}`);
     }
     return { value, gradient: unflatten(parameters, gradients(value, leaves)) };
   };

@@ -4,6 +4,7 @@ import { Cache } from './cache.js';
 import { evaluate } from './evaluate.js';
 import { Executable } from './executable.js';
 import { flatten, type Loose, unflatten } from './pytree.js';
+import { isTracing, trace } from './tracing.js';
 
 export interface JitOptions {
   /** false: one kernel per operation, for finding out whether fusion is at fault. */
@@ -15,7 +16,7 @@ export interface JitOptions {
  * fused as a whole, and run natively from then on.
  *
  * The function must not have side effects and must not look at values (`data`) of its arguments; numbers among the
- * arguments are runtime scalars.
+ * arguments are runtime scalars. Called inside another `jit` or `grad` it becomes a part of that.
  *
  * @param fn takes and returns tensors, or arrays and records of tensors
  * @throws Error when an argument is not a tensor, a number, or arrays and records of those
@@ -33,10 +34,11 @@ export function jit<A extends readonly unknown[], R>(
   const compiled = new Cache<{ executable: Executable; result: R; outputs: readonly Tensor[] }>(64);
   return (...args) => {
     const { leaves, structure } = flatten(args, 'jit argument');
+    if (isTracing()) return fn(...(unflatten(args, leaves) as unknown as A));
     const key = structure + leaves.map(formatType).join();
     const { executable, result, outputs } = compiled.get(key, () => {
       const inputs = leaves.map((t, slot) => make('input', [], { slot }, t.shape, t.dtype));
-      const traced = fn(...(unflatten(args, inputs) as unknown as A));
+      const traced = trace(() => fn(...(unflatten(args, inputs) as unknown as A)));
       const flat = flatten(traced, 'jit result').leaves;
       return {
         executable: new Executable({ inputs, outputs: flat, writes: [] }, options),

@@ -4,6 +4,13 @@ import { Tensor } from '../ir/graph.js';
 /** What may be passed where a traced function takes tensors, arrays or records of tensors: numbers stand for rank 0. */
 export type Loose<T> = T extends Tensor ? Tensor | number : T extends object ? { [K in keyof T]: Loose<T[K]> } : T;
 
+/** A plain object, with or without `Object` behind it: no instance of a class. */
+function isRecord(node: unknown): node is object {
+  if (typeof node !== 'object' || node === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(node);
+  return prototype === null || prototype === Object.getPrototypeOf({});
+}
+
 /** Tensors of a tree in order, and a text that is the same for trees of the same structure. */
 export function flatten(tree: unknown, what: string): { leaves: Tensor[]; structure: string } {
   const leaves: Tensor[] = [];
@@ -17,7 +24,7 @@ export function flatten(tree: unknown, what: string): { leaves: Tensor[]; struct
       return '*';
     }
     if (Array.isArray(node)) return `[${node.map((child, i) => visit(child, `${path}[${i}]`)).join()}]`;
-    if (typeof node === 'object' && node !== null && Object.getPrototypeOf(node) === Object.getPrototypeOf({})) {
+    if (isRecord(node)) {
       const entries = Object.entries(node).map(([k, child]) => `${JSON.stringify(k)}:${visit(child, `${path}.${k}`)}`);
       return `{${entries.join()}}`;
     }

@@ -1,5 +1,6 @@
 // The epilogue of matmul: a program on rectangles of the product while they are hot in cache.
 #include <algorithm>
+#include <optional>
 
 #include "tile.h"
 #include "tile_program.h"
@@ -23,18 +24,20 @@ class ProgramEpilogue : public Epilogue {
  public:
   ProgramEpilogue(const Instruction& instruction, int firstExtra, const Memory& memory)
       : whole_(instruction.program, bindingOf(instruction, firstExtra, false), memory),
-        rows_(instruction.program, bindingOf(instruction, firstExtra, true), memory),
-        columns_(instruction.outputs.front().shape[instruction.outputs.front().rank - 1]) {}
+        columns_(instruction.outputs.front().shape[instruction.outputs.front().rank - 1]) {
+    if (!whole_.linear()) rows_.emplace(instruction.program, bindingOf(instruction, firstExtra, true), memory);
+  }
 
   void run(const float* tile, int64_t ld, int64_t row, int64_t rows, int64_t column, int64_t columns) const override {
     if (columns == columns_ && (ld == columns || rows == 1)) {
       runRange(whole_, tile, row * columns, (row + rows) * columns);
       return;
     }
-    TileWorker& worker = rows_.begin();
+    const TileProgram& program = rows_ ? *rows_ : whole_;
+    TileWorker& worker = program.begin();
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t begin = (row + r) * columns_ + column;
-      runTiles(rows_, worker, tile + r * ld, begin, begin + columns);
+      runTiles(program, worker, tile + r * ld, begin, begin + columns);
     }
   }
 
@@ -52,8 +55,8 @@ class ProgramEpilogue : public Epilogue {
     }
   }
 
-  const TileProgram whole_;  // rectangles as wide as the product, without gaps
-  const TileProgram rows_;
+  const TileProgram whole_;          // rectangles as wide as the product, without gaps
+  std::optional<TileProgram> rows_;  // others, where the first cannot run those too
   const int64_t columns_;
 };
 

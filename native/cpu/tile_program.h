@@ -74,6 +74,8 @@ class TileProgram {
   int64_t tile() const { return tile_; }
   int64_t columns() const { return columns_; }  // of a row; the whole domain in flat mode
   bool flat() const { return columns_ == size_; }
+  // Whether tiles may begin anywhere at no cost.
+  bool linear() const { return flat() && staged_.empty(); }
   // Picoseconds of an element, roughly, and the same on every CPU: what work is cut by.
   int64_t cost() const { return cost_; }
 

@@ -57,20 +57,28 @@ describe('regions', () => {
   it('cuts two long chains that cross each other both ways', () => {
     const [x, y] = [fed(0, [6]), fed(1, [6])];
     const [a, b] = [ops.sin(x), ops.cos(y)];
-    const left = ops.add(repeat(90, a, ops.sin), b);
-    const right = ops.add(repeat(90, b, ops.cos), a);
+    const [sines, cosines] = [repeat(90, a, ops.sin), repeat(90, b, ops.cos)];
+    const left = ops.add(sines, b);
+    const right = ops.add(cosines, a);
     fused([x, y], [left, right, ops.tanh(left), ops.multiply(right, left)]);
   });
 
-  it('cuts a region whose inputs alone exceed the registers', () => {
-    const inputs = Array.from({ length: 300 }, (_, i) => fed(i, [3]));
-    const graph = fused(inputs, [inputs.reduce((sum, x) => ops.add(sum, x))]);
-    expect(census(graph).map).toBeGreaterThan(1);
+  it('cuts a region that needs more registers than can be named', () => {
+    const conditions = Array.from({ length: 90 }, (_, i) => fed(i, [3], 'bool'));
+    const values = Array.from({ length: 91 }, (_, i) => fed(90 + i, [3]));
+    const chosen = [values[90]];
+    conditions.forEach((c, i) => {
+      chosen.push(ops.where(c, chosen[i], values[i]));
+    });
+    expect(census(fused([...conditions, ...values], chosen)).map).toBeGreaterThan(1);
   });
 
   it('cuts hundreds of rank-0 operations', () => {
     const inputs = Array.from({ length: 150 }, (_, i) => fed(i, []));
-    fused(inputs, inputs.map((x, i) => ops.sin(ops.add(x, ops.multiply(inputs[(i * 7) % 150], 0.5)))));
+    fused(
+      inputs,
+      inputs.map((x, i) => ops.sin(ops.add(x, ops.multiply(inputs[(i * 7) % 150], 0.5)))),
+    );
   });
 });
 
@@ -94,7 +102,10 @@ describe('programs', () => {
   it('runs bool, int32 and float32 in one region', () => {
     const [i, x] = [fed(0, [7], 'int32'), fed(1, [7])];
     const inside = ops.logicalAnd(ops.greater(i, -2), ops.less(x, 0.5));
-    const graph = fused([i, x], [inside, ops.where(inside, ops.mod(i, 3), -1), ops.multiply(ops.cast(inside, 'float32'), x)]);
+    const graph = fused(
+      [i, x],
+      [inside, ops.where(inside, ops.mod(i, 3), -1), ops.multiply(ops.cast(inside, 'float32'), x)],
+    );
     expect(census(graph).map).toBe(1);
   });
 });
@@ -106,7 +117,10 @@ describe('segments', () => {
     const shapes = [[3, 4], [4], [4, 2], [2]];
     const w = shapes.map((s, i) => fed(i, s));
     const g = shapes.map((s, i) => fed(4 + i, s));
-    const graph = fused([...w, ...g], w.map((t, i) => update(t, g[i])));
+    const graph = fused(
+      [...w, ...g],
+      w.map((t, i) => update(t, g[i])),
+    );
     expect(census(graph).map).toBe(1);
     expect(nodesOf(graph, 'map')[0].attrs).toMatchObject({ segments: 4 });
   });
@@ -185,10 +199,13 @@ describe('epilogues and prologues', () => {
 });
 
 describe('random graphs', () => {
-  it.each(Array.from({ length: 150 }, (_, i) => i + 1))('compute the same fused, unfused and by definition: seed %i', (seed) => {
-    const random = new Random(seed);
-    const problem = randomProblem(random, random.pick([8, 30, 60]));
-    checkNatively(problem, [target]);
-    expectPreserved(problem, passes(true));
-  });
+  it.each(Array.from({ length: 150 }, (_, i) => i + 1))(
+    'compute the same fused, unfused and by definition: seed %i',
+    (seed) => {
+      const random = new Random(seed);
+      const problem = randomProblem(random, random.pick([8, 30, 60]));
+      checkNatively(problem, [target]);
+      expectPreserved(problem, passes(true));
+    },
+  );
 });

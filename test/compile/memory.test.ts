@@ -22,7 +22,9 @@ function training(batch: number, widths: readonly number[]) {
     return i === layers.length - 1 ? z : ops.tanh(z);
   }, x);
   const loss = ops.mean(make('softmaxCrossEntropy', [logits, labels], {}, [batch], 'float32'));
-  const writes = gradients(loss, values).map((g, i) => write(weights[i], ops.subtract(values[i], ops.multiply(g, 0.1))));
+  const writes = gradients(loss, values).map((g, i) =>
+    write(weights[i], ops.subtract(values[i], ops.multiply(g, 0.1))),
+  );
   return planned({ inputs: [x, labels], outputs: [loss], writes });
 }
 

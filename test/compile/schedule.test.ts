@@ -3,8 +3,9 @@ import { schedule } from '../../lib/compile/schedule';
 import { simplify } from '../../lib/compile/simplify';
 import { legalizeViews } from '../../lib/compile/views';
 import { tensor } from '../../lib/ir/build';
-import type { Node } from '../../lib/ir/graph';
+import type { Node, Tensor } from '../../lib/ir/graph';
 import * as ops from '../../lib/ir/ops/index';
+import { Random } from '../helpers/random';
 import { expectSteps, read, variable, write } from '../helpers/stateful';
 
 const [a, b, c] = ['a', 'b', 'c'].map((name) => variable(name, [4, 4]));
@@ -76,7 +77,10 @@ describe('state', () => {
     expectSteps([a], [], [write(a, ops.transpose(x))]);
     expectSteps([a, b], [], [write(a, ops.transpose(ops.add(x, y))), write(b, x)]);
     expectSteps([a, b], [], [write(a, ops.full([4, 4], 3)), write(b, ops.add(x, y))]);
-    const ramp = tensor(Float32Array.from({ length: 16 }, (_, i) => i), [4, 4]);
+    const ramp = tensor(
+      Float32Array.from({ length: 16 }, (_, i) => i),
+      [4, 4],
+    );
     expectSteps([a, b], [y], [write(a, ramp), write(b, x)]);
     const shared = ops.add(x, y);
     expectSteps([a, b, c], [shared], [write(a, shared), write(b, shared), write(c, y)]);
@@ -85,7 +89,11 @@ describe('state', () => {
 
   it('takes a value of another shape of the same size', () => {
     const flat = variable('flat', [16]);
-    expectSteps([a, flat], [], [write(flat, ops.reshape(ops.add(x, 1), [16])), write(a, ops.reshape(read(flat), [4, 4]))]);
+    expectSteps(
+      [a, flat],
+      [],
+      [write(flat, ops.reshape(ops.add(x, 1), [16])), write(a, ops.reshape(read(flat), [4, 4]))],
+    );
   });
 
   it('packs small counters, flags and sums', () => {
@@ -98,6 +106,20 @@ describe('state', () => {
     expectSteps([counter, flag, sums, a], [n], [...writes, write(a, ops.add(x, ops.sum(read(sums))))]);
   });
 
+  it('follows the definition on random updates of many variables', () => {
+    for (let seed = 1; seed <= 150; seed++) {
+      const random = new Random(seed);
+      const variables = ['a', 'b', 'c', 'd', 'e'].map((name) => variable(name, name < 'd' ? [4, 4] : [16]));
+      const pool = variables.map((v) => ops.reshape(read(v), [4, 4]));
+      const any = () => random.pick(pool);
+      for (let i = 0; i < random.int(2, 14); i++) pool.push(ops.clip(randomUpdate(any, random), -4, 4));
+      const writes = variables
+        .filter(() => random.uniform() < 0.7)
+        .map((v) => write(v, ops.reshape(random.pick([any, () => pool.at(-1) as Tensor])(), v.shape)));
+      expectSteps(variables, random.uniform() < 0.5 ? [] : [any(), ops.sum(any())], writes);
+    }
+  });
+
   it('is written once per step', () => {
     expect(() => scheduled([write(a, ops.add(x, 1)), write(a, ops.add(x, 2))])).toThrow(
       'variable a float32[4, 4] is written twice in one step',
@@ -106,6 +128,26 @@ describe('state', () => {
 
   it('takes only values of its size and dtype', () => {
     expect(() => scheduled([write(a, ops.sum(x))])).toThrow('variable a float32[4, 4] cannot take float32[]');
-    expect(() => scheduled([write(a, ops.cast(x, 'int32'))])).toThrow('variable a float32[4, 4] cannot take int32[4, 4]');
+    expect(() => scheduled([write(a, ops.cast(x, 'int32'))])).toThrow(
+      'variable a float32[4, 4] cannot take int32[4, 4]',
+    );
   });
 });
+
+/** Something of 4 x 4 whole numbers that are again small. */
+function randomUpdate(any: () => Tensor, random: Random): Tensor {
+  return random.pick([
+    () => ops.add(any(), any()),
+    () => ops.subtract(any(), 1),
+    () => ops.multiply(any(), any()),
+    () => ops.transpose(any()),
+    () => ops.flip(any(), 0),
+    () => ops.matmul(any(), any()),
+    () => ops.add(ops.matmul(any(), any()), any()),
+    () => ops.broadcastTo(ops.sliceAxis(any(), 0, 1, 2), [4, 4]),
+    () => ops.add(any(), ops.sum(any(), 1)),
+    () => ops.concatenate([ops.sliceAxis(any(), 1, 2), ops.sliceAxis(any(), 1, 0, 2)], 1),
+    () => ops.reshape(ops.transpose(any()), [4, 4]),
+    () => ops.broadcastTo(ops.max(any()), [4, 4]),
+  ])();
+}

@@ -35,11 +35,11 @@ export function expectPreserved({ graph, feeds }: Problem, pass: (graph: Graph) 
 
 /** Numbers for the inputs of a graph: small, so that no tanh, exp or product of them is extreme. */
 export function randomFeeds(inputs: readonly Tensor[], random: Random) {
-  return inputs.map(({ size, dtype }) =>
-    dtype === 'float32'
-      ? Float32Array.from({ length: size }, () => random.uniform(-1, 1))
-      : Int32Array.from({ length: size }, () => random.int(-5, 5)),
-  );
+  return inputs.map(({ size, dtype }) => {
+    if (dtype === 'float32') return Float32Array.from({ length: size }, () => random.uniform(-1, 1));
+    if (dtype === 'int32') return Int32Array.from({ length: size }, () => random.int(-5, 5));
+    return Uint8Array.from({ length: size }, () => random.int(0, 1));
+  });
 }
 
 /**

@@ -12,10 +12,10 @@ export const read = (v: Variable): Tensor => make('variable', [], { variable: v 
 export const write = (v: Variable, value: Tensor): Node => new Node('write', [value], { variable: v }, [], '');
 
 /** Small whole numbers: what is added and multiplied a few times stays exact in float32. */
-const initial = (v: Variable, salt: number) =>
-  arrays[v.dtype].from({ length: sizeOf(v.shape) }, (_, i) =>
-    v.dtype === 'bool' ? (i + salt) % 2 : ((i * 7 + salt * 3) % 9) - 4,
-  );
+function initial(v: Variable, salt: number) {
+  const values = Array.from({ length: sizeOf(v.shape) }, (_, i) => i * 7 + salt * 3);
+  return arrays[v.dtype].from(values.map((n) => (v.dtype === 'bool' ? n % 2 : (n % 9) - 4)));
+}
 
 /** Runs a few steps natively, fused and not, and expects exactly the outputs and state of the definition after each. */
 export function expectSteps(

@@ -1,7 +1,7 @@
 // Runs of steps that are worth a loop of their own: each is compiled, per target, into one pass that keeps every value in
-// SIMD registers. Where a bound program contains such a run (see fused_steps.cc), that loop replaces the steps' own.
+// SIMD registers. Where a bound program contains such a run (see ../fused_match.h), that loop replaces the steps' own.
 //
-// A run is written as its steps, in the order in which the compiler emits them:
+// A run is written as its steps, in an order that runs:
 //   t0, t1, ...  operands that vary within a tile        u0, u1, ...  operands that are one number for the whole tile
 //   s0, s1, ...  the values of the steps                 "out"        before a step whose value is still wanted afterwards
 // t and u are numbered together, in the order in which the steps first read them. All lanes are float32.
@@ -119,7 +119,6 @@ class FusedParser {
   FusedRun run_{};
 };
 
-// Longer runs first: they are tried in this order.
 inline constexpr FusedRun kFusedRuns[] = {
 #define STEEPEST_FUSED(name, text) FusedParser::parse(text),
 #include "fused_runs.inc"

@@ -1,27 +1,25 @@
 // The compiled runs of fused.h. Included once per target, inside its namespace, after tile.inl, whose operations they use.
 
-namespace fused {
+namespace tile {
 namespace {
 
 template <ScalarOp op>
 struct FunctorOf;
-#define STEEPEST_SCALAR_OP(Name, ...)    \
-  template <>                            \
-  struct FunctorOf<ScalarOp::k##Name> {  \
-    using Type = struct tile::Name;      \
+#define STEEPEST_SCALAR_OP(Name, ...)   \
+  template <>                           \
+  struct FunctorOf<ScalarOp::k##Name> { \
+    using Type = struct Name;           \
   };
-#include "fused_ops.inc"
+#include "../../ops.inc"
 
-// What another operation may be merged with when both are compiled together: a product that is added is not rounded.
-constexpr bool endsInProduct(ScalarOp op) {
-  switch (op) {
-    default:
-      return true;
-  }
-}
+}  // namespace
+}  // namespace tile
 
-// Keeps the compiler from merging the operation that made x with those that read it, so that every value is rounded as
-// it is when the steps run one by one.
+namespace fused {
+namespace {
+
+// Keeps the compiler from merging the operation that made x with the one that reads it (a product with a sum, most of all),
+// so that every value is rounded as it is when the steps run one by one.
 STEEPEST_INLINE F rounded(F x) {
 #if defined(__AVX512F__)
   __asm__("" : "+v"(x));
@@ -32,6 +30,107 @@ STEEPEST_INLINE F rounded(F x) {
 #endif
   return x;
 }
+
+// Whether the result is the same however it is merged with what follows.
+constexpr bool mergesSafely(ScalarOp op) {
+  switch (op) {
+    case ScalarOp::kAdd:
+    case ScalarOp::kSub:
+    case ScalarOp::kMin:
+    case ScalarOp::kMax:
+    case ScalarOp::kNeg:
+    case ScalarOp::kAbs:
+    case ScalarOp::kLt:
+    case ScalarOp::kLe:
+    case ScalarOp::kEq:
+    case ScalarOp::kNe:
+    case ScalarOp::kGt:
+    case ScalarOp::kGe:
+    case ScalarOp::kNot:
+    case ScalarOp::kCastBool:
+    case ScalarOp::kAnd:
+    case ScalarOp::kOr:
+    case ScalarOp::kSelect:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Operands and values of one vector's worth of elements. Every index is a constant: they are registers.
+struct Values {
+  F v[FusedRun::kMaxOperands + FusedRun::kMaxSteps];
+};
+
+template <int kRun, int kStep>
+STEEPEST_INLINE F apply(const Values& x) {
+  constexpr FusedStep step = kFusedRuns[kRun].step[kStep];
+  using Op = typename tile::FunctorOf<step.op>::Type;
+  if constexpr (step.arity == 1) return Op::of(x.v[step.args[0]]);
+  else if constexpr (step.arity == 2) return Op::of(x.v[step.args[0]], x.v[step.args[1]]);
+  else return Op::of(x.v[step.args[0]], x.v[step.args[1]], x.v[step.args[2]]);
+}
+
+template <int kRun, int kStep = 0>
+STEEPEST_INLINE void runSteps(Values& x) {
+  if constexpr (kStep < kFusedRuns[kRun].steps) {
+    const F value = apply<kRun, kStep>(x);
+    x.v[kFusedRuns[kRun].operands + kStep] = mergesSafely(kFusedRuns[kRun].step[kStep].op) ? value : rounded(value);
+    runSteps<kRun, kStep + 1>(x);
+  }
+}
+
+// All operands are read before any result is stored: a result may lie where an operand does.
+template <int kRun>
+void run(const SimdStep& s, void* const* slots, int64_t count, int64_t) {
+  constexpr const FusedRun& f = kFusedRuns[kRun];
+  const tile::AliasFloat* from[FusedRun::kMaxOperands];
+  tile::AliasFloat* to[FusedRun::kMaxOutputs];
+  Values x;
+#pragma GCC unroll 16
+  for (int k = 0; k < f.operands; ++k) {
+    from[k] = static_cast<const tile::AliasFloat*>(slots[s.fused[k]]);
+    if (f.uniform[k]) x.v[k] = splat(*from[k]);
+  }
+#pragma GCC unroll 8
+  for (int k = 0; k < f.outputs; ++k) to[k] = static_cast<tile::AliasFloat*>(slots[s.fused[f.operands + k]]);
+  int64_t i = 0;
+  for (; i + kWidth <= count; i += kWidth) {
+#pragma GCC unroll 16
+    for (int k = 0; k < f.operands; ++k) {
+      if (!f.uniform[k]) x.v[k] = load(from[k] + i);
+    }
+    runSteps<kRun>(x);
+    int output = 0;
+#pragma GCC unroll 32
+    for (int k = 0; k < f.steps; ++k) {
+      if (f.stored[k]) store(to[output++] + i, x.v[f.operands + k]);
+    }
+  }
+  if (i == count) return;
+#pragma GCC unroll 16
+  for (int k = 0; k < f.operands; ++k) {
+    if (!f.uniform[k]) x.v[k] = loadFirst(from[k] + i, count - i);
+  }
+  runSteps<kRun>(x);
+  int output = 0;
+#pragma GCC unroll 32
+  for (int k = 0; k < f.steps; ++k) {
+    if (f.stored[k]) storeFirst(to[output++] + i, x.v[f.operands + k], count - i);
+  }
+}
+
+// One function for each of the runs.
+template <int kRun = 0>
+TileOp find(int index) {
+  if constexpr (kRun < kFusedRunCount) {
+    return index == kRun ? run<kRun> : find<kRun + 1>(index);
+  } else {
+    return nullptr;
+  }
+}
+
+TileOp at(int index) { return find(index); }
 
 }  // namespace
 }  // namespace fused

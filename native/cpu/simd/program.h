@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "../../plan/ops.h"
+#include "fused.h"
 
 namespace steepest {
 
@@ -15,6 +16,7 @@ struct SimdStep {
   uint16_t args[3];
   uint16_t dst;
   uint32_t immediates[2];
+  uint16_t fused[FusedRun::kMaxOperands + FusedRun::kMaxOutputs] = {};  // of a fused run: its operands, then its outputs
 };
 using TileOp = decltype(SimdStep::run);
 
@@ -30,6 +32,7 @@ struct TileFunctions {
   // The loop of an operation. Bit i of `uniform`: operand i is one number for the whole tile. Not all operands are,
   // unless count is 1 and the bits are left clear. Null for a code that is no operation on these lanes.
   TileOp (*find)(ScalarOp op, Lane lanes, unsigned uniform);
+  TileOp (*fused)(int run);  // an index of kFusedRuns
   TileOp widen;   // bool in memory -> 0 or 1 in float lanes
   TileOp narrow;  // 0 or 1 in float lanes -> bool in memory
   TileOp copy;    // 32-bit lanes

@@ -129,5 +129,5 @@ const Reducer* reducer(ReduceKind kind, Lane lanes) { return lanes == Lane::kInt
 
 extern const TileFunctions tileFunctions;
 const TileFunctions tileFunctions = {
-    tile::find, tile::widen, tile::narrow, tile::unary<tile::Copy, I>, tile::fill, reduce::reducer,
+    tile::find, fused::at, tile::widen, tile::narrow, tile::unary<tile::Copy, I>, tile::fill, reduce::reducer,
 };

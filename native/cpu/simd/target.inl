@@ -30,6 +30,7 @@ namespace steepest::STEEPEST_TARGET {
 #include "../../scalar/philox.inl"
 
 #include "tile.inl"
+#include "fused.inl"
 #include "reduce.inl"
 #include "gemm.inl"
 #include "rows.inl"
