@@ -1,7 +1,12 @@
-/** The benchmark cases: small to large dense networks, each with the batch size and optimizer that it is trained with. */
+/** The benchmark cases: small to large networks, each with the batch size and optimizer that it is trained with. */
 export interface Case {
   /** Units of the layers, the input first. Hidden layers are ReLU. */
   readonly units: readonly number[];
+  /**
+   * What stands before the dense layers: the input as an image, then for each number of filters a 3x3 convolution with
+   * ReLU (no padding) and a 2x2 maximum pooling, then dropout.
+   */
+  readonly image?: { readonly shape: readonly number[]; readonly filters: readonly number[]; readonly dropout: number };
   readonly batch: number;
   readonly samples: number;
   readonly optimizer: { readonly name: 'adam' | 'sgd'; readonly learningRate: number };
@@ -20,6 +25,14 @@ export const cases: Readonly<Record<string, Case>> = {
   d: { units: [784, 128, 64, 10], batch: 32, samples: 6400, optimizer: adam, head: 'softmax' },
   e: { units: [784, 256, 128, 64, 10], batch: 128, samples: 59_904, optimizer: adam, head: 'softmax' },
   f: { units: [1024, 1024, 1024, 1024, 1024, 10], batch: 256, samples: 5120, optimizer: adam, head: 'softmax' },
+  g: {
+    units: [784, 10],
+    image: { shape: [28, 28, 1], filters: [32, 64], dropout: 0.5 },
+    batch: 128,
+    samples: 2560,
+    optimizer: adam,
+    head: 'softmax',
+  },
   k: {
     units: [784, 128, 32, 128, 784],
     batch: 128,

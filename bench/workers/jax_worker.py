@@ -12,20 +12,45 @@ from protocol import data, serve
 
 case = json.loads(sys.argv[1])
 units, samples, batch = case['units'], case['samples'], case['batch']
+image = case.get('image')
 rng = np.random.default_rng(0)
-parameters = [
-    (jnp.asarray(rng.standard_normal((n, m), dtype=np.float32) * (2 / n) ** 0.5), jnp.zeros(m))
-    for n, m in zip(units, units[1:])
-]
+
+
+def weights(shape):
+    scale = (2 / np.prod(shape[:-1])) ** 0.5
+    return jnp.asarray(rng.standard_normal(shape, dtype=np.float32) * np.float32(scale)), jnp.zeros(shape[-1])
+
+
+kernels = []
+if image:
+    height, width, channels = image['shape']
+    for filters in image['filters']:
+        kernels.append(weights((3, 3, channels, filters)))
+        channels, height, width = filters, (height - 2) // 2, (width - 2) // 2
+    units = [channels * height * width, *units[1:]]
+parameters = kernels, [weights(shape) for shape in zip(units, units[1:])]
 rate = case['optimizer']['learningRate']
 optimizer = optax.adam(rate) if case['optimizer']['name'] == 'adam' else optax.sgd(rate)
 x, y = (jnp.asarray(a) for a in data(case))
 
 
-def loss_function(parameters, x, y):
-    for w, b in parameters[:-1]:
+def convolve(x, kernels, key):
+    x = x.reshape(-1, *image['shape'])
+    for w, b in kernels:
+        x = jax.nn.relu(lax.conv_general_dilated(x, w, (1, 1), 'VALID', dimension_numbers=('NHWC', 'HWIO', 'NHWC')) + b)
+        x = lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), 'VALID')
+    x = x.reshape(x.shape[0], -1)
+    keep = 1 - image['dropout']
+    return jnp.where(jax.random.bernoulli(key, keep, x.shape), x / keep, 0)
+
+
+def loss_function(parameters, x, y, key):
+    kernels, dense = parameters
+    if image:
+        x = convolve(x, kernels, key)
+    for w, b in dense[:-1]:
         x = jax.nn.relu(x @ w + b)
-    w, b = parameters[-1]
+    w, b = dense[-1]
     logits = x @ w + b
     if case['head'] == 'sigmoid':
         return optax.sigmoid_binary_cross_entropy(logits, y).mean()
@@ -33,16 +58,17 @@ def loss_function(parameters, x, y):
 
 
 def epoch(parameters, state, key):
-    key, shuffle = jax.random.split(key)
+    key, shuffle, drop = jax.random.split(key, 3)
     order = jax.random.permutation(shuffle, samples).reshape(-1, batch)
 
-    def step(carry, rows):
-        parameters, state = carry
-        loss, gradients = jax.value_and_grad(loss_function)(parameters, x[rows], y[rows])
+    def step(carry, batch):
+        (parameters, state), (rows, dropping) = carry, batch
+        loss, gradients = jax.value_and_grad(loss_function)(parameters, x[rows], y[rows], dropping)
         updates, state = optimizer.update(gradients, state, parameters)
         return (optax.apply_updates(parameters, updates), state), loss
 
-    (parameters, state), losses = lax.scan(step, (parameters, state), order)
+    batches = order, jax.random.split(drop, len(order))
+    (parameters, state), losses = lax.scan(step, (parameters, state), batches)
     return parameters, state, key, losses[-1]
 
 

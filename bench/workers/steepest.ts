@@ -7,16 +7,24 @@ const [name = '', threads] = process.argv.slice(2);
 const spec = cases[name] as Case;
 if (threads !== undefined) setThreads(Number(threads));
 
-const { units, head, optimizer, batch } = spec;
-const model = sequential(
-  units.slice(1).map((n, i) =>
-    layers.dense({
-      units: n,
-      activation: i < units.length - 2 ? 'relu' : head,
-      ...(i === 0 ? { inputShape: [units[0] as number] } : {}),
-    }),
-  ),
+const { units, head, optimizer, batch, image } = spec;
+const convolutions = image && [
+  layers.reshape({ targetShape: image.shape, inputShape: [units[0] as number] }),
+  ...image.filters.flatMap((filters) => [
+    layers.conv2d({ filters, kernelSize: 3, activation: 'relu' }),
+    layers.maxPooling2d({ poolSize: 2 }),
+  ]),
+  layers.flatten(),
+  layers.dropout({ rate: image.dropout }),
+];
+const dense = units.slice(1).map((n, i) =>
+  layers.dense({
+    units: n,
+    activation: i < units.length - 2 ? 'relu' : head,
+    ...(i === 0 && convolutions === undefined ? { inputShape: [units[0] as number] } : {}),
+  }),
 );
+const model = sequential([...(convolutions ?? []), ...dense]);
 model.compile({
   optimizer: optimizers[optimizer.name]({ learningRate: optimizer.learningRate }),
   loss: head === 'sigmoid' ? 'binaryCrossentropy' : 'sparseCategoricalCrossentropy',

@@ -17,10 +17,19 @@ async function main(): Promise<void> {
   wasm.setThreadsCount(2);
   await tf.setBackend('wasm');
   await tf.ready();
-  const { units, head, optimizer, batch, samples } = spec;
+  const { units, head, optimizer, batch, samples, image } = spec;
   const model = tf.sequential();
+  if (image !== undefined) {
+    model.add(tf.layers.reshape({ targetShape: image.shape, inputShape: [units[0]] }));
+    for (const filters of image.filters) {
+      model.add(tf.layers.conv2d({ filters, kernelSize: 3, activation: 'relu' }));
+      model.add(tf.layers.maxPooling2d({ poolSize: 2 }));
+    }
+    model.add(tf.layers.flatten());
+    model.add(tf.layers.dropout({ rate: image.dropout }));
+  }
   units.slice(1).forEach((n, i) => {
-    const first = i === 0 ? { inputShape: [units[0]] } : {};
+    const first = i === 0 && image === undefined ? { inputShape: [units[0]] } : {};
     model.add(tf.layers.dense({ units: n, activation: i < units.length - 2 ? 'relu' : head, ...first }));
   });
   model.compile({

@@ -10,7 +10,16 @@ from protocol import data, serve
 case = json.loads(sys.argv[1])
 torch.manual_seed(0)
 units = case['units']
+image = case.get('image')
 modules = []
+if image:
+    height, width, channels = image['shape']
+    modules.append(nn.Unflatten(1, (channels, height, width)))
+    for filters in image['filters']:
+        modules += [nn.Conv2d(channels, filters, 3), nn.ReLU(), nn.MaxPool2d(2)]
+        channels, height, width = filters, (height - 2) // 2, (width - 2) // 2
+    modules += [nn.Flatten(), nn.Dropout(image['dropout'])]
+    units = [channels * height * width, *units[1:]]
 for i, (n_in, n_out) in enumerate(zip(units, units[1:])):
     modules.append(nn.Linear(n_in, n_out))
     if i < len(units) - 2:
@@ -18,6 +27,8 @@ for i, (n_in, n_out) in enumerate(zip(units, units[1:])):
     elif case['head'] == 'sigmoid':
         modules.append(nn.Sigmoid())
 model = nn.Sequential(*modules)
+if image:
+    model = model.to(memory_format=torch.channels_last)
 rate = case['optimizer']['learningRate']
 kind = torch.optim.Adam if case['optimizer']['name'] == 'adam' else torch.optim.SGD
 optimizer = kind(model.parameters(), lr=rate, fused=True)

@@ -1,9 +1,10 @@
 import { type Box, sumBoxes } from '../ir/boxes.js';
 import { withScope } from '../ir/build.js';
 import { type Gradient, type Vjp, vjps } from '../ir/gradients.js';
-import { formatType, type Node, sameShape, Tensor, topological } from '../ir/graph.js';
+import { formatType, type Node, type Shape, sameShape, Tensor, topological } from '../ir/graph.js';
 import { add } from '../ir/ops/elementwise.js';
 import { onesLike, zerosLike } from '../ir/ops/random.js';
+import { type Product, sumProducts } from '../ir/products.js';
 
 /**
  * Reverse-mode differentiation: extends the graph by dL/dx for each x in `wrt`, where dL/d(of) is `upstream`.
@@ -26,9 +27,7 @@ export function gradients(of: Tensor, wrt: readonly Tensor[], upstream?: Tensor)
     if (found !== undefined) return found;
     const parts = arrived.get(t);
     if (parts === undefined) return undefined;
-    const boxes = parts.filter((part): part is Box => !(part instanceof Tensor));
-    const whole = parts.filter((part) => part instanceof Tensor);
-    const sum = [...whole, ...(boxes.length > 0 ? [sumBoxes(t.shape, boxes)] : [])].reduce((a, b) => add(a, b));
+    const sum = sumParts(t.shape, parts);
     totals.set(t, sum);
     return sum;
   };
@@ -51,6 +50,21 @@ export function gradients(of: Tensor, wrt: readonly Tensor[], upstream?: Tensor)
     });
   }
   return wrt.map((t) => total(t) ?? zerosLike(t));
+}
+
+/** The sum of everything that flowed back to one tensor. */
+function sumParts(shape: Shape, parts: readonly Exclude<Gradient, undefined>[]): Tensor {
+  const whole: Tensor[] = [];
+  const boxes: Box[] = [];
+  const products: Product[] = [];
+  for (const part of parts) {
+    if (part instanceof Tensor) whole.push(part);
+    else if ('value' in part) boxes.push(part);
+    else products.push(part);
+  }
+  if (boxes.length > 0) whole.push(sumBoxes(shape, boxes));
+  if (products.length > 0) whole.push(sumProducts(products));
+  return whole.reduce((a, b) => add(a, b));
 }
 
 /** The float32 tensors that depend on one of `wrt` and that `of` depends on, and the nodes that lead back from them. */

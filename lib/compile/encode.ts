@@ -105,7 +105,7 @@ export function encode(
     emit(opTable.fetch.code, [viewOf(t)], [], [slot]);
   });
 
-  /** Each part is copied into its slice of the result. */
+  /** Each part is copied into its slice of the result, unless it was made there. */
   function emitConcat(node: Node): void {
     const { axis } = node.attrs as Attributes['concat'];
     const base = node.outputs[0] as Tensor;
@@ -113,9 +113,10 @@ export function encode(
     let at = 0;
     for (const part of node.inputs) {
       const { shape } = part;
-      const slice = viewAt({ base, offset: at * (strides[axis] as number), shape, strides }, base.dtype);
-      emit(opTable.copy.code, [viewOf(part)], [slice], []);
+      const offset = at * (strides[axis] as number);
       at += shape[axis] as number;
+      if (arena.homes.get(memoryOf(part).base)?.concat === node) continue;
+      emit(opTable.copy.code, [viewOf(part)], [viewAt({ base, offset, shape, strides }, base.dtype)], []);
     }
   }
 
@@ -140,6 +141,18 @@ export function encode(
   plan.set(body, header.length + data.length);
   return { words: plan, arenaBytes: arena.bytes, feeds, fetches };
 }
+
+/** Kernels always see three spatial axes: missing ones come first. */
+const threeAxes = (values: readonly number[], missing: number): number[] => [
+  ...new Array<number>(3 - values.length).fill(missing),
+  ...values,
+];
+
+const poolWords = ({ window, strides, padding }: Attributes['maxPool']): number[] => [
+  ...threeAxes(window, 1),
+  ...threeAxes(strides, 1),
+  ...threeAxes(padding, 0),
+];
 
 function attributeWords(node: Node): number[] {
   if (node.is('map')) {
@@ -166,6 +179,18 @@ function attributeWords(node: Node): number[] {
   if (node.is('matmul')) {
     const { epilogue } = node.attrs as Attributes['matmul'];
     return [epilogue === undefined ? 0 : 1, ...encodeProgram(epilogue ?? identityProgram)];
+  }
+  if (node.is('conv') || node.is('convInputGrad') || node.is('convKernelGrad')) {
+    const { epilogue, strides, dilation, padding, groups } = node.attrs as Attributes['conv'];
+    const geometry = [...threeAxes(strides, 1), ...threeAxes(dilation, 1), ...threeAxes(padding, 0), groups];
+    return [epilogue === undefined ? 0 : 1, ...geometry, ...encodeProgram(epilogue ?? identityProgram)];
+  }
+  if (node.is('maxPool') || node.is('maxPoolGrad')) return poolWords(node.attrs as Attributes['maxPool']);
+  if (node.is('averagePool') || node.is('averagePoolGrad')) {
+    const { counted, ...pool } = node.attrs as Attributes['averagePool'];
+    const before = counted.map((pair) => pair[0]);
+    const after = counted.map((pair) => pair[1]);
+    return [...poolWords(pool), ...threeAxes(before, 0), ...threeAxes(after, 0)];
   }
   if (node.is('softmax') || node.is('softmaxGrad')) return [(node.attrs as Attributes['softmax']).log ? 1 : 0];
   return [];

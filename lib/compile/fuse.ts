@@ -24,8 +24,8 @@ const maxSegmentSize = 1 << 16;
  *    level, any other edge goes one level down. A path that leaves a level never returns to it, so any set of
  *    elementwise nodes on one level can run as one instruction without making a cycle.
  * 2. On one level, connected nodes of one shape are a region (all rank-0 nodes of a level are one region, connected or not).
- * 3. A region goes into the matmul whose product it finishes (epilogue), else into the reduction that is its only
- *    consumer (prologue), else becomes a `map`.
+ * 3. A region goes into the product (matmul, convolution) that it finishes (epilogue), else into the reduction that is
+ *    its only consumer (prologue), else becomes a `map`.
  * 4. Maps of one stage with the same program become segments of one `map`: the update of all small parameters is one
  *    instruction.
  *
@@ -188,12 +188,12 @@ function immediates(node: Node): { immediates: [number, number] } | undefined {
   return { immediates: [inner, size] };
 }
 
-/** The matmul or reduction that can run a region's program while its data is hot. */
+/** The product or reduction that can run a region's program while its data is hot. */
 function findHost(plan: Plan, { consumers, fetched }: Uses, taken: ReadonlyMap<Node, Plan>): Node | undefined {
   const inside = new Set(plan.nodes);
   const domain = result(plan.nodes[0] as Node);
   const products = plan.inputs
-    .filter((t) => t.node.op === 'matmul' && !taken.has(t.node) && sameShape(t.shape, domain.shape))
+    .filter((t) => opInfo(t.node.op).epilogue && !taken.has(t.node) && sameShape(t.shape, domain.shape))
     .filter((t) => !fetched.has(t) && (consumers.get(t) as Node[]).every((c) => inside.has(c)))
     .map((t) => t.node)
     .sort((a, b) => b.id - a.id);
@@ -239,7 +239,7 @@ class Rebuilder {
   run(hosted: readonly Plan[], groups: readonly (readonly Plan[])[]): Graph {
     for (const plan of hosted) {
       const host = plan.host as Node;
-      const make = host.op === 'matmul' ? () => this.#epilogue(host, plan) : () => this.#prologue(host, plan);
+      const make = opInfo(host.op).epilogue ? () => this.#epilogue(host, plan) : () => this.#prologue(host, plan);
       for (const node of plan.nodes) this.#maker.set(node, make);
       this.#maker.set(host, make);
     }
@@ -308,7 +308,8 @@ class Rebuilder {
     const extras = plan.inputs.filter((_, i) => i !== at).map(this.#get);
     const inputs = [...host.inputs.map(this.#get), ...extras];
     const types = plan.outputs.map(({ shape, dtype }) => ({ shape, dtype }));
-    this.#settle(plan.outputs, new Node('matmul', inputs, { epilogue }, types, host.scope).outputs);
+    const attrs = { ...host.attrs, epilogue };
+    this.#settle(plan.outputs, new Node(host.op, inputs, attrs, types, host.scope).outputs);
   }
 
   #prologue(host: Node, plan: Plan): void {

@@ -1,5 +1,6 @@
 import type { Node, Tensor } from '../ir/graph.js';
-import { encoding } from '../ir/optable.js';
+import { encoding, opInfo } from '../ir/optable.js';
+import { findHomes, type Home } from './joins.js';
 import { aligned, memoryOf, type Schedule, segmentOf } from './schedule.js';
 import { bytesPerElement } from './state-layout.js';
 
@@ -7,6 +8,8 @@ import { bytesPerElement } from './state-layout.js';
 export interface ArenaPlan {
   /** Byte offset of every tensor that an instruction makes and that does not live in state. */
   readonly offsets: ReadonlyMap<Tensor, number>;
+  /** Tensors that lie inside a concatenation already. */
+  readonly homes: ReadonlyMap<Tensor, Home>;
   readonly bytes: number;
 }
 
@@ -21,12 +24,13 @@ const roundUp = (n: number): number => Math.ceil(n / encoding.unit) * encoding.u
 
 /**
  * Gives every intermediate a fixed place. Values whose lives do not overlap share memory; a map or epilogue writes over
- * an input that dies with it.
+ * an input that dies with it; parts of a concatenation are made where they belong in it.
  *
  * Placement is greedy by size: the largest first, each at the lowest gap that fits among those it overlaps in time
  * (Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020).
  */
-export function planMemory({ order, direct, copies }: Schedule, outputs: readonly Tensor[]): ArenaPlan {
+export function planMemory(steps: Schedule, outputs: readonly Tensor[]): ArenaPlan {
+  const { order, direct, copies } = steps;
   const time = new Map<Node, number>(order.map((node, i) => [node, i]));
   const lastUse = new Map<Tensor, number>();
   const use = (t: Tensor, at: number): void => {
@@ -39,29 +43,47 @@ export function planMemory({ order, direct, copies }: Schedule, outputs: readonl
     use(value, order.length + i);
   });
 
+  const homes = findHomes(steps);
   const bufferOf = new Map<Tensor, Buffer>();
   const buffers: Buffer[] = [];
+  /** A buffer for a tensor alone, or for all that is joined in one: from the first part made to the last one read. */
+  const reserve = (t: Tensor, begin: number, end: number): Buffer => {
+    let buffer = bufferOf.get(t);
+    if (buffer === undefined) {
+      const bytes = roundUp(Math.max(t.size * bytesPerElement(t.dtype), 1));
+      buffer = { bytes, begin, end, offset: 0 };
+      buffers.push(buffer);
+      bufferOf.set(t, buffer);
+    }
+    buffer.end = Math.max(buffer.end, end);
+    return buffer;
+  };
+  const roots = new Set([...homes.values()].map(({ root }) => root));
   for (const node of order) {
     const now = time.get(node) as number;
     const reused = new Set<Buffer>();
     for (const output of node.outputs) {
       if (direct.has(output)) continue;
       const end = Math.max(lastUse.get(output) ?? now, now);
-      const bytes = roundUp(Math.max(output.size * bytesPerElement(output.dtype), 1));
-      const inherited = dyingInput(node, output, now, lastUse, bufferOf, reused);
-      if (inherited !== undefined) {
+      const home = homes.get(output);
+      if (home !== undefined || roots.has(output)) {
+        reserve(home?.root ?? output, now, end);
+        continue;
+      }
+      const inherited = dyingInput(node, output, now, lastUse, bufferOf, reused, roots);
+      if (inherited === undefined) {
+        reserve(output, now, end);
+      } else {
         inherited.end = Math.max(inherited.end, end);
         reused.add(inherited);
         bufferOf.set(output, inherited);
-      } else {
-        const buffer = { bytes, begin: now, end, offset: 0 };
-        buffers.push(buffer);
-        bufferOf.set(output, buffer);
       }
     }
   }
   const bytes = place(buffers);
-  return { offsets: new Map([...bufferOf].map(([t, b]) => [t, b.offset])), bytes };
+  const offsets = new Map([...bufferOf].map(([t, b]) => [t, b.offset]));
+  for (const [t, { root, offset }] of homes) offsets.set(t, (offsets.get(root) as number) + offset);
+  return { offsets, homes, bytes };
 }
 
 /** A buffer that an elementwise output can take over because its input is read for the last time right there. */
@@ -72,12 +94,16 @@ function dyingInput(
   lastUse: ReadonlyMap<Tensor, number>,
   bufferOf: ReadonlyMap<Tensor, Buffer>,
   reused: ReadonlySet<Buffer>,
+  roots: ReadonlySet<Tensor>,
 ): Buffer | undefined {
-  if (node.op !== 'map' && node.op !== 'matmul') return undefined;
-  const first = node.op === 'matmul' ? 2 : 0;
+  const { epilogue } = opInfo(node.op);
+  if (node.op !== 'map' && !epilogue) return undefined;
+  const first = epilogue ? 2 : 0;
   for (let i = first; i < node.inputs.length; i++) {
     const view = memoryOf(node.inputs[i] as Tensor);
     const buffer = bufferOf.get(view.base);
+    // what is joined lives on in the whole, and the whole has parts
+    if (roots.has(view.base)) continue;
     if (buffer === undefined || reused.has(buffer) || lastUse.get(view.base) !== now || buffer.end !== now) continue;
     if (bytesPerElement(view.base.dtype) !== bytesPerElement(output.dtype) || !aligned(view, output)) continue;
     if (segmentOf(node, 'inputs', i) !== segmentOf(node, 'outputs', output.index)) continue;

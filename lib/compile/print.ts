@@ -134,8 +134,8 @@ function readInstruction(reader: Reader, views: readonly string[]): string {
   let text = [name, ...attrs].join(' ');
   if (inputs > 0) text += ` (${operands.slice(0, inputs).join(', ')})`;
   if (outputs > 0) text += ` -> ${operands.slice(inputs).join(', ')}`;
-  // a matmul without an epilogue may leave its program out or pass the product through: no program either way
-  if (name === 'matmul' && attrs[0] === 0) reader.skip(end - reader.position);
+  // a product without an epilogue may leave its program out or pass the product through: no program either way
+  if (info.epilogue && attrs[0] === 0) reader.skip(end - reader.position);
   else if (info.program) text += ` ${readProgram(reader)}`;
   return text;
 }

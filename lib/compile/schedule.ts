@@ -1,5 +1,5 @@
 import { formatType, type Graph, type Node, sizeOf, type Tensor, topological, type Variable } from '../ir/graph.js';
-import { isView } from '../ir/optable.js';
+import { isView, opInfo } from '../ir/optable.js';
 import { isContiguous, isIdentity, resolveView, type StridedView } from './views.js';
 
 /** A write to state: directly by the node that computes the value, or by a copy at the end of the step. */
@@ -110,8 +110,9 @@ function checkWrites({ writes }: Graph): void {
 
 /** Whether an instruction may write `output` over `variable` although it reads the variable itself. */
 function readsSafely(maker: Node, output: Tensor, variable: Variable): boolean {
-  const product = maker.op === 'matmul' ? 2 : 0;
-  const elementwise = maker.op === 'map' || maker.op === 'matmul';
+  const { epilogue } = opInfo(maker.op);
+  const product = epilogue ? 2 : 0;
+  const elementwise = maker.op === 'map' || epilogue;
   return maker.inputs.every((input, i) => {
     const view = memoryOf(input);
     if (!view.base.node.is('variable') || (view.base.node.attrs as { variable: Variable }).variable !== variable)

@@ -82,6 +82,8 @@ function apply(node: Node): Tensor | undefined {
       return simplifyPermute(x as Tensor, node.attrs as Attributes['permute'], out);
     case 'reduce':
       return simplifyReduce(x as Tensor, node.attrs as Attributes['reduce'], out);
+    case 'concat':
+      return simplifyConcat(node, node.attrs as Attributes['concat'], out);
     default:
       return isScalar(node.op) ? simplifyScalar(node) : undefined;
   }
@@ -122,6 +124,17 @@ function simplifyPermute(x: Tensor, { axes }: Attributes['permute'], out: Tensor
   return combined.every((a, i) => a === i)
     ? origin
     : make('permute', [origin], { axes: combined }, out.shape, out.dtype);
+}
+
+/** Along the leading axis, tensors lie one behind the other whatever their other axes are: reshaped first or last. */
+function simplifyConcat({ inputs }: Node, { axis }: Attributes['concat'], out: Tensor): Tensor | undefined {
+  if (axis !== 0 || !inputs.every((t) => t.node.op === 'reshape')) return undefined;
+  const origins = inputs.map((t) => t.node.inputs[0] as Tensor);
+  const [first] = origins as [Tensor, ...Tensor[]];
+  if (first.rank === 0 || !origins.every((t) => sameShape(t.shape.slice(1), first.shape.slice(1)))) return undefined;
+  const length = origins.reduce((n, t) => n + (t.shape[0] as number), 0);
+  const joined = make('concat', origins, { axis }, [length, ...first.shape.slice(1)], out.dtype);
+  return make('reshape', [joined], {}, out.shape, out.dtype);
 }
 
 /** The sum of n equal constants is known (as is their maximum). */

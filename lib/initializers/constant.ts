@@ -1,4 +1,4 @@
-import { numberIn } from '../layers/arguments.js';
+import { checkOptions, numberIn } from '../layers/arguments.js';
 import type { InitializerFn } from '../layers/layer.js';
 import { remember } from '../layers/recipe.js';
 
@@ -6,12 +6,10 @@ const filled = (shape: readonly number[], value: number): Float32Array =>
   new Float32Array(shape.reduce((product, n) => product * n, 1)).fill(value);
 
 /** All 0. */
-export const zeros = (): InitializerFn =>
-  remember((shape) => filled(shape, 0), 'initializers.zeros');
+export const zeros = (): InitializerFn => remember((shape) => filled(shape, 0), 'initializers.zeros');
 
 /** All 1. */
-export const ones = (): InitializerFn =>
-  remember((shape) => filled(shape, 1), 'initializers.ones');
+export const ones = (): InitializerFn => remember((shape) => filled(shape, 1), 'initializers.ones');
 
 /**
  * All the same value.
@@ -24,4 +22,28 @@ export const ones = (): InitializerFn =>
 export function constant(value: number): InitializerFn {
   numberIn('initializers.constant', 'value', value);
   return remember((shape) => filled(shape, value), 'initializers.constant', value);
+}
+
+export interface IdentityOptions {
+  /** Value on the diagonal. Default: 1. */
+  readonly gain?: number;
+}
+
+/**
+ * The identity matrix: `gain` on the main diagonal of [rows, columns], 0 elsewhere.
+ *
+ * @throws Error when `gain` is not a finite number, and when used for a weight that is not a matrix
+ */
+export function identity(options: IdentityOptions = {}): InitializerFn {
+  const where = 'initializers.identity';
+  checkOptions(where, options, ['gain']);
+  const gain = numberIn(where, 'gain', options.gain ?? 1);
+  const values: InitializerFn = (shape) => {
+    if (shape.length !== 2) throw new Error(`${where}: needs a weight of rank 2, got shape [${shape.join(', ')}]`);
+    const [rows, columns] = shape as readonly [number, number];
+    const out = filled(shape, 0);
+    for (let i = 0; i < Math.min(rows, columns); i++) out[i * columns + i] = gain;
+    return out;
+  };
+  return remember(values, where, options);
 }

@@ -1,5 +1,5 @@
 /** Initial values of weights, with Keras's names and conventions. Drawn on the host with Philox: same seed, same values. */
-export { constant, ones, zeros } from './constant.js';
+export { constant, type IdentityOptions, identity, ones, zeros } from './constant.js';
 export { type NormalOptions, randomNormal, truncatedNormal } from './normal.js';
 export { type OrthogonalOptions, orthogonal } from './orthogonal.js';
 export type { InitializerName } from './resolve.js';

@@ -1,6 +1,6 @@
 import { named } from '../layers/arguments.js';
 import type { InitializerFn } from '../layers/layer.js';
-import { ones, zeros } from './constant.js';
+import { identity, ones, zeros } from './constant.js';
 import { randomNormal, truncatedNormal } from './normal.js';
 import { orthogonal } from './orthogonal.js';
 import {
@@ -18,6 +18,7 @@ import { randomUniform } from './uniform.js';
 const table = {
   zeros,
   ones,
+  identity,
   randomUniform,
   randomNormal,
   truncatedNormal,

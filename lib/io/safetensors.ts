@@ -87,7 +87,8 @@ export function parseHeader(where: string, json: Uint8Array, fileBytes: number):
   const entries = new Map<string, TensorEntry>();
   for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__') {
-      for (const [key, item] of Object.entries(jsonObject(where, name, value))) jsonString(where, `${name}.${key}`, item);
+      for (const [key, item] of Object.entries(jsonObject(where, name, value)))
+        jsonString(where, `${name}.${key}`, item);
     } else {
       if (entries.size === maxTensors) throw new Error(`${where}: has more than ${maxTensors} tensors`);
       entries.set(name, parseEntry(where, name, value, begin, fileBytes));
@@ -101,23 +102,24 @@ function parseEntry(where: string, name: string, value: unknown, dataBegin: numb
   const label = `tensor '${name.slice(0, 200)}'`;
   const entry = jsonObject(where, label, value);
   jsonKeys(where, label, entry, ['dtype', 'shape', 'data_offsets']);
-  const dtype = jsonString(where, `dtype of ${label}`, entry['dtype']);
+  const dtype = jsonString(where, `dtype of ${label}`, entry.dtype);
   if (!Object.hasOwn(types, dtype)) {
     throw new Error(
       `${where}: ${label} has dtype ${dtype.slice(0, 20)}; readable are ${Object.keys(types).join(', ')}`,
     );
   }
-  const dims = jsonArray(where, `shape of ${label}`, entry['shape']);
+  const dims = jsonArray(where, `shape of ${label}`, entry.shape);
   if (dims.length > maxRank) throw new Error(`${where}: ${label} has ${dims.length} dimensions, more than ${maxRank}`);
   const { size } = types[dtype as StoredType];
   let bytes: number = size;
   const shape = dims.map((n, axis) => {
     const dim = jsonInteger(where, `shape[${axis}] of ${label}`, n, 0, Number.MAX_SAFE_INTEGER);
     bytes *= dim;
-    if (!Number.isSafeInteger(bytes)) throw new Error(`${where}: the shape [${dims.join(', ')}] of ${label} is too large`);
+    if (!Number.isSafeInteger(bytes))
+      throw new Error(`${where}: the shape [${dims.join(', ')}] of ${label} is too large`);
     return dim;
   });
-  const offsets = jsonArray(where, `data_offsets of ${label}`, entry['data_offsets']);
+  const offsets = jsonArray(where, `data_offsets of ${label}`, entry.data_offsets);
   if (offsets.length !== 2) throw new Error(`${where}: data_offsets of ${label} must be two numbers`);
   const dataBytes = fileBytes - dataBegin;
   const [from, to] = offsets.map((n, i) => jsonInteger(where, `data_offsets[${i}] of ${label}`, n, 0, dataBytes)) as [
@@ -153,7 +155,8 @@ export function emptyValues({ dtype, bytes }: TensorEntry): StoredValues {
 }
 
 /** Whether the bytes of the file are those of the array, so that they can be read right into it. */
-export const isVerbatim = ({ dtype }: TensorEntry): boolean => types[dtype].size === types[dtype].array.BYTES_PER_ELEMENT;
+export const isVerbatim = ({ dtype }: TensorEntry): boolean =>
+  types[dtype].size === types[dtype].array.BYTES_PER_ELEMENT;
 
 /** Bytes of one value in the file. */
 export const storedSize = ({ dtype }: TensorEntry): number => types[dtype].size;
@@ -165,7 +168,13 @@ export const storedSize = ({ dtype }: TensorEntry): number => types[dtype].size;
  * @param target receives them, from position `at`
  * @throws Error when an I64 does not fit into an int32
  */
-export function convertValues(where: string, entry: TensorEntry, raw: Uint8Array, target: StoredValues, at: number): void {
+export function convertValues(
+  where: string,
+  entry: TensorEntry,
+  raw: Uint8Array,
+  target: StoredValues,
+  at: number,
+): void {
   const { dtype, name } = entry;
   const { size } = types[dtype];
   const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);

@@ -44,7 +44,9 @@ function joinAlong(axis: number, boxes: readonly Box[]): Box[] {
   const groups = new Map<string, Box[]>();
   for (const box of boxes) {
     const key = box.start.map((s, i) => (i === axis ? '' : `${s}+${box.value.shape[i]}`)).join();
-    groups.set(key, [...(groups.get(key) ?? []), box]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [box]);
+    else group.push(box);
   }
   return [...groups.values()].flatMap((group) => {
     const chains: Box[][] = [];

@@ -1,6 +1,6 @@
 import type { Box } from './boxes.js';
 import { broadcastTo, constantValue, make, opError } from './build.js';
-import { type AttributesOf, formatType, sameShape, Tensor } from './graph.js';
+import { type AttributesOf, formatType, type PoolAttributes, sameShape, sizeOf, Tensor } from './graph.js';
 import {
   add,
   cos,
@@ -13,6 +13,8 @@ import {
   less,
   log,
   logicalAnd,
+  logicalNot,
+  logicalOr,
   multiply,
   negative,
   power,
@@ -25,13 +27,17 @@ import {
 import { oneHot, scatterAdd, take } from './ops/indexing.js';
 import { matmul } from './ops/linalg.js';
 import { softmax } from './ops/nn.js';
-import { onesLike } from './ops/random.js';
+import { onesLike, zerosLike } from './ops/random.js';
 import { sum } from './ops/reduce.js';
-import { concatenate, expandDims, flip, reshape, sliceAxis, swapLastAxes, transpose } from './ops/shape.js';
+import { concatenate, expandDims, flip, pad, reshape, slice, sliceAxis, swapLastAxes, transpose } from './ops/shape.js';
 import type { OpName } from './optable.js';
+import type { Product } from './products.js';
 
-/** What flows back to an input: nothing, a tensor of the input's shape, or a box in it that is 0 elsewhere. */
-export type Gradient = Tensor | Box | undefined;
+/**
+ * What flows back to an input: nothing, a tensor of the input's shape, a box in it that is 0 elsewhere, or a product that
+ * may be joined with others before it is computed.
+ */
+export type Gradient = Tensor | Box | Product | undefined;
 
 /**
  * The vector-Jacobian product of an operation y = f(x): from dL/dy to one dL/dx per input.
@@ -142,8 +148,34 @@ export const vjps = {
   argReduce: 'none',
   matmul: (dy, [a, b], _, { epilogue }) => {
     if (epilogue !== undefined) return fused();
-    return [matmul(dy, swapLastAxes(b)), matmul(swapLastAxes(a), dy)];
+    return [matmul(dy, swapLastAxes(b)), dy.rank === 2 ? { a, b: dy } : matmul(swapLastAxes(a), dy)];
   },
+  // bilinear in x and kernel: the three operations are each other's derivatives
+  conv: (dy, [x, kernel], _, { epilogue, ...geometry }) => {
+    if (epilogue !== undefined) return fused();
+    return [
+      make('convInputGrad', [dy, kernel], geometry, x.shape, 'float32'),
+      make('convKernelGrad', [x, dy], geometry, kernel.shape, 'float32'),
+    ];
+  },
+  convInputGrad: (g, [dy, kernel], _, { epilogue, ...geometry }) => {
+    if (epilogue !== undefined) return fused();
+    return [
+      make('conv', [g, kernel], geometry, dy.shape, 'float32'),
+      make('convKernelGrad', [g, dy], geometry, kernel.shape, 'float32'),
+    ];
+  },
+  convKernelGrad: (g, [x, dy], _, { epilogue, ...geometry }) => {
+    if (epilogue !== undefined) return fused();
+    return [
+      make('convInputGrad', [dy, g], geometry, x.shape, 'float32'),
+      make('conv', [x, g], geometry, dy.shape, 'float32'),
+    ];
+  },
+  maxPool: (dy, [x], y, attrs) => [make('maxPoolGrad', [x, y, dy], attrs, x.shape, 'float32')],
+  maxPoolGrad: (g, [x, y], _, attrs) => [undefined, undefined, valuesAtMaxima(g, x, y, attrs)],
+  averagePool: (dy, [x], _, attrs) => [make('averagePoolGrad', [dy], attrs, x.shape, 'float32')],
+  averagePoolGrad: (g, [dy], _, attrs) => [make('averagePool', [g], attrs, dy.shape, 'float32')],
   gather: (dy, [table, indices]) => [scatterAdd(indices, dy, table.shape[0]), undefined],
   scatterAdd: (dy, [indices]) => [undefined, take(dy, indices)],
   softmax: (dy, _, y, { log }) => [make('softmaxGrad', [y, dy], { log }, y.shape, 'float32')],
@@ -210,6 +242,27 @@ function powerBase(dy: Tensor, a: Tensor, b: Tensor): Tensor {
 function powerExponent(dy: Tensor, a: Tensor, b: Tensor, y: Tensor): Tensor {
   const vanishes = logicalAnd(equal(a, 0), greaterEqual(b, 0));
   return where(vanishes, 0, multiply(dy, multiply(y, log(where(vanishes, 1, a)))));
+}
+
+/** Of each window of `g`, the element where x has its first maximum y. */
+function valuesAtMaxima(g: Tensor, x: Tensor, y: Tensor, { window, strides, padding }: PoolAttributes): Tensor {
+  const out = y.shape.slice(1, -1);
+  const borders = out.map((n, a): [number, number] => {
+    const reach = (n - 1) * strides[a] + window[a] - padding[a];
+    return [padding[a], Math.max(reach - x.shape[a + 1], 0)];
+  });
+  const widen = (t: Tensor, value: number) => pad(t, [[0, 0], ...borders, [0, 0]], value);
+  const [values, wideX] = [widen(g, 0), widen(x, Number.NEGATIVE_INFINITY)];
+  let found: Tensor = zerosLike(equal(y, y));
+  let result = zerosLike(y);
+  for (let tap = 0; tap < sizeOf(window); tap++) {
+    const start = window.map((_, a) => Math.floor(tap / sizeOf(window.slice(a + 1))) % window[a]);
+    const seen = (t: Tensor) => slice(t, [0, ...start, 0], y.shape, [1, ...strides, 1]);
+    const hit = logicalAnd(equal(seen(wideX), y), logicalNot(found));
+    result = where(hit, seen(values), result);
+    found = logicalOr(found, hit);
+  }
+  return result;
 }
 
 /** The sum over what a broadcast repeated. */

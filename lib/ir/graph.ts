@@ -34,10 +34,37 @@ export interface Attributes {
   cumsum: { readonly axis: number; readonly reverse: boolean };
   argsort: { readonly axis: number; readonly descending: boolean };
   matmul: { readonly epilogue?: Program };
+  conv: ConvAttributes & { readonly epilogue?: Program };
+  convInputGrad: ConvAttributes & { readonly epilogue?: Program };
+  convKernelGrad: ConvAttributes & { readonly epilogue?: Program };
+  maxPool: PoolAttributes;
+  maxPoolGrad: PoolAttributes;
+  averagePool: AveragePoolAttributes;
+  averagePoolGrad: AveragePoolAttributes;
   softmax: { readonly log: boolean };
   softmaxGrad: { readonly log: boolean };
   concat: { readonly axis: number };
   write: { readonly variable: Variable };
+}
+/**
+ * How a kernel slides, per spatial axis: tap t of output j sees input j * stride + t * dilation - padding, or zero
+ * outside. Padding after the input follows from the size of the output.
+ */
+export interface ConvAttributes {
+  readonly strides: readonly number[];
+  readonly dilation: readonly number[];
+  readonly padding: readonly number[];
+  readonly groups: number;
+}
+/** As for a convolution, but cells outside the input are not seen at all. */
+export interface PoolAttributes {
+  readonly window: readonly number[];
+  readonly strides: readonly number[];
+  readonly padding: readonly number[];
+}
+export interface AveragePoolAttributes extends PoolAttributes {
+  /** Cells of padding [before, after] each axis that count as zeros of the average. */
+  readonly counted: readonly (readonly [number, number])[];
 }
 export type ReduceKind = 'sum' | 'max' | 'min' | 'prod';
 export type AttributesOf<O extends OpName> = O extends keyof Attributes ? Attributes[O] : Record<string, never>;

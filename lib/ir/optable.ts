@@ -38,6 +38,11 @@ export interface OpInfo {
   readonly words?: number;
   /** Whether a scalar program follows the attribute words. */
   readonly program?: true;
+  /**
+   * Two operands, then those of a program that may run on the result while it is hot, in which the result is register 0.
+   * Attribute word 0 says whether there is one.
+   */
+  readonly epilogue?: true;
 }
 
 const unary = (code: number, lanes: Lanes = 'f') => ({ code, kind: 'scalar', inputs: 1, outputs: 1, lanes }) as const;
@@ -48,6 +53,8 @@ const view = { code: 0, kind: 'view', inputs: 1, outputs: 1 } as const;
 const source = { code: 0, kind: 'source', inputs: 0, outputs: 1 } as const;
 const array = (code: number, inputs: number, words = 0, program?: true) =>
   ({ code, kind: 'array', inputs, outputs: 1, words, program }) as const;
+const product = (code: number, words: number) =>
+  ({ code, kind: 'array', inputs: -1, outputs: -1, words, program: true, epilogue: true }) as const;
 
 export const opTable = {
   // --- sources
@@ -135,7 +142,7 @@ export const opTable = {
   /** attrs: kind (max 0, min 1), axis. First index wins; the result is int32. */
   argReduce: array(6, 1, 2),
   /** attrs: epilogue (0 or 1); program. Inputs a [..., M, K], b [..., K, N], then the epilogue's extra operands. */
-  matmul: { code: 7, kind: 'array', inputs: -1, outputs: -1, words: 1, program: true },
+  matmul: product(7, 1),
   /** table [V, ...inner], indices int32 [...] -> [...indices, ...inner]. */
   gather: array(8, 2),
   /** indices int32 [...], updates [...indices, ...inner] -> [V, ...inner], zero where nothing was added. */
@@ -148,6 +155,23 @@ export const opTable = {
   softmaxCrossEntropy: array(12, 2),
   /** logits [N, C], labels int32 [N], dloss [N] -> dlogits [N, C]. */
   softmaxCrossEntropyGrad: array(13, 3),
+  /**
+   * attrs: epilogue; strides, dilations, cells of padding before (three each, missing leading axes 1, 1, 0), groups.
+   * x [N, ...spatial, C], kernel [...window, C / groups, F] -> [N, ...out, F], with one to three spatial axes.
+   */
+  conv: product(14, 11),
+  /** attrs as conv. dy [N, ...out, F], kernel -> dx. The forward pass of a transposed convolution. */
+  convInputGrad: product(15, 11),
+  /** attrs as conv. x, dy -> dkernel. */
+  convKernelGrad: product(16, 11),
+  /** attrs: window, strides, cells of padding before (three each). x [N, ...spatial, C] -> [N, ...out, C]. */
+  maxPool: array(17, 1, 9),
+  /** attrs: as maxPool; cells of padding that the average counts, before and after (three each). */
+  averagePool: array(18, 1, 15),
+  /** attrs as maxPool. x, y, dy -> dx: the first maximum of each window in row-major order has its gradient. */
+  maxPoolGrad: array(19, 3, 9),
+  /** attrs as averagePool. dy -> dx. */
+  averagePoolGrad: array(20, 1, 15),
   /** attrs: axis, reverse (0 or 1). Running sum; from the end when reversed. */
   cumsum: array(21, 1, 2),
   /**

@@ -11,6 +11,7 @@ const where = 'layers.activation';
 
 class ActivationLayer extends Layer {
   readonly kind = 'activation';
+  protected override readonly passesMask = true;
   readonly #activation: ActivationFn;
 
   constructor(readonly options: ActivationOptions) {

@@ -1,3 +1,4 @@
+import { type ConstraintName, resolveConstraint } from '../constraints/resolve.js';
 import { type InitializerName, resolveInitializer } from '../initializers/resolve.js';
 import type { Tensor, TensorType } from '../ir/graph.js';
 import { add } from '../ir/ops/elementwise.js';
@@ -7,6 +8,7 @@ import { type Activation, type ActivationFn, resolveActivation } from './activat
 import { boolean, checkOptions, positiveInteger } from './arguments.js';
 import {
   type CallContext,
+  type ConstraintFn,
   type InitializerFn,
   Layer,
   type LayerOptions,
@@ -28,6 +30,9 @@ export interface DenseOptions extends LayerOptions {
   readonly biasInitializer?: InitializerName | InitializerFn;
   readonly kernelRegularizer?: RegularizerName | RegularizerFn;
   readonly biasRegularizer?: RegularizerName | RegularizerFn;
+  /** What the kernel is forced to be after each update. */
+  readonly kernelConstraint?: ConstraintName | ConstraintFn;
+  readonly biasConstraint?: ConstraintName | ConstraintFn;
   /** Penalty on the outputs, averaged over the batch. */
   readonly activityRegularizer?: RegularizerName | RegularizerFn;
 }
@@ -36,6 +41,7 @@ const where = 'layers.dense';
 
 class Dense extends Layer {
   readonly kind = 'dense';
+  protected override readonly passesMask = true;
   readonly #activation: ActivationFn;
   #kernel!: Weight;
   #bias: Weight | undefined;
@@ -45,6 +51,7 @@ class Dense extends Layer {
       ...layerOptionKeys,
       ...['units', 'activation', 'useBias', 'kernelInitializer', 'biasInitializer'],
       ...['kernelRegularizer', 'biasRegularizer', 'activityRegularizer'],
+      ...['kernelConstraint', 'biasConstraint'],
     ]);
     super(options);
     positiveInteger(where, 'units', options.units);
@@ -56,6 +63,9 @@ class Dense extends Layer {
     }
     for (const key of ['kernelRegularizer', 'biasRegularizer', 'activityRegularizer'] as const) {
       if (options[key] !== undefined) resolveRegularizer(where, key, options[key]);
+    }
+    for (const key of ['kernelConstraint', 'biasConstraint'] as const) {
+      if (options[key] !== undefined) resolveConstraint(where, key, options[key]);
     }
     if (options.activityRegularizer !== undefined) {
       this.activityRegularizer = resolveRegularizer(where, 'activityRegularizer', options.activityRegularizer);
@@ -70,6 +80,7 @@ class Dense extends Layer {
       shape: [features, units],
       initializer: kernelInitializer,
       regularizer: this.options.kernelRegularizer,
+      constraint: this.options.kernelConstraint,
     });
     if (useBias) {
       this.#bias = this.addWeight({
@@ -77,6 +88,7 @@ class Dense extends Layer {
         shape: [units],
         initializer: biasInitializer,
         regularizer: this.options.biasRegularizer,
+        constraint: this.options.biasConstraint,
       });
     }
   }

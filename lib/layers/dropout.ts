@@ -1,8 +1,8 @@
-import { scalar } from '../ir/build.js';
 import type { Tensor } from '../ir/graph.js';
-import { currentRandom, dropout as drop, withRandom } from '../ir/ops/random.js';
+import { dropout as drop } from '../ir/ops/random.js';
 import { argumentError, checkOptions, integer, numberIn } from './arguments.js';
 import { type CallContext, Layer, type LayerOptions, layerOptionKeys } from './layer.js';
+import { withSeed } from './random.js';
 
 export interface DropoutOptions extends LayerOptions {
   /** Probability that a value is dropped, 0 .. 1. */
@@ -17,6 +17,7 @@ const where = 'layers.dropout';
 
 class Dropout extends Layer {
   readonly kind = 'dropout';
+  protected override readonly passesMask = true;
 
   constructor(readonly options: DropoutOptions) {
     checkOptions(where, options, [...layerOptionKeys, 'rate', 'noiseShape', 'seed']);
@@ -36,11 +37,7 @@ class Dropout extends Layer {
     const x = this.single(inputs);
     const noiseShape = this.#noiseShape(x);
     if (!context.training) return x;
-    const apply = () => drop(x, this.options.rate, { noiseShape });
-    const outer = currentRandom();
-    if (this.options.seed === undefined || outer === undefined) return apply();
-    const seed = scalar(this.options.seed | 0, 'int32');
-    return withRandom({ seed, counter: outer.counter, nextStream: () => outer.nextStream() }, apply);
+    return withSeed(this.options.seed, () => drop(x, this.options.rate, { noiseShape }));
   }
 
   override getConfig(): Record<string, unknown> {

@@ -1,9 +1,11 @@
+import { type ConstraintName, resolveConstraint } from '../constraints/resolve.js';
 import { type InitializerName, resolveInitializer } from '../initializers/resolve.js';
 import { withScope } from '../ir/build.js';
 import { type DType, formatType, type Shape, sizeOf, Tensor, type TensorType, type Variable } from '../ir/graph.js';
 import { divide } from '../ir/ops/elementwise.js';
 import { type RegularizerName, resolveRegularizer } from '../regularizers/resolve.js';
 import { argumentError, boolean, dimensions, show } from './arguments.js';
+import { passMasks } from './mask.js';
 import { inferOutputs, LayerCall, probeBatch, SymbolicTensor, withBatch } from './symbolic.js';
 
 /** Initial values of a weight, made on the host. Same seed and stream, same values. */
@@ -15,6 +17,9 @@ export type InitializerFn = (
 /** A penalty on a weight's values that is added to the loss: a rank-0 tensor. */
 export type RegularizerFn = (weight: Tensor) => Tensor;
 
+/** What a weight becomes after each update: a tensor of its shape. */
+export type ConstraintFn = (weight: Tensor) => Tensor;
+
 /** A variable that a layer owns. */
 export interface Weight extends Variable {
   /** Unique in a model without nested models: 'dense_1/kernel'. */
@@ -23,6 +28,7 @@ export interface Weight extends Variable {
   readonly trainable: boolean;
   readonly initializer: InitializerFn;
   readonly regularizer?: RegularizerFn;
+  readonly constraint?: ConstraintFn;
 }
 
 /** What `addWeight` needs to know. */
@@ -35,6 +41,8 @@ export interface WeightOptions {
   /** Default: 'glorotUniform'. */
   readonly initializer?: InitializerName | InitializerFn;
   readonly regularizer?: RegularizerName | RegularizerFn;
+  /** Applied by training after each update. */
+  readonly constraint?: ConstraintName | ConstraintFn;
   /** Default: true. */
   readonly trainable?: boolean;
 }
@@ -88,7 +96,11 @@ export abstract class Layer {
   readonly inputDType: DType;
   /** Penalty on the outputs, averaged over the batch. */
   protected activityRegularizer: RegularizerFn | undefined;
+  /** Whether the outputs have the masks of the inputs: the layer treats every time step alike. */
+  protected readonly passesMask: boolean = false;
   readonly #weights: Weight[] = [];
+  readonly #parts: Layer[] = [];
+  #owner: { readonly layer: Layer; readonly part: string } | undefined;
   #built = false;
 
   constructor(options: LayerOptions = {}) {
@@ -104,6 +116,9 @@ export abstract class Layer {
 
   /** For messages: "dense_1 (dense)". */
   get label(): string {
+    if (this.#owner !== undefined && this.name === '') {
+      return [this.#owner.layer.label, this.#owner.part].join(' ').trim();
+    }
     if (this.name === '') return this.kind ?? 'layer';
     return this.kind === undefined ? this.name : `${this.name} (${this.kind})`;
   }
@@ -112,13 +127,31 @@ export abstract class Layer {
     return this.#built;
   }
 
-  /** In the order they were added; empty until the layer is built. */
+  /** What the names of its weights begin with: the layer's name, inside another layer as the outer one says. */
+  get path(): string {
+    if (this.#owner === undefined) return this.name || this.kind;
+    const { layer, part } = this.#owner;
+    return part === '' ? layer.path : `${layer.path}/${part}`;
+  }
+
+  /** Layers that this one is made of. */
+  get parts(): readonly Layer[] {
+    return this.#parts;
+  }
+
+  /** In the order they were added, those of its parts last; empty until the layer is built. */
   get weights(): readonly Weight[] {
-    return this.#weights;
+    return [...this.#weights, ...this.#parts.flatMap((part) => part.weights)];
   }
 
   get trainableWeights(): readonly Weight[] {
-    return this.trainable ? this.weights.filter((w) => w.trainable) : [];
+    if (!this.trainable) return [];
+    return [...this.#weights.filter((w) => w.trainable), ...this.#parts.flatMap((part) => part.trainableWeights)];
+  }
+
+  /** Weights that hold what a stateful layer remembers from one batch to the next. */
+  get stateWeights(): readonly Weight[] {
+    return this.#parts.flatMap((part) => part.stateWeights);
   }
 
   /** Number of values in all weights. */
@@ -189,6 +222,7 @@ export abstract class Layer {
           context.addLoss(divide(this.activityRegularizer(t), Math.max(1, t.shape[0] ?? 1)));
         }
       }
+      if (this.passesMask) passMasks(inputs, outputs as readonly Tensor[]);
       return outputs as readonly Tensor[];
     });
   }
@@ -201,7 +235,8 @@ export abstract class Layer {
   /** For `build`. */
   protected addWeight(options: WeightOptions): Weight {
     const where = this.label;
-    const { name, shape, dtype = 'float32', initializer = 'glorotUniform', regularizer, trainable = true } = options;
+    const { name, shape, dtype = 'float32', initializer = 'glorotUniform', trainable = true } = options;
+    const { regularizer, constraint } = options;
     if (typeof name !== 'string' || name === '') throw argumentError(where, 'the name of a weight', 'a string', name);
     if (!Array.isArray(shape) || shape.some((n) => !Number.isSafeInteger(n) || n < 0)) {
       throw argumentError(where, `the shape of weight '${name}'`, 'an array of whole numbers', shape);
@@ -216,6 +251,7 @@ export abstract class Layer {
       regularizer === undefined
         ? undefined
         : resolveRegularizer(where, `the regularizer of weight '${name}'`, regularizer),
+      constraint === undefined ? undefined : resolveConstraint(where, `the constraint of weight '${name}'`, constraint),
     );
     if (this.#weights.some((w) => w.name === weight.name)) throw this.error(`has two weights named '${name}'`);
     if (weight.trainable && weight.dtype !== 'float32') {
@@ -223,6 +259,21 @@ export abstract class Layer {
     }
     this.#weights.push(weight);
     return weight;
+  }
+
+  /**
+   * For the constructor of a layer that is made of others: their weights become weights of this one.
+   *
+   * @param part what the names of its weights have after this layer's name, '' for nothing
+   * @throws Error when the layer belongs to another one already
+   */
+  protected own<T extends Layer>(layer: T, part = ''): T {
+    if (layer.#owner !== undefined) {
+      throw this.error(`${layer.kind} is a part of ${layer.#owner.layer.label} already; make another one`);
+    }
+    layer.#owner = { layer: this, part };
+    this.#parts.push(layer);
+    return layer;
   }
 
   /** For `call` and `build`: the only input. */
@@ -242,9 +293,10 @@ class LayerWeight implements Weight {
     readonly trainable: boolean,
     readonly initializer: InitializerFn,
     readonly regularizer?: RegularizerFn,
+    readonly constraint?: ConstraintFn,
   ) {}
 
   get name(): string {
-    return `${this.layer.name || this.layer.kind}/${this.localName}`;
+    return `${this.layer.path}/${this.localName}`;
   }
 }

@@ -15,6 +15,8 @@ const merges = {
 } as const;
 
 class Merge extends Layer {
+  protected override readonly passesMask = true;
+
   constructor(
     readonly kind: keyof typeof merges,
     readonly options: LayerOptions,

@@ -1,12 +1,74 @@
 import { activation } from './activation.js';
+import { elu, leakyRelu, prelu, relu, softmax } from './activation-layers.js';
 import { argumentError } from './arguments.js';
+import { additiveAttention, attention } from './attention/attention.js';
+import { groupQueryAttention, multiHeadAttention } from './attention/multi-head.js';
+import { transformerDecoder, transformerEncoder } from './attention/transformer.js';
+import { batchNormalization } from './batch-normalization.js';
 import { dense } from './dense.js';
+import { dot } from './dot.js';
 import { dropout } from './dropout.js';
+import { embedding, positionEmbedding, sinePositionEncoding } from './embedding.js';
 import { inputLayer } from './input.js';
 import { type LambdaFn, lambda } from './lambda.js';
 import type { Layer, LayerOptions } from './layer.js';
 import { add, average, concatenate, maximum, minimum, multiply, subtract } from './merge.js';
-import { flatten, reshape } from './reshape.js';
+import {
+  alphaDropout,
+  gaussianDropout,
+  gaussianNoise,
+  spatialDropout1d,
+  spatialDropout2d,
+  spatialDropout3d,
+} from './noise.js';
+import { groupNormalization, layerNormalization, rmsNormalization, unitNormalization } from './normalization.js';
+import {
+  bidirectional,
+  gru,
+  gruCell,
+  lstm,
+  lstmCell,
+  masking,
+  rnn,
+  simpleRNN,
+  simpleRNNCell,
+  stackedRNNCells,
+  timeDistributed,
+} from './recurrent/index.js';
+import { flatten, permute, repeatVector, reshape } from './reshape.js';
+import { conv1d, conv2d, conv3d } from './spatial/conv.js';
+import { conv1dTranspose, conv2dTranspose, conv3dTranspose } from './spatial/conv-transpose.js';
+import { depthwiseConv1d, depthwiseConv2d, separableConv1d, separableConv2d } from './spatial/depthwise.js';
+import {
+  adaptiveAveragePooling1d,
+  adaptiveAveragePooling2d,
+  adaptiveAveragePooling3d,
+  globalAveragePooling1d,
+  globalAveragePooling2d,
+  globalAveragePooling3d,
+  globalMaxPooling1d,
+  globalMaxPooling2d,
+  globalMaxPooling3d,
+} from './spatial/global-pooling.js';
+import {
+  averagePooling1d,
+  averagePooling2d,
+  averagePooling3d,
+  maxPooling1d,
+  maxPooling2d,
+  maxPooling3d,
+} from './spatial/pooling.js';
+import {
+  cropping1d,
+  cropping2d,
+  cropping3d,
+  upSampling1d,
+  upSampling2d,
+  upSampling3d,
+  zeroPadding1d,
+  zeroPadding2d,
+  zeroPadding3d,
+} from './spatial/resizing.js';
 
 /** Makes a layer from what its `getConfig` returned. */
 export type LayerFactory = (config: never) => Layer;
@@ -17,19 +79,92 @@ export type LayerFactory = (config: never) => Layer;
  */
 const builtin: Readonly<Record<string, LayerFactory>> = {
   activation,
+  adaptiveAveragePooling1d,
+  adaptiveAveragePooling2d,
+  adaptiveAveragePooling3d,
   add,
+  additiveAttention,
+  alphaDropout,
+  attention,
   average,
+  averagePooling1d,
+  averagePooling2d,
+  averagePooling3d,
+  batchNormalization,
+  bidirectional,
   concatenate,
+  conv1d,
+  conv1dTranspose,
+  conv2d,
+  conv2dTranspose,
+  conv3d,
+  conv3dTranspose,
+  cropping1d,
+  cropping2d,
+  cropping3d,
   dense,
+  depthwiseConv1d,
+  depthwiseConv2d,
+  dot,
   dropout,
+  elu,
+  embedding,
   flatten,
+  gaussianDropout,
+  gaussianNoise,
+  globalAveragePooling1d,
+  globalAveragePooling2d,
+  globalAveragePooling3d,
+  globalMaxPooling1d,
+  globalMaxPooling2d,
+  globalMaxPooling3d,
+  groupNormalization,
+  groupQueryAttention,
+  gru,
+  gruCell,
   input: inputLayer,
   lambda: ({ fn, ...options }: { fn: LambdaFn } & LayerOptions) => lambda(fn, options),
+  layerNormalization,
+  leakyRelu,
+  lstm,
+  lstmCell,
+  masking,
+  maxPooling1d,
+  maxPooling2d,
+  maxPooling3d,
   maximum,
   minimum,
+  multiHeadAttention,
   multiply,
+  permute,
+  positionEmbedding,
+  prelu,
+  relu,
+  repeatVector,
   reshape,
+  rmsNormalization,
+  rnn,
+  separableConv1d,
+  separableConv2d,
+  simpleRNN,
+  simpleRNNCell,
+  sinePositionEncoding,
+  softmax,
+  spatialDropout1d,
+  spatialDropout2d,
+  spatialDropout3d,
+  stackedRNNCells,
   subtract,
+  timeDistributed,
+  transformerDecoder,
+  transformerEncoder,
+  unitNormalization,
+  upSampling1d,
+  upSampling2d,
+  upSampling3d,
+  zeroPadding1d,
+  zeroPadding2d,
+  zeroPadding3d,
 };
 
 const custom = new Map<string, LayerFactory>();
@@ -69,7 +204,8 @@ function register<T>(where: string, what: string, table: Map<string, T>, name: u
  */
 export function registerLayer(kind: string, factory: LayerFactory): void {
   const where = 'registerLayer';
-  if (Object.hasOwn(builtin, kind) || kind === 'model') throw new Error(`${where}: '${kind}' is a layer of the library`);
+  if (Object.hasOwn(builtin, kind) || kind === 'model')
+    throw new Error(`${where}: '${kind}' is a layer of the library`);
   register(where, 'kind', custom, kind, factory);
 }
 

@@ -1,6 +1,6 @@
 import { type Shape, sizeOf, type Tensor } from '../ir/graph.js';
 import * as ops from '../ir/ops/shape.js';
-import { argumentError, checkOptions } from './arguments.js';
+import { argumentError, checkOptions, positiveInteger } from './arguments.js';
 import { Layer, type LayerOptions, layerOptionKeys } from './layer.js';
 
 class Flatten extends Layer {
@@ -76,3 +76,83 @@ class Reshape extends Layer {
  * layers.reshape({ targetShape: [28, -1] });
  */
 export const reshape = (options: ReshapeOptions): Layer => new Reshape(options);
+
+export interface PermuteOptions extends LayerOptions {
+  /** The dimensions of a sample in their new order, counted from 1 (0 is the batch). */
+  readonly dims: readonly number[];
+}
+
+class Permute extends Layer {
+  readonly kind = 'permute';
+
+  constructor(readonly options: PermuteOptions) {
+    const where = 'layers.permute';
+    checkOptions(where, options, [...layerOptionKeys, 'dims']);
+    super(options);
+    const dims: unknown = options.dims;
+    if (!Array.isArray(dims) || [...dims].sort((a, b) => a - b).some((d, i) => d !== i + 1)) {
+      throw argumentError(where, 'dims', 'an array with each of 1 .. n once', dims);
+    }
+  }
+
+  override call(inputs: readonly Tensor[]): Tensor {
+    const x = this.single(inputs);
+    const { dims } = this.options;
+    if (dims.length !== x.rank - 1) {
+      throw this.error(
+        `dims [${dims.join(', ')}] must name the ${x.rank - 1} dimensions of samples in [${x.shape.join(', ')}]`,
+      );
+    }
+    return ops.transpose(x, [0, ...dims]);
+  }
+
+  override getConfig(): Record<string, unknown> {
+    return { ...this.options };
+  }
+}
+
+/**
+ * The dimensions of each sample in another order. No data moves.
+ *
+ * @throws Error when `dims` is not an order; when applied, if it has the wrong length
+ *
+ * @example
+ * layers.permute({ dims: [2, 1] }); // [batch, a, b] -> [batch, b, a]
+ */
+export const permute = (options: PermuteOptions): Layer => new Permute(options);
+
+export interface RepeatVectorOptions extends LayerOptions {
+  /** How many times. */
+  readonly n: number;
+}
+
+class RepeatVector extends Layer {
+  readonly kind = 'repeatVector';
+
+  constructor(readonly options: RepeatVectorOptions) {
+    checkOptions('layers.repeatVector', options, [...layerOptionKeys, 'n']);
+    super(options);
+    positiveInteger('layers.repeatVector', 'n', options.n);
+  }
+
+  override call(inputs: readonly Tensor[]): Tensor {
+    const x = this.single(inputs);
+    if (x.rank !== 2) throw this.error(`expected input [batch, features], got shape [${x.shape.join(', ')}]`);
+    const [batch, features] = x.shape as [number, number];
+    return ops.broadcastTo(ops.expandDims(x, 1), [batch, this.options.n, features]);
+  }
+
+  override getConfig(): Record<string, unknown> {
+    return { ...this.options };
+  }
+}
+
+/**
+ * Each sample `n` times, as a sequence: [batch, features] -> [batch, n, features].
+ *
+ * @throws Error when `n` is not a positive integer; when applied to another rank
+ *
+ * @example
+ * layers.repeatVector({ n: 10 });
+ */
+export const repeatVector = (options: RepeatVectorOptions): Layer => new RepeatVector(options);

@@ -1,6 +1,7 @@
 import type { Tensor } from '../ir/graph.js';
 import {
   add,
+  cast,
   clip,
   divide,
   greater,
@@ -8,20 +9,29 @@ import {
   maximum,
   multiply,
   negative,
+  notEqual,
+  where as select,
   stopGradient,
   subtract,
-  where,
 } from '../ir/ops/elementwise.js';
 import { logSoftmax, sigmoidCrossEntropy, sparseSoftmaxCrossEntropy } from '../ir/ops/nn.js';
-import { sum } from '../ir/ops/reduce.js';
-import { boolean, checkOptions, numberIn } from '../layers/arguments.js';
+import { mean, sum } from '../ir/ops/reduce.js';
+import { boolean, checkOptions, integer, numberIn } from '../layers/arguments.js';
 import { defineLoss, type Loss } from './loss.js';
 import { alignLabels, alignTargets, perSample, shapeError } from './targets.js';
+import {
+  type ClassWeightOptions,
+  checkClassWeights,
+  classWeightKeys,
+  classWeightTable,
+  weighted,
+  weightsOfLabels,
+} from './weighting.js';
 
 /** Probabilities are kept this far from 0 and 1; Keras's value. */
 const epsilon = 1e-7;
 
-const bounded = (probabilities: Tensor): Tensor => clip(probabilities, epsilon, 1 - epsilon);
+export const bounded = (probabilities: Tensor): Tensor => clip(probabilities, epsilon, 1 - epsilon);
 
 export interface CrossentropyOptions {
   /**
@@ -36,8 +46,15 @@ export interface SmoothedCrossentropyOptions extends CrossentropyOptions {
   readonly labelSmoothing?: number;
 }
 
+export interface CategoricalCrossentropyOptions extends SmoothedCrossentropyOptions, ClassWeightOptions {}
+
+export interface SparseCrossentropyOptions extends CategoricalCrossentropyOptions {
+  /** Entries with this label, which may be out of range, do not count. Default: none. */
+  readonly ignoreClass?: number;
+}
+
 /** The input of the sigmoid or softmax that made the predictions, when that is how they were made. */
-function logitsBehind(yPred: Tensor, op: 'sigmoid' | 'softmax'): Tensor | undefined {
+export function logitsBehind(yPred: Tensor, op: 'sigmoid' | 'softmax'): Tensor | undefined {
   const { node } = yPred;
   if (node.op === 'stopGradient') {
     // predictions reach metrics this way
@@ -48,7 +65,8 @@ function logitsBehind(yPred: Tensor, op: 'sigmoid' | 'softmax'): Tensor | undefi
   return node.inputs[0];
 }
 
-function checked(name: string, options: SmoothedCrossentropyOptions, keys: readonly string[]) {
+/** @throws Error naming the option that is not valid */
+export function checkCrossentropy(name: string, options: SmoothedCrossentropyOptions, keys: readonly string[]) {
   const caller = `losses.${name}`;
   checkOptions(caller, options, keys);
   return {
@@ -73,7 +91,7 @@ function checked(name: string, options: SmoothedCrossentropyOptions, keys: reado
  */
 export function binaryCrossentropy(options: SmoothedCrossentropyOptions = {}): Loss {
   const name = 'binaryCrossentropy';
-  const { fromLogits, smoothing } = checked(name, options, ['fromLogits', 'labelSmoothing']);
+  const { fromLogits, smoothing } = checkCrossentropy(name, options, ['fromLogits', 'labelSmoothing']);
   const loss = (yTrue: Tensor, yPred: Tensor): Tensor => {
     let y = alignTargets(name, yTrue, yPred);
     if (smoothing > 0) y = add(multiply(y, 1 - smoothing), smoothing / 2);
@@ -92,13 +110,18 @@ export function binaryCrossentropy(options: SmoothedCrossentropyOptions = {}): L
  * - targets: as the predictions [batch, ..., classes]
  * - predictions: probabilities (divided by their sum, then kept in 1e-7 .. 1 - 1e-7), or logits with `fromLogits`
  * - `labelSmoothing` s: y becomes y * (1 - s) + s / classes
+ * - `classWeights` w: each entry counts sum(w * y) times
  * - result: float32 [batch]
  *
  * @throws Error when an option is not valid; when applied, if the shapes differ
  */
-export function categoricalCrossentropy(options: SmoothedCrossentropyOptions = {}): Loss {
+export function categoricalCrossentropy(options: CategoricalCrossentropyOptions = {}): Loss {
   const name = 'categoricalCrossentropy';
-  const { fromLogits, smoothing } = checked(name, options, ['fromLogits', 'labelSmoothing']);
+  const { fromLogits, smoothing } = checkCrossentropy(name, options, [
+    ...['fromLogits', 'labelSmoothing'],
+    ...classWeightKeys,
+  ]);
+  const { classWeights, normalization } = checkClassWeights(`losses.${name}`, options);
   const loss = (yTrue: Tensor, yPred: Tensor): Tensor => {
     const classes = yPred.shape[yPred.rank - 1] ?? 0;
     if (yPred.rank < 2 || yTrue.rank !== yPred.rank) {
@@ -109,12 +132,15 @@ export function categoricalCrossentropy(options: SmoothedCrossentropyOptions = {
         'both of shape [batch, ..., classes]; for class numbers use the sparse loss',
       );
     }
-    let y = alignTargets(name, yTrue, yPred);
-    if (smoothing > 0) y = add(multiply(y, 1 - smoothing), smoothing / classes);
+    const target = alignTargets(name, yTrue, yPred);
+    const y = smoothing > 0 ? add(multiply(target, 1 - smoothing), smoothing / classes) : target;
     const logits = fromLogits ? yPred : logitsBehind(yPred, 'softmax');
     const logProbabilities =
       logits === undefined ? log(bounded(divide(yPred, sum(yPred, -1, { keepDims: true })))) : logSoftmax(logits);
-    return perSample(negative(sum(multiply(y, logProbabilities), -1)));
+    const value = negative(sum(multiply(y, logProbabilities), -1));
+    if (classWeights === undefined) return perSample(value);
+    const weights = sum(multiply(target, classWeightTable(`losses.${name}`, classWeights, classes)), -1);
+    return perSample(weighted(value, weights, normalization));
   };
   return defineLoss(name, loss, { targetDType: 'float32', task: 'categorical', fromLogits, config: options });
 }
@@ -125,6 +151,9 @@ export function categoricalCrossentropy(options: SmoothedCrossentropyOptions = {
  * - targets: whole numbers in 0 .. classes - 1, [batch, ...] or [batch, ..., 1]
  * - predictions: [batch, ..., classes], probabilities (kept in 1e-7 .. 1 - 1e-7, then divided by their sum), or logits
  *   with `fromLogits`
+ * - `labelSmoothing` s: (1 - s) * -log(p[label]) + s * mean(-log(p))
+ * - `classWeights` w: each entry counts w[label] times
+ * - `ignoreClass`: entries with this label count 0 times; what is left is averaged
  * - result: float32 [batch]
  *
  * A label out of range makes the step fail with an error.
@@ -134,13 +163,31 @@ export function categoricalCrossentropy(options: SmoothedCrossentropyOptions = {
  * @example
  * model.compile({ optimizer: 'adam', loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'] });
  */
-export function sparseCategoricalCrossentropy(options: CrossentropyOptions = {}): Loss {
+export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions = {}): Loss {
   const name = 'sparseCategoricalCrossentropy';
-  const { fromLogits } = checked(name, options, ['fromLogits']);
+  const where = `losses.${name}`;
+  const keys = ['fromLogits', 'labelSmoothing', 'ignoreClass', ...classWeightKeys];
+  const { fromLogits, smoothing } = checkCrossentropy(name, options, keys);
+  const { ignoreClass } = options;
+  if (ignoreClass !== undefined) integer(where, 'ignoreClass', ignoreClass);
+  const { classWeights, normalization } = checkClassWeights(where, options, ignoreClass !== undefined);
   const loss = (yTrue: Tensor, yPred: Tensor): Tensor => {
-    const labels = alignLabels(name, yTrue, yPred);
+    const given = alignLabels(name, yTrue, yPred);
     const logits = fromLogits ? yPred : (logitsBehind(yPred, 'softmax') ?? log(bounded(yPred)));
-    return perSample(sparseSoftmaxCrossEntropy(logits, labels));
+    const counts = ignoreClass === undefined ? undefined : notEqual(given, ignoreClass);
+    const labels = counts === undefined ? given : select(counts, given, 0);
+    let value = sparseSoftmaxCrossEntropy(logits, labels);
+    if (smoothing > 0) {
+      const uniform = negative(mean(logSoftmax(logits), -1));
+      value = add(multiply(value, 1 - smoothing), multiply(uniform, smoothing));
+    }
+    if (classWeights === undefined && counts === undefined) return perSample(value);
+    const classes = yPred.shape[yPred.rank - 1] as number;
+    const weights = classWeights && weightsOfLabels(where, classWeights, labels, classes);
+    const kept = counts && cast(counts, 'float32');
+    return perSample(
+      weighted(value, weights && kept ? multiply(weights, kept) : ((weights ?? kept) as Tensor), normalization),
+    );
   };
   return defineLoss(name, loss, { targetDType: 'int32', task: 'sparseCategorical', fromLogits, config: options });
 }
@@ -159,7 +206,7 @@ export function klDivergence(): Loss {
   const name = 'klDivergence';
   const loss = (yTrue: Tensor, yPred: Tensor): Tensor => {
     // not `clip`: a probability of exactly 1 is an ordinary value, whose gradient must not be shared with the bound
-    const limited = (q: Tensor): Tensor => where(greater(q, 1), 1, maximum(q, epsilon));
+    const limited = (q: Tensor): Tensor => select(greater(q, 1), 1, maximum(q, epsilon));
     const y = limited(alignTargets(name, yTrue, yPred));
     const p = limited(yPred);
     return perSample(sum(multiply(y, subtract(log(y), log(p))), -1));

@@ -24,11 +24,7 @@ import { alignTargets, perSample } from './targets.js';
 const epsilon = 1e-7;
 
 /** A loss that is the mean of an elementwise function over each sample. */
-const elementwiseLoss = (
-  name: string,
-  fn: (target: Tensor, prediction: Tensor) => Tensor,
-  config?: object,
-): Loss =>
+const elementwiseLoss = (name: string, fn: (target: Tensor, prediction: Tensor) => Tensor, config?: object): Loss =>
   defineLoss(name, (yTrue, yPred) => perSample(fn(alignTargets(name, yTrue, yPred), yPred)), {
     targetDType: 'float32',
     config,
@@ -88,6 +84,29 @@ export function huber(options: HuberOptions = {}): Loss {
     return select(lessEqual(size, delta), multiply(square(error), 0.5), line);
   };
   return elementwiseLoss('huber', elementwise, options);
+}
+
+export interface SmoothL1Options {
+  /** Where the parabola becomes a line. Default: 1. */
+  readonly beta?: number;
+}
+
+/**
+ * Mean for each sample of e^2 / (2 beta) where |e| <= beta, else |e| - beta / 2, with e = y - p: `huber` divided by its
+ * delta, as PyTorch's SmoothL1Loss. Shapes as in `meanSquaredError`.
+ *
+ * @throws Error when `beta` is not positive
+ *
+ * Source: Girshick, "Fast R-CNN", ICCV 2015.
+ */
+export function smoothL1(options: SmoothL1Options = {}): Loss {
+  checkOptions('losses.smoothL1', options, ['beta']);
+  const beta = numberIn('losses.smoothL1', 'beta', options.beta ?? 1, { min: 0, minOpen: true });
+  const value = (y: Tensor, p: Tensor): Tensor => {
+    const size = abs(subtract(p, y));
+    return select(lessEqual(size, beta), multiply(square(size), 0.5 / beta), subtract(size, 0.5 * beta));
+  };
+  return elementwiseLoss('smoothL1', value, options);
 }
 
 /** mean(log(cosh(p - y))) for each sample, without overflow. Shapes and errors as in `meanSquaredError`. */

@@ -5,6 +5,10 @@ import {
   klDivergence,
   sparseCategoricalCrossentropy,
 } from './crossentropy.js';
+import { ctc } from './ctc.js';
+import { contrastive, tripletMargin } from './embedding.js';
+import { binaryFocalCrossentropy, categoricalFocalCrossentropy } from './focal.js';
+import { gaussianNLL } from './gaussian.js';
 import { categoricalHinge, hinge, squaredHinge } from './hinge.js';
 import { defineLoss, type Loss, type LossFunction } from './loss.js';
 import {
@@ -16,6 +20,7 @@ import {
   meanSquaredError,
   meanSquaredLogarithmicError,
   poisson,
+  smoothL1,
 } from './regression.js';
 
 /** Losses that have a name; the name means the default options. */
@@ -39,6 +44,13 @@ const table = {
   klDivergence,
   poisson,
   cosineSimilarity,
+  smoothL1,
+  binaryFocalCrossentropy,
+  categoricalFocalCrossentropy,
+  tripletMargin,
+  contrastive,
+  gaussianNLL,
+  ctc,
 } as const satisfies Record<string, () => Loss>;
 
 /** Names that `compile`'s `loss` accepts. */

@@ -2,6 +2,7 @@ import type { Tensor } from '../ir/graph.js';
 import { equal, greater } from '../ir/ops/elementwise.js';
 import { argmax } from '../ir/ops/reduce.js';
 import { checkOptions, numberIn } from '../layers/arguments.js';
+import { remember } from '../layers/recipe.js';
 import { alignLabels, alignTargets, shapeError } from '../losses/targets.js';
 import { meanMetric } from './mean.js';
 import type { Metric } from './metric.js';
@@ -32,7 +33,9 @@ export function checkThreshold(where: string, options: ThresholdOptions & Named)
 export function binaryAccuracy(options: ThresholdOptions & Named = {}): Metric {
   const threshold = checkThreshold('metrics.binaryAccuracy', options);
   const { name = 'binaryAccuracy' } = options;
-  return meanMetric(name, (yTrue, yPred) => equal(alignTargets(name, yTrue, yPred), greater(yPred, threshold)));
+  const hits = (yTrue: Tensor, yPred: Tensor): Tensor =>
+    equal(alignTargets(name, yTrue, yPred), greater(yPred, threshold));
+  return remember(meanMetric(name, hits), 'metrics.binaryAccuracy', options);
 }
 
 /**
@@ -45,12 +48,13 @@ export function binaryAccuracy(options: ThresholdOptions & Named = {}): Metric {
 export function categoricalAccuracy(options: Named = {}): Metric {
   checkOptions('metrics.categoricalAccuracy', options, ['name']);
   const { name = 'categoricalAccuracy' } = options;
-  return meanMetric(name, (yTrue, yPred) => {
+  const hits = (yTrue: Tensor, yPred: Tensor): Tensor => {
     if (yTrue.rank !== yPred.rank || yPred.rank < 2) {
       throw shapeError(name, yTrue, yPred, 'both of shape [batch, ..., classes]');
     }
     return equal(argmax(alignTargets(name, yTrue, yPred)), argmax(yPred));
-  });
+  };
+  return remember(meanMetric(name, hits), 'metrics.categoricalAccuracy', options);
 }
 
 /**
@@ -63,7 +67,8 @@ export function categoricalAccuracy(options: Named = {}): Metric {
 export function sparseCategoricalAccuracy(options: Named = {}): Metric {
   checkOptions('metrics.sparseCategoricalAccuracy', options, ['name']);
   const { name = 'sparseCategoricalAccuracy' } = options;
-  return meanMetric(name, (yTrue, yPred) => equal(alignLabels(name, yTrue, yPred), argmax(yPred)));
+  const hits = (yTrue: Tensor, yPred: Tensor): Tensor => equal(alignLabels(name, yTrue, yPred), argmax(yPred));
+  return remember(meanMetric(name, hits), 'metrics.sparseCategoricalAccuracy', options);
 }
 
 /** Chosen by shape, for losses that say nothing about classification: as Keras chooses. */

@@ -1,57 +1,53 @@
-import type { Tensor } from '../ir/graph.js';
-import { cast, greater, multiply, subtract } from '../ir/ops/elementwise.js';
-import { sum } from '../ir/ops/reduce.js';
-import { reshape, stack } from '../ir/ops/shape.js';
-import { alignTargets } from '../losses/targets.js';
-import { checkThreshold, type ThresholdOptions } from './accuracy.js';
+import { numberIn } from '../layers/arguments.js';
+import { type CountsOptions, countsMetric } from './counts.js';
 import type { Metric } from './metric.js';
 
-/** hits / (hits + misses), 0 without any; `miss` marks what counts as a miss among predictions of 0 and 1. */
-function ratio(name: string, options: ThresholdOptions, miss: (target: Tensor, predicted: Tensor) => Tensor): Metric {
-  const threshold = checkThreshold(`metrics.${name}`, options);
-  return {
-    name,
-    size: 2,
-    update(yTrue, yPred, sampleWeight) {
-      const target = cast(greater(alignTargets(name, yTrue, yPred), 0.5), 'float32');
-      const predicted = cast(greater(yPred, threshold), 'float32');
-      const total = (counts: Tensor): Tensor => {
-        if (sampleWeight === undefined) return sum(counts);
-        return sum(
-          multiply(
-            counts,
-            reshape(
-              sampleWeight,
-              counts.shape.map((n, i) => (i === 0 ? n : 1)),
-            ),
-          ),
-        );
-      };
-      return stack([total(multiply(target, predicted)), total(miss(target, predicted))]);
-    },
-    result: (totals) => {
-      const [hits, misses] = [totals[0] as number, totals[1] as number];
-      return hits === 0 ? 0 : hits / (hits + misses);
-    },
-  };
-}
+const ratio = (part: number, rest: number): number => (part === 0 ? 0 : part / (part + rest));
 
 /**
  * True positives / all predicted positives: how many of the found ones are right. 0 when nothing was predicted positive.
  *
- * Targets are 0 or 1, as the predictions.
+ * Targets are 0 or 1, as the predictions; with `classes` also class numbers, for which the largest prediction counts. Counts
+ * are summed in float32, exactly up to 2^24.
  *
  * @throws Error when an option is not valid; when applied, if the shapes differ
+ *
+ * @example
+ * metrics.precision({ classes: 10, average: 'macro' });
  */
-export const precision = (options: ThresholdOptions = {}): Metric =>
-  ratio('precision', options, (target, predicted) => multiply(subtract(1, target), predicted));
+export const precision = (options: CountsOptions = {}): Metric =>
+  countsMetric('precision', options, [], (c) => ratio(c.truePositives, c.falsePositives));
 
 /**
- * True positives / all positives: how many of those to be found were found. 0 when there are none.
- *
- * Targets are 0 or 1, as the predictions.
+ * True positives / all positives: how many of those to be found were found. 0 when there are none. Targets as in
+ * `precision`.
  *
  * @throws Error when an option is not valid; when applied, if the shapes differ
  */
-export const recall = (options: ThresholdOptions = {}): Metric =>
-  ratio('recall', options, (target, predicted) => multiply(target, subtract(1, predicted)));
+export const recall = (options: CountsOptions = {}): Metric =>
+  countsMetric('recall', options, [], (c) => ratio(c.truePositives, c.falseNegatives));
+
+export interface FBetaOptions extends CountsOptions {
+  /** How much more recall counts than precision. Default: 1, the harmonic mean of the two. */
+  readonly beta?: number;
+}
+
+/**
+ * (1 + beta^2) * precision * recall / (beta^2 * precision + recall); 0 without true positives. Targets as in `precision`.
+ *
+ * @throws Error when an option is not valid; when applied, if the shapes differ
+ *
+ * @example
+ * metrics.fBetaScore({ beta: 2, classes: 3, average: 'weighted' });
+ */
+export function fBetaScore(options: FBetaOptions = {}): Metric {
+  const beta = numberIn('metrics.fBetaScore', 'beta', options.beta ?? 1, { min: 0, minOpen: true });
+  const square = beta * beta;
+  return countsMetric('fBetaScore', options, ['beta'], (c) =>
+    ratio((1 + square) * c.truePositives, square * c.falseNegatives + c.falsePositives),
+  );
+}
+
+/** The harmonic mean of precision and recall: `fBetaScore` with beta 1. */
+export const f1Score = (options: CountsOptions = {}): Metric =>
+  countsMetric('f1Score', options, [], (c) => ratio(2 * c.truePositives, c.falseNegatives + c.falsePositives));

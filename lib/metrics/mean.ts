@@ -40,3 +40,9 @@ export function meanMetric(
     result: (totals) => finish(totals[1] === 0 ? 0 : (totals[0] as number) / (totals[1] as number)),
   };
 }
+
+/** The sum over all samples of a traced function, weighted by the sample weights. `fn` as in `meanMetric`. */
+export function sumMetric(name: string, fn: (yTrue: Tensor, yPred: Tensor) => Tensor): Metric {
+  const { update } = meanMetric(name, fn);
+  return { name, size: 2, update, result: (totals) => totals[0] as number };
+}

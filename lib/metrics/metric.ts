@@ -12,4 +12,9 @@ export interface Metric {
   /** @param sampleWeight float32 [batch], or undefined for weight 1 */
   update(yTrue: Tensor, yPred: Tensor, sampleWeight: Tensor | undefined): Tensor;
   result(totals: ArrayLike<number>): number;
+  /**
+   * All numbers, for a metric that has several: one for each class, or a confusion matrix row by row. Reported beside
+   * `result` under the metric's name and `[i]`.
+   */
+  resultAll?(totals: ArrayLike<number>): readonly number[];
 }

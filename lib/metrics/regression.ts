@@ -1,13 +1,105 @@
+import { multiply, negative, square, subtract } from '../ir/ops/elementwise.js';
+import { sum } from '../ir/ops/reduce.js';
+
+import { reshape, stack } from '../ir/ops/shape.js';
+import { remember } from '../layers/recipe.js';
+import * as crossentropy from '../losses/crossentropy.js';
+import * as hinges from '../losses/hinge.js';
+import type { Loss } from '../losses/loss.js';
 import * as losses from '../losses/regression.js';
+import { alignTargets } from '../losses/targets.js';
 import { meanMetric } from './mean.js';
 import type { Metric } from './metric.js';
+import { flatWeights } from './weights.js';
+
+/** A loss as a metric: its mean over all samples. */
+const meanLoss = (name: string, loss: Loss, finish?: (mean: number) => number): Metric =>
+  remember(meanMetric(name, loss, finish), `metrics.${name}`);
 
 /** Mean over all samples of mean((y - p)^2). */
-export const meanSquaredError = (): Metric => meanMetric('meanSquaredError', losses.meanSquaredError());
+export const meanSquaredError = (): Metric => meanLoss('meanSquaredError', losses.meanSquaredError());
 
 /** Mean over all samples of mean(|y - p|). */
-export const meanAbsoluteError = (): Metric => meanMetric('meanAbsoluteError', losses.meanAbsoluteError());
+export const meanAbsoluteError = (): Metric => meanLoss('meanAbsoluteError', losses.meanAbsoluteError());
 
 /** Square root of the mean squared error over the whole epoch, in the unit of the targets. */
 export const rootMeanSquaredError = (): Metric =>
-  meanMetric('rootMeanSquaredError', losses.meanSquaredError(), Math.sqrt);
+  meanLoss('rootMeanSquaredError', losses.meanSquaredError(), Math.sqrt);
+
+/** Mean over all samples of 100 * mean(|y - p| / max(|y|, 1e-7)). */
+export const meanAbsolutePercentageError = (): Metric =>
+  meanLoss('meanAbsolutePercentageError', losses.meanAbsolutePercentageError());
+
+/** Mean over all samples of mean((log(1 + y) - log(1 + p))^2). */
+export const meanSquaredLogarithmicError = (): Metric =>
+  meanLoss('meanSquaredLogarithmicError', losses.meanSquaredLogarithmicError());
+
+/** Mean over all samples of mean(log(cosh(p - y))). */
+export const logCosh = (): Metric => meanLoss('logCosh', losses.logCosh());
+
+/** Mean over all samples of mean(p - y * log(p)). */
+export const poisson = (): Metric => meanLoss('poisson', losses.poisson());
+
+/** Mean over all samples of sum(y * log(y / p)). */
+export const klDivergence = (): Metric => meanLoss('klDivergence', crossentropy.klDivergence());
+
+/** Mean over all samples of mean(max(0, 1 - y * p)). */
+export const hinge = (): Metric => meanLoss('hinge', hinges.hinge());
+
+/** Mean over all samples of mean(max(0, 1 - y * p)^2). */
+export const squaredHinge = (): Metric => meanLoss('squaredHinge', hinges.squaredHinge());
+
+/** Mean over all samples of max(0, 1 + max((1 - y) * p) - sum(y * p)). */
+export const categoricalHinge = (): Metric => meanLoss('categoricalHinge', hinges.categoricalHinge());
+
+/** Mean cosine of the angle between targets and predictions, 1 where they agree: the loss of that name, negated. */
+export const cosineSimilarity = (): Metric => {
+  const loss = losses.cosineSimilarity();
+  const cosine = meanMetric('cosineSimilarity', (yTrue, yPred) => negative(loss(yTrue, yPred)));
+  return remember(cosine, 'metrics.cosineSimilarity');
+};
+
+/**
+ * e to the mean crossentropy of class numbers: how many classes the model hesitates between. For language models.
+ *
+ * Options, targets and predictions as in `losses.sparseCategoricalCrossentropy`.
+ *
+ * @throws Error when an option is not valid
+ */
+export const perplexity = (options: crossentropy.SparseCrossentropyOptions = {}): Metric =>
+  remember(
+    meanMetric('perplexity', crossentropy.sparseCategoricalCrossentropy(options), Math.exp),
+    'metrics.perplexity',
+    options,
+  );
+
+/**
+ * The coefficient of determination, 1 - sum((y - p)^2) / sum((y - mean(y))^2), over all values: 1 is perfect, 0 as good as
+ * their mean. 0 when all targets are equal.
+ *
+ * The second sum comes from sum(y) and sum(y^2) in float32: targets whose mean is hundreds of times larger than their
+ * deviation should be standardized, which training wants as well.
+ *
+ * @throws Error when applied, if the shapes differ
+ */
+export const r2Score = (): Metric => {
+  const name = 'r2Score';
+  const metric: Metric = {
+    name,
+    size: 4,
+    update(yTrue, yPred, sampleWeight) {
+      const y = reshape(alignTargets(name, yTrue, yPred), [-1]);
+      const weights = flatWeights(yPred.shape, sampleWeight);
+      const error = square(subtract(y, reshape(yPred, [-1])));
+      return stack(
+        [weights, multiply(weights, y), multiply(weights, square(y)), multiply(weights, error)].map((v) => sum(v)),
+      );
+    },
+    result(totals) {
+      const [weight, first, second, error] = Array.from(totals) as [number, number, number, number];
+      const spread = weight === 0 ? 0 : second - (first * first) / weight;
+      return spread <= 0 ? 0 : 1 - error / spread;
+    },
+  };
+  return remember(metric, 'metrics.r2Score');
+};

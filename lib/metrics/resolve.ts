@@ -3,10 +3,12 @@ import type { SymbolicShape } from '../layers/symbolic.js';
 import type { Loss, LossFunction } from '../losses/loss.js';
 import { isLossName, type LossName, lossNames, resolveLoss } from '../losses/resolve.js';
 import { accuracyByShape, binaryAccuracy, categoricalAccuracy, sparseCategoricalAccuracy } from './accuracy.js';
-import { precision, recall } from './confusion.js';
+import { auc } from './auc.js';
+import { f1Score, fBetaScore, precision, recall } from './confusion.js';
 import { meanMetric } from './mean.js';
 import type { Metric } from './metric.js';
-import { rootMeanSquaredError } from './regression.js';
+import { cosineSimilarity, perplexity, r2Score, rootMeanSquaredError } from './regression.js';
+import { sparseTopKCategoricalAccuracy, topKCategoricalAccuracy } from './top-k.js';
 
 /** Metrics that have a name and are not losses. */
 const table = {
@@ -16,6 +18,14 @@ const table = {
   rootMeanSquaredError,
   precision,
   recall,
+  f1Score,
+  fBetaScore,
+  auc,
+  topKCategoricalAccuracy,
+  sparseTopKCategoricalAccuracy,
+  cosineSimilarity,
+  perplexity,
+  r2Score,
 } as const satisfies Record<string, () => Metric>;
 
 /** Names that `compile`'s `metrics` accepts: those of metrics and of losses. */

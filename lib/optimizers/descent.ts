@@ -39,7 +39,9 @@ export abstract class GradientDescent implements Optimizer {
   /** @throws Error when the learning rate is a schedule: steps that are compiled already would not see the new one */
   set learningRate(value: number | Schedule) {
     if (typeof this.#learningRate === 'function' || typeof value === 'function') {
-      throw new Error(`${this.where}: learningRate can be assigned where it is a number, to a number; schedules are fixed`);
+      throw new Error(
+        `${this.where}: learningRate can be assigned where it is a number, to a number; schedules are fixed`,
+      );
     }
     this.#learningRate = checkLearningRate(this.where, value);
   }
@@ -70,8 +72,8 @@ export abstract class GradientDescent implements Optimizer {
     };
     for (const parameter of clipped(parameters, this.common)) {
       const { variable } = parameter;
-      const { learningRateMultiplier = 1, weightDecay } = this.#settingsOf(parameter);
-      const { rate, rule } = ruleFor(learningRateMultiplier);
+      const { multiplier, weightDecay } = this.#settingsOf(parameter);
+      const { rate, rule } = ruleFor(multiplier);
       const next = rule(this.#decayed(parameter, weightDecay, rate), weightDecay);
       context.write(variable, averaged(variable, next, this.common, context));
     }
@@ -91,8 +93,12 @@ export abstract class GradientDescent implements Optimizer {
 
   #settingsOf({ variable }: Parameter) {
     const { weightDecay = 0, excludeFromWeightDecay = [], parameterGroups } = this.common;
+    const group = settingsOf(this.where, parameterGroups, variable);
     const excluded = excludeFromWeightDecay.some((pattern) => matches(pattern, variable.name));
-    return { weightDecay: excluded ? 0 : weightDecay, ...settingsOf(this.where, parameterGroups, variable) };
+    return {
+      multiplier: group.learningRateMultiplier ?? 1,
+      weightDecay: excluded ? 0 : (group.weightDecay ?? weightDecay),
+    };
   }
 
   #decayed(parameter: Parameter, weightDecay: number, rate: Tensor): Parameter {

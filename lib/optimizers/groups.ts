@@ -61,7 +61,9 @@ export function settingsOf(where: string, groups: ParameterGroups | undefined, v
   if (typeof groups !== 'function') return groups.find(({ match }) => matches(match, variable.name)) ?? {};
   const settings = groups(variable);
   if (settings !== undefined && (typeof settings !== 'object' || settings === null)) {
-    throw new Error(`${where}: parameterGroups must return settings or undefined, for ${variable.name} got ${show(settings)}`);
+    throw new Error(
+      `${where}: parameterGroups must return settings or undefined, for ${variable.name} got ${show(settings)}`,
+    );
   }
   if (settings !== undefined) checkSettings(`${where}: parameterGroups for ${variable.name}`, settings, []);
   return settings ?? {};

@@ -1,4 +1,4 @@
-import { add, equal, multiply, subtract, where as select } from '../ir/ops/elementwise.js';
+import { add, equal, multiply, where as select, subtract } from '../ir/ops/elementwise.js';
 import { boolean, checkOptions, numberIn } from '../layers/arguments.js';
 import { GradientDescent, type Rule } from './descent.js';
 import type { Optimizer, UpdateContext } from './optimizer.js';

@@ -1,9 +1,10 @@
 import { named } from '../layers/arguments.js';
 import type { RegularizerFn } from '../layers/layer.js';
+import { orthogonal } from './orthogonal.js';
 import { l1, l1l2, l2 } from './penalties.js';
 
 /** Regularizers that have a name; the name means a factor of 0.01. */
-const table = { l1, l2, l1l2 } as const satisfies Record<string, () => RegularizerFn>;
+const table = { l1, l2, l1l2, orthogonal } as const satisfies Record<string, () => RegularizerFn>;
 
 export type RegularizerName = keyof typeof table;
 

@@ -8,10 +8,10 @@ import {
   minimum,
   mod,
   multiply,
+  where as select,
   sin,
   square,
   subtract,
-  where as select,
 } from '../ir/ops/elementwise.js';
 import { checkOptions, numberIn, positiveInteger } from '../layers/arguments.js';
 import { floorDivide, fraction, pick } from './integers.js';

@@ -10,8 +10,8 @@ import {
   mod,
   multiply,
   negative,
-  subtract,
   where as select,
+  subtract,
 } from '../ir/ops/elementwise.js';
 import { checkOptions, numberIn, oneOf, positiveInteger } from '../layers/arguments.js';
 import { cosineFall } from './cosine.js';
@@ -52,9 +52,14 @@ export function oneCycle(options: OneCycleOptions): NamedSchedule {
   // PyTorch's turning point, which need not be a whole number
   const turn = Math.max(pct * total - 1, 0);
   const phase = (step: Tensor, from: number, to: number, begin: number, target: number): Tensor => {
-    const left = multiply(subtract(to, cast(step, 'float32')), 1 / Math.max(to - from, 1e-9));
-    const part = maximum(minimum(left, 1), 0);
-    return add(multiply(cosine ? cosineFall(part) : part, begin - target), target);
+    const scale = 1 / Math.max(to - from, 1e-9);
+    const share = (distance: Tensor): Tensor => {
+      const part = maximum(minimum(multiply(distance, scale), 1), 0);
+      return cosine ? cosineFall(part) : part;
+    };
+    const t = cast(step, 'float32');
+    // both ends with their own share: a difference would lose the digits of the smaller one
+    return add(multiply(share(subtract(to, t)), begin), multiply(share(subtract(t, from)), target));
   };
   return defineSchedule('oneCycle', options, (step) =>
     select(

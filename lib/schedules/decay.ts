@@ -1,5 +1,16 @@
 import type { Tensor } from '../ir/graph.js';
-import { add, cast, divide, equal, exp, minimum, multiply, power, subtract, where as select } from '../ir/ops/elementwise.js';
+import {
+  add,
+  cast,
+  divide,
+  equal,
+  exp,
+  minimum,
+  multiply,
+  power,
+  where as select,
+  subtract,
+} from '../ir/ops/elementwise.js';
 import { boolean, checkOptions, numberIn, positiveInteger } from '../layers/arguments.js';
 import { floorDivide, fraction } from './integers.js';
 import { defineSchedule, type NamedSchedule } from './schedule.js';
@@ -107,7 +118,10 @@ export function linear(options: LinearOptions): NamedSchedule {
   const end = numberIn(where, 'endFactor', options.endFactor ?? 1, { min: 0 });
   const total = positiveInteger(where, 'totalSteps', options.totalSteps);
   return defineSchedule('linear', options, (step) => {
-    const left = fraction(subtract(total, minimum(step, total)), total);
-    return add(multiply(left, rate * (start - end)), rate * end);
+    const done = minimum(step, total);
+    return add(
+      multiply(fraction(subtract(total, done), total), rate * start),
+      multiply(fraction(done, total), rate * end),
+    );
   });
 }

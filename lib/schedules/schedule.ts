@@ -1,5 +1,6 @@
 import { formatType, Tensor } from '../ir/graph.js';
 import { argumentError } from '../layers/arguments.js';
+import { remember } from '../layers/recipe.js';
 
 /**
  * A learning rate that changes with the updates: from the number of updates done before this one (int32 scalar: 0, 1, ...)
@@ -25,7 +26,8 @@ export interface NamedSchedule extends Schedule {
 
 export function defineSchedule(name: string, options: object, schedule: Schedule): NamedSchedule {
   Object.defineProperty(schedule, 'name', { value: name });
-  return Object.assign(schedule, { getConfig: () => ({ ...options }) }) as NamedSchedule;
+  const named = Object.assign(schedule, { getConfig: () => ({ ...options }) }) as NamedSchedule;
+  return remember(named, `schedules.${name}`, options);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { scalar } from '../ir/build.js';
 import { cast, exp, multiply } from '../ir/ops/elementwise.js';
 import { argumentError, checkOptions, numberIn, positiveInteger } from '../layers/arguments.js';
+import { remember } from '../layers/recipe.js';
 import { floorDivide, pick } from './integers.js';
 import { defineSchedule, type NamedSchedule } from './schedule.js';
 
@@ -22,7 +23,8 @@ function growing(where: string, name: string, values: unknown): readonly number[
  */
 export function constant(learningRate: number): NamedSchedule {
   numberIn('schedules.constant', 'learningRate', learningRate, { min: 0 });
-  return defineSchedule('constant', { learningRate }, () => scalar(learningRate));
+  const schedule = defineSchedule('constant', { learningRate }, () => scalar(learningRate));
+  return remember(schedule, 'schedules.constant', learningRate);
 }
 
 export interface StepDecayOptions {

@@ -1,52 +1,10 @@
-import { argumentError, boolean, checkOptions, integer, named, numberIn } from '../layers/arguments.js';
+import { argumentError, boolean, checkOptions, integer, numberIn, oneOf } from '../layers/arguments.js';
+import type { Optimizer } from '../optimizers/optimizer.js';
 import type { Callback, FitContext } from './callback.js';
-import type { Logs } from './sums.js';
+import { Monitor, type MonitorOptions, monitorKeys } from './monitor.js';
 
+export { type ModelCheckpointOptions, modelCheckpoint } from './model-checkpoint.js';
 export { type ProgressBarOptions, progressBar } from './progress.js';
-
-export interface MonitorOptions {
-  /** Key of the logs. Default: 'valLoss'. */
-  readonly monitor?: string;
-  /** Smallest change that counts as an improvement. Default: 0. */
-  readonly minDelta?: number;
-  /** Whether smaller or larger is better. 'auto' means larger for names that end in accuracy, precision, recall or auc. */
-  readonly mode?: 'auto' | 'min' | 'max';
-}
-
-const monitorKeys = ['monitor', 'minDelta', 'mode'];
-
-/** The best value of a monitored number so far. */
-class Monitor {
-  readonly key: string;
-  readonly #sign: 1 | -1; // 1: larger is better
-  readonly #minDelta: number;
-
-  constructor(
-    readonly where: string,
-    options: MonitorOptions,
-    defaultMinDelta = 0,
-  ) {
-    const { monitor = 'valLoss', mode = 'auto' } = options;
-    if (typeof monitor !== 'string') throw argumentError(where, 'monitor', `a key of the logs like 'valLoss'`, monitor);
-    const larger = /(accuracy|precision|recall|auc)$/i.test(monitor);
-    this.#sign = named<1 | -1>(where, 'mode', mode, { auto: larger ? 1 : -1, min: -1, max: 1 });
-    this.key = monitor;
-    this.#minDelta = numberIn(where, 'minDelta', options.minDelta ?? defaultMinDelta, { min: 0 });
-  }
-
-  /** @throws Error when the logs do not have the number, listing what they have */
-  value(logs: Logs): number {
-    const value = logs[this.key];
-    if (value !== undefined) return value;
-    const hint = this.key.startsWith('val') ? '; fit needs validationData or validationSplit for it' : '';
-    throw new Error(`${this.where}: the logs have no '${this.key}', only ${Object.keys(logs).join(', ')}${hint}`);
-  }
-
-  improves(value: number, best: number | undefined): boolean {
-    if (Number.isNaN(value)) return false;
-    return best === undefined || this.#sign * (value - best) > this.#minDelta;
-  }
-}
 
 export interface EarlyStoppingOptions extends MonitorOptions {
   /** Epochs without improvement after which training stops. Default: 0. */
@@ -109,6 +67,14 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
 /** Ends training at the step whose loss is NaN or infinite. The weights are then those that the step left behind. */
 export const terminateOnNaN = (): Callback => ({ stopOnNonFinite: true });
 
+/** @throws Error when the learning rate is a schedule, which cannot be changed from outside */
+function assignableRate(where: string, { learningRate }: Optimizer): number {
+  if (typeof learningRate === 'number') return learningRate;
+  throw new Error(
+    `${where}: the optimizer's learningRate is a schedule; it must be a number to be changed by a callback`,
+  );
+}
+
 /**
  * Sets the learning rate before each epoch.
  *
@@ -123,12 +89,8 @@ export function learningRateScheduler(schedule: (epoch: number, learningRate: nu
   return {
     onEpochBegin(epoch, { model }) {
       const { optimizer } = model;
-      optimizer.learningRate = numberIn(
-        where,
-        `the result for epoch ${epoch}`,
-        schedule(epoch, optimizer.learningRate),
-        { min: 0 },
-      );
+      const rate = schedule(epoch, assignableRate(where, optimizer));
+      optimizer.learningRate = numberIn(where, `the result for epoch ${epoch}`, rate, { min: 0 });
     },
   };
 }
@@ -140,15 +102,27 @@ export interface ReduceLROnPlateauOptions extends MonitorOptions {
   readonly patience?: number;
   /** Epochs to wait after a reduction. Default: 0. */
   readonly cooldown?: number;
+  /** Whether `minDelta` is a difference, or a part of the best value so far. Default: 'absolute'. */
+  readonly minDeltaMode?: 'absolute' | 'relative';
   /** The rate never gets smaller than this. Default: 0. */
   readonly minLearningRate?: number;
 }
 
-/** Reduces the learning rate when a number no longer gets better. `minDelta` is 1e-4 unless given. */
+/**
+ * Reduces the learning rate when a number no longer gets better, as Keras does. `minDelta` is 1e-4 unless given. PyTorch's
+ * ReduceLROnPlateau is this with minDeltaMode 'relative', and `patience` and `cooldown` one more than there.
+ *
+ * @throws Error when an option is not valid; in training, when the logs do not have the number, or the learning rate is a
+ *     schedule
+ */
 export function reduceLROnPlateau(options: ReduceLROnPlateauOptions = {}): Callback {
   const where = 'reduceLROnPlateau';
-  checkOptions(where, options, [...monitorKeys, 'factor', 'patience', 'cooldown', 'minLearningRate']);
-  const monitor = new Monitor(where, options, 1e-4);
+  checkOptions(where, options, [
+    ...monitorKeys,
+    ...['factor', 'patience', 'cooldown', 'minDeltaMode', 'minLearningRate'],
+  ]);
+  const deltaMode = oneOf(where, 'minDeltaMode', options.minDeltaMode ?? 'absolute', ['absolute', 'relative']);
+  const monitor = new Monitor(where, options, 1e-4, deltaMode);
   const factor = numberIn(where, 'factor', options.factor ?? 0.1, { min: 0, max: 1, maxOpen: true });
   const patience = numberIn(where, 'patience', options.patience ?? 10, { min: 0 });
   const cooldown = numberIn(where, 'cooldown', options.cooldown ?? 0, { min: 0 });
@@ -173,7 +147,7 @@ export function reduceLROnPlateau(options: ReduceLROnPlateauOptions = {}): Callb
         wait = 0;
       } else if (cooling === 0 && ++wait >= patience) {
         const { optimizer } = model;
-        optimizer.learningRate = Math.max(optimizer.learningRate * factor, least);
+        optimizer.learningRate = Math.max(assignableRate(where, optimizer) * factor, least);
         cooling = cooldown;
         wait = 0;
       }

@@ -63,6 +63,14 @@ export class Engine {
     return number;
   }
 
+  /** Lets the next steps see the optimizer's learning rate; a schedule is part of the plans already. */
+  writeLearningRate(): void {
+    const { learningRate } = this.#objective.optimizer;
+    if (typeof learningRate === 'number') {
+      this.state.write(this.variables.learningRate, new Float32Array([learningRate]));
+    }
+  }
+
   /** Copies of all weights, in the order of the topology. */
   weights(): HostData[] {
     return this.topology.weights.map((w) => this.state.read(w));
@@ -109,6 +117,9 @@ export class Engine {
     }
   }
 }
+
+/** Updates that have been made. */
+export const stepCounter = ({ state, variables }: Engine): number => state.read(variables.step)[0] as number;
 
 /** "epoch 3, batch 17", counted from 1. */
 export function positionOf(job: Pick<Job, 'segments'>, step: number): string {

@@ -11,6 +11,8 @@ export interface FitOptions {
   readonly epochs?: number;
   /** Number of the epoch to begin with, to go on with an earlier training. Default: 0. */
   readonly initialEpoch?: number;
+  /** Steps of that epoch that are done already. `model.resumePoint` knows both. Default: 0. */
+  readonly initialStep?: number;
   /** Samples in a step. Default: 32. The last batch of an epoch may be smaller. */
   readonly batchSize?: number;
   /** Part of the data, from its end, that is evaluated after each epoch instead of trained on. Default: 0. */
@@ -24,7 +26,10 @@ export interface FitOptions {
   readonly sampleWeight?: SampleWeight;
   /** Ends training within a step; `fit` rejects with the signal's reason, and the model stays usable. */
   readonly signal?: AbortSignal;
-  /** Order of the samples, dropout, and the initial weights if they are not set yet, follow from it. Default: random. */
+  /**
+   * Order of the samples, dropout, and the initial weights if they are not set yet, follow from it. Default: random, or
+   * from the seed of `compile`; with initialEpoch or initialStep, that of the training that goes on.
+   */
   readonly seed?: number;
   /** 0: silent, 1: progress bar on a terminal, else a line per epoch, 2: a line per epoch. 'auto': 1 on a terminal, else 0. */
   readonly verbose?: 'auto' | 0 | 1 | 2;
@@ -49,7 +54,16 @@ export interface BatchOptions {
 }
 
 const fitKeys = [
-  ...['epochs', 'initialEpoch', 'batchSize', 'validationSplit', 'validationData', 'shuffle', 'callbacks'],
+  ...[
+    'epochs',
+    'initialEpoch',
+    'initialStep',
+    'batchSize',
+    'validationSplit',
+    'validationData',
+    'shuffle',
+    'callbacks',
+  ],
   ...['classWeight', 'sampleWeight', 'signal', 'seed', 'verbose'],
 ];
 
@@ -57,8 +71,11 @@ const fitKeys = [
 export function checkFitOptions(where: string, options: FitOptions) {
   checkOptions(where, options, fitKeys);
   const { validationData, callbacks = [], verbose = 'auto', seed } = options;
-  const initialEpoch = integer(where, 'initialEpoch', options.initialEpoch ?? 0);
-  if (initialEpoch < 0) throw argumentError(where, 'initialEpoch', 'an integer that is not negative', initialEpoch);
+  const begin = (name: 'initialEpoch' | 'initialStep'): number => {
+    const value = integer(where, name, options[name] ?? 0);
+    if (value < 0) throw argumentError(where, name, 'an integer that is not negative', value);
+    return value;
+  };
   const validationSplit = numberIn(where, 'validationSplit', options.validationSplit ?? 0, {
     min: 0,
     max: 1,
@@ -77,7 +94,8 @@ export function checkFitOptions(where: string, options: FitOptions) {
   if (seed !== undefined) integer(where, 'seed', seed);
   return {
     epochs: positiveInteger(where, 'epochs', options.epochs ?? 1),
-    initialEpoch,
+    initialEpoch: begin('initialEpoch'),
+    initialStep: begin('initialStep'),
     batchSize: positiveInteger(where, 'batchSize', options.batchSize ?? 32),
     validationSplit,
     shuffle: boolean(where, 'shuffle', options.shuffle ?? true),

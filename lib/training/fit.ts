@@ -1,7 +1,8 @@
 import type { Job, JobResult } from '../runtime/addon.js';
 import type { Callback, FitContext, Progress } from './callback.js';
-import { type Engine, positionOf } from './engine.js';
+import { type Engine, positionOf, stepCounter } from './engine.js';
 import { History } from './history.js';
+import type { ResumePoint } from './resume.js';
 import { type Logs, type SumBlock, validationKey } from './sums.js';
 
 /** A native call should take about this long: rare enough to cost nothing, often enough for progress and predictions. */
@@ -16,7 +17,10 @@ export interface FitPlan {
   readonly segments: Job['segments'];
   readonly epochs: number;
   readonly initialEpoch: number;
-  readonly shuffleSeed: number | undefined;
+  /** Steps of the first epoch that are done already. */
+  readonly initialStep: number;
+  readonly seed: number;
+  readonly shuffle: boolean;
   readonly callbacks: readonly Callback[];
   readonly context: FitContext;
   readonly validate: (() => Promise<Logs>) | undefined;
@@ -31,15 +35,25 @@ export class FitLoop {
   readonly #rowsPerEpoch: number;
   readonly #eachBatch: boolean;
   readonly #eachEpoch: boolean;
+  readonly #begin: number;
+  /** Updates that the model had before. */
+  readonly #updates: number;
   #stepsPerCall = 1;
   #warned = false;
   #last: Logs = {};
   #samplesPerSecond = 0;
 
   constructor(readonly plan: FitPlan) {
-    const { callbacks, segments, engine, validate } = plan;
+    const { callbacks, segments, engine, validate, initialEpoch, initialStep } = plan;
     this.#sums = engine.training;
     this.#stepsPerEpoch = segments.reduce((total, s) => total + s.steps, 0);
+    if (initialStep > 0 && initialStep >= this.#stepsPerEpoch) {
+      throw new Error(
+        `fit: initialStep must be less than the ${this.#stepsPerEpoch} steps of an epoch, got ${initialStep}`,
+      );
+    }
+    this.#begin = initialEpoch * this.#stepsPerEpoch + initialStep;
+    this.#updates = stepCounter(engine);
     this.#rowsPerEpoch = segments.reduce((total, s) => total + s.steps * s.rows, 0);
     const any = (...hooks: (keyof Callback)[]): boolean =>
       callbacks.some((c) => hooks.some((hook) => c[hook] !== undefined));
@@ -48,11 +62,12 @@ export class FitLoop {
   }
 
   async run(): Promise<History> {
-    const { context, epochs, initialEpoch, engine } = this.plan;
-    this.#sums.clear(engine.state);
+    const { context, epochs, initialStep, engine } = this.plan;
+    // in the middle of an epoch, the sums of its first steps are part of the state
+    if (initialStep === 0) this.#sums.clear(engine.state);
     await this.#each((c) => c.onTrainBegin?.(context));
     const end = epochs * this.#stepsPerEpoch;
-    let next = initialEpoch * this.#stepsPerEpoch;
+    let next = this.#begin;
     while (next < end && !context.model.stopTraining) {
       const epoch = Math.floor(next / this.#stepsPerEpoch);
       const batch = next - epoch * this.#stepsPerEpoch;
@@ -78,6 +93,13 @@ export class FitLoop {
     return this.#history;
   }
 
+  /** Where another `fit` has to begin to go on after the update with this number. */
+  resumePoint(update: number): ResumePoint {
+    const next = this.#begin + update - this.#updates;
+    const initialEpoch = Math.floor(next / this.#stepsPerEpoch);
+    return { initialEpoch, initialStep: next - initialEpoch * this.#stepsPerEpoch, seed: this.plan.seed };
+  }
+
   /** Where the next native call should end. */
   #callEnd(next: number, end: number): number {
     if (this.#eachBatch) return next + 1;
@@ -86,9 +108,9 @@ export class FitLoop {
   }
 
   async #step(begin: number, end: number): Promise<JobResult> {
-    const { engine, feeds, segments, shuffleSeed, callbacks, context, signal } = this.plan;
+    const { engine, feeds, segments, shuffle, seed, callbacks, context, signal } = this.plan;
     const { state, variables } = engine;
-    state.write(variables.learningRate, new Float32Array([context.model.optimizer.learningRate]));
+    engine.writeLearningRate();
     const { byteOffset, count } = this.#sums.range(state);
     const job: Job = {
       segments,
@@ -97,7 +119,7 @@ export class FitLoop {
       begin,
       end,
       firstRow: 0,
-      shuffle: shuffleSeed === undefined ? undefined : { seed: shuffleSeed },
+      shuffle: shuffle ? { seed: seed >>> 0 } : undefined,
       metrics: { byteOffset, count },
       watch: {
         byteOffset: state.layout.offsetOf(this.#sums.sums.loss),
@@ -109,10 +131,7 @@ export class FitLoop {
     if (steps > 0) {
       const secondsPerStep = Math.max(result.seconds / steps, 1e-9);
       this.#samplesPerSecond = this.#rowsPerEpoch / this.#stepsPerEpoch / secondsPerStep;
-      const target = Math.max(
-        secondsPerCall,
-        shuffleSeed === undefined ? 0 : this.#rowsPerEpoch * shuffleSecondsPerRow,
-      );
+      const target = Math.max(secondsPerCall, shuffle ? this.#rowsPerEpoch * shuffleSecondsPerRow : 0);
       this.#stepsPerCall = Math.max(1, Math.min(this.#stepsPerCall * 8, Math.round(target / secondsPerStep)));
     }
     return result;

@@ -1,13 +1,15 @@
+import { replaceFile } from '../io/files.js';
+import { safetensorsParts } from '../io/safetensors.js';
 import { type HostData, sizeOf, type Tensor } from '../ir/graph.js';
-import { integer } from '../layers/arguments.js';
+import { boolean, checkOptions, integer } from '../layers/arguments.js';
 import type { Layer } from '../layers/layer.js';
+import { averageSlot } from '../optimizers/averaging.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
-import type { FitContext } from './callback.js';
 import { exactArray, type ModelData } from './columns.js';
 import { DataSet } from './dataset.js';
-import { Engine } from './engine.js';
+import { Engine, stepCounter } from './engine.js';
 import { Evaluator, type Results } from './evaluator.js';
-import { FitLoop } from './fit.js';
+import type { FitLoop } from './fit.js';
 import {
   type BatchOptions,
   checkFitOptions,
@@ -20,13 +22,35 @@ import type { History } from './history.js';
 import { type CompiledObjective, type CompileOptions, resolveObjective } from './objective.js';
 import { portNames } from './ports.js';
 import { Predictor } from './predictor.js';
-import { evalSegments, type PortNames, readBatches, splitRow, trainSegments } from './prepare.js';
-import { progressBar } from './progress.js';
-import type { Logs } from './sums.js';
+import { evalSegments, type PortNames, readBatches } from './prepare.js';
+import type { ResumePoint } from './resume.js';
+import { readFitData, runFit } from './run-fit.js';
+import { saveModel, storedTensors, type TrainingState, weightVariables } from './saving/checkpoint.js';
+import { type ModelJson, modelToJSON, topologyFromJSON } from './saving/model-json.js';
+import { checkPath, type SaveOptions } from './saving/options.js';
+import { readTensors } from './saving/tensors.js';
 import type { Topology } from './topology.js';
 import { initialWeights, matchWeights, type WeightValue, type WeightValues } from './weights.js';
 
 const randomSeed = (): number => Math.floor(Math.random() * 0x100000000);
+
+/**
+ * For `loadModel`: a model without weights yet.
+ *
+ * @param training undefined for a model that is not compiled
+ */
+export let restoreModel: (topology: Topology, training: TrainingState | undefined) => Restored;
+
+export interface Restored {
+  readonly model: Model;
+  readonly start: {
+    readonly objective: CompiledObjective | undefined;
+    /** Of the outputs. */
+    readonly names: readonly string[];
+    /** Makes the native state, which the caller fills. */
+    engine(): Engine;
+  };
+}
 
 /**
  * Layers that can be trained. Made by `sequential` or `model`.
@@ -42,6 +66,7 @@ export class Model {
   stopTraining = false;
   readonly #names: PortNames;
   #objective: CompiledObjective | undefined;
+  #compileOptions: CompileOptions | undefined;
   #engine: Engine | undefined;
   #predictor: Predictor | undefined;
   #evaluator: Evaluator | undefined;
@@ -49,6 +74,8 @@ export class Model {
   #weights: HostData[] | undefined;
   #seed: number | undefined;
   #fits = 0;
+  #loop: FitLoop | undefined;
+  #resumePoint: ResumePoint = { initialEpoch: 0, initialStep: 0 };
   #fitting = false;
   #running = 0;
   #disposed = false;
@@ -111,8 +138,10 @@ export class Model {
     this.#predictor = undefined;
     this.#evaluator = undefined;
     this.#objective = objective;
+    this.#compileOptions = { ...options, optimizer: objective.optimizer };
     this.#seed = options.seed;
     this.#fits = 0;
+    this.#resumePoint = { initialEpoch: 0, initialStep: 0 };
   }
 
   /**
@@ -133,62 +162,24 @@ export class Model {
     if (this.#fitting)
       throw new Error(`${where}: the model is being trained already; wait for the other fit to finish`);
     const settings = checkFitOptions(where, options);
-    const { epochs, initialEpoch, batchSize, validationSplit, signal } = settings;
+    const { initialEpoch, initialStep, signal } = settings;
     signal?.throwIfAborted();
-    const data = readBatches(where, objective, this.#names, x, y, options);
-    const [vx, vy, vw] = options.validationData ?? [];
-    const validation =
-      options.validationData === undefined
-        ? undefined
-        : readBatches(`${where}: validationData`, objective, this.#names, vx as ModelData, vy as ModelData, {
-            sampleWeight: vw,
-          });
-    const trainingRows = splitRow(data.rows, validationSplit);
-    if (trainingRows === 0 || (validationSplit > 0 && trainingRows === data.rows)) {
-      throw new Error(`${where}: validationSplit ${validationSplit} of ${data.rows} samples leaves one part empty`);
-    }
-    const seed = this.#nextSeed(options.seed);
+    const data = readFitData(objective, this.#names, x, y, options);
+    const seed = this.#nextSeed(options.seed, initialEpoch + initialStep > 0);
     const engine = this.#ready(seed);
     engine.state.write(engine.variables.seed, new Int32Array([seed]));
     this.#fitting = true;
     this.stopTraining = false;
     return this.#busy(engine, signal, async () => {
-      const sets: DataSet[] = [];
-      const stage = async (columns: typeof data.columns): Promise<DataSet> => {
-        const set = await DataSet.copy(where, columns, signal);
-        sets.push(set);
-        return set;
+      const evaluator = this.#evaluatorOf(engine);
+      const onLoop = (loop: FitLoop): void => {
+        this.#loop = loop;
       };
       try {
-        const segments = trainSegments(engine, data.types, trainingRows, batchSize);
-        const training = await stage(data.columns);
-        let validate: (() => Promise<Logs>) | undefined;
-        if (validation !== undefined) {
-          const set = await stage(validation.columns);
-          const steps = evalSegments(engine, validation.types, set.rows, batchSize);
-          validate = () => this.#evaluatorOf(engine).run(where, set.feeds, steps, 0, signal);
-        } else if (trainingRows < data.rows) {
-          const steps = evalSegments(engine, data.types, data.rows - trainingRows, batchSize);
-          validate = () => this.#evaluatorOf(engine).run(where, training.feeds, steps, trainingRows, signal);
-        }
-        const steps = segments.reduce((total, s) => total + s.steps, 0);
-        const context: FitContext = { model: this, epochs, samples: trainingRows, steps };
-        const shown = settings.verbose === 'auto' ? (process.stdout.isTTY === true ? 1 : 0) : settings.verbose;
-        const progress = shown === 0 ? [] : [progressBar(shown === 2 ? { style: 'line' } : {})];
-        return await new FitLoop({
-          engine,
-          feeds: training.feeds,
-          segments,
-          epochs,
-          initialEpoch,
-          shuffleSeed: settings.shuffle ? seed >>> 0 : undefined,
-          callbacks: [...settings.callbacks, ...progress],
-          context,
-          validate,
-          signal,
-        }).run();
+        return await runFit({ ...data, engine, evaluator, settings, seed, model: this, onLoop });
       } finally {
-        for (const set of sets) set.dispose();
+        if (!this.#disposed) this.#resumePoint = this.resumePoint;
+        this.#loop = undefined;
         this.#fitting = false;
       }
     });
@@ -283,7 +274,7 @@ export class Model {
     const sums = engine.training;
     const plan = engine.trainPlan({ ...data.types, rows: data.rows });
     sums.clear(state);
-    state.write(variables.learningRate, new Float32Array([objective.optimizer.learningRate]));
+    engine.writeLearningRate();
     state.session.runSync(
       plan,
       data.columns.map((c) => exactArray(where, c)),
@@ -306,6 +297,27 @@ export class Model {
   }
 
   /**
+   * The moving averages of the weights that an optimizer with `useEma` keeps; weights that it does not train are as they
+   * are. Before the first update, the averages are 0.
+   *
+   * @throws Error when the model is not compiled, or its optimizer keeps no averages
+   *
+   * @example
+   * model.setWeights(model.getAveragedWeights());
+   */
+  getAveragedWeights(): WeightValue[] {
+    const where = 'getAveragedWeights';
+    const { slots, optimizer } = this.#compiled(where);
+    const averages = new Map([...slots.all()].filter((s) => s.name === averageSlot).map((s) => [s.of, s.variable]));
+    if (averages.size === 0) throw new Error(`${where}: the optimizer ${optimizer.name} keeps no averages; set useEma`);
+    const { state } = this.#ready();
+    return this.getWeights().map((value, i) => {
+      const average = averages.get(this.topology.weights[i]);
+      return average === undefined ? value : { ...value, data: state.read(average) };
+    });
+  }
+
+  /**
    * Replaces weights: all of them in order (what `getWeights` returned will do), or some by name.
    *
    * @throws Error naming the weight that is unknown or does not fit; the model is unchanged then
@@ -318,6 +330,101 @@ export class Model {
     const matched = matchWeights(this.topology, values);
     const { state } = this.#ready();
     for (const [weight, data] of matched) state.write(weight, data);
+  }
+
+  /**
+   * Sets the states of stateful recurrent layers to 0: what comes next begins new sequences. A callback may call it, for
+   * example at the end of each epoch.
+   */
+  resetStates(): void {
+    this.#usable('resetStates');
+    const { state } = this.#ready();
+    for (const weight of this.topology.stateWeights) state.write(weight, new Float32Array(sizeOf(weight.shape)));
+  }
+
+  /**
+   * Where the last `fit` stands, or ended: in the running one, after the step that is done. Part of a saved model.
+   *
+   * @example
+   * const net = await loadModel('checkpoint');
+   * await net.fit(x, y, { epochs: 20, ...net.resumePoint });
+   */
+  get resumePoint(): ResumePoint {
+    return this.#loop === undefined ? this.#resumePoint : this.#loop.resumePoint(stepCounter(this.#ready()));
+  }
+
+  /**
+   * The layers and how they are connected, without weights: what `modelFromJSON` takes. `JSON.stringify(model)` uses it.
+   *
+   * @throws Error naming the layer or option that cannot be saved: see `registerLayer` and `registerFunction`
+   */
+  toJSON(): ModelJson {
+    return modelToJSON(this.topology);
+  }
+
+  /**
+   * A model with new layers of the same kinds and copies of the weights, not compiled. Saved models' rules apply.
+   *
+   * @throws Error as `toJSON`
+   */
+  clone(): Model {
+    const copy = new Model(topologyFromJSON(this.toJSON()));
+    copy.setWeights(this.getWeights());
+    return copy;
+  }
+
+  /**
+   * Saves the model in a directory, which is made if need be: config.json, weights.safetensors and, if the model is
+   * compiled, optimizer.safetensors with all that training needs to go on bit for bit. The values are those of the moment
+   * of the call, also while `fit` runs. A crash at any time leaves the old model or the new one.
+   *
+   * @throws Error (as a rejection) naming the layer or option that cannot be saved, or the file that cannot be written;
+   *     what was saved before is still there then
+   *
+   * @example
+   * await net.save('models/digits');
+   * const copy = await loadModel('models/digits');
+   */
+  async save(directory: string, options: SaveOptions = {}): Promise<void> {
+    const where = 'save';
+    this.#usable(where);
+    checkPath(where, directory);
+    checkOptions(where, options, ['includeOptimizer']);
+    const engine = this.#ready();
+    const values = engine.state.snapshot();
+    const compile = boolean(where, 'includeOptimizer', options.includeOptimizer ?? true) && this.#compileOptions;
+    const step = values(engine.variables.step)[0] as number;
+    const resume = this.#loop?.resumePoint(step) ?? this.#resumePoint;
+    await saveModel(directory, {
+      engine,
+      values,
+      training: compile ? { compile, fits: this.#fits, resume } : undefined,
+    });
+  }
+
+  /** Saves the weights alone as a safetensors file, under their names. The old file stays if that fails. */
+  async saveWeights(file: string): Promise<void> {
+    const where = 'saveWeights';
+    this.#usable(where);
+    checkPath(where, file);
+    const { state } = this.#ready();
+    await replaceFile(file, safetensorsParts(storedTensors(weightVariables(this.topology), state.snapshot())));
+  }
+
+  /**
+   * Reads the weights from a safetensors file: exactly those of this model, in any dtype that converts without loss.
+   *
+   * @throws Error (as a rejection) naming the file and the weight that is missing, unknown or does not fit; the model is
+   *     unchanged then
+   */
+  async loadWeights(file: string): Promise<void> {
+    const where = 'loadWeights';
+    this.#usable(where);
+    checkPath(where, file);
+    const values = await readTensors(file, weightVariables(this.topology));
+    this.#usable(where);
+    const { state } = this.#ready();
+    for (const [variable, data] of values) state.write(variable, data);
   }
 
   /** Frees all native memory. What runs is aborted and rejects. Twice is a no-op; any other use afterwards throws. */
@@ -345,6 +452,24 @@ export class Model {
     return this.#objective;
   }
 
+  static {
+    restoreModel = (topology, training) => {
+      const model = new Model(topology);
+      if (training !== undefined) {
+        model.compile(training.compile);
+        model.#fits = training.fits;
+        model.#resumePoint = training.resume;
+      }
+      const names = model.#names.outputs;
+      const objective = model.#objective;
+      const engine = (): Engine => {
+        model.#engine = new Engine(topology, objective, names);
+        return model.#engine;
+      };
+      return { model, start: { objective, names, engine } };
+    };
+  }
+
   /** The native side of the model, made when it is needed for the first time. */
   #ready(seed: number | undefined = this.#seed): Engine {
     if (this.#engine !== undefined) return this.#engine;
@@ -370,8 +495,9 @@ export class Model {
     return this.#evaluator;
   }
 
-  /** The seed of a `fit`: its own, or one after the other from that of `compile`. */
-  #nextSeed(seed: number | undefined): number {
+  /** The seed of a `fit`: its own, that of the training that goes on, or one after the other from that of `compile`. */
+  #nextSeed(seed: number | undefined, goesOn: boolean): number {
+    if (goesOn && this.#resumePoint.seed !== undefined) return (seed ?? this.#resumePoint.seed) | 0;
     const from = this.#seed === undefined ? randomSeed() : this.#seed + Math.imul(this.#fits, 0x9e3779b9);
     this.#fits++;
     return (seed ?? from) | 0;

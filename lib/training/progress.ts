@@ -62,7 +62,8 @@ export function formatProgress(progress: Progress, context: Pick<FitContext, 'ep
     `Epoch ${epoch + 1}/${epochs} [${bar}] ${step}/${steps}`,
     `${grouped(samplesPerSecond)} samples/s`,
     ...(ended || Number.isNaN(left) ? [] : [`ETA ${formatSeconds(left)}`]),
-    ...Object.entries(logs).map(([key, value]) => `${key} ${formatNumber(value)}`),
+    // metrics of many numbers would fill the screen
+    ...Object.entries(logs).filter(([key]) => !key.endsWith(']')).map(([key, value]) => `${key} ${formatNumber(value)}`),
   ].join(' - ');
 }
 

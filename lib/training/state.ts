@@ -28,6 +28,14 @@ export class State {
     return values;
   }
 
+  /** All variables at one moment between two steps: views on one copy of the state. */
+  snapshot(): (variable: Variable) => HostData {
+    const copy = new Uint8Array(this.layout.bytes);
+    this.session.readState(0, copy);
+    return (variable) =>
+      new arrays[variable.dtype](copy.buffer, this.layout.offsetOf(variable), sizeOf(variable.shape));
+  }
+
   write(variable: Variable, values: HostData): void {
     this.session.writeState(this.layout.offsetOf(variable), values);
   }

@@ -66,7 +66,11 @@ export class SumBlock {
     });
     this.#metrics.forEach(({ key, metric }, i) => {
       const first = at(this.sums.metrics[i] as Variable);
-      logs[key] = metric.result(row.subarray(first, first + metric.size));
+      const totals = row.subarray(first, first + metric.size);
+      logs[key] = metric.result(totals);
+      metric.resultAll?.(totals).forEach((value, n) => {
+        logs[`${key}[${n}]`] = value;
+      });
     });
     return logs;
   }

@@ -71,19 +71,25 @@ export class Topology extends Layer {
     return this.trainable ? [...new Set(this.layers.flatMap((layer) => layer.trainableWeights))] : [];
   }
 
+  override get stateWeights(): readonly Weight[] {
+    return [...new Set(this.layers.flatMap((layer) => layer.stateWeights))];
+  }
+
   /** Names of all weights, unique in this model: 'dense_1/kernel'; in a nested model 'encoder/dense_1/kernel'. */
   get weightNames(): ReadonlyMap<Weight, string> {
     const names = new Map<Weight, string>();
     const add = (weight: Weight, name: string): void => {
       if (!names.has(weight)) names.set(weight, name);
     };
-    for (const layer of this.layers) {
+    const visit = (layer: Layer): void => {
       if (layer instanceof Topology) {
-        for (const [weight, name] of layer.weightNames) add(weight, `${layer.name}/${name}`);
+        for (const [weight, name] of layer.weightNames) add(weight, `${layer.path}/${name}`);
       } else {
+        layer.parts.forEach(visit);
         for (const weight of layer.weights) add(weight, weight.name);
       }
-    }
+    };
+    this.layers.forEach(visit);
     return names;
   }
 

@@ -4,7 +4,7 @@ import { formatType, type Graph, Node, type Shape, Tensor, type TensorType, type
 import { add, multiply, stopGradient } from '../ir/ops/elementwise.js';
 import { withRandom } from '../ir/ops/random.js';
 import { reshape } from '../ir/ops/shape.js';
-import type { CallContext, Weight } from '../layers/layer.js';
+import type { CallContext, ConstraintFn, Weight } from '../layers/layer.js';
 import type { LossFunction } from '../losses/loss.js';
 import { reduceLoss } from '../losses/reduce.js';
 import { perSample } from '../losses/targets.js';
@@ -181,7 +181,7 @@ export function traceTrainStep(objective: Objective, types: StepTypes, sums: Sum
   const state = new StateTrace();
   const { inputs, total } = traceObjective(objective, types, state, sums, true);
   const values = objective.trainable.map(state.read);
-  const slopes = gradients(total, values);
+  const slopes = gradients(scaled(total, objective.optimizer.lossScale ?? 1), values);
   traceUpdate(objective, state, (i) => slopes[i] as Tensor);
   return { inputs, outputs: [], writes: state.writes() };
 }
@@ -215,12 +215,14 @@ function traceUpdate(
 ): void {
   const { trainable, optimizer, variables, slots } = objective;
   const step = add(state.read(variables.step), 1);
+  const constraints = new Map<Variable, ConstraintFn>();
+  for (const w of trainable) if (w.constraint !== undefined) constraints.set(w, w.constraint);
   const context: UpdateContext = {
     learningRate: state.read(variables.learningRate),
     step,
     slot: slots.get,
     read: state.read,
-    write: state.write,
+    write: (variable, value) => state.write(variable, constraints.get(variable)?.(value) ?? value),
   };
   withScope(`optimizer ${optimizer.name}`, () => {
     const parameters = trainable.map((variable, i) => ({
@@ -237,7 +239,7 @@ function traceUpdate(
 export class OptimizerSlots {
   readonly #slots = new Map<Variable | undefined, Map<string, { variable: Variable; initial: number }>>();
 
-  readonly get = (name: string, of: Variable | undefined, initial = 0): Variable => {
+  readonly get = (name: string, of: Variable | undefined, initial = 0, shape: Shape = of?.shape ?? []): Variable => {
     let named = this.#slots.get(of);
     if (named === undefined) {
       named = new Map();
@@ -246,15 +248,17 @@ export class OptimizerSlots {
     let slot = named.get(name);
     if (slot === undefined) {
       const fullName = of === undefined ? `optimizer/${name}` : `optimizer/${of.name}/${name}`;
-      slot = { variable: newVariable(fullName, of?.shape ?? [], 'float32'), initial };
+      slot = { variable: newVariable(fullName, shape, 'float32'), initial };
       named.set(name, slot);
     }
     return slot.variable;
   };
 
-  /** All variables with their initial value. */
-  *all(): Generator<{ readonly variable: Variable; readonly initial: number }> {
-    for (const named of this.#slots.values()) yield* named.values();
+  /** All variables with their initial value, their name, and the parameter that they belong to, if any. */
+  *all(): Generator<{ variable: Variable; initial: number; name: string; of: Variable | undefined }> {
+    for (const [of, named] of this.#slots) {
+      for (const [name, slot] of named) yield { ...slot, name, of };
+    }
   }
 }
 

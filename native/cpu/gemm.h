@@ -29,6 +29,7 @@ struct GemmBlock {
   int64_t cRow;
   int64_t m, n, k;
   const GemmFinish* finish;  // or null
+  bool accumulate = false;   // onto what C holds
 };
 
 // B^T is read instead: both operands have unit stride along k.

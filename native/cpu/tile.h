@@ -1,4 +1,4 @@
-// A scalar program bound to memory and run on tiles: the meeting point of map, reduce and matmul.
+// A scalar program bound to memory and run on tiles: the meeting point of map, reduce and the products.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace steepest {
 
-// The epilogue of a matmul: runs a program on a rectangle of the product while it is hot in cache.
+// The epilogue of a product (matmul, convolution): runs a program on a rectangle of the product while it is hot in cache.
 // Register 0 is the product; the program's other inputs and its outputs are views of the product's shape [..., M, N].
 class Epilogue {
  public:
@@ -31,6 +31,13 @@ std::unique_ptr<Kernel> bindArgReduce(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindCumsum(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindArgsort(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindMatmul(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindConv(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindConvInputGrad(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindConvKernelGrad(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindMaxPool(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindAveragePool(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindMaxPoolGrad(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindAveragePoolGrad(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindGather(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindScatterAdd(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindSoftmax(const Instruction&, const Memory&);

@@ -215,13 +215,13 @@ bool isIdentity(const Program& program) {
          program.outputs == std::vector<uint8_t>{0};
 }
 
-// A matmul without an epilogue may leave its program out or pass the product through; both decode to no program.
+// A product without an epilogue may leave its program out or pass the product through; both decode to no program.
 void readProgramOf(Instruction& in, Reader& reader) {
-  const bool bare = in.opcode == static_cast<uint32_t>(Opcode::kMatmul) && in.attrs[0] == 0;
+  const bool bare = instructionInfo(in.opcode)->epilogue && in.attrs[0] == 0;
   if (bare && reader.left() == 0) return;
   in.program = readProgram(reader);
   if (!bare) return;
-  if (!isIdentity(in.program)) reader.fail("a matmul without an epilogue has a program that does something");
+  if (!isIdentity(in.program)) reader.fail("a product without an epilogue has a program that does something");
   in.program = Program();
 }
 

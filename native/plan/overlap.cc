@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ops.h"
+#include "table.h"
 #include "validate.h"
 
 namespace steepest {
@@ -42,10 +43,8 @@ bool mayRunInPlace(const Instruction& instruction, size_t input, size_t output) 
       const size_t inputs = static_cast<size_t>(instruction.program.inputs);
       return input / inputs == output / instruction.program.outputs.size();
     }
-    case Opcode::kMatmul:
-      return input >= 2;  // operands of the epilogue
     default:
-      return false;
+      return instructionInfo(instruction.opcode)->epilogue && input >= 2;  // operands of the epilogue
   }
 }
 

@@ -17,10 +17,10 @@ const ScalarInfo* scalarInfo(uint32_t op) {
 
 const InstructionInfo* instructionInfo(uint32_t opcode) {
   switch (opcode) {
-#define STEEPEST_INSTRUCTION(Name, name, code, inputs, outputs, words, program)      \
-  case code: {                                                                       \
-    static constexpr InstructionInfo info = {name, inputs, outputs, words, program}; \
-    return &info;                                                                    \
+#define STEEPEST_INSTRUCTION(Name, name, code, inputs, outputs, words, program, epilogue)      \
+  case code: {                                                                                 \
+    static constexpr InstructionInfo info = {name, inputs, outputs, words, program, epilogue}; \
+    return &info;                                                                              \
   }
 #include "../ops.inc"
     default:

@@ -21,6 +21,7 @@ struct InstructionInfo {
   int outputs;  // -1: varies
   int words;    // of fixed attributes
   bool program;
+  bool epilogue;  // two operands, then those of an optional program; attribute 0 says whether there is one
 };
 
 // Null for a number that is no operation.

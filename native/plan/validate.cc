@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "expect.h"
 #include "table.h"
 
 namespace steepest {
@@ -31,54 +32,6 @@ const char* nameOf(Space space) {
 }
 
 namespace {
-
-using Shape = std::vector<int64_t>;
-
-Shape shapeOf(const View& view) { return Shape(view.shape, view.shape + view.rank); }
-
-std::string text(const Shape& shape) {
-  std::string result = "[";
-  for (size_t i = 0; i < shape.size(); ++i) result += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
-  return result + "]";
-}
-
-[[noreturn]] void fail(const std::string& message) { throw PlanError(message); }
-
-// Checks operands by role, so that every message reads "labels: expected int32[32], got float32[32]".
-void expect(const View& view, DType dtype, const Shape& shape, const char* role) {
-  if (view.dtype != dtype || shapeOf(view) != shape) {
-    fail(std::string(role) + ": expected " + nameOf(dtype) + text(shape) + ", got " + describe(view));
-  }
-}
-
-void expectDType(const View& view, DType dtype, const char* role) {
-  if (view.dtype != dtype) fail(std::string(role) + ": expected " + nameOf(dtype) + ", got " + describe(view));
-}
-
-void expectRank(const View& view, int rank, const char* role) {
-  if (view.rank != rank) {
-    fail(std::string(role) + ": expected rank " + std::to_string(rank) + ", got " + describe(view));
-  }
-}
-
-void expectAttribute(const Instruction& in, size_t index, uint32_t limit, const char* role) {
-  if (in.attrs[index] >= limit) {
-    fail(std::string(role) + ": expected less than " + std::to_string(limit) + ", got " +
-         std::to_string(in.attrs[index]));
-  }
-}
-
-void expectInputs(const Instruction& in, size_t count) {
-  if (in.inputs.size() != count) {
-    fail("expected " + std::to_string(count) + " inputs, got " + std::to_string(in.inputs.size()));
-  }
-}
-
-void expectOutputs(const Instruction& in, size_t count) {
-  if (in.outputs.size() != count) {
-    fail("expected " + std::to_string(count) + " outputs, got " + std::to_string(in.outputs.size()));
-  }
-}
 
 std::vector<DType> dtypes(const View* views, size_t count) {
   std::vector<DType> result(count);
@@ -182,8 +135,7 @@ void validateArgsort(const Instruction& in) {
 
 // a [..., M, K] times b [..., K, N] is [..., M, N].
 void validateMatmul(const Instruction& in) {
-  expectAttribute(in, 0, 2, "epilogue");
-  if (in.inputs.size() < 2) fail("expected at least 2 inputs, got " + std::to_string(in.inputs.size()));
+  expectTwoInputs(in);
   const View& a = in.inputs[0];
   const View& b = in.inputs[1];
   expectDType(a, DType::kFloat32, "a");
@@ -194,22 +146,7 @@ void validateMatmul(const Instruction& in) {
   Shape product = shapeOf(a);
   if (b.rank == a.rank) inner[a.rank - 1] = product[a.rank - 1] = b.shape[b.rank - 1];
   expect(b, DType::kFloat32, inner, "b");
-
-  if (in.attrs[0] == 0) {
-    expectInputs(in, 2);
-    expectOutputs(in, 1);
-    expect(in.outputs[0], DType::kFloat32, product, "output");
-    return;
-  }
-  const Program& program = in.program;
-  if (program.inputs < 1 || program.outputs.empty()) fail("the epilogue needs the product and at least one output");
-  expectInputs(in, static_cast<size_t>(program.inputs) + 1);
-  expectOutputs(in, program.outputs.size());
-  for (size_t i = 2; i < in.inputs.size(); ++i) expect(in.inputs[i], in.inputs[i].dtype, product, "epilogue operand");
-  for (const View& output : in.outputs) expect(output, output.dtype, product, "output");
-  std::vector<DType> registers = dtypes(in.inputs.data() + 1, in.inputs.size() - 1);
-  registers[0] = DType::kFloat32;
-  validateProgram(program, registers, dtypes(in.outputs.data(), in.outputs.size()));
+  validateProduct(in, product);
 }
 
 Shape indexed(const View& indices, const View& rows) {
@@ -279,6 +216,25 @@ void validateOutputs(const Instruction& in) {
 
 std::string describe(const View& view) { return nameOf(view.dtype) + text(shapeOf(view)); }
 
+void validateProduct(const Instruction& in, const Shape& product) {
+  expectAttribute(in, 0, 2, "epilogue");
+  if (in.attrs[0] == 0) {
+    expectInputs(in, 2);
+    expectOutputs(in, 1);
+    expect(in.outputs[0], DType::kFloat32, product, "output");
+    return;
+  }
+  const Program& program = in.program;
+  if (program.inputs < 1 || program.outputs.empty()) fail("the epilogue needs the product and at least one output");
+  expectInputs(in, static_cast<size_t>(program.inputs) + 1);
+  expectOutputs(in, program.outputs.size());
+  for (size_t i = 2; i < in.inputs.size(); ++i) expect(in.inputs[i], in.inputs[i].dtype, product, "epilogue operand");
+  for (const View& output : in.outputs) expect(output, output.dtype, product, "output");
+  std::vector<DType> registers = dtypes(in.inputs.data() + 1, in.inputs.size() - 1);
+  registers[0] = DType::kFloat32;
+  validateProgram(program, registers, dtypes(in.outputs.data(), in.outputs.size()));
+}
+
 Extent extentOf(const View& view) {
   int64_t low = view.offset;
   int64_t high = view.offset;
@@ -312,6 +268,19 @@ void validateInstruction(const Instruction& in, const Plan& plan) {
       return validateArgsort(in);
     case Opcode::kMatmul:
       return validateMatmul(in);
+    case Opcode::kConv:
+      return validateConv(in);
+    case Opcode::kConvInputGrad:
+      return validateConvInputGrad(in);
+    case Opcode::kConvKernelGrad:
+      return validateConvKernelGrad(in);
+    case Opcode::kMaxPool:
+    case Opcode::kAveragePool:
+      return validatePool(in);
+    case Opcode::kMaxPoolGrad:
+      return validateMaxPoolGrad(in);
+    case Opcode::kAveragePoolGrad:
+      return validateAveragePoolGrad(in);
     case Opcode::kGather:
       return validateGather(in);
     case Opcode::kScatterAdd:

@@ -1,2 +1,16 @@
 // What the golden runner uses of the library: public exports only, by the name that users import.
-export { grad, initializers, jit, losses, ops, optimizers, regularizers, Tensor, tensor, valueAndGrad } from 'steepest';
+export {
+  callbacks,
+  grad,
+  initializers,
+  jit,
+  layers,
+  losses,
+  ops,
+  optimizers,
+  regularizers,
+  schedules,
+  Tensor,
+  tensor,
+  valueAndGrad,
+} from 'steepest';

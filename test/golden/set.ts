@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { readSafetensors, type Values } from '../helpers/safetensors';
+import { readSafetensors, type StoredValues } from '../../lib/io/safetensors';
 
 export interface Entry {
   readonly key: string;
@@ -42,7 +42,7 @@ export interface GoldenCase {
 export interface GoldenSet {
   readonly folder: string;
   readonly cases: readonly GoldenCase[];
-  values(group: string, entry: Entry): Values;
+  values(group: string, entry: Entry): StoredValues;
 }
 
 interface Manifest {
@@ -67,17 +67,21 @@ export function openSet(folder: string): GoldenSet {
   if (manifest.schema !== 'golden/1') {
     throw new Error(`golden: ${file} has schema ${manifest.schema}, expected golden/1`);
   }
-  const readers = new Map<string, (name: string) => Values>();
+  const files = new Map<string, ReturnType<typeof readSafetensors>>();
   return {
     folder,
     cases: manifest.cases,
     values(group, { key }) {
-      let read = readers.get(group);
-      if (read === undefined) {
-        read = readSafetensors(locate(path.join(folder, manifest.files[group].file)));
-        readers.set(group, read);
+      let tensors = files.get(group);
+      if (tensors === undefined) {
+        const name = locate(path.join(folder, manifest.files[group].file));
+        const bytes = readFileSync(name);
+        tensors = readSafetensors(name, name.endsWith('.gz') ? gunzipSync(bytes) : bytes);
+        files.set(group, tensors);
       }
-      return read(key);
+      const tensor = tensors.get(key);
+      if (tensor === undefined) throw new Error(`golden: group ${group} has no tensor ${key}`);
+      return tensor.values;
     },
   };
 }

@@ -9,31 +9,31 @@ type Run = (p: Tensor[], g: Tensor[], s: Tensor[], rate: Tensor, step: Tensor) =
 export class Stepper {
   readonly #slots: { variable: Variable; value: Tensor }[] = [];
   readonly #variables: Variable[];
-  #optimizer: Optimizer;
-  #run: Run;
+  readonly #run: Run;
   #step = 0;
 
-  /** @param optimizerAt the rule for update 1, 2, ...; another object means another compilation */
   constructor(
-    readonly optimizerAt: (step: number) => Optimizer,
+    readonly optimizer: Optimizer,
     public params: Tensor[],
   ) {
     this.#variables = params.map(({ shape, dtype }, i) => ({ name: `p${i}`, shape, dtype }));
-    this.#optimizer = optimizerAt(1);
     // a first trace finds out which slots there are
     this.#trace(params, params, () => tensor(0), tensor(0.1), tensor(1, [], 'int32'));
     this.#run = this.#compile();
   }
 
+  /** What the optimizer keeps for a parameter under a name. */
+  slot(name: string, parameter: number): Tensor {
+    const found = this.#slots.find(({ variable }) => variable.name === `p${parameter}/${name}`);
+    if (found === undefined) throw new Error(`no slot ${name} of parameter ${parameter}`);
+    return found.value;
+  }
+
   apply(gradients: Tensor[]): void {
-    const optimizer = this.optimizerAt(++this.#step);
-    if (optimizer !== this.#optimizer) {
-      this.#optimizer = optimizer;
-      this.#run = this.#compile();
-    }
     const state = this.#slots.map((slot) => slot.value);
-    const rate = tensor(optimizer.learningRate);
-    const { params, slots } = this.#run(this.params, gradients, state, rate, tensor(this.#step, [], 'int32'));
+    const { learningRate } = this.optimizer;
+    const rate = tensor(typeof learningRate === 'number' ? learningRate : 0);
+    const { params, slots } = this.#run(this.params, gradients, state, rate, tensor(++this.#step, [], 'int32'));
     this.params = params;
     this.#slots.forEach((slot, i) => {
       slot.value = slots[i];
@@ -55,16 +55,15 @@ export class Stepper {
   ) {
     const written = new Map<Variable, Tensor>();
     const known = new Map<Variable, Tensor>(this.#variables.map((variable, i) => [variable, params[i]]));
-    const slot = (name: string, of: Variable | undefined, initial = 0): Variable => {
+    const slot = (name: string, of: Variable | undefined, initial = 0, shape = of?.shape ?? []): Variable => {
       const full = `${of?.name ?? 'all'}/${name}`;
       const found = this.#slots.find(({ variable }) => variable.name === full);
       if (found !== undefined) return found.variable;
-      const shape = of?.shape ?? [];
       const variable: Variable = { name: full, shape, dtype: 'float32' };
       this.#slots.push({ variable, value: ops.full(shape, initial) });
       return variable;
     };
-    this.#optimizer.update(
+    this.optimizer.update(
       this.#variables.map((variable, i) => ({ variable, value: params[i], gradient: gradients[i] })),
       {
         learningRate,

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { type Values, writeSafetensors } from '../helpers/safetensors';
+import { type StoredTensor, safetensorsParts } from '../../lib/io/safetensors';
 import { adapters } from './adapters/index';
 import { type Entry, type GoldenCase, openSet } from './set';
 
@@ -43,13 +43,16 @@ const order = new Set(cases);
 mkdirSync(to, { recursive: true });
 const files: Record<string, { file: string }> = {};
 for (const group of new Set(cases.map((c) => c.group))) {
-  const tensors: Record<string, { shape: readonly number[]; values: Values }> = {};
+  const tensors = new Map<string, StoredTensor>();
   for (const golden of cases.filter((c) => c.group === group)) {
     for (const entry of entriesOf(golden))
-      tensors[entry.key] = { shape: entry.shape, values: set.values(group, entry) };
+      tensors.set(entry.key, { shape: entry.shape, values: set.values(group, entry) });
   }
   files[group] = { file: `${group}.safetensors` };
-  writeFileSync(path.join(to, `${group}.safetensors.gz`), gzipSync(writeSafetensors(tensors), { level: 9 }));
+  writeFileSync(
+    path.join(to, `${group}.safetensors.gz`),
+    gzipSync(Buffer.concat([...safetensorsParts(tensors)]), { level: 9 }),
+  );
 }
 const manifest = { schema: 'golden/1', files, cases: set.cases.filter((c) => order.has(c)) };
 writeFileSync(path.join(to, 'manifest.json.gz'), gzipSync(JSON.stringify(manifest), { level: 9 }));

@@ -102,6 +102,28 @@ function errorOf(node: Node, x: Arrays, e: Arrays, y: Float64Array): Float64Arra
       const [a, b] = [abs(x[0]), abs(x[1])];
       return plus(linear(a, e[1]), linear(e[0], plus(b, e[1])), times(linear(a, b), k * ulp));
     }
+    case 'conv':
+    case 'convInputGrad':
+    case 'convKernelGrad': {
+      const [a, b] = [abs(x[0]), abs(x[1])];
+      const terms = linear(
+        a.map(() => 1),
+        b.map(() => 1),
+      );
+      const rounding = linear(a, b).map((v, i) => v * terms[i] * ulp);
+      return plus(linear(a, e[1]), linear(e[0], plus(b, e[1])), rounding);
+    }
+    case 'maxPool':
+      return linear(e[0]).map((v) => Math.max(v, 0));
+    case 'averagePool':
+    case 'averagePoolGrad': {
+      const { window } = attrs as Attributes['averagePool'];
+      return plus(linear(e[0]), times(linear(abs(x[0])), (sizeOf(window) + 1) * ulp));
+    }
+    case 'maxPoolGrad': {
+      const { window } = attrs as Attributes['maxPool'];
+      return plus(linear(x[0], x[1], e[2]), times(linear(x[0], x[1], abs(x[2])), sizeOf(window) * ulp));
+    }
     case 'gather':
       return linear(e[0], x[1]);
     case 'scatterAdd':
@@ -182,7 +204,9 @@ function softmaxError(node: Node, x: Arrays, e: Arrays, y: Float64Array): Float6
       ulp * (Math.abs(x0[i] - top) + total((j) => p[j] * (top - x0[j])) + Math.log(n) + n + 8);
     if (node.op === 'softmax') {
       const { log } = node.attrs as Attributes['softmax'];
-      for (let i = 0; i < n; i++) out[r * n + i] = log ? logError(i) : p[i] * Math.expm1(logError(i)) + tiny;
+      // 0 in float64 is far below the smallest float32, whatever the error
+      const plain = (i: number): number => (p[i] === 0 ? 0 : p[i] * Math.expm1(logError(i))) + tiny;
+      for (let i = 0; i < n; i++) out[r * n + i] = log ? logError(i) : plain(i);
     } else if (node.op === 'softmaxCrossEntropy') {
       out[r] = logError(x[1][r]);
     } else if (node.op === 'softmaxCrossEntropyGrad') {

@@ -1,7 +1,9 @@
 import { type DType, type Shape, sizeOf, type Tensor } from '../../lib/ir/graph';
 import * as ops from '../../lib/ir/ops/index';
+import * as layers from '../../lib/layers/index';
 import { anywhere, awayFrom, between, type Draw, distinct, labels, positive } from './domains';
-import type { Random } from './random';
+import { Random } from './random';
+import { traceWith } from './trace-layer';
 
 /** A value that a case is run on. Floats are rounded to float32, so that every runner sees the same numbers. */
 export interface Input {
@@ -304,8 +306,7 @@ for (const ord of [0, 1, 2, 3, 0.5, Number.POSITIVE_INFINITY, Number.NEGATIVE_IN
   reduction(
     `norm of order ${ord}`,
     (x, axes, keepDims) => ops.norm(x, axes, { keepDims, ord }),
-    (random, size) =>
-      distinct(0.5)(random, size).map((v, i) => (i % 2 === 0 ? Math.abs(v) + 1.01 : Math.abs(v) + 1.03)),
+    (random, size) => distinct()(random, size).map((v) => v + size / 32 + 0.5),
   );
 }
 reduction('moments', (x, axes, keepDims) => {
@@ -458,8 +459,8 @@ alongAxis('cumsum from the end', (x, axis) => ops.flip(ops.cumsum(ops.flip(x, ax
 alongAxis('cumprod', ops.cumprod, between(0.8, 1.2));
 alongAxis(
   'cumprod with zeros',
-  (x, axis) => ops.cumprod(ops.multiply(x, ops.cast(ops.greater(x, 0.8), 'float32')), axis),
-  between(0.7, 1.2),
+  (x, axis) => ops.cumprod(ops.multiply(x, ops.cast(ops.greater(x, 0), 'float32')), axis),
+  (random, size) => between(0.8, 1.2)(random, size).map((v) => (random.uniform() < 0.2 ? -v : v)),
   once,
 );
 alongAxis('sort', (x, axis, random) => ops.sort(x, axis, { descending: random.uniform() < 0.5 }), distinct());
@@ -731,7 +732,7 @@ for (const order of [1, 2, 3]) {
     'normalization',
     `normalize of order ${order}`,
     (random) => {
-      const shape = random.shape(2);
+      const shape = [random.int(1, 4), random.int(2, 9)];
       return { inputs: [float(random, shape, positive)], run: (x) => ops.normalize(x, -1, { order }) };
     },
     once,
@@ -779,6 +780,191 @@ define('attention', 'sinusoidalPositions', (random) => {
   const shape = [random.int(1, 20), 2 * random.int(1, 5)];
   return { inputs: [float(random, shape)], run: (x) => ops.add(x, ops.sinusoidalPositions(shape[0], shape[1])) };
 });
+
+// --- convolution and pooling
+
+interface Sliding {
+  readonly sizes: number[];
+  readonly window: number[];
+  readonly options: { strides: number[]; padding: ops.Padding; dilationRate: number[] };
+}
+/** Windows that fit, with every kind of padding. */
+function sliding(random: Random, rank: number, largest: number): Sliding {
+  const each = (low: number, high: number) => Array.from({ length: rank }, () => random.int(low, high));
+  const sizes = each(1, largest);
+  const padding = random.pick<() => ops.Padding>([
+    () => 'valid',
+    () => 'same',
+    () => (rank === 1 ? 'causal' : 'same'),
+    () => sizes.map(() => [random.int(0, 2), random.int(0, 3)] as const),
+  ])();
+  const room = sizes.map((n, a) => (typeof padding === 'string' ? n : n + padding[a][0] + padding[a][1]));
+  const window = room.map((n) => random.int(1, Math.min(n, 3)));
+  const dilationRate = room.map((n, a) =>
+    window[a] === 1 ? random.int(1, 3) : random.int(1, Math.min(3, Math.floor((n - 1) / (window[a] - 1)))),
+  );
+  return { sizes, window, options: { strides: each(1, 3), padding, dilationRate } };
+}
+for (const [rank, largest] of [
+  [1, 12],
+  [2, 7],
+  [3, 4],
+] as const) {
+  define('conv', `conv ${rank}d`, (random) => {
+    const { sizes, window, options } = sliding(random, rank, largest);
+    const groups = random.pick([1, 1, 2, 3]);
+    const [width, columns] = [random.int(1, 5), random.int(1, 4)];
+    return {
+      inputs: [
+        float(random, [random.int(1, 3), ...sizes, groups * width]),
+        float(random, [...window, width, groups * columns]),
+      ],
+      run: (x, kernel) => ops.conv(x, kernel, options),
+    };
+  });
+  define('conv', `convTranspose ${rank}d`, (random) => {
+    const { sizes, window, options } = sliding(random, rank, Math.min(largest, 5));
+    const groups = random.pick([1, 1, 2]);
+    const [width, columns] = [random.int(1, 4), random.int(1, 4)];
+    const padding = random.pick(['valid', 'same'] as const);
+    const outputPadding = random.pick([undefined, options.strides.map((s) => random.int(0, s - 1))]);
+    const safe = outputPadding === undefined ? padding : 'valid';
+    return {
+      inputs: [
+        float(random, [random.int(1, 2), ...sizes, groups * width]),
+        float(random, [...window, columns, groups * width]),
+      ],
+      run: (x, kernel) => ops.convTranspose(x, kernel, { ...options, padding: safe, outputPadding, groups }),
+    };
+  });
+  define('conv', `depthwiseConv ${rank}d`, (random) => {
+    const { sizes, window, options } = sliding(random, rank, largest);
+    const [channels, multiplier] = [random.int(2, 20), random.pick([1, 1, 3])];
+    return {
+      inputs: [float(random, [random.int(1, 2), ...sizes, channels]), float(random, [...window, channels, multiplier])],
+      run: (x, kernel) => ops.depthwiseConv(x, kernel, options),
+    };
+  });
+}
+define('conv', 'separableConv', (random) => {
+  const { sizes, window, options } = sliding(random, 2, 6);
+  const [channels, filters] = [random.int(1, 5), random.int(1, 5)];
+  return {
+    inputs: [
+      float(random, [2, ...sizes, channels]),
+      float(random, [...window, channels, 2]),
+      float(random, [1, 1, 2 * channels, filters]),
+    ],
+    run: (x, depthwise, pointwise) => ops.separableConv(x, depthwise, pointwise, options),
+  };
+});
+/** Sizes that fill several tiles of rows and panels of columns, with the epilogues that layers make; no sum is near 0. */
+define('conv', 'layer', (random) => {
+  const [width, filters] = [random.pick([1, 3, 8, 17]), random.pick([5, 16, 40])];
+  const f = random.pick([ops.relu, (v: Tensor) => ops.tanh(ops.multiply(v, 0.01))]);
+  const [strides, padding] = [random.int(1, 2), random.pick(['valid', 'same'] as const)];
+  const bias: Draw = (_, n) => Float64Array.from({ length: n }, (__, k) => (k % 2 === 0 ? 80 : -80));
+  return {
+    inputs: [
+      float(random, [2, 9, 8, width], awayFrom(0)),
+      float(random, [3, 2, width, filters]),
+      float(random, [filters], bias),
+    ],
+    run: (x, kernel, b) => f(ops.add(ops.conv(ops.relu(x), kernel, { strides, padding }), b)),
+  };
+});
+define('conv', 'two layers', (random) => {
+  const [width, hidden] = [random.pick([1, 3, 9]), random.pick([2, 12])];
+  const strides = random.int(1, 2);
+  return {
+    inputs: [float(random, [2, 7, 6, width]), float(random, [3, 3, width, hidden]), float(random, [2, 2, hidden, 5])],
+    run: (x, first, second) => ops.conv(ops.tanh(ops.conv(x, first, { padding: 'same' })), second, { strides }),
+  };
+});
+
+for (const [rank, largest] of [
+  [1, 12],
+  [2, 7],
+  [3, 4],
+] as const) {
+  const windows = (random: Random) => {
+    const sizes = Array.from({ length: rank }, () => random.int(2, largest));
+    const window = sizes.map((n) => random.int(1, Math.min(n, 3)));
+    const padding = random.pick<() => 'valid' | 'same' | [number, number][]>([
+      () => 'valid',
+      () => 'same',
+      () => window.map((n): [number, number] => [random.int(0, n - 1), random.int(0, n - 1)]),
+    ])();
+    const strides = sizes.map(() => random.int(1, 3));
+    const x = [random.int(1, 3), ...sizes, random.pick([1, 3, 18, 70])];
+    return { x, window, options: { strides, padding, ceilMode: random.uniform() < 0.3 } };
+  };
+  define('pool', `maxPool ${rank}d`, (random) => {
+    const { x, window, options } = windows(random);
+    return { inputs: [float(random, x, distinct())], run: (t) => ops.maxPool(t, window, options) };
+  });
+  define('pool', `averagePool ${rank}d`, (random) => {
+    const { x, window, options } = windows(random);
+    const countPadding = random.uniform() < 0.5;
+    return { inputs: [float(random, x)], run: (t) => ops.averagePool(t, window, { ...options, countPadding }) };
+  });
+}
+define('pool', 'adaptiveAveragePool', (random) => {
+  const sizes = [random.int(1, 9), random.int(1, 9)];
+  const output = [random.int(1, 5), random.int(1, 5)];
+  return { inputs: [float(random, [2, ...sizes, 3])], run: (x) => ops.adaptiveAveragePool(x, output) };
+});
+for (const interpolation of ['nearest', 'bilinear'] as const) {
+  define('pool', `upSampling ${interpolation}`, (random) => {
+    const size = [random.int(1, 3), random.int(1, 3)];
+    return {
+      inputs: [float(random, [2, random.int(1, 5), random.int(1, 5), 3])],
+      run: (x) => ops.upSampling(x, size, interpolation),
+    };
+  });
+}
+
+// --- loops over time
+
+for (const reverse of [false, true]) {
+  define('recurrent', `scan${reverse ? ' in reverse' : ''}`, (random) => {
+    const [time, batch, features, units] = [random.int(1, 4), random.int(1, 3), random.int(1, 4), random.int(1, 4)];
+    const shapes = [[time, batch, features], [features, units], [units, units], [batch, units]];
+    return {
+      inputs: shapes.map((shape) => float(random, shape, between(-0.7, 0.7))),
+      run: (x, kernel, recurrentKernel, h0) => {
+        const step = (h: Tensor, projected: Tensor) => {
+          const next = ops.tanh(ops.add(projected, ops.matmul(h, recurrentKernel)));
+          return { carry: next, output: ops.multiply(next, h) };
+        };
+        const { carry, output } = ops.scan(step, h0, ops.matmul(x, kernel), { reverse });
+        return ops.add(output, carry);
+      },
+    };
+  });
+}
+for (const [name, make, gates, biasRows] of [
+  ['simpleRNN', layers.simpleRNN, 1, 1],
+  ['lstm', layers.lstm, 4, 1],
+  ['gru', layers.gru, 3, 2],
+  ['gru, reset before', (o: layers.GRUOptions) => layers.gru({ ...o, resetAfter: false }), 3, 1],
+] as const) {
+  define('recurrent', name, (random) => {
+    const [batch, time, features, units] = [random.int(1, 3), random.int(1, 3), random.int(1, 4), random.int(1, 5)];
+    const weights = [
+      [features, gates * units],
+      [units, gates * units],
+      biasRows === 2 ? [2, gates * units] : [gates * units],
+    ];
+    const layer = make({ units, returnSequences: random.uniform() < 0.5, goBackwards: random.uniform() < 0.5 });
+    const mask = random.uniform() < 0.5 ? [bool(random, [batch, time])] : [];
+    return {
+      inputs: [...[[batch, time, features], ...weights].map((s) => float(random, s, between(-0.8, 0.8))), ...mask],
+      run: (x, kernel, recurrentKernel, bias, ...masks) =>
+        traceWith(layer, [x, ...masks], { kernel, recurrentKernel, bias })[0],
+    };
+  });
+}
 
 // --- random numbers
 

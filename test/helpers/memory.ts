@@ -5,7 +5,7 @@ import { simplify } from '../../lib/compile/simplify';
 import { bytesPerElement } from '../../lib/compile/state-layout';
 import { legalizeViews } from '../../lib/compile/views';
 import type { Graph, Tensor } from '../../lib/ir/graph';
-import { encoding } from '../../lib/ir/optable';
+import { encoding, opInfo } from '../../lib/ir/optable';
 
 export interface Planned {
   readonly graph: Graph;
@@ -56,7 +56,7 @@ export function expectSound({ graph, steps: { order, direct, copies }, arena }: 
         const view = memoryOf(input);
         const begin = arena.offsets.get(view.base);
         if (begin === undefined || !units(view.base).some((unit) => units(output).includes(unit))) return;
-        const elementwise = node.op === 'map' || (node.op === 'matmul' && i >= 2);
+        const elementwise = node.op === 'map' || (opInfo(node.op).epilogue && i >= 2);
         const whole = view.offset === 0 && view.base.size === output.size && view.base.size === input.size;
         const dense = input.shape.reduceRight(
           (stride, n, axis) => (n === 1 || view.strides[axis] === stride ? stride * n : NaN),

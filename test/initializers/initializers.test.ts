@@ -62,6 +62,8 @@ test.each([[[5, 3]], [[3, 5]], [[2, 2, 3, 4]]])(
 
 test('constants, fans, and arguments', () => {
   expect(initializers.constant(2.5)([2], source)).toEqual(new Float32Array([2.5, 2.5]));
+  expect(initializers.identity({ gain: 2 })([2, 3], source)).toEqual(new Float32Array([2, 0, 0, 0, 2, 0]));
+  expect(() => initializers.identity()([3], source)).toThrow('initializers.identity: needs a weight of rank 2');
   expect(initializers.ones()([], source)).toEqual(new Float32Array([1]));
   expect(fans([3, 3, 8, 16])).toEqual({ fanIn: 72, fanOut: 144 });
   expect(fans([7])).toEqual({ fanIn: 7, fanOut: 7 });

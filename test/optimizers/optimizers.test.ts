@@ -1,74 +1,14 @@
-import { make } from '../../lib/ir/build';
-import { Node, type Tensor, type Variable } from '../../lib/ir/graph';
-import { interpret } from '../../lib/ir/reference';
 import * as optimizers from '../../lib/optimizers/index';
 import { type OptimizerName, resolveOptimizer } from '../../lib/optimizers/resolve';
-import { expectClose, fed } from '../helpers/evaluate';
+import { expectClose } from '../helpers/evaluate';
+import { run, vectors } from './support';
 
-const start = [
-  [1, -2, 0.5],
-  [3, 0.25],
-];
-const gradientAt = (t: number): number[][] => [
-  [0.5 * t, -1, 0.1],
-  [2 / t, -0.3],
-];
-
-/** Runs updates of two parameters in float64 and returns their values after each step. */
-function run(optimizer: optimizers.Optimizer, steps: number, before: (t: number) => void = () => {}): number[][][] {
-  const values = new Map<Variable, ArrayLike<number>>();
-  const variable = (
-    name: string,
-    shape: readonly number[],
-    initial: ArrayLike<number>,
-    dtype = 'float32',
-  ): Variable => {
-    const v = { name, shape, dtype } as Variable;
-    values.set(v, initial);
-    return v;
-  };
-  const read = (v: Variable): Tensor => make('variable', [], { variable: v }, v.shape, v.dtype);
-  const parameters = start.map((w, i) => variable(`w${i}`, [w.length], w));
-  const rate = variable('rate', [], [0]);
-  const step = variable('step', [], [0], 'int32');
-  const slots = new Map<string, Variable>();
-  const writes = new Map<Variable, Tensor>();
-  optimizer.update(
-    parameters.map((v, i) => ({ variable: v, value: read(v), gradient: fed(i, v.shape) })),
-    {
-      learningRate: read(rate),
-      step: read(step),
-      slot(name, of, initial = 0) {
-        const key = `${of?.name}/${name}`;
-        const known = slots.get(key);
-        if (known !== undefined) return known;
-        const size = of?.shape[0] ?? 1;
-        const made = variable(key, of?.shape ?? [], new Float64Array(size).fill(initial));
-        slots.set(key, made);
-        return made;
-      },
-      read,
-      write: (v, value) => writes.set(v, value),
-    },
-  );
-  const nodes = [...writes].map(([v, value]) => new Node('write', [value], { variable: v }, [], ''));
-  return Array.from({ length: steps }, (_, i) => {
-    before(i + 1);
-    values.set(rate, [optimizer.learningRate]);
-    values.set(step, [i + 1]);
-    const result = interpret(
-      { inputs: [], outputs: [], writes: nodes },
-      { feeds: gradientAt(i + 1), variables: values },
-    );
-    for (const [v, value] of result.writes) values.set(v, value);
-    return parameters.map((v) => [...(values.get(v) as Float64Array)]);
-  });
-}
+const { start, gradientAt } = vectors;
 
 /** The same in plain numbers: `rule` gets a weight, its gradient, the step and a place for its own state. */
 type Rule = (w: number, g: number, t: number, state: Record<string, number>) => number;
 function simulate(rule: Rule, steps: number, clip: (g: number[][]) => number[][] = (g) => g): number[][][] {
-  let weights = start;
+  let weights = start.map((w) => [...w]);
   const states = start.map((w) => w.map(() => ({})));
   return Array.from({ length: steps }, (_, i) => {
     const g = clip(gradientAt(i + 1));

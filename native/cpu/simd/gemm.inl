@@ -186,7 +186,7 @@ void copyStrided(const float* a, int64_t aRow, int64_t aDepth, int64_t rows, int
 }
 
 void multiplyRow(const GemmBlock& g) {
-  Tile t{g.a, 0, g.b, g.bRow, g.c, 0, g.k, 0, false};
+  Tile t{g.a, 0, g.b, g.bRow, g.c, 0, g.k, 0, g.accumulate};
   for (int64_t j = 0; j < g.n; j += kStrip * kWidth) {
     const int64_t columns = g.n - j < kStrip * kWidth ? g.n - j : kStrip * kWidth;
     const int64_t vectors = (columns + kWidth - 1) / kWidth;
@@ -212,7 +212,7 @@ void block(const GemmBlock& g) {
     for (int64_t it = 0, i = 0; it < rowTiles; ++it) {
       const int64_t rows = rowTiles == 1 ? g.m : g.m / rowTiles + (it < g.m % rowTiles);
       const float* a = g.a + i * g.aRow + p0 * g.aDepth;
-      Tile t{a, byRows ? g.aRow : g.aDepth, nullptr, g.bRow, nullptr, g.cRow, k, 0, p0 > 0};
+      Tile t{a, byRows ? g.aRow : g.aDepth, nullptr, g.bRow, nullptr, g.cRow, k, 0, g.accumulate || p0 > 0};
       if (copy) {
         if (byRows) {
           copyRows(a, g.aRow, rows, k, packed);

@@ -10,9 +10,10 @@
 
 namespace steepest {
 
-struct TileFunctions;  // see program.h
-struct GemmKernels;    // see ../gemm.h
-struct RowKernels;     // see ../rows.h
+struct TileFunctions;   // see program.h
+struct GemmKernels;     // see ../gemm.h
+struct RowKernels;      // see ../rows.h
+struct ChannelKernels;  // see ../channels.h
 
 // One per target.
 struct Simd {
@@ -21,6 +22,7 @@ struct Simd {
   const TileFunctions* tile;
   const GemmKernels* gemm;
   const RowKernels* rows;
+  const ChannelKernels* channels;
 };
 
 // The best the CPU has, or what STEEPEST_CPU names (throws std::invalid_argument when this CPU lacks it).

@@ -13,6 +13,7 @@
 #include <arm_neon.h>
 #endif
 
+#include "../channels.h"
 #include "../gemm.h"
 #include "../rows.h"
 #include "program.h"
@@ -34,11 +35,14 @@ namespace steepest::STEEPEST_TARGET {
 #include "reduce.inl"
 #include "gemm.inl"
 #include "rows.inl"
+#include "channels.inl"
 
 #define STEEPEST_STRING(x) #x
 #define STEEPEST_NAME(x) STEEPEST_STRING(x)
 
 extern const Simd kernels;
-const Simd kernels = {STEEPEST_NAME(STEEPEST_TARGET), kWidth, &tileFunctions, &gemmKernels, &rowKernels};
+const Simd kernels = {
+    STEEPEST_NAME(STEEPEST_TARGET), kWidth, &tileFunctions, &gemmKernels, &rowKernels, &channelKernels,
+};
 
 }  // namespace steepest::STEEPEST_TARGET

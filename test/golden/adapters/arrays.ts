@@ -1,4 +1,4 @@
-import { type Adapter, unsupported } from '../adapter';
+import type { Adapter } from '../adapter';
 import { ops, type Tensor } from '../api';
 
 const swap = (x: Tensor): Tensor =>
@@ -17,8 +17,11 @@ export const arrays: Record<string, Adapter> = {
       ops.matmul(transpose_a ? swap(a) : a, transpose_b ? swap(b) : b),
   },
   embedding: {
-    traced: ({ table, ids }, { padding_idx }) =>
-      padding_idx === undefined ? ops.take(table, ids) : unsupported('a row without gradient (padding_idx)'),
+    traced: ({ table, ids }, { padding_idx }) => {
+      if (padding_idx === undefined) return ops.take(table, ids);
+      const learned = ops.notEqual(ops.iota(table.shape, 0), padding_idx);
+      return ops.take(ops.where(learned, table, ops.stopGradient(table)), ids);
+    },
   },
 
   flip: { traced: ({ x }, { axis }) => ops.flip(x, axis) },
@@ -35,15 +38,11 @@ export const arrays: Record<string, Adapter> = {
       ),
   },
   pad_constant: { traced: ({ x }, { pads, value }) => ops.pad(x, pads, value) },
+  pad_reflect: { traced: ({ x }, { pads }) => ops.pad(x, pads, 'reflect') },
+  cumsum: { traced: ({ x }, { axis }) => ops.cumsum(x, axis) },
   tile: { traced: ({ x }, { repeats }) => ops.tile(x, repeats) },
   repeat: { traced: ({ x }, { repeats, axis }) => ops.repeat(x, repeats, axis) },
-  tril: {
-    traced: ({ x }, { k }) => {
-      const [rows, columns] = [x.shape.length - 2, x.shape.length - 1];
-      const below = ops.lessEqual(ops.iota(x.shape, columns), ops.add(ops.iota(x.shape, rows), k));
-      return ops.where(below, x, 0);
-    },
-  },
+  tril: { traced: ({ x }, { k }) => ops.tril(x, k) },
   concat: { traced: (parts, { axis }) => ops.concatenate(Object.values(parts), axis) },
   stack: { traced: (parts, { axis }) => ops.stack(Object.values(parts), axis) },
   gather: { traced: ({ x, ids }, { axis }) => ops.take(x, ids, axis) },

@@ -1,11 +1,16 @@
 import type { Adapter } from '../adapter';
 import { activations } from './activations';
 import { arrays } from './arrays';
+import { attention } from './attention';
 import { elementwise } from './elementwise';
 import { losses } from './losses';
+import { normalizations } from './normalizations';
 import { optimizers } from './optimizers';
+import { recurrents } from './recurrent';
 import { reductions } from './reductions';
 import { regularizers } from './regularizers';
+import { schedules } from './schedules';
+import { spatial } from './spatial';
 import { statistics } from './statistics';
 import { training } from './training';
 
@@ -13,11 +18,16 @@ import { training } from './training';
 export const adapters: Readonly<Record<string, Adapter>> = {
   ...activations,
   ...arrays,
+  ...attention,
   ...elementwise,
   ...losses,
+  ...normalizations,
   ...optimizers,
+  ...recurrents,
   ...reductions,
   ...regularizers,
+  ...schedules,
+  ...spatial,
   ...statistics,
   ...training,
 };

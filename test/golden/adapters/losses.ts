@@ -1,4 +1,4 @@
-import { type Adapter, unsupported } from '../adapter';
+import type { Adapter } from '../adapter';
 import { losses as library, ops, type Tensor } from '../api';
 import type { Attributes } from '../set';
 
@@ -15,6 +15,10 @@ function applied(
   const width = pred.shape[pred.shape.length - 1];
   const rows = target.shape.length === pred.shape.length ? ops.reshape(target, [-1, width]) : ops.reshape(target, [-1]);
   const values = loss(rows, ops.reshape(pred, [-1, width]));
+  return reduced(values, reduction, shape);
+}
+
+function reduced(values: Tensor, reduction: string, shape: readonly number[]): Tensor {
   if (reduction === 'none') return ops.reshape(values, shape);
   return reduction === 'sum' ? ops.sum(values) : ops.mean(values);
 }
@@ -33,11 +37,7 @@ export const losses: Record<string, Adapter> = {
   mse: loss(() => library.meanSquaredError()),
   mae: loss(() => library.meanAbsoluteError()),
   huber: loss(({ delta }) => library.huber({ delta })),
-  smooth_l1: loss(
-    ({ beta }) =>
-      (y, p) =>
-        ops.divide(library.huber({ delta: beta })(y, p), beta),
-  ),
+  smooth_l1: loss(({ beta }) => library.smoothL1({ beta })),
   log_cosh: loss(() => library.logCosh()),
   mean_absolute_percentage_error: loss(() => library.meanAbsolutePercentageError()),
   mean_squared_logarithmic_error: loss(() => library.meanSquaredLogarithmicError()),
@@ -45,29 +45,42 @@ export const losses: Record<string, Adapter> = {
   binary_crossentropy: loss((attrs) => library.binaryCrossentropy(options(attrs))),
   hinge: loss(() => library.hinge()),
   squared_hinge: loss(() => library.squaredHinge()),
+  triplet_margin: {
+    traced: ({ anchor, positive, negative }, { margin, eps, reduction }, shape) => {
+      const values = library.tripletMargin({ margin, epsilon: eps })(
+        anchor,
+        ops.stack([anchor, positive, negative], 1),
+      );
+      return reduced(values, reduction, shape);
+    },
+  },
+  gaussian_nll: {
+    // each element as a sample of its own
+    traced: ({ pred, target, var: variance }, { eps, full, reduction }, shape) => {
+      const column = (x: Tensor): Tensor => ops.reshape(x, [-1, 1]);
+      const predictions = ops.concatenate([column(pred), column(variance)], 1);
+      return reduced(library.gaussianNLL({ epsilon: eps, full })(column(target), predictions), reduction, shape);
+    },
+  },
   cosine_similarity: loss(() => library.cosineSimilarity()),
   categorical_crossentropy: loss((attrs) => library.categoricalCrossentropy(options(attrs))),
   kl_divergence: loss(() => library.klDivergence()),
   sparse_categorical_crossentropy: {
-    traced: ({ pred, ids }, attrs, shape) => {
-      if (attrs.ignore_class !== undefined) return unsupported('ignore_class');
-      if (attrs.class_weight === true) return unsupported('class weights inside the loss');
+    traced: ({ pred, ids, weight }, attrs, shape) => {
       // [batch, classes, ...] is PyTorch's order
       const classesFirst = pred.shape.length > ids.shape.length + 1 || ids.shape.some((n, i) => n !== pred.shape[i]);
       const last = classesFirst
         ? ops.transpose(pred, [0, ...pred.shape.keys()].filter((a, i) => i === 0 || a > 1).concat(1))
         : pred;
-      if ((attrs.label_smoothing ?? 0) === 0) {
-        return applied(
-          library.sparseCategoricalCrossentropy({ fromLogits: attrs.from_logits }),
-          ids,
-          last,
-          attrs,
-          shape,
-        );
-      }
-      const target = ops.oneHot(ids, last.shape[last.shape.length - 1]);
-      return applied(library.categoricalCrossentropy(options(attrs)), target, last, attrs, shape);
+      // PyTorch's mean divides by the sum of the weights, its sum by nothing
+      const normalization = attrs.reduction === 'mean' ? 'weights' : 'size';
+      const crossentropy = library.sparseCategoricalCrossentropy({
+        ...options(attrs),
+        ignoreClass: attrs.ignore_class,
+        classWeights: weight,
+        normalization,
+      });
+      return applied(crossentropy, ids, last, attrs, shape);
     },
   },
 };

@@ -1,17 +1,14 @@
-import { type Adapter, type Loaded, unsupported } from '../adapter';
+import type { Adapter, Loaded } from '../adapter';
 import { regularizers as library, ops, optimizers, tensor } from '../api';
 import { Stepper } from '../stepper';
 
 /** Clipping is an option of the optimizers: from 0, one step of size 1 goes to minus the clipped gradient. */
-const clipping = (
-  options: (attrs: Loaded['attrs']) => { clipvalue?: number; clipnorm?: number; globalClipnorm?: number },
-): Adapter => ({
+const clipping = (options: (attrs: Loaded['attrs']) => optimizers.OptimizerOptions): Adapter => ({
   computed: ({ attrs, inputs = {}, outputs = {}, values }) => {
-    if (attrs.eps > 0) return unsupported("PyTorch's epsilon in the norm");
     const names = Object.keys(inputs);
     const gradients = names.map((name) => tensor(values(name), [...inputs[name].shape]));
     const descent = optimizers.sgd({ learningRate: 1, ...options(attrs) });
-    const stepper = new Stepper(() => descent, gradients.map(ops.zerosLike));
+    const stepper = new Stepper(descent, gradients.map(ops.zerosLike));
     stepper.apply(gradients);
     const clipped = Object.fromEntries(names.map((name, i) => [name, ops.negative(stepper.params[i]).data]));
     if (!('global_norm' in outputs)) return clipped;
@@ -27,5 +24,5 @@ export const regularizers: Record<string, Adapter> = {
   clip_by_value: clipping(({ clip }) => ({ clipvalue: clip })),
   clip_by_norm_each: clipping(({ max_norm }) => ({ clipnorm: max_norm })),
   clip_by_global_norm: clipping(({ max_norm }) => ({ globalClipnorm: max_norm })),
-  clip_by_global_norm_torch: clipping(({ max_norm }) => ({ globalClipnorm: max_norm })),
+  clip_by_global_norm_torch: clipping(({ max_norm, eps }) => ({ globalClipnorm: max_norm, clipEpsilon: eps })),
 };

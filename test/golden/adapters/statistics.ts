@@ -1,6 +1,7 @@
 import { type Adapter, type Loaded, type Numbers, unsupported } from '../adapter';
-import { grad, initializers, jit, ops, tensor } from '../api';
+import { grad, initializers, jit, layers, ops, type Tensor, tensor } from '../api';
 import type { Check } from '../set';
+import { runLayer } from './normalizations';
 
 function must(condition: boolean, what: string): void {
   if (!condition) throw new Error(what);
@@ -85,8 +86,60 @@ const generator =
     must(!same(values, draw(n, 8)), 'another seed, another stream');
   };
 
+/** The values of a layer in training: moments, the same bits for the same seed, and in inference the input itself. */
+const layerNoise = (
+  make: (seed: number) => layers.Layer,
+  input: (n: number) => Tensor,
+  [mean, std, kurtosis]: readonly [number, number, number],
+) => {
+  const run = (n: number, seed: number, training = true): Numbers => {
+    const apply = (x: Tensor): Tensor => runLayer(make(seed), [x], {}, training).y;
+    return jit(apply)(input(n)).data;
+  };
+  return (golden: Loaded): void => {
+    generator(run, mean, std, kurtosis)(golden);
+    const { n } = golden.attrs;
+    must(same(run(n, 7, false), input(n).data), 'inference returns the input bit for bit');
+  };
+};
+
+/** One channel of sequences of length 2 for each value; both time steps must agree. */
+function spatialDropout(golden: Loaded): void {
+  const draw = (n: number, seed: number): Numbers => {
+    const layer = layers.spatialDropout1d({ rate: 0.2, seed });
+    const apply = (x: Tensor): Tensor => runLayer(layer, [x], {}, true).y;
+    const values = jit(apply)(ops.ones([10, 2, n / 10]));
+    const [first, second] = [0, 1].map((step) => ops.sliceAxis(values, 1, step, step + 1).data);
+    must(same(first, second), 'all time steps of a channel are dropped together');
+    return first;
+  };
+  generator(draw, 1, 0.5, 3.25)(golden);
+}
+
 export const statistics: Record<string, Adapter> = {
   'stats/dropout': { checked: dropout },
+  'stats/gaussian_noise': {
+    checked: layerNoise(
+      (seed) => layers.gaussianNoise({ stddev: 1, seed }),
+      (n) => ops.zeros([10, n / 10]),
+      [0, 1, 3],
+    ),
+  },
+  'stats/gaussian_dropout': {
+    checked: layerNoise(
+      (seed) => layers.gaussianDropout({ rate: 0.2, seed }),
+      (n) => ops.ones([10, n / 10]),
+      [1, 0.5, 3],
+    ),
+  },
+  'stats/alpha_dropout': {
+    checked: layerNoise(
+      (seed) => layers.alphaDropout({ rate: 0.1, seed }),
+      (n) => ops.randomNormal([10, n / 10], 0, 1, { seed: 1 }),
+      [0, 1, 5],
+    ),
+  },
+  'stats/spatial_dropout': { checked: spatialDropout },
   'stats/initializer': { checked: initializer },
   'stats/random_uniform': {
     checked: generator((n, seed) => ops.randomUniform([n], 0, 1, { seed }).data, 0.5, 1 / Math.sqrt(12), 1.8),

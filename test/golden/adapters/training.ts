@@ -1,63 +1,82 @@
-import { type Adapter, type Loaded, type Numbers, unsupported } from '../adapter';
-import { jit, losses, ops, optimizers, type Tensor, tensor, valueAndGrad } from '../api';
-import { Stepper } from '../stepper';
-import { adam } from './optimizers';
-
-type Weights = Record<'w1' | 'b1' | 'w2' | 'b2' | 'w3' | 'b3', Tensor>;
+import type { Adapter, Tensors } from '../adapter';
+import { layers, losses, ops, type Tensor } from '../api';
+import { type Loss, trajectory } from '../trajectory';
+import { runLayer } from './normalizations';
+import { channelsLast, windowFirst } from './spatial';
 
 const crossentropy = losses.sparseCategoricalCrossentropy({ fromLogits: true });
+const dense = (x: Tensor, kernel: Tensor, bias: Tensor): Tensor => ops.add(ops.matmul(x, kernel), bias);
 
-function mlpLoss({ w1, b1, w2, b2, w3, b3 }: Weights, x: Tensor, y: Tensor): Tensor {
-  const first = ops.relu(ops.add(ops.matmul(x, w1), b1));
-  const second = ops.tanh(ops.add(ops.matmul(first, w2), b2));
-  return ops.mean(crossentropy(y, ops.add(ops.matmul(second, w3), b3)));
+const mlp: Loss = ({ w1, b1, w2, b2, w3, b3 }, { x, y }) => {
+  const first = ops.relu(dense(x, w1, b1));
+  const second = ops.tanh(dense(first, w2, b2));
+  return { loss: ops.mean(crossentropy(y, dense(second, w3, b3))) };
+};
+
+const normalizedMlp: Loss = ({ w1, g, b, w2, b2 }, { x, y }, { mean, var: variance }) => {
+  const weights = { gamma: g, beta: b, movingMean: mean, movingVariance: variance };
+  const { y: normal, written } = runLayer(layers.batchNormalization(), [ops.matmul(x, w1)], weights, true);
+  const error = ops.mean(ops.squaredDifference(dense(ops.relu(normal), w2, b2), y));
+  const penalty = ops.add(ops.sum(ops.square(w1)), ops.sum(ops.square(w2)));
+  return {
+    loss: ops.add(error, ops.multiply(penalty, 0.001)),
+    buffers: { mean: written.movingMean, var: written.movingVariance },
+  };
+};
+
+const cnn: Loss = ({ k1, g, be, k2, c2, w, b }, { x, y }, { mean, var: variance }) => {
+  const first = ops.conv(channelsLast(x), windowFirst(k1), { padding: 'same' });
+  const weights = { gamma: g, beta: be, movingMean: mean, movingVariance: variance };
+  const { y: normal, written } = runLayer(layers.batchNormalization(), [first], weights, true);
+  const second = ops.add(ops.conv(ops.maxPool(ops.relu(normal), 2), windowFirst(k2), { strides: 2 }), c2);
+  return {
+    loss: ops.mean(crossentropy(y, dense(ops.mean(ops.relu(second), [1, 2]), w, b))),
+    buffers: { mean: written.movingMean, var: written.movingVariance },
+  };
+};
+
+const autoencoder: Loss = ({ k1, b1, k2, b2 }, batch) => {
+  const x = channelsLast(batch.x);
+  const padding = [
+    [1, 1],
+    [1, 1],
+  ] as const;
+  const code = ops.silu(ops.add(ops.conv(x, windowFirst(k1), { strides: 2, padding }), b1));
+  const options = { strides: 2, padding, outputPadding: 1 };
+  return { loss: ops.mean(ops.squaredDifference(ops.add(ops.convTranspose(code, windowFirst(k2), options), b2), x)) };
+};
+
+const [blocks, heads] = [2, 4];
+
+const gpt: Loss = (w, { ids }) => {
+  const time = ids.shape[1] - 1;
+  const norm = (x: Tensor, name: string) =>
+    ops.layerNormalization(x, -1, { scale: w[`${name}_g`], offset: w[`${name}_b`], epsilon: 1e-5 });
+  let h = ops.add(ops.take(w.wte, ops.sliceAxis(ids, 1, 0, time)), w.wpe);
+  for (let block = 0; block < blocks; block++) h = transformerBlock(h, block, w, norm);
+  const logits = ops.matmul(norm(h, 'lnf'), ops.transpose(w.wte));
+  return { loss: ops.mean(crossentropy(ops.sliceAxis(ids, 1, 1), logits)) };
+};
+
+function transformerBlock(x: Tensor, block: number, w: Tensors, norm: (x: Tensor, name: string) => Tensor): Tensor {
+  const own = (name: string): Tensor => w[`l${block}.${name}`];
+  const [batch, time, width] = x.shape;
+  const split = (t: Tensor): Tensor => ops.transpose(ops.reshape(t, [batch, time, heads, -1]), [0, 2, 1, 3]);
+  const [q, k, v] = ops.split(ops.matmul(norm(x, `l${block}.ln1`), own('wqkv')), 3).map(split);
+  const joint = ops.transpose(ops.scaledDotProductAttention(q, k, v, { causal: true }), [0, 2, 1, 3]);
+  const h = ops.add(x, dense(ops.reshape(joint, [batch, time, width]), own('wo'), own('bo')));
+  const hidden = ops.gelu(dense(norm(h, `l${block}.ln2`), own('w1'), own('b1')), true);
+  return ops.add(h, dense(hidden, own('w2'), own('b2')));
 }
 
-/** In PyTorch's convention. */
-function makeOptimizer(attrs: Loaded['attrs']) {
-  const { optimizer, lr, momentum } = attrs;
-  if (optimizer === 'rmsprop') return unsupported('the convention of torch');
-  if (optimizer === 'adam') return adam(optimizers.adam)(attrs, 'torch');
-  if (optimizer === 'adamw') return adam(optimizers.adamw)(attrs, 'torch');
-  const rule = optimizers.sgd({ learningRate: lr, momentum });
-  return () => rule;
-}
-
-/** Slice `step` of an array of batches. */
-function batch({ inputs = {}, values }: Loaded, name: string, step: number): Tensor {
-  const { shape, dtype } = inputs[name];
-  const size = shape.slice(1).reduce((a, b) => a * b, 1);
-  const all = Array.from(values(name));
-  return tensor(all.slice(step * size, (step + 1) * size), shape.slice(1), dtype === 'int32' ? 'int32' : 'float32');
-}
+/** Warm-up over 5 steps, and a cosine over 30. */
+const gptRate = (step: number): number =>
+  0.003 * Math.min((step + 1) / 5, 1) * 0.5 * (1 + Math.cos((Math.PI * step) / 30));
 
 export const training: Record<string, Adapter> = {
-  'train/mlp': {
-    computed: (golden) => {
-      const names = ['w1', 'b1', 'w2', 'b2', 'w3', 'b3'] as const;
-      const initial = names.map((name) => {
-        const entry = golden.inputs?.[`init.${name}`];
-        return tensor(golden.values(`init.${name}`), [...(entry?.shape ?? [])]);
-      });
-      const stepper = new Stepper(makeOptimizer(golden.attrs), initial);
-      const gradient = jit(valueAndGrad(mlpLoss));
-      const losses: number[] = [];
-      const outputs: Record<string, Numbers> = { loss: losses };
-      for (let step = 0; step < golden.attrs.steps; step++) {
-        const weights = Object.fromEntries(names.map((name, i) => [name, stepper.params[i]])) as Weights;
-        const { value, gradient: g } = gradient(
-          weights,
-          batch(golden, 'batch.x', step),
-          batch(golden, 'batch.y', step),
-        );
-        losses.push(value.item());
-        stepper.apply(names.map((name) => g[name]));
-        names.forEach((name, i) => {
-          if (step === 0) outputs[`grad1.${name}`] = g[name].data;
-          outputs[`w@${step + 1}.${name}`] = stepper.params[i].data;
-        });
-      }
-      return outputs;
-    },
-  },
+  'train/autoencoder': trajectory(autoencoder),
+  'train/cnn': trajectory(cnn),
+  'train/mlp': trajectory(mlp),
+  'train/mlp_bn_l2': trajectory(normalizedMlp),
+  'train/gpt': trajectory(gpt, gptRate),
 };

@@ -1,0 +1,147 @@
+import { opError } from '../build.js';
+import { formatType, type Shape, sameShape, Tensor } from '../graph.js';
+import { zeros } from './random.js';
+import { reshape, sliceAxis, stack } from './shape.js';
+
+/** One tensor, or several in a list or record. */
+export type TensorTree = Tensor | readonly Tensor[] | Readonly<Record<string, Tensor>>;
+
+export interface ScanStep<C extends TensorTree, Y extends TensorTree> {
+  /** What the next step gets: the structure, shapes and dtypes of `initial`. */
+  readonly carry: C;
+  /** What is collected. */
+  readonly output: Y;
+}
+
+export interface ScanOptions {
+  /** Runs from the last element to the first; outputs stay at the positions of their inputs. Default: false. */
+  readonly reverse?: boolean;
+}
+
+/**
+ * Carries a state along the leading (time) axis of tensors:
+ *
+ *     for t in 0 .. T - 1:  (carry, outputs[t]) = body(carry, sequence[t])
+ *
+ * The loop is unrolled while it is traced: body runs T times, so the time to compile grows with T (a few milliseconds for
+ * each step of a recurrent network with its gradient). What does not depend on the carry is best computed before, for
+ * all steps at once.
+ *
+ * @param body a pure function of the carry and of element t of every sequence (without the time axis)
+ * @param initial the carry before the first step
+ * @param sequence tensors [T, ...] with one T
+ * @returns the last carry, and the outputs of all steps stacked: [T, ...]
+ * @throws Error when the sequences differ in length or have rank 0, when body returns something else than promised, or
+ *     when the carry changes its structure, shape or dtype
+ *
+ * @example
+ * // running maximum
+ * const { output } = scan(
+ *   (best: Tensor, x: Tensor) => { const carry = maximum(best, x); return { carry, output: carry }; },
+ *   scalar(-Infinity),
+ *   tensor([1, 3, 2]),
+ * ); // 1, 3, 3
+ */
+export function scan<C extends TensorTree, X extends TensorTree, Y extends TensorTree>(
+  body: (carry: C, x: X) => ScanStep<C, Y>,
+  initial: C,
+  sequence: X,
+  options: ScanOptions = {},
+): ScanStep<C, Y> {
+  if (typeof body !== 'function') throw opError('scan', `body must be a function, got ${typeof body}`);
+  checkTree('initial', initial);
+  const steps = lengthOf(sequence);
+  const { reverse = false } = options;
+  if (typeof reverse !== 'boolean') throw opError('scan', `reverse must be true or false, got ${String(reverse)}`);
+  const run = (carry: C, x: X): ScanStep<C, Y> => checkStep(initial, body(carry, x));
+  if (steps === 0) {
+    // the body still says what its outputs look like
+    const blank = run(
+      initial,
+      mapTree(sequence, (t) => zeros(t.shape.slice(1), t.dtype)),
+    );
+    return { carry: initial, output: mapTree(blank.output, (t) => zeros([0, ...t.shape], t.dtype)) };
+  }
+  const outputs = new Array<Y>(steps);
+  let carry = initial;
+  for (let i = 0; i < steps; i++) {
+    const t = reverse ? steps - 1 - i : i;
+    const step = run(
+      carry,
+      mapTree(sequence, (x) => elementAt(x, t)),
+    );
+    carry = step.carry;
+    outputs[t] = step.output;
+  }
+  return { carry, output: stackTrees(outputs) };
+}
+
+/** Element t along the leading axis, which is dropped: a view. */
+const elementAt = (x: Tensor, t: number): Tensor => reshape(sliceAxis(x, 0, t, t + 1), x.shape.slice(1));
+
+const leaves = (tree: TensorTree): readonly (readonly [string, Tensor])[] =>
+  tree instanceof Tensor ? [['', tree]] : Object.entries(tree).map(([key, t]) => [`[${key}]`, t] as const);
+
+function mapTree<T extends TensorTree>(tree: T, f: (t: Tensor) => Tensor): T {
+  if (tree instanceof Tensor) return f(tree) as T;
+  if (Array.isArray(tree)) return tree.map(f) as unknown as T;
+  return Object.fromEntries(Object.entries(tree).map(([key, t]) => [key, f(t)])) as T;
+}
+
+function stackTrees<Y extends TensorTree>(trees: readonly Y[]): Y {
+  const [first] = trees as readonly [Y, ...Y[]];
+  const columns = new Map(leaves(first).map(([path]) => [path, [] as Tensor[]]));
+  for (const tree of trees) {
+    checkLike('the output of body', first, tree);
+    for (const [path, t] of leaves(tree)) columns.get(path)?.push(t);
+  }
+  const paths = leaves(first).map(([path]) => path);
+  let next = 0;
+  return mapTree(first, () => stack(columns.get(paths[next++] as string) as Tensor[]));
+}
+
+function checkTree(what: string, tree: unknown): asserts tree is TensorTree {
+  const isTree = typeof tree === 'object' && tree !== null;
+  const wrong = isTree ? leaves(tree as TensorTree).find(([, t]) => !(t instanceof Tensor)) : ['', tree];
+  if (wrong === undefined) return;
+  const [path, value] = wrong;
+  throw opError('scan', `${what}${path} must be a tensor, or tensors in a list or record, got ${String(value)}`);
+}
+
+/** Number of steps. */
+function lengthOf(sequence: unknown): number {
+  checkTree('sequence', sequence);
+  const all = leaves(sequence);
+  const first = all[0]?.[1].shape[0];
+  if (first === undefined) throw opError('scan', 'sequence must hold at least one tensor of rank >= 1');
+  for (const [path, t] of all) {
+    if (t.shape[0] !== first) {
+      throw opError('scan', `sequence${path} ${formatType(t)} must have ${first} elements along its leading axis`);
+    }
+  }
+  return first;
+}
+
+function checkStep<C extends TensorTree, Y extends TensorTree>(initial: C, step: ScanStep<C, Y>): ScanStep<C, Y> {
+  if (typeof step !== 'object' || step === null) {
+    throw opError('scan', `body must return { carry, output }, got ${String(step)}`);
+  }
+  checkTree('the carry of body', step.carry);
+  checkTree('the output of body', step.output);
+  checkLike('the carry of body', initial, step.carry);
+  return step;
+}
+
+function checkLike(what: string, expected: TensorTree, got: TensorTree): void {
+  const wanted = leaves(expected);
+  const found = new Map(leaves(got));
+  if (found.size !== wanted.length || wanted.some(([path]) => !found.has(path))) {
+    const list = (tree: TensorTree) => `{${leaves(tree).map(([path]) => path || 'a tensor')}}`;
+    throw opError('scan', `${what} must keep its structure ${list(expected)}, got ${list(got)}`);
+  }
+  for (const [path, t] of wanted) {
+    const other = found.get(path) as Tensor;
+    const same: boolean = other.dtype === t.dtype && sameShape(other.shape, t.shape as Shape);
+    if (!same) throw opError('scan', `${what}${path} must stay ${formatType(t)}, got ${formatType(other)}`);
+  }
+}

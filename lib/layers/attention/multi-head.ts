@@ -1,0 +1,235 @@
+import { type InitializerName, resolveInitializer } from '../../initializers/resolve.js';
+import type { Tensor, TensorType } from '../../ir/graph.js';
+import { scaledDotProductAttention } from '../../ir/ops/attention.js';
+import { add } from '../../ir/ops/elementwise.js';
+import { matmul } from '../../ir/ops/linalg.js';
+import { expandDims, reshape, transpose } from '../../ir/ops/shape.js';
+import { type RegularizerName, resolveRegularizer } from '../../regularizers/resolve.js';
+import { boolean, checkOptions, integer, numberIn, positiveInteger } from '../arguments.js';
+import {
+  type CallContext,
+  type InitializerFn,
+  Layer,
+  type LayerOptions,
+  layerOptionKeys,
+  type RegularizerFn,
+  type Weight,
+} from '../layer.js';
+import { maskOf } from '../mask.js';
+import { withSeed } from '../random.js';
+import { asMatrix, attentionInputs, maskOfScores, withMaskOf } from './heads.js';
+
+/** What both kinds of attention with heads take. */
+interface HeadOptions extends LayerOptions {
+  /** Probability that an attention weight is dropped in training. Default: 0. */
+  readonly dropout?: number;
+  /** Whether the projections have biases. Default: true. */
+  readonly useBias?: boolean;
+  /** Each query attends to keys at its own position and before only. Default: false. */
+  readonly useCausalMask?: boolean;
+  /** Default: 'glorotUniform', of the kernels as matrices. */
+  readonly kernelInitializer?: InitializerName | InitializerFn;
+  /** Default: 'zeros'. */
+  readonly biasInitializer?: InitializerName | InitializerFn;
+  readonly kernelRegularizer?: RegularizerName | RegularizerFn;
+  readonly biasRegularizer?: RegularizerName | RegularizerFn;
+  /** As in `dropout`. */
+  readonly seed?: number;
+}
+
+export interface MultiHeadAttentionOptions extends HeadOptions {
+  readonly numHeads: number;
+  /** Features of a query and key in each head. */
+  readonly keyDim: number;
+  /** Features of a value in each head. Default: `keyDim`. */
+  readonly valueDim?: number;
+  /** Features of the result. Default: those of the query. */
+  readonly outputDim?: number;
+}
+
+export interface GroupQueryAttentionOptions extends HeadOptions {
+  /** Features of a query, key and value in each head. */
+  readonly headDim: number;
+  readonly numQueryHeads: number;
+  /** Number of heads of keys and values, each shared by a group of query heads. */
+  readonly numKeyValueHeads: number;
+}
+
+/** Sizes that the two kinds differ in. */
+interface Sizes {
+  readonly heads: number;
+  readonly keyHeads: number;
+  readonly keyDim: number;
+  readonly valueDim: number;
+  readonly outputDim?: number;
+}
+
+/** x [batch, time, features] times a kernel [features, heads, dim] -> [batch, time, heads, dim]. */
+interface Projection {
+  readonly kernel: Weight;
+  readonly bias: Weight | undefined;
+}
+
+const shared = [
+  ...['dropout', 'useBias', 'useCausalMask', 'kernelInitializer', 'biasInitializer'],
+  ...['kernelRegularizer', 'biasRegularizer', 'seed'],
+];
+
+class MultiHeadAttention extends Layer {
+  #query!: Projection;
+  #key!: Projection;
+  #value!: Projection;
+  #output!: Projection;
+
+  constructor(
+    readonly kind: 'multiHeadAttention' | 'groupQueryAttention',
+    readonly options: HeadOptions,
+    readonly sizes: Sizes,
+  ) {
+    const where = `layers.${kind}`;
+    super(options);
+    if (options.dropout !== undefined) numberIn(where, 'dropout', options.dropout, { min: 0, max: 1 });
+    if (options.seed !== undefined) integer(where, 'seed', options.seed);
+    for (const key of ['useBias', 'useCausalMask'] as const) {
+      if (options[key] !== undefined) boolean(where, key, options[key]);
+    }
+    for (const key of ['kernelInitializer', 'biasInitializer'] as const) {
+      if (options[key] !== undefined) resolveInitializer(where, key, options[key]);
+    }
+    for (const key of ['kernelRegularizer', 'biasRegularizer'] as const) {
+      if (options[key] !== undefined) resolveRegularizer(where, key, options[key]);
+    }
+  }
+
+  override build(inputs: readonly TensorType[]): void {
+    const { query, key, value } = attentionInputs(this, inputs);
+    const { heads, keyHeads, keyDim, valueDim, outputDim } = this.sizes;
+    const features = (t: TensorType): number => t.shape[2] as number;
+    this.#query = this.#projection('query', [features(query)], [heads, keyDim]);
+    this.#key = this.#projection('key', [features(key)], [keyHeads, keyDim]);
+    this.#value = this.#projection('value', [features(value)], [keyHeads, valueDim]);
+    this.#output = this.#projection('output', [heads, valueDim], [outputDim ?? features(query)]);
+  }
+
+  override call(inputs: readonly Tensor[], context: CallContext): Tensor {
+    const { query, key, value, mask = maskOf(value) } = attentionInputs(this, inputs);
+    const { heads, keyHeads } = this.sizes;
+    const { dropout = 0, useCausalMask: causal = false, seed } = this.options;
+    const grouped = keyHeads !== heads;
+
+    // [batch, heads, time, dim], or with groups [batch, keyHeads, heads / keyHeads, time, dim]
+    const split = (x: Tensor, projection: Projection, name: string): Tensor => {
+      const y = transpose(this.#project(x, projection, name, context), [0, 2, 1, 3]);
+      const [batch, n, ...rest] = y.shape as [number, number, number, number];
+      if (!grouped) return y;
+      return name === 'query' ? reshape(y, [batch, keyHeads, n / keyHeads, ...rest]) : expandDims(y, 2);
+    };
+    const q = split(query, this.#query, 'query');
+    const k = split(key, this.#key, 'key');
+    const v = split(value, this.#value, 'value');
+    const joint = withSeed(seed, () =>
+      scaledDotProductAttention(q, k, v, {
+        mask: maskOfScores(mask, grouped ? 2 : 1),
+        causal,
+        dropout: context.training ? dropout : 0,
+      }),
+    );
+
+    const [batch, time] = query.shape as [number, number];
+    const [depth, width] = [this.sizes.valueDim, this.#output.kernel.shape[2] as number];
+    const rows = reshape(transpose(reshape(joint, [batch, heads, time, depth]), [0, 2, 1, 3]), [batch, time, -1]);
+    const result = matmul(rows, reshape(context.read(this.#output.kernel), [heads * depth, width]));
+    const { bias } = this.#output;
+    return withMaskOf(query, bias === undefined ? result : add(result, context.read(bias)));
+  }
+
+  override getConfig(): Record<string, unknown> {
+    return { ...this.options };
+  }
+
+  #projection(name: string, from: readonly number[], to: readonly number[]): Projection {
+    const { useBias = true, kernelInitializer = 'glorotUniform', biasInitializer = 'zeros' } = this.options;
+    const { kernelRegularizer, biasRegularizer } = this.options;
+    const kernel = this.addWeight({
+      name: `${name}Kernel`,
+      shape: [...from, ...to],
+      initializer: asMatrix(this.label, 'kernelInitializer', kernelInitializer, from.length),
+      regularizer: kernelRegularizer,
+    });
+    const bias = useBias
+      ? this.addWeight({
+          name: `${name}Bias`,
+          shape: to,
+          initializer: biasInitializer,
+          regularizer: biasRegularizer,
+        })
+      : undefined;
+    return { kernel, bias };
+  }
+
+  #project(x: Tensor, { kernel, bias }: Projection, name: string, context: CallContext): Tensor {
+    const [features, heads, dim] = kernel.shape as [number, number, number];
+    if (x.shape[2] !== features) {
+      throw this.error(`expected ${name} with ${features} features, got shape [${x.shape.join(', ')}]`);
+    }
+    const product = matmul(x, reshape(context.read(kernel), [features, heads * dim]));
+    const y = bias === undefined ? product : add(product, reshape(context.read(bias), [heads * dim]));
+    return reshape(y, [x.shape[0] as number, x.shape[1] as number, heads, dim]);
+  }
+}
+
+/**
+ * Attention in several heads: each projects query, key and value, attends, and the results are joined and projected.
+ *
+ * - inputs: [query, value, key, mask]: query [batch, T, features], value (default: the query), key (default: the value)
+ *   [batch, S, features], and last, if there is one, a bool mask [batch, S] or [batch, T, S], true where to attend (default:
+ *   the mask of the value, see `masking`)
+ * - output: float32 [batch, T, outputDim]
+ * - weights: queryKernel, keyKernel [features, numHeads, keyDim], valueKernel [features, numHeads, valueDim],
+ *   outputKernel [numHeads, valueDim, outputDim], and biases of the last axes
+ *
+ * @throws Error when an argument is not valid; when applied, if the shapes do not fit
+ *
+ * @example
+ * const self = layers.multiHeadAttention({ numHeads: 4, keyDim: 16, useCausalMask: true });
+ * self.apply(x);
+ * layers.multiHeadAttention({ numHeads: 4, keyDim: 16 }).apply([decoder, encoder]); // cross attention
+ *
+ * Source: Vaswani et al., "Attention is all you need", NeurIPS 2017.
+ */
+export function multiHeadAttention(options: MultiHeadAttentionOptions): Layer {
+  const where = 'layers.multiHeadAttention';
+  checkOptions(where, options, [...layerOptionKeys, ...shared, 'numHeads', 'keyDim', 'valueDim', 'outputDim']);
+  const heads = positiveInteger(where, 'numHeads', options.numHeads);
+  const keyDim = positiveInteger(where, 'keyDim', options.keyDim);
+  const valueDim = positiveInteger(where, 'valueDim', options.valueDim ?? keyDim);
+  const outputDim =
+    options.outputDim === undefined ? undefined : positiveInteger(where, 'outputDim', options.outputDim);
+  return new MultiHeadAttention('multiHeadAttention', options, { heads, keyHeads: heads, keyDim, valueDim, outputDim });
+}
+
+/**
+ * Attention in which several query heads share one head of keys and values; with `numKeyValueHeads: 1` multi-query
+ * attention. Inputs and output as `multiHeadAttention`.
+ *
+ * - weights: queryKernel [features, numQueryHeads, headDim], keyKernel, valueKernel [features, numKeyValueHeads, headDim],
+ *   outputKernel [numQueryHeads, headDim, features], and biases
+ *
+ * @throws Error when an argument is not valid, or the query heads cannot be divided into groups
+ *
+ * @example
+ * layers.groupQueryAttention({ headDim: 16, numQueryHeads: 8, numKeyValueHeads: 2 }).apply(x);
+ *
+ * Source: Ainslie et al., "GQA: training generalized multi-query transformer models", EMNLP 2023.
+ */
+export function groupQueryAttention(options: GroupQueryAttentionOptions): Layer {
+  const where = 'layers.groupQueryAttention';
+  checkOptions(where, options, [...layerOptionKeys, ...shared, 'headDim', 'numQueryHeads', 'numKeyValueHeads']);
+  const keyDim = positiveInteger(where, 'headDim', options.headDim);
+  const heads = positiveInteger(where, 'numQueryHeads', options.numQueryHeads);
+  const keyHeads = positiveInteger(where, 'numKeyValueHeads', options.numKeyValueHeads);
+  if (heads % keyHeads !== 0) {
+    throw new Error(`${where}: numQueryHeads (${heads}) must be a multiple of numKeyValueHeads (${keyHeads})`);
+  }
+  return new MultiHeadAttention('groupQueryAttention', options, { heads, keyHeads, keyDim, valueDim: keyDim });
+}

@@ -1,0 +1,200 @@
+import { type InitializerName, resolveInitializer } from '../initializers/resolve.js';
+import type { Tensor, TensorType } from '../ir/graph.js';
+import { add, cast, notEqual } from '../ir/ops/elementwise.js';
+import { take } from '../ir/ops/indexing.js';
+import { sinusoidalPositions } from '../ir/ops/position.js';
+import { sliceAxis } from '../ir/ops/shape.js';
+import { type RegularizerName, resolveRegularizer } from '../regularizers/resolve.js';
+import { boolean, checkOptions, numberIn, positiveInteger } from './arguments.js';
+import {
+  type CallContext,
+  type InitializerFn,
+  Layer,
+  type LayerOptions,
+  layerOptionKeys,
+  type RegularizerFn,
+  type Weight,
+} from './layer.js';
+import { withMask } from './mask.js';
+
+export interface EmbeddingOptions extends LayerOptions {
+  /** Number of different ids: they are 0 .. inputDim - 1. */
+  readonly inputDim: number;
+  /** Length of the vectors. */
+  readonly outputDim: number;
+  /** Default: 'randomUniform'. */
+  readonly embeddingsInitializer?: InitializerName | InitializerFn;
+  readonly embeddingsRegularizer?: RegularizerName | RegularizerFn;
+  /** Id 0 stands for no step at all: the mask of the result leaves it out (see `masking`). Default: false. */
+  readonly maskZero?: boolean;
+}
+
+class Embedding extends Layer {
+  readonly kind = 'embedding';
+  #embeddings!: Weight;
+
+  constructor(readonly options: EmbeddingOptions) {
+    const where = 'layers.embedding';
+    checkOptions(where, options, [
+      ...layerOptionKeys,
+      ...['inputDim', 'outputDim', 'embeddingsInitializer', 'embeddingsRegularizer', 'maskZero'],
+    ]);
+    super({ inputDType: 'int32', ...options });
+    positiveInteger(where, 'inputDim', options.inputDim);
+    positiveInteger(where, 'outputDim', options.outputDim);
+    const { embeddingsInitializer, embeddingsRegularizer, maskZero } = options;
+    if (maskZero !== undefined) boolean(where, 'maskZero', maskZero);
+    if (embeddingsInitializer !== undefined) {
+      resolveInitializer(where, 'embeddingsInitializer', embeddingsInitializer);
+    }
+    if (embeddingsRegularizer !== undefined) {
+      resolveRegularizer(where, 'embeddingsRegularizer', embeddingsRegularizer);
+    }
+  }
+
+  override build(inputs: readonly TensorType[]): void {
+    this.single(inputs);
+    const { inputDim, outputDim, embeddingsInitializer = 'randomUniform', embeddingsRegularizer } = this.options;
+    this.#embeddings = this.addWeight({
+      name: 'embeddings',
+      shape: [inputDim, outputDim],
+      initializer: embeddingsInitializer,
+      regularizer: embeddingsRegularizer,
+    });
+  }
+
+  override call(inputs: readonly Tensor[], context: CallContext): Tensor {
+    const ids = cast(this.single(inputs), 'int32');
+    const vectors = take(context.read(this.#embeddings), ids);
+    if (this.options.maskZero !== true) return vectors;
+    if (ids.rank !== 2) throw this.error(`maskZero needs input [batch, time], got shape [${ids.shape.join(', ')}]`);
+    return withMask(vectors, notEqual(ids, 0));
+  }
+
+  override getConfig(): Record<string, unknown> {
+    return { ...this.options };
+  }
+}
+
+/**
+ * A learned vector for each id.
+ *
+ * - input: int32 [batch, ...]; other dtypes are converted
+ * - output: float32 [batch, ..., outputDim]
+ * - weights: embeddings [inputDim, outputDim]
+ *
+ * An id outside 0 .. inputDim - 1 stops training, evaluation or prediction with an error.
+ *
+ * @throws Error when an argument is not valid
+ *
+ * @example
+ * layers.embedding({ inputDim: 10000, outputDim: 64, inputShape: [128] });
+ */
+export const embedding = (options: EmbeddingOptions): Layer => new Embedding(options);
+
+export interface PositionEmbeddingOptions extends LayerOptions {
+  /** Longest sequence. */
+  readonly sequenceLength: number;
+  /** Default: 'glorotUniform'. */
+  readonly initializer?: InitializerName | InitializerFn;
+}
+
+/** The dimensions of a sequence of vectors: [batch, time, features]. */
+function sequence(layer: Layer, x: TensorType): readonly [number, number] {
+  if (x.shape.length !== 3) {
+    throw layer.error(`expected input [batch, time, features], got shape [${x.shape.join(', ')}]`);
+  }
+  return [x.shape[1] as number, x.shape[2] as number];
+}
+
+class PositionEmbedding extends Layer {
+  readonly kind = 'positionEmbedding';
+  protected override readonly passesMask = true;
+  #embeddings!: Weight;
+
+  constructor(readonly options: PositionEmbeddingOptions) {
+    const where = 'layers.positionEmbedding';
+    checkOptions(where, options, [...layerOptionKeys, 'sequenceLength', 'initializer']);
+    super(options);
+    positiveInteger(where, 'sequenceLength', options.sequenceLength);
+    if (options.initializer !== undefined) resolveInitializer(where, 'initializer', options.initializer);
+  }
+
+  override build(inputs: readonly TensorType[]): void {
+    const [, features] = sequence(this, this.single(inputs));
+    const { sequenceLength, initializer } = this.options;
+    this.#embeddings = this.addWeight({ name: 'embeddings', shape: [sequenceLength, features], initializer });
+  }
+
+  override call(inputs: readonly Tensor[], context: CallContext): Tensor {
+    const x = this.single(inputs);
+    const [time, features] = sequence(this, x);
+    const [most, built] = this.#embeddings.shape as [number, number];
+    if (time > most || features !== built) {
+      throw this.error(`expected at most ${most} positions of ${built} features, got shape [${x.shape.join(', ')}]`);
+    }
+    return add(x, sliceAxis(context.read(this.#embeddings), 0, 0, time));
+  }
+
+  override getConfig(): Record<string, unknown> {
+    return { ...this.options };
+  }
+}
+
+/**
+ * Adds a learned vector for each position of a sequence: x[b, t] + embeddings[t].
+ *
+ * - input and output: float32 [batch, time, features], time <= sequenceLength
+ * - weights: embeddings [sequenceLength, features]
+ *
+ * @throws Error when an argument is not valid; when applied, if a sequence is too long
+ *
+ * @example
+ * layers.positionEmbedding({ sequenceLength: 128 });
+ */
+export const positionEmbedding = (options: PositionEmbeddingOptions): Layer => new PositionEmbedding(options);
+
+export interface SinePositionEncodingOptions extends LayerOptions {
+  /** Wavelengths grow from 2 pi to 2 pi * maxWavelength. Default: 10000. */
+  readonly maxWavelength?: number;
+}
+
+class SinePositionEncoding extends Layer {
+  readonly kind = 'sinePositionEncoding';
+  protected override readonly passesMask = true;
+
+  constructor(readonly options: SinePositionEncodingOptions) {
+    const where = 'layers.sinePositionEncoding';
+    checkOptions(where, options, [...layerOptionKeys, 'maxWavelength']);
+    super(options);
+    if (options.maxWavelength !== undefined) numberIn(where, 'maxWavelength', options.maxWavelength, { min: 1 });
+  }
+
+  override call(inputs: readonly Tensor[]): Tensor {
+    const x = this.single(inputs);
+    const [time, features] = sequence(this, x);
+    if (features % 2 !== 0) {
+      throw this.error(`expected an even number of features, got shape [${x.shape.join(', ')}]`);
+    }
+    return add(x, sinusoidalPositions(time, features, this.options.maxWavelength ?? 10000));
+  }
+
+  override getConfig(): Record<string, unknown> {
+    return { ...this.options };
+  }
+}
+
+/**
+ * Adds sines and cosines of the position to a sequence: sin(t / maxWavelength^(2i/D)) to feature 2i, the cosine to 2i + 1.
+ *
+ * - input and output: float32 [batch, time, features] with an even number of features
+ *
+ * @throws Error when applied to an odd number of features
+ *
+ * @example
+ * layers.sinePositionEncoding();
+ *
+ * Source: Vaswani et al., "Attention is all you need", NeurIPS 2017.
+ */
+export const sinePositionEncoding = (options: SinePositionEncodingOptions = {}): Layer =>
+  new SinePositionEncoding(options);

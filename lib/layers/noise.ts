@@ -1,0 +1,177 @@
+import type { Tensor } from '../ir/graph.js';
+import { add, multiply, where as select } from '../ir/ops/elementwise.js';
+import { dropout as drop, randomBernoulli, randomNormal } from '../ir/ops/random.js';
+import { checkOptions, integer, numberIn } from './arguments.js';
+import { type CallContext, Layer, type LayerOptions, layerOptionKeys } from './layer.js';
+import { withSeed } from './random.js';
+
+export interface NoiseOptions extends LayerOptions {
+  /** Noise depends on this instead of the seed of the training run. It still differs from step to step. */
+  readonly seed?: number;
+}
+export interface RateOptions extends NoiseOptions {
+  /** Probability that a value is dropped. */
+  readonly rate: number;
+}
+
+/** Does something random in training, and nothing in inference. */
+abstract class Noise extends Layer {
+  protected override readonly passesMask = true;
+
+  constructor(
+    where: string,
+    readonly options: NoiseOptions,
+    own: readonly string[],
+  ) {
+    checkOptions(where, options, [...layerOptionKeys, 'seed', ...own]);
+    super(options);
+    if (options.seed !== undefined) integer(where, 'seed', options.seed);
+  }
+
+  override call(inputs: readonly Tensor[], context: CallContext): Tensor {
+    const x = this.single(inputs);
+    this.check(x);
+    return context.training ? withSeed(this.options.seed, () => this.disturb(x)) : x;
+  }
+
+  override getConfig(): Record<string, unknown> {
+    return { ...this.options };
+  }
+
+  /** @throws Error when the input does not fit */
+  protected check(_x: Tensor): void {}
+  protected abstract disturb(x: Tensor): Tensor;
+}
+
+type SpatialKind = 'spatialDropout1d' | 'spatialDropout2d' | 'spatialDropout3d';
+
+class SpatialDropout extends Noise {
+  readonly #rate: number;
+
+  constructor(
+    readonly kind: SpatialKind,
+    readonly spatial: number,
+    options: RateOptions,
+  ) {
+    const where = `layers.${kind}`;
+    super(where, options, ['rate']);
+    this.#rate = numberIn(where, 'rate', options.rate, { min: 0, max: 1 });
+  }
+
+  protected override check(x: Tensor): void {
+    if (x.rank === this.spatial + 2) return;
+    const axes = ['batch', ...['depth', 'height', 'width'].slice(-this.spatial), 'channels'];
+    throw this.error(`expected input [${axes.join(', ')}], got shape [${x.shape.join(', ')}]`);
+  }
+
+  protected override disturb(x: Tensor): Tensor {
+    return drop(x, this.#rate, { noiseShape: x.shape.map((n, i) => (i === 0 || i === x.rank - 1 ? n : 1)) });
+  }
+}
+
+/**
+ * Dropout of whole channels of sequences [batch, time, channels]: neighbouring values tell too much of each other to be
+ * dropped one by one.
+ *
+ * @throws Error when `rate` is not in 0 .. 1; when applied to another rank
+ *
+ * @example
+ * layers.spatialDropout1d({ rate: 0.2 });
+ *
+ * Source: Tompson et al., "Efficient object localization using convolutional networks", CVPR 2015.
+ */
+export const spatialDropout1d = (options: RateOptions): Layer => new SpatialDropout('spatialDropout1d', 1, options);
+/** As `spatialDropout1d`, for images [batch, height, width, channels]. */
+export const spatialDropout2d = (options: RateOptions): Layer => new SpatialDropout('spatialDropout2d', 2, options);
+/** As `spatialDropout1d`, for volumes [batch, depth, height, width, channels]. */
+export const spatialDropout3d = (options: RateOptions): Layer => new SpatialDropout('spatialDropout3d', 3, options);
+
+export interface GaussianNoiseOptions extends NoiseOptions {
+  /** Standard deviation of the noise. */
+  readonly stddev: number;
+}
+
+class GaussianNoise extends Noise {
+  readonly kind = 'gaussianNoise';
+  readonly #stddev: number;
+
+  constructor(options: GaussianNoiseOptions) {
+    super('layers.gaussianNoise', options, ['stddev']);
+    this.#stddev = numberIn('layers.gaussianNoise', 'stddev', options.stddev, { min: 0 });
+  }
+
+  protected override disturb(x: Tensor): Tensor {
+    return add(x, randomNormal(x.shape, 0, this.#stddev));
+  }
+}
+
+/**
+ * In training, adds normal noise with mean 0. In inference the input passes unchanged.
+ *
+ * @throws Error when `stddev` is negative
+ *
+ * @example
+ * layers.gaussianNoise({ stddev: 0.1 });
+ */
+export const gaussianNoise = (options: GaussianNoiseOptions): Layer => new GaussianNoise(options);
+
+class GaussianDropout extends Noise {
+  readonly kind = 'gaussianDropout';
+  readonly #rate: number;
+
+  constructor(options: RateOptions) {
+    super('layers.gaussianDropout', options, ['rate']);
+    this.#rate = numberIn('layers.gaussianDropout', 'rate', options.rate, { min: 0, max: 1, maxOpen: true });
+  }
+
+  protected override disturb(x: Tensor): Tensor {
+    return multiply(x, randomNormal(x.shape, 1, Math.sqrt(this.#rate / (1 - this.#rate))));
+  }
+}
+
+/**
+ * In training, multiplies by normal noise with mean 1 and the standard deviation that dropout of `rate` has,
+ * sqrt(rate / (1 - rate)). In inference the input passes unchanged.
+ *
+ * @throws Error when `rate` is not in 0 .. 1 (1 excluded)
+ *
+ * @example
+ * layers.gaussianDropout({ rate: 0.2 });
+ *
+ * Source: Srivastava et al., "Dropout", JMLR 2014, section 10.
+ */
+export const gaussianDropout = (options: RateOptions): Layer => new GaussianDropout(options);
+
+/** What SELU tends to for x -> -infinity: -scale * alpha. */
+const saturation = -1.0507009873554805 * 1.6732632423543772;
+
+class AlphaDropout extends Noise {
+  readonly kind = 'alphaDropout';
+  readonly #rate: number;
+
+  constructor(options: RateOptions) {
+    super('layers.alphaDropout', options, ['rate']);
+    this.#rate = numberIn('layers.alphaDropout', 'rate', options.rate, { min: 0, max: 1, maxOpen: true });
+  }
+
+  protected override disturb(x: Tensor): Tensor {
+    const [rate, keep] = [this.#rate, 1 - this.#rate];
+    // mean and variance of the mixture, for x of mean 0 and variance 1
+    const scale = 1 / Math.sqrt(keep * (1 + rate * saturation * saturation));
+    const kept = select(randomBernoulli(x.shape, keep), x, saturation);
+    return add(multiply(kept, scale), -scale * saturation * rate);
+  }
+}
+
+/**
+ * Dropout for networks with SELU: in training, sets values to what SELU tends to for very negative inputs, and shifts and
+ * scales the result so that mean 0 and variance 1 stay. In inference the input passes unchanged.
+ *
+ * @throws Error when `rate` is not in 0 .. 1 (1 excluded)
+ *
+ * @example
+ * layers.alphaDropout({ rate: 0.1 });
+ *
+ * Source: Klambauer et al., "Self-normalizing neural networks", NeurIPS 2017.
+ */
+export const alphaDropout = (options: RateOptions): Layer => new AlphaDropout(options);

@@ -1,0 +1,328 @@
+import { type InitializerName, resolveInitializer } from '../initializers/resolve.js';
+import type { Tensor, TensorType } from '../ir/graph.js';
+import {
+  normalize,
+  groupNormalization as normalizeGroups,
+  layerNormalization as normalizeLayer,
+  rmsNormalization as normalizeRms,
+} from '../ir/ops/normalization.js';
+import { reshape } from '../ir/ops/shape.js';
+import { type RegularizerName, resolveRegularizer } from '../regularizers/resolve.js';
+import { argumentError, boolean, checkOptions, integer, numberIn } from './arguments.js';
+import {
+  type CallContext,
+  type InitializerFn,
+  Layer,
+  type LayerOptions,
+  layerOptionKeys,
+  type RegularizerFn,
+  type Weight,
+} from './layer.js';
+
+/** What the normalizations with weights gamma and beta have in common. */
+export interface NormalizationOptions extends LayerOptions {
+  /** Added inside the square root. Default: 1e-3. */
+  readonly epsilon?: number;
+  /** Whether to add beta. Default: true. */
+  readonly center?: boolean;
+  /** Whether to multiply by gamma. Default: true. */
+  readonly scale?: boolean;
+  /** Default: 'zeros'. */
+  readonly betaInitializer?: InitializerName | InitializerFn;
+  /** Default: 'ones'. */
+  readonly gammaInitializer?: InitializerName | InitializerFn;
+  readonly betaRegularizer?: RegularizerName | RegularizerFn;
+  readonly gammaRegularizer?: RegularizerName | RegularizerFn;
+}
+
+const initializers = ['betaInitializer', 'gammaInitializer'] as const;
+const regularizers = ['betaRegularizer', 'gammaRegularizer'] as const;
+
+/** Weights gamma and beta, and the checks of what all normalizations take. */
+abstract class Normalization extends Layer {
+  protected override readonly passesMask = true;
+  #gamma: Weight | undefined;
+  #beta: Weight | undefined;
+
+  constructor(
+    where: string,
+    readonly options: NormalizationOptions,
+    own: readonly string[],
+    shared: readonly string[] = ['epsilon', 'center', 'scale', ...initializers, ...regularizers],
+  ) {
+    checkOptions(where, options, [...layerOptionKeys, ...shared, ...own]);
+    super(options);
+    const { epsilon, center, scale } = options;
+    if (epsilon !== undefined) numberIn(where, 'epsilon', epsilon, { min: 0, minOpen: true });
+    if (center !== undefined) boolean(where, 'center', center);
+    if (scale !== undefined) boolean(where, 'scale', scale);
+    for (const key of initializers) if (options[key] !== undefined) resolveInitializer(where, key, options[key]);
+    for (const key of regularizers) if (options[key] !== undefined) resolveRegularizer(where, key, options[key]);
+  }
+
+  protected addScale(shape: readonly number[]): void {
+    if (this.options.scale === false) return;
+    const { gammaInitializer: initializer = 'ones', gammaRegularizer: regularizer } = this.options;
+    this.#gamma = this.addWeight({ name: 'gamma', shape, initializer, regularizer });
+  }
+
+  protected addOffset(shape: readonly number[]): void {
+    if (this.options.center === false) return;
+    const { betaInitializer: initializer = 'zeros', betaRegularizer: regularizer } = this.options;
+    this.#beta = this.addWeight({ name: 'beta', shape, initializer, regularizer });
+  }
+
+  /** Values of gamma and beta, those that there are. */
+  protected affine(context: CallContext): { readonly scale?: Tensor; readonly offset?: Tensor } {
+    return {
+      scale: this.#gamma && context.read(this.#gamma),
+      offset: this.#beta && context.read(this.#beta),
+    };
+  }
+
+  /** Throws unless the weights, if there are any, were built for this shape. */
+  protected checkShape(shape: readonly number[], x: Tensor): void {
+    const built = (this.#gamma ?? this.#beta)?.shape;
+    if (built !== undefined && built.join() !== shape.join()) {
+      throw this.error(`expected normalized dimensions [${built.join(', ')}], got input [${x.shape.join(', ')}]`);
+    }
+  }
+
+  override getConfig(): Record<string, unknown> {
+    return { ...this.options };
+  }
+}
+
+function checkAxes(where: string, axis: unknown): void {
+  const list: readonly unknown[] = Array.isArray(axis) ? axis : [axis];
+  if (list.length === 0 || new Set(list).size !== list.length) {
+    throw argumentError(where, 'axis', 'an axis or several different axes', axis);
+  }
+  for (const a of list) {
+    if (integer(where, 'axis', a) === 0) throw new Error(`${where}: axis 0 is the batch dimension`);
+  }
+}
+
+/** Axes of samples, counted from the start and in order. */
+function sampleAxes(layer: Layer, axis: number | readonly number[], x: TensorType): number[] {
+  const rank = x.shape.length;
+  return (typeof axis === 'number' ? [axis] : [...axis])
+    .map((a) => {
+      const from = a < 0 ? a + rank : a;
+      if (from < 1 || from >= rank) {
+        throw layer.error(`axis ${a} is not a dimension of samples in input of shape [${x.shape.join(', ')}]`);
+      }
+      return from;
+    })
+    .sort((a, b) => a - b);
+}
+
+const sizesOf = (axes: readonly number[], x: TensorType): number[] => axes.map((a) => x.shape[a] as number);
+
+/** A weight over some axes, so that it broadcasts against x. */
+const spread = (weight: Tensor | undefined, axes: readonly number[], x: Tensor): Tensor | undefined =>
+  weight &&
+  reshape(
+    weight,
+    x.shape.map((n, i) => (axes.includes(i) ? n : 1)),
+  );
+
+export interface LayerNormalizationOptions extends NormalizationOptions {
+  /** Axis or axes that are normalized together. Default: -1. */
+  readonly axis?: number | readonly number[];
+}
+
+class LayerNormalization extends Normalization {
+  readonly kind = 'layerNormalization';
+  readonly #axis: number | readonly number[];
+
+  constructor(options: LayerNormalizationOptions) {
+    const where = 'layers.layerNormalization';
+    super(where, options, ['axis']);
+    this.#axis = options.axis ?? -1;
+    checkAxes(where, this.#axis);
+  }
+
+  override build(inputs: readonly TensorType[]): void {
+    const x = this.single(inputs);
+    const shape = sizesOf(sampleAxes(this, this.#axis, x), x);
+    this.addScale(shape);
+    this.addOffset(shape);
+  }
+
+  override call(inputs: readonly Tensor[], context: CallContext): Tensor {
+    const x = this.single(inputs);
+    const axes = sampleAxes(this, this.#axis, x);
+    this.checkShape(sizesOf(axes, x), x);
+    const { scale, offset } = this.affine(context);
+    return normalizeLayer(x, axes, {
+      scale: spread(scale, axes, x),
+      offset: spread(offset, axes, x),
+      epsilon: this.options.epsilon ?? 1e-3,
+    });
+  }
+}
+
+/**
+ * Brings each sample to mean 0 and variance 1 over some axes: (x - mean) / sqrt(variance + epsilon) * gamma + beta.
+ *
+ * - input and output: float32 [batch, ...], same shape
+ * - weights: gamma and beta, of the sizes of the normalized axes
+ *
+ * @throws Error when an argument is not valid; when applied, if an axis is not one of the samples'
+ *
+ * @example
+ * layers.layerNormalization({ epsilon: 1e-5 });
+ *
+ * Source: Ba, Kiros and Hinton, "Layer normalization", 2016.
+ */
+export const layerNormalization = (options: LayerNormalizationOptions = {}): Layer => new LayerNormalization(options);
+
+export interface RmsNormalizationOptions extends LayerOptions {
+  /** Axis or axes that are normalized together. Default: -1. */
+  readonly axis?: number | readonly number[];
+  /** Added inside the square root. Default: 1e-6. */
+  readonly epsilon?: number;
+  /** Default: 'ones'. */
+  readonly gammaInitializer?: InitializerName | InitializerFn;
+  readonly gammaRegularizer?: RegularizerName | RegularizerFn;
+}
+
+class RmsNormalization extends Normalization {
+  readonly kind = 'rmsNormalization';
+  readonly #axis: number | readonly number[];
+
+  constructor(options: RmsNormalizationOptions) {
+    const where = 'layers.rmsNormalization';
+    super(where, options, ['axis'], ['epsilon', 'gammaInitializer', 'gammaRegularizer']);
+    this.#axis = options.axis ?? -1;
+    checkAxes(where, this.#axis);
+  }
+
+  override build(inputs: readonly TensorType[]): void {
+    const x = this.single(inputs);
+    this.addScale(sizesOf(sampleAxes(this, this.#axis, x), x));
+  }
+
+  override call(inputs: readonly Tensor[], context: CallContext): Tensor {
+    const x = this.single(inputs);
+    const axes = sampleAxes(this, this.#axis, x);
+    this.checkShape(sizesOf(axes, x), x);
+    const scale = spread(this.affine(context).scale, axes, x);
+    return normalizeRms(x, axes, { scale, epsilon: this.options.epsilon ?? 1e-6 });
+  }
+}
+
+/**
+ * Divides by the root of the mean square over some axes: x / sqrt(mean(x^2) + epsilon) * gamma.
+ *
+ * - input and output: float32 [batch, ...], same shape
+ * - weights: gamma, of the sizes of the normalized axes
+ *
+ * @throws Error when an argument is not valid; when applied, if an axis is not one of the samples'
+ *
+ * @example
+ * layers.rmsNormalization();
+ *
+ * Source: Zhang and Sennrich, "Root mean square layer normalization", NeurIPS 2019.
+ */
+export const rmsNormalization = (options: RmsNormalizationOptions = {}): Layer => new RmsNormalization(options);
+
+export interface GroupNormalizationOptions extends NormalizationOptions {
+  /** Number of groups that the channels are divided into; -1: one for each channel (instance normalization). Default: 32. */
+  readonly groups?: number;
+  /** Axis of the channels. Default: -1. */
+  readonly axis?: number;
+}
+
+class GroupNormalization extends Normalization {
+  readonly kind = 'groupNormalization';
+  readonly #groups: number;
+  readonly #axis: number;
+
+  constructor(options: GroupNormalizationOptions) {
+    const where = 'layers.groupNormalization';
+    super(where, options, ['groups', 'axis']);
+    this.#groups = integer(where, 'groups', options.groups ?? 32);
+    if (this.#groups < 1 && this.#groups !== -1) {
+      throw argumentError(where, 'groups', 'a positive integer, or -1 for one group per channel', options.groups);
+    }
+    this.#axis = options.axis ?? -1;
+    checkAxes(where, integer(where, 'axis', this.#axis));
+  }
+
+  override build(inputs: readonly TensorType[]): void {
+    const x = this.single(inputs);
+    const [channels] = sizesOf(sampleAxes(this, this.#axis, x), x) as [number];
+    if (this.#groups > 0 && channels % this.#groups !== 0) {
+      throw this.error(
+        `${channels} channels cannot be divided into ${this.#groups} groups, input shape [${x.shape.join(', ')}]`,
+      );
+    }
+    this.addScale([channels]);
+    this.addOffset([channels]);
+  }
+
+  override call(inputs: readonly Tensor[], context: CallContext): Tensor {
+    const x = this.single(inputs);
+    const [axis] = sampleAxes(this, this.#axis, x) as [number];
+    const channels = x.shape[axis] as number;
+    this.checkShape([channels], x);
+    const groups = this.#groups === -1 ? channels : this.#groups;
+    return normalizeGroups(x, groups, { ...this.affine(context), axis, epsilon: this.options.epsilon ?? 1e-3 });
+  }
+}
+
+/**
+ * Layer normalization within groups of channels: mean and variance are those of a group over all axes but the batch.
+ *
+ * - input and output: float32 [batch, ..., channels], same shape
+ * - weights: gamma and beta, each [channels]
+ *
+ * @throws Error when an argument is not valid; when applied, if the channels cannot be divided into groups
+ *
+ * @example
+ * layers.groupNormalization({ groups: 8 });
+ * layers.groupNormalization({ groups: -1 }); // instance normalization
+ *
+ * Source: Wu and He, "Group normalization", ECCV 2018; Ulyanov et al., "Instance normalization", 2016.
+ */
+export const groupNormalization = (options: GroupNormalizationOptions = {}): Layer => new GroupNormalization(options);
+
+export interface UnitNormalizationOptions extends LayerOptions {
+  /** Axis or axes of the vectors. Default: -1. */
+  readonly axis?: number | readonly number[];
+}
+
+class UnitNormalization extends Layer {
+  readonly kind = 'unitNormalization';
+  protected override readonly passesMask = true;
+  readonly #axis: number | readonly number[];
+
+  constructor(readonly options: UnitNormalizationOptions) {
+    const where = 'layers.unitNormalization';
+    checkOptions(where, options, [...layerOptionKeys, 'axis']);
+    super(options);
+    this.#axis = options.axis ?? -1;
+    checkAxes(where, this.#axis);
+  }
+
+  override call(inputs: readonly Tensor[]): Tensor {
+    const x = this.single(inputs);
+    return normalize(x, sampleAxes(this, this.#axis, x));
+  }
+
+  override getConfig(): Record<string, unknown> {
+    return { ...this.options };
+  }
+}
+
+/**
+ * Divides vectors by their length: x / sqrt(sum(x^2)).
+ *
+ * - input and output: float32 [batch, ...], same shape
+ *
+ * @example
+ * layers.unitNormalization();
+ */
+export const unitNormalization = (options: UnitNormalizationOptions = {}): Layer => new UnitNormalization(options);

@@ -1,0 +1,168 @@
+import type { Tensor } from '../../ir/graph.js';
+import { adaptiveAveragePool } from '../../ir/ops/pool.js';
+import { max, mean } from '../../ir/ops/reduce.js';
+import { boolean, checkOptions } from '../arguments.js';
+import { Layer, type LayerOptions, layerOptionKeys } from '../layer.js';
+import { channelsOf, type PerAxis, type Rank, sizes } from './arguments.js';
+
+export interface GlobalPoolingOptions extends LayerOptions {
+  /** Whether the spatial axes stay, with size 1. Default: false. */
+  readonly keepDims?: boolean;
+}
+
+class GlobalPooling extends Layer {
+  constructor(
+    readonly kind: string,
+    readonly rank: Rank,
+    readonly reduce: typeof mean,
+    readonly options: GlobalPoolingOptions,
+  ) {
+    const where = `layers.${kind}`;
+    checkOptions(where, options, [...layerOptionKeys, 'keepDims']);
+    super(options);
+    if (options.keepDims !== undefined) boolean(where, 'keepDims', options.keepDims);
+  }
+
+  override call(inputs: readonly Tensor[]): Tensor {
+    const x = this.single(inputs);
+    channelsOf(this, x, this.rank);
+    const axes = Array.from({ length: this.rank }, (_, a) => a + 1);
+    return this.reduce(x, axes, { keepDims: this.options.keepDims ?? false });
+  }
+
+  override getConfig(): Record<string, unknown> {
+    return { ...this.options };
+  }
+}
+
+/**
+ * The largest value of each channel: float32 [batch, length, channels] -> [batch, channels], or [batch, 1, channels] with
+ * `keepDims`. Equal largest values share the gradient.
+ *
+ * @throws Error when an argument is not valid; when applied, if the rank does not fit
+ *
+ * @example
+ * layers.globalMaxPooling1d();
+ */
+export const globalMaxPooling1d = (options: GlobalPoolingOptions = {}): Layer =>
+  new GlobalPooling('globalMaxPooling1d', 1, max, options);
+
+/**
+ * The largest value of each channel of an image: [batch, height, width, channels] -> [batch, channels].
+ *
+ * @throws Error as `globalMaxPooling1d`
+ *
+ * @example
+ * layers.globalMaxPooling2d({ keepDims: true });
+ */
+export const globalMaxPooling2d = (options: GlobalPoolingOptions = {}): Layer =>
+  new GlobalPooling('globalMaxPooling2d', 2, max, options);
+
+/**
+ * The largest value of each channel of a volume: [batch, depth, height, width, channels] -> [batch, channels].
+ *
+ * @throws Error as `globalMaxPooling1d`
+ *
+ * @example
+ * layers.globalMaxPooling3d();
+ */
+export const globalMaxPooling3d = (options: GlobalPoolingOptions = {}): Layer =>
+  new GlobalPooling('globalMaxPooling3d', 3, max, options);
+
+/**
+ * The mean of each channel: float32 [batch, length, channels] -> [batch, channels], or [batch, 1, channels] with
+ * `keepDims`.
+ *
+ * @throws Error when an argument is not valid; when applied, if the rank does not fit
+ *
+ * @example
+ * layers.globalAveragePooling1d();
+ */
+export const globalAveragePooling1d = (options: GlobalPoolingOptions = {}): Layer =>
+  new GlobalPooling('globalAveragePooling1d', 1, mean, options);
+
+/**
+ * The mean of each channel of an image: [batch, height, width, channels] -> [batch, channels].
+ *
+ * @throws Error as `globalAveragePooling1d`
+ *
+ * @example
+ * layers.globalAveragePooling2d();
+ */
+export const globalAveragePooling2d = (options: GlobalPoolingOptions = {}): Layer =>
+  new GlobalPooling('globalAveragePooling2d', 2, mean, options);
+
+/**
+ * The mean of each channel of a volume: [batch, depth, height, width, channels] -> [batch, channels].
+ *
+ * @throws Error as `globalAveragePooling1d`
+ *
+ * @example
+ * layers.globalAveragePooling3d();
+ */
+export const globalAveragePooling3d = (options: GlobalPoolingOptions = {}): Layer =>
+  new GlobalPooling('globalAveragePooling3d', 3, mean, options);
+
+export interface AdaptivePoolingOptions extends LayerOptions {
+  /** Size of the output along each spatial axis. */
+  readonly outputSize: PerAxis;
+}
+
+class AdaptiveAveragePooling extends Layer {
+  readonly #outputSize: number[];
+
+  constructor(
+    readonly kind: string,
+    readonly rank: Rank,
+    readonly options: AdaptivePoolingOptions,
+  ) {
+    const where = `layers.${kind}`;
+    checkOptions(where, options, [...layerOptionKeys, 'outputSize']);
+    super(options);
+    this.#outputSize = sizes(where, 'outputSize', options.outputSize, rank);
+  }
+
+  override call(inputs: readonly Tensor[]): Tensor {
+    const x = this.single(inputs);
+    channelsOf(this, x, this.rank);
+    return adaptiveAveragePool(x, this.#outputSize);
+  }
+
+  override getConfig(): Record<string, unknown> {
+    return { ...this.options };
+  }
+}
+
+/**
+ * Means of `outputSize` parts of a sequence, see `ops.adaptiveAveragePool`: float32 [batch, length, channels] ->
+ * [batch, outputSize, channels].
+ *
+ * @throws Error when `outputSize` is not valid; when applied, if the rank does not fit
+ *
+ * @example
+ * layers.adaptiveAveragePooling1d({ outputSize: 8 });
+ */
+export const adaptiveAveragePooling1d = (options: AdaptivePoolingOptions): Layer =>
+  new AdaptiveAveragePooling('adaptiveAveragePooling1d', 1, options);
+
+/**
+ * Means of parts of an image: [batch, height, width, channels] -> [batch, ...outputSize, channels].
+ *
+ * @throws Error as `adaptiveAveragePooling1d`
+ *
+ * @example
+ * layers.adaptiveAveragePooling2d({ outputSize: 7 });
+ */
+export const adaptiveAveragePooling2d = (options: AdaptivePoolingOptions): Layer =>
+  new AdaptiveAveragePooling('adaptiveAveragePooling2d', 2, options);
+
+/**
+ * Means of parts of a volume: [batch, depth, height, width, channels] -> [batch, ...outputSize, channels].
+ *
+ * @throws Error as `adaptiveAveragePooling1d`
+ *
+ * @example
+ * layers.adaptiveAveragePooling3d({ outputSize: [4, 7, 7] });
+ */
+export const adaptiveAveragePooling3d = (options: AdaptivePoolingOptions): Layer =>
+  new AdaptiveAveragePooling('adaptiveAveragePooling3d', 3, options);

@@ -1,0 +1,103 @@
+import type { FitContext } from './callback.js';
+import type { ModelData } from './columns.js';
+import { DataSet } from './dataset.js';
+import type { Engine } from './engine.js';
+import type { Evaluator } from './evaluator.js';
+import { FitLoop } from './fit.js';
+import type { checkFitOptions, FitOptions } from './fit-options.js';
+import type { History } from './history.js';
+import type { CompiledObjective } from './objective.js';
+import { type Batches, evalSegments, type PortNames, readBatches, splitRow, trainSegments } from './prepare.js';
+import { progressBar } from './progress.js';
+import type { Logs } from './sums.js';
+
+const where = 'fit';
+
+/** Data of `fit`, checked and not copied yet. */
+export interface FitData {
+  readonly data: Batches;
+  /** The first rows of `data` train, the others validate. */
+  readonly trainingRows: number;
+  readonly validation: Batches | undefined;
+}
+
+/** @throws Error naming the argument that does not fit */
+export function readFitData(
+  objective: CompiledObjective,
+  names: PortNames,
+  x: ModelData,
+  y: ModelData,
+  options: FitOptions,
+): FitData {
+  const { validationData, validationSplit = 0 } = options;
+  const data = readBatches(where, objective, names, x, y, options);
+  const [vx, vy, vw] = validationData ?? [];
+  const validation =
+    validationData === undefined
+      ? undefined
+      : readBatches(`${where}: validationData`, objective, names, vx as ModelData, vy as ModelData, {
+          sampleWeight: vw,
+        });
+  const trainingRows = splitRow(data.rows, validationSplit);
+  if (trainingRows === 0 || (validationSplit > 0 && trainingRows === data.rows)) {
+    throw new Error(`${where}: validationSplit ${validationSplit} of ${data.rows} samples leaves one part empty`);
+  }
+  return { data, trainingRows, validation };
+}
+
+export interface FitRun extends FitData {
+  readonly engine: Engine;
+  readonly evaluator: Evaluator;
+  readonly settings: ReturnType<typeof checkFitOptions>;
+  readonly seed: number;
+  readonly model: FitContext['model'];
+  /** Gets the loop before its first step. */
+  readonly onLoop: (loop: FitLoop) => void;
+}
+
+/** Copies the data to native memory, trains, and frees it again. */
+export async function runFit(run: FitRun): Promise<History> {
+  const { engine, evaluator, settings, data, validation, trainingRows, seed, model, onLoop } = run;
+  const { epochs, initialEpoch, initialStep, batchSize, shuffle, signal } = settings;
+  const sets: DataSet[] = [];
+  const stage = async (columns: Batches['columns']): Promise<DataSet> => {
+    const set = await DataSet.copy(where, columns, signal);
+    sets.push(set);
+    return set;
+  };
+  try {
+    const segments = trainSegments(engine, data.types, trainingRows, batchSize);
+    const training = await stage(data.columns);
+    let validate: (() => Promise<Logs>) | undefined;
+    if (validation !== undefined) {
+      const set = await stage(validation.columns);
+      const steps = evalSegments(engine, validation.types, set.rows, batchSize);
+      validate = () => evaluator.run(where, set.feeds, steps, 0, signal);
+    } else if (trainingRows < data.rows) {
+      const steps = evalSegments(engine, data.types, data.rows - trainingRows, batchSize);
+      validate = () => evaluator.run(where, training.feeds, steps, trainingRows, signal);
+    }
+    const steps = segments.reduce((total, s) => total + s.steps, 0);
+    const context: FitContext = { model, epochs, samples: trainingRows, steps };
+    const shown = settings.verbose === 'auto' ? (process.stdout.isTTY === true ? 1 : 0) : settings.verbose;
+    const progress = shown === 0 ? [] : [progressBar(shown === 2 ? { style: 'line' } : {})];
+    const loop = new FitLoop({
+      engine,
+      feeds: training.feeds,
+      segments,
+      epochs,
+      initialEpoch,
+      initialStep,
+      seed,
+      shuffle,
+      callbacks: [...settings.callbacks, ...progress],
+      context,
+      validate,
+      signal,
+    });
+    onLoop(loop);
+    return await loop.run();
+  } finally {
+    for (const set of sets) set.dispose();
+  }
+}

@@ -1,0 +1,26 @@
+// Inner loops over the channels of pixels: depthwise convolution and pooling, one table per CPU target.
+#pragma once
+
+#include <cstdint>
+
+namespace steepest {
+
+// Channels do not influence each other. Sums run in the order of the taps. No output overlaps an input.
+struct ChannelKernels {
+  // y = sum over t of x[t] * w[t]
+  void (*weightedSum)(const float* const* x, const float* const* w, int64_t taps, float* y, int64_t channels);
+  // w += sum over j of x[j * xStep ..] * dy[j * dyStep ..]
+  void (*productSum)(const float* x, int64_t xStep, const float* dy, int64_t dyStep, int64_t count, float* w,
+                     int64_t channels);
+  // y = scale * sum over t of x[t]
+  void (*scaledSum)(const float* const* x, int64_t taps, float scale, float* y, int64_t channels);
+  // dx[t] += scale * dy, for all t
+  void (*addScaled)(float* const* dx, int64_t taps, const float* dy, float scale, int64_t channels);
+  // y = max over t of x[t]; NaN wins
+  void (*max)(const float* const* x, int64_t taps, float* y, int64_t channels);
+  // dx[t] += dy for the first t with x[t] = y (both may be NaN)
+  void (*maxGrad)(const float* const* x, float* const* dx, int64_t taps, const float* y, const float* dy,
+                  int64_t channels);
+};
+
+}  // namespace steepest

@@ -1,0 +1,149 @@
+// The kernel's gradient: patches of x, transposed, times dy, summed over all positions. Positions are cut into splits by
+// the size of the problem only; each split sums in order, and the splits are added in order.
+
+#include <algorithm>
+#include <cstring>
+
+#include "chunks.h"
+#include "conv_problem.h"
+#include "copy.h"
+#include "depthwise.h"
+#include "gemm.h"
+#include "rows.h"
+#include "scratch.h"
+#include "simd/table.h"
+#include "tile.h"
+
+namespace steepest {
+namespace {
+
+constexpr int64_t kPatchFloats = int64_t{1} << 16;  // gathered at a time
+constexpr int64_t kMinPositions = 64;               // of a gathered panel: C is read and written once for each
+constexpr int64_t kMaxPositions = 2048;
+constexpr int64_t kTaskWork = int64_t{1} << 21;         // multiply-adds
+constexpr int64_t kMaxTasks = 32;
+constexpr int64_t kRowBlockFloats = int64_t{1} << 16;   // of the result: larger ones are cut by rows of taps
+constexpr int64_t kPartialFloats = int64_t{1} << 23;    // of all splits
+
+int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+class ConvKernelGrad final : public Kernel {
+ public:
+  ConvKernelGrad(const Instruction& instruction, const Memory& memory, ConvProblem problem)
+      : gemm_(*simd().gemm),
+        rows_(*simd().rows),
+        p_(std::move(problem)),
+        grid_(p_.grid(0)),
+        x_(instruction.inputs[0], memory),
+        dy_(instruction.inputs[1], memory),
+        positions_(grid_.positions()),
+        size_(grid_.depth() * p_.destChannels) {
+    if (instruction.attrs[0] == 1) {
+      epilogue_ = bindEpilogue(instruction, 2, memory);
+    } else {
+      dest_ = memory.at<float>(instruction.outputs[0]);
+    }
+    cut();
+    if (const int64_t partials = dest_ ? splits_ - 1 : splits_; partials > 0) partials_ = Floats(partials * size_);
+    if (!grid_.isSource()) {
+      slots_.allocate(std::min<int64_t>(p_.groups * tapBlocks_ * splits_, Threads::pool().count()),
+                      panel_ * tapRowsEach_ * grid_.rowDepth());
+    }
+  }
+
+  void run(RunContext& context) override {
+    const float* x = x_.get<float>(context);
+    const float* dy = dy_.get<float>(context);
+    context.threads.each(p_.groups * tapBlocks_ * splits_, [this, x, dy](int64_t task) {
+      float* slot = slots_.acquire();
+      runTask(x, dy, task / splits_ / tapBlocks_, task / splits_ % tapBlocks_, task % splits_, slot);
+      slots_.release(slot);
+    });
+    if (splits_ == 1 && dest_) return;
+    eachRange(context.threads, grid_.depth(), 1 + splits_ * p_.destChannels / 8,
+              [this](int64_t begin, int64_t end) { finish(begin, end); });
+  }
+
+ private:
+  void cut() {
+    const int64_t wanted = std::clamp<int64_t>(positions_ * size_ / p_.groups / kTaskWork, 1, kMaxTasks);
+    tapBlocks_ = std::clamp<int64_t>(size_ / kRowBlockFloats, 1, grid_.tapRows());
+    tapRowsEach_ = ceilDiv(grid_.tapRows(), tapBlocks_);
+    tapBlocks_ = ceilDiv(grid_.tapRows(), tapRowsEach_);
+    panel_ = std::clamp(kPatchFloats / (tapRowsEach_ * grid_.rowDepth()), kMinPositions, kMaxPositions);
+    panel_ = std::min(panel_, positions_);
+    const int64_t most = std::max<int64_t>(1, std::min(kPartialFloats / size_, ceilDiv(positions_, panel_)));
+    splits_ = std::clamp<int64_t>(ceilDiv(wanted, tapBlocks_ * p_.groups), 1, most);
+  }
+
+  // Where a split sums: the first of them in the output if nothing else comes after.
+  float* partial(int64_t split) const {
+    if (!dest_) return partials_.data() + split * size_;
+    return split == 0 ? dest_ : partials_.data() + (split - 1) * size_;
+  }
+
+  void runTask(const float* x, const float* dy, int64_t group, int64_t tapBlock, int64_t split, float* slot) const {
+    const int64_t firstRow = tapBlock * tapRowsEach_, tapRows = std::min(tapRowsEach_, grid_.tapRows() - firstRow);
+    const int64_t begin = positions_ * split / splits_, end = positions_ * (split + 1) / splits_;
+    const float* source = x + group * p_.width;
+    GemmBlock block{};
+    block.m = tapRows * grid_.rowDepth();
+    block.n = p_.columns;
+    block.bRow = p_.destChannels;
+    block.bPanel = gemm_.panel;
+    block.c = partial(split) + firstRow * grid_.rowDepth() * p_.destChannels + group * p_.columns;
+    block.cRow = p_.destChannels;
+    for (int64_t position = begin; position < end; position += panel_) {
+      block.k = std::min(panel_, end - position);
+      if (grid_.isSource()) {
+        block.a = source + position * p_.sourceChannels;
+        block.aRow = 1;
+        block.aDepth = p_.sourceChannels;
+      } else if (grid_.prefersColumns()) {
+        gatherColumns(grid_, source, position, block.k, firstRow, tapRows, slot);
+        block.a = slot;
+        block.aRow = block.k;
+        block.aDepth = 1;
+      } else {
+        gatherRows(grid_, source, position, block.k, firstRow, tapRows, slot);
+        block.a = slot;
+        block.aRow = 1;
+        block.aDepth = block.m;
+      }
+      block.b = dy + position * p_.destChannels + group * p_.columns;
+      block.accumulate = position > begin;
+      gemm_.block(block);
+    }
+  }
+
+  // Rows of the result: the splits are added, and the epilogue stores.
+  void finish(int64_t begin, int64_t end) const {
+    const int64_t at = begin * p_.destChannels, n = (end - begin) * p_.destChannels;
+    float* const sum = partial(0) + at;
+    for (int64_t split = 1; split < splits_; ++split) rows_.add(partial(split) + at, sum, n);
+    if (epilogue_) epilogue_->run(sum, p_.destChannels, begin, end - begin, 0, p_.destChannels);
+  }
+
+  const GemmKernels& gemm_;
+  const RowKernels& rows_;
+  const ConvProblem p_;
+  const PatchGrid grid_;
+  ContiguousInput x_, dy_;
+  const int64_t positions_, size_;
+  float* dest_ = nullptr;  // null when the epilogue stores
+  std::unique_ptr<Epilogue> epilogue_;
+  int64_t splits_, tapBlocks_, tapRowsEach_;
+  int64_t panel_;  // positions gathered at a time
+  Floats partials_;
+  Slots slots_;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> bindConvKernelGrad(const Instruction& instruction, const Memory& memory) {
+  ConvProblem problem = ConvProblem::kernelGradient(instruction);
+  if (problem.depthwise()) return bindDepthwiseKernelGrad(instruction, memory, std::move(problem));
+  return std::make_unique<ConvKernelGrad>(instruction, memory, std::move(problem));
+}
+
+}  // namespace steepest

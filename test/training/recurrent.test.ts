@@ -1,0 +1,114 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { tensor } from '../../lib/ir/build';
+import type { Tensor } from '../../lib/ir/graph';
+import { loadModel, type Model, sequential } from '../../lib/training/index';
+import { layers } from './library';
+import { noise } from './support';
+
+const [rows, time, features] = [64, 6, 3];
+const x = noise(rows * time * features, 5);
+/** Whether the first feature of the first step is positive: to be remembered to the end. */
+const y = Float32Array.from({ length: rows }, (_, i) => (x[i * time * features] > 0 ? 1 : 0));
+
+const compiled = (net: Model): Model => {
+  net.compile({ optimizer: 'adam', loss: 'binaryCrossentropy', metrics: ['accuracy'], seed: 3 });
+  net.optimizer.learningRate = 0.03;
+  return net;
+};
+const head = () => layers.dense({ units: 1, activation: 'sigmoid' });
+
+describe.each([
+  ['lstm', () => layers.lstm({ units: 8, inputShape: [time, features] })],
+  ['gru', () => layers.gru({ units: 8, inputShape: [time, features] })],
+  ['simpleRNN', () => layers.simpleRNN({ units: 8, inputShape: [time, features] })],
+  ['bidirectional', () => layers.bidirectional({ layer: layers.gru({ units: 4 }), inputShape: [time, features] })],
+] as const)('%s', (_, make) => {
+  test('learns to remember', async () => {
+    const net = compiled(sequential([make(), head()]));
+    const { history } = await net.fit(x, y, { epochs: 60, batchSize: 16, verbose: 0 });
+    expect(history['accuracy'].at(-1)).toBeGreaterThan(0.95);
+    expect(history['loss'].at(-1)).toBeLessThan(0.25);
+  });
+});
+
+test('dropout changes training and leaves prediction alone', async () => {
+  const net = compiled(
+    sequential([layers.lstm({ units: 8, dropout: 0.3, recurrentDropout: 0.3, inputShape: [time, features] }), head()]),
+  );
+  const one = x.slice(0, time * features);
+  expect(net.predictSync(one)).toEqual(net.predictSync(one));
+  await net.fit(x, y, { epochs: 2, batchSize: 16, verbose: 0 });
+  expect(net.predictSync(one)).toEqual(net.predictSync(one));
+});
+
+test('a stateful layer goes on where the last batch of training ended, until resetStates', () => {
+  const net = sequential([
+    layers.simpleRNN({
+      ...{ units: 1, activation: 'linear', useBias: false, stateful: true, batchSize: 2, name: 'sum' },
+      ...{ kernelInitializer: 'ones', recurrentInitializer: 'ones', inputShape: [3, 1], trainable: false } as const,
+    }),
+  ]); // biome-ignore format: options
+  const warn = jest.spyOn(console, 'warn').mockImplementation(() => {});
+  net.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+  warn.mockRestore();
+  const batch = Float32Array.of(1, 2, 3, 10, 20, 30);
+  const state = () => [...(net.getWeights().find((w) => w.name === 'sum/state_0')?.data ?? [])];
+  const zero = Float32Array.of(0, 0);
+  net.trainOnBatch(batch, zero);
+  expect(state()).toEqual([6, 60]);
+  net.trainOnBatch(batch, zero);
+  expect(state()).toEqual([12, 120]);
+  expect([...net.predictSync(batch)]).toEqual([18, 180]);
+  expect(state()).toEqual([12, 120]);
+  net.resetStates();
+  expect(state()).toEqual([0, 0]);
+  expect([...net.predictSync(batch)]).toEqual([6, 60]);
+  expect(() => net.predictSync(Float32Array.of(1, 2, 3))).toThrow(
+    'sum (simpleRNN): is stateful with batchSize 2, got a batch of 1 samples',
+  );
+});
+
+test('masked steps do not change the result', () => {
+  const net = sequential([layers.masking({ maskValue: 9, inputShape: [4, 2] }), layers.gru({ units: 3 })]);
+  const short = sequential([layers.gru({ units: 3, inputShape: [2, 2] })]);
+  short.setWeights(net.getWeights().map((w) => w.data));
+  const padded = net.predictSync(Float32Array.of(0.1, 0.2, 0.3, 0.4, 9, 9, 9, 9));
+  const exact = short.predictSync(Float32Array.of(0.1, 0.2, 0.3, 0.4));
+  for (const [i, v] of exact.entries()) expect(padded[i]).toBeCloseTo(v, 6);
+});
+
+test('recurrent layers and wrappers survive saving and loading', async () => {
+  const net = sequential([
+    layers.masking({ inputShape: [time, features] }),
+    layers.timeDistributed({ layer: layers.dense({ units: 4, activation: 'tanh' }) }),
+    layers.bidirectional({ layer: layers.lstm({ units: 3, returnSequences: true }), mergeMode: 'sum' }),
+    layers.rnn({ cell: layers.stackedRNNCells({ cells: [layers.gruCell({ units: 2 }), layers.lstmCell({ units: 3 })] }) }),
+  ]);
+  const folder = mkdtempSync(path.join(tmpdir(), 'steepest-'));
+  try {
+    await net.save(folder);
+    const copy = await loadModel(folder);
+    expect(copy.getWeights()).toEqual(net.getWeights());
+    expect((copy.predictSync(x.subarray(0, 2 * time * features)) as Float32Array).length).toBe(6);
+    const batch = tensor(x.slice(0, 2 * time * features), [2, time, features]);
+    expect((copy.predictSync(batch) as Tensor).data).toEqual((net.predictSync(batch) as Tensor).data);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('a model inside timeDistributed keeps the names of its weights apart', () => {
+  const inner = sequential([layers.dense({ units: 2, inputShape: [features] })]).topology;
+  const net = sequential([
+    layers.timeDistributed({ layer: inner, inputShape: [time, features] }),
+    layers.dense({ units: 1 }),
+  ]);
+  expect(net.getWeights().map((w) => w.name)).toEqual([
+    'timeDistributed_1/dense_1/kernel',
+    'timeDistributed_1/dense_1/bias',
+    'dense_1/kernel',
+    'dense_1/bias',
+  ]);
+});

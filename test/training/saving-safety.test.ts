@@ -1,0 +1,114 @@
+// Saving survives being killed, and loading takes no more memory than the files account for.
+import { execFileSync, spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { loadModel } from '../../lib/training/index';
+import { bits } from './support';
+
+const dist = path.join(__dirname, '..', '..', 'dist');
+const prelude = `
+  const { sequential, loadModel } = require(${JSON.stringify(path.join(dist, 'training', 'index.js'))});
+  const layers = require(${JSON.stringify(path.join(dist, 'layers', 'index.js'))});
+`;
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'safety-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+test('a process that is killed while it saves leaves the last model or the one before', async () => {
+  const directory = path.join(folder, 'net');
+  // weights are the number of the save, so that a mixture would show
+  const script = `${prelude}
+    const net = sequential([layers.dense({ units: 64, inputShape: [64] })]);
+    net.compile({ optimizer: 'adam', loss: 'mse', seed: 1 });
+    (async () => {
+      for (let i = 1; ; i++) {
+        net.setWeights([new Float32Array(4096).fill(i), new Float32Array(64).fill(i)]);
+        await net.save(${JSON.stringify(directory)});
+        process.stdout.write(i + '\\n');
+      }
+    })();`;
+  for (let round = 0; round < 12; round++) {
+    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let said = '';
+    child.stdout.on('data', (chunk) => {
+      said += chunk;
+    });
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    while (!said.includes('\n')) await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, (round * 7) % 40));
+    child.kill('SIGKILL');
+    await ended;
+    const last = Number(said.trimEnd().split('\n').at(-1));
+    const net = await loadModel(directory);
+    const values = new Set(net.getWeights().flatMap(({ data }) => [...data]));
+    expect(values.size).toBe(1);
+    const [saved] = values;
+    expect([last, last + 1]).toContain(saved);
+    net.dispose();
+  }
+});
+
+/** Bytes that loading takes at most besides what the process has anyway: the peak of resident memory. */
+function peakOf(directory: string): number {
+  const out = execFileSync(
+    process.execPath,
+    [
+      '--expose-gc',
+      '-e',
+      `${prelude}
+      (async () => {
+        await loadModel(process.argv[1] + '-small').catch(() => {});
+        gc();
+        const before = process.memoryUsage().rss;
+        try { await loadModel(process.argv[1]); } catch (error) { console.error(error.message); }
+        console.log(process.resourceUsage().maxRSS * 1024 - before);
+      })();`,
+      directory,
+    ],
+    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  return Number(out);
+}
+
+test('loading takes at most twice the files and 16 MB, also when it fails at the end', () => {
+  const directory = path.join(folder, 'net');
+  const save = (units: number, to: string): string => `
+    const net${units} = sequential([layers.dense({ units: ${units}, inputShape: [2000] })]);
+    await net${units}.save(${JSON.stringify(to)});`;
+  const script = `${prelude} (async () => { ${save(5000, directory)} ${save(1, `${directory}-small`)} })();`;
+  execFileSync(process.execPath, ['-e', script]);
+  const file = path.join(directory, 'weights.safetensors');
+  const size = readFileSync(file).length;
+  expect(size).toBeGreaterThan(40e6);
+  expect(peakOf(directory)).toBeLessThan(2 * size + 16e6);
+
+  // the same claims with a file that is not there
+  const config = path.join(directory, 'config.json');
+  const broken = path.join(folder, 'broken');
+  cpSync(directory, broken, { recursive: true });
+  writeFileSync(path.join(broken, 'weights.safetensors'), readFileSync(file).subarray(0, 100));
+  writeFileSync(path.join(broken, 'config.json'), readFileSync(config, 'utf8').replace('5000', '2000000000'));
+  expect(peakOf(broken)).toBeLessThan(16e6);
+});
+
+test('bits of weights survive any number of saves', async () => {
+  const directory = path.join(folder, 'net');
+  execFileSync(process.execPath, [
+    '-e',
+    `${prelude} sequential([layers.dense({ units: 3, inputShape: [4] })]).save(${JSON.stringify(directory)});`,
+  ]);
+  const first = await loadModel(directory);
+  const before = bits(first);
+  let net = first;
+  for (let i = 0; i < 5; i++) {
+    await net.save(directory);
+    net.dispose();
+    net = await loadModel(directory);
+  }
+  expect(bits(net)).toBe(before);
+  net.dispose();
+});
