@@ -20,20 +20,18 @@
 
 namespace steepest::STEEPEST_TARGET {
 
-#include "vector.inl"
-
+#include "../../scalar/double.inl"
+#include "../../scalar/erf.inl"
 #include "../../scalar/exp.inl"
 #include "../../scalar/log.inl"
-#include "../../scalar/erf.inl"
-#include "../../scalar/double.inl"
-#include "../../scalar/wide.inl"
 #include "../../scalar/philox.inl"
-
-#include "tile.inl"
+#include "../../scalar/wide.inl"
 #include "fused.inl"
-#include "reduce.inl"
 #include "gemm.inl"
+#include "reduce.inl"
 #include "rows.inl"
+#include "tile.inl"
+#include "vector.inl"
 
 #define STEEPEST_STRING(x) #x
 #define STEEPEST_NAME(x) STEEPEST_STRING(x)
