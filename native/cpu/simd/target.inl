@@ -20,18 +20,23 @@
 
 namespace steepest::STEEPEST_TARGET {
 
-#include "../../scalar/double.inl"
-#include "../../scalar/erf.inl"
+// The order matters: each file uses those before it.
+// clang-format off
+#include "vector.inl"
+
 #include "../../scalar/exp.inl"
 #include "../../scalar/log.inl"
-#include "../../scalar/philox.inl"
+#include "../../scalar/erf.inl"
+#include "../../scalar/double.inl"
 #include "../../scalar/wide.inl"
-#include "fused.inl"
-#include "gemm.inl"
-#include "reduce.inl"
-#include "rows.inl"
+#include "../../scalar/philox.inl"
+
 #include "tile.inl"
-#include "vector.inl"
+#include "fused.inl"
+#include "reduce.inl"
+#include "gemm.inl"
+#include "rows.inl"
+// clang-format on
 
 #define STEEPEST_STRING(x) #x
 #define STEEPEST_NAME(x) STEEPEST_STRING(x)
