@@ -33,6 +33,8 @@ interface Result {
 
 /** A round takes about this long, so that one scheduling hiccup is not a result. */
 const secondsPerRound = 0.5;
+/** A framework that needs longer than this for an epoch is timed once: it is not close, and the others wait for it. */
+const secondsAtMost = 10;
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 
@@ -48,41 +50,64 @@ async function startAll(id: string, spec: Case, names: readonly string[]): Promi
   return workers;
 }
 
+/** Times a worker, with as many epochs a round as make a round long enough. */
+class Timer {
+  /** Microseconds per step, one for each round. */
+  readonly times: number[] = [];
+  loss = Number.NaN;
+  once = false;
+
+  constructor(
+    readonly worker: Worker,
+    readonly spec: Case,
+  ) {}
+
+  epochs = 1;
+
+  get framework(): string {
+    return this.worker.framework;
+  }
+
+  async run(): Promise<number> {
+    const { seconds, loss } = await this.worker.train(this.epochs);
+    this.times.push((seconds / this.epochs / stepsOf(this.spec)) * 1e6);
+    this.loss = loss;
+    return seconds;
+  }
+}
+
+async function calibrate(worker: Worker, spec: Case): Promise<Timer> {
+  const timer = new Timer(worker, spec);
+  let seconds = await timer.run();
+  timer.once = seconds > secondsAtMost;
+  // the first runs warm up caches and just-in-time compilers
+  while (seconds < secondsPerRound / 2 && timer.epochs < 1 << 16) {
+    timer.epochs = Math.min(timer.epochs * 8, Math.ceil((timer.epochs * secondsPerRound) / seconds));
+    seconds = await timer.run();
+  }
+  if (!timer.once) timer.times.length = 0;
+  return timer;
+}
+
 async function runCase(id: string, spec: Case, names: readonly string[], rounds: number): Promise<Result[]> {
   const workers = await startAll(id, spec, names);
   try {
-    const epochs: number[] = [];
-    for (const worker of workers) {
-      let count = 1;
-      let { seconds } = await worker.train(count);
-      // the first runs warm up caches and just-in-time compilers
-      while (seconds < secondsPerRound / 2 && count < 1 << 16) {
-        count = Math.min(count * 8, Math.ceil((count * secondsPerRound) / seconds));
-        ({ seconds } = await worker.train(count));
-      }
-      epochs.push(count);
-    }
-    const times: number[][] = workers.map(() => []);
-    const losses: number[] = [];
+    const timers = [];
+    for (const worker of workers) timers.push(await calibrate(worker, spec));
     for (let round = 0; round < rounds; round++) {
-      for (const [i, worker] of workers.entries()) {
-        const { seconds, loss } = await worker.train(epochs[i] as number);
-        times[i]?.push((seconds / (epochs[i] as number) / stepsOf(spec)) * 1e6);
-        losses[i] = loss;
-      }
+      for (const timer of timers) if (!timer.once) await timer.run();
     }
-    return workers.map((worker, i) => {
-      const own = times[i] as number[];
+    return timers.map(({ framework, times: own, loss }) => {
       const us = median(own);
       return {
-        framework: worker.framework,
+        framework,
         case: id,
         us_per_step: round2(us),
         best_us_per_step: round2(Math.min(...own)),
         worst_us_per_step: round2(Math.max(...own)),
         samples_per_s: Math.round((spec.batch / us) * 1e6),
-        rounds,
-        loss: Number((losses[i] as number).toPrecision(4)),
+        rounds: own.length,
+        loss: Number(loss.toPrecision(4)),
       };
     });
   } finally {

@@ -33,9 +33,7 @@ template <typename T>
 class ArgReduce : public Kernel {
  public:
   ArgReduce(const Instruction& instruction, const Memory& memory, Functions<T> functions)
-      : x_(instruction.inputs[0], memory),
-        index_(memory.at<int32_t>(instruction.outputs[0])),
-        functions_(functions) {
+      : x_(instruction.inputs[0], memory), index_(memory.at<int32_t>(instruction.outputs[0])), functions_(functions) {
     const View& x = instruction.inputs[0];
     const int axis = static_cast<int>(instruction.attrs[1]);
     for (int d = 0; d < axis; ++d) outer_ *= x.shape[d];
@@ -77,9 +75,9 @@ std::unique_ptr<Kernel> bindArgReduce(const Instruction& instruction, const Memo
   const bool max = instruction.attrs[0] == 0;
   switch (instruction.inputs[0].dtype) {
     case DType::kFloat32:
-      return std::make_unique<ArgReduce<float>>(
-          instruction, memory,
-          max ? Functions<float>{k.argMaxFloat, k.argMaxFloatDown} : Functions<float>{k.argMinFloat, k.argMinFloatDown});
+      return std::make_unique<ArgReduce<float>>(instruction, memory,
+                                                max ? Functions<float>{k.argMaxFloat, k.argMaxFloatDown}
+                                                    : Functions<float>{k.argMinFloat, k.argMinFloatDown});
     case DType::kInt32:
       return std::make_unique<ArgReduce<int32_t>>(
           instruction, memory,

@@ -28,9 +28,13 @@ struct Blas {
 
 constexpr const char* kCandidates[] = {
 #if defined(__APPLE__)
-    "/System/Library/Frameworks/Accelerate.framework/Accelerate", "libopenblas.dylib",
+    "/System/Library/Frameworks/Accelerate.framework/Accelerate",
+    "libopenblas.dylib",
 #else
-    "libopenblas.so.0", "libmkl_rt.so.2", "libmkl_rt.so.1", "libmkl_rt.so",
+    "libopenblas.so.0",
+    "libmkl_rt.so.2",
+    "libmkl_rt.so.1",
+    "libmkl_rt.so",
 #endif
 };
 
@@ -141,7 +145,8 @@ class BlasMatmul final : public Kernel {
     const int64_t each = std::max<int64_t>(1, kFloats / columns);
     threads.each((rows + each - 1) / each, [&, this](int64_t chunk) {
       const int64_t row = chunk * each;
-      epilogue_->run(product_.data() + row * columns, columns, item * rows + row, std::min(each, rows - row), 0, columns);
+      epilogue_->run(product_.data() + row * columns, columns, item * rows + row, std::min(each, rows - row), 0,
+                     columns);
     });
   }
 

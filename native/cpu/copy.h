@@ -31,7 +31,7 @@ class CopyPlan {
   void runTyped(const void* in, void* out, int64_t first, int64_t last) const;
 
   int elementBytes_;
-  int64_t inShift_ = 0, outShift_ = 0;  // after turning around axes that the output walks backwards
+  int64_t inShift_ = 0, outShift_ = 0;   // after turning around axes that the output walks backwards
   Axis row_{1, 0, 0}, column_{1, 0, 0};  // the two innermost loops
   int64_t tileRows_ = 1, tileColumns_ = 1;
   std::vector<Axis> loops_;  // around a tile: the other axes, then tiles of rows, then tiles of columns

@@ -51,7 +51,8 @@ class Matcher {
     int saved[FusedRun::kMaxOperands];
     std::copy_n(match_.operands, FusedRun::kMaxOperands, saved);
     bool fits = true;
-    for (int k = 0; fits && k < step.arity; ++k) fits = matchArgument(run_.step[s].args[k], step.args[swapped ? 1 - k : k]);
+    for (int k = 0; fits && k < step.arity; ++k)
+      fits = matchArgument(run_.step[s].args[k], step.args[swapped ? 1 - k : k]);
     if (fits && matchFrom(s + 1)) return true;
     std::copy_n(saved, FusedRun::kMaxOperands, match_.operands);
     return false;

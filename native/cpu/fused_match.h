@@ -32,6 +32,7 @@ struct FusedMatch {
 
 // The longest run that the steps from number `first` on are, in any order and with the operands of sums and products in
 // any order. With `single`, tiles hold one element each, so that it does not matter which operands are uniform.
-FusedMatch findFusedRun(const std::vector<TileStep>& steps, size_t first, const std::vector<TileValue>& values, bool single);
+FusedMatch findFusedRun(const std::vector<TileStep>& steps, size_t first, const std::vector<TileValue>& values,
+                        bool single);
 
 }  // namespace steepest

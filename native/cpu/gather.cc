@@ -45,8 +45,8 @@ class Gather : public Kernel {
       contiguous = contiguous && (table.shape[d] == 1 || table.strides[d] == strides[d]);
     }
     if (!contiguous) {
-      strided_ = std::make_unique<CopyPlan>(table.dtype, table.rank - 1, table.shape + 1, table.strides + 1,
-                                            strides + 1);
+      strided_ =
+          std::make_unique<CopyPlan>(table.dtype, table.rank - 1, table.shape + 1, table.strides + 1, strides + 1);
     }
   }
 

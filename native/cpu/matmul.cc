@@ -18,18 +18,18 @@ namespace {
 constexpr int64_t kFloatCost = 4;
 constexpr int64_t kBlockCost = int64_t{1} << 19;  // 5 to 10 us
 constexpr int64_t kMaxChunksBySplitting = 16;
-constexpr int64_t kBlockTiles = 16;  // rows of C in a block, in tiles
-constexpr int64_t kBlockPanels = 8;  // columns in panels: with k = 512 they fill half of a 1 MB cache
-constexpr int64_t kMaxDotRows = 8;   // more rows are worth a transposed copy of B
+constexpr int64_t kBlockTiles = 16;                // rows of C in a block, in tiles
+constexpr int64_t kBlockPanels = 8;                // columns in panels: with k = 512 they fill half of a 1 MB cache
+constexpr int64_t kMaxDotRows = 8;                 // more rows are worth a transposed copy of B
 constexpr int64_t kSlabFloats = int64_t{1} << 22;  // of B packed at a time
 constexpr int64_t kPackFloats = int64_t{1} << 14;  // packed by one chunk
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 enum class Reading {
-  kDots,    // B^T has unit stride along k and A few rows
-  kDirect,  // B as it lies
-  kPacked,  // B packed once, read by all blocks
+  kDots,           // B^T has unit stride along k and A few rows
+  kDirect,         // B as it lies
+  kPacked,         // B packed once, read by all blocks
   kPackedByBlock,  // many small products: each packs its own B
 };
 

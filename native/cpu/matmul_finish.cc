@@ -15,7 +15,7 @@ enum class Stage { kProduct, kScaled, kBiased, kRelu, kGated };
 // What a register holds, as far as it matters.
 struct Symbol {
   enum Kind { kOther, kChain, kInput, kConstant, kPositive } kind = kOther;
-  int input = 0;      // of kInput and kPositive: input > 0
+  int input = 0;  // of kInput and kPositive: input > 0
   float constant = 0;
   Stage stage = Stage::kProduct;  // of kChain
   GemmFinish finish;
@@ -44,10 +44,9 @@ class Recogniser {
       std::memcpy(&symbol.constant, &program.constants[i], sizeof(float));
     }
     for (const Step& step : program.steps) {
-      registers[step.dst] =
-          step.lanes == 0 ? apply(static_cast<ScalarOp>(step.op), registers[step.args[0]], registers[step.args[1]],
-                                  registers[step.args[2]])
-                          : Symbol{};
+      registers[step.dst] = step.lanes == 0 ? apply(static_cast<ScalarOp>(step.op), registers[step.args[0]],
+                                                    registers[step.args[1]], registers[step.args[2]])
+                                            : Symbol{};
     }
     const Symbol& result = registers[program.outputs[0]];
     if (result.kind != Symbol::kChain) return false;

@@ -16,10 +16,10 @@
 namespace steepest {
 namespace {
 
-constexpr int64_t kBlockRows = 256;      // rows of a column reduction in one float32 block
-constexpr int64_t kMaxColumns = 8192;    // wider matrices are cut into strips
+constexpr int64_t kBlockRows = 256;    // rows of a column reduction in one float32 block
+constexpr int64_t kMaxColumns = 8192;  // wider matrices are cut into strips
 constexpr int64_t kStrip = 4096;
-constexpr int64_t kManyUnits = 32;       // enough to share out without cutting the reduced axis
+constexpr int64_t kManyUnits = 32;  // enough to share out without cutting the reduced axis
 constexpr int64_t kMaxParts = 64;
 constexpr int64_t kTarget = kChunkCost * 1000;  // picoseconds of a chunk
 
@@ -69,8 +69,7 @@ class Reduce : public Kernel {
  public:
   using Total = std::conditional_t<std::is_same_v<T, float>, double, T>;
 
-  Reduce(const Instruction& instruction, const Memory& memory)
-      : Reduce(instruction, memory, layoutOf(instruction)) {}
+  Reduce(const Instruction& instruction, const Memory& memory) : Reduce(instruction, memory, layoutOf(instruction)) {}
 
   void run(RunContext& context) override {
     if (chunks_ == 1) {
@@ -137,12 +136,14 @@ class Reduce : public Kernel {
       case ReduceKind::kMin:
         return a != a || a < b ? a : b;
       case ReduceKind::kProd:
-        if constexpr (std::is_same_v<T, int32_t>) return static_cast<T>(static_cast<uint32_t>(a) * static_cast<uint32_t>(b));
+        if constexpr (std::is_same_v<T, int32_t>)
+          return static_cast<T>(static_cast<uint32_t>(a) * static_cast<uint32_t>(b));
         return a * b;
       case ReduceKind::kSum:
         break;
     }
-    if constexpr (std::is_same_v<T, int32_t>) return static_cast<T>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
+    if constexpr (std::is_same_v<T, int32_t>)
+      return static_cast<T>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
     return a + b;
   }
 
@@ -181,12 +182,7 @@ class Reduce : public Kernel {
       for (int64_t row = begin; row < end; row += rows) {
         const int64_t count = std::min(rows, end - row);
         program_.run(worker, row * reduced_, count * reduced_);
-        const T* values = static_cast<const T*>(program_.result(worker));
-        for (int64_t r = 0; r < count; ++r) {
-          T value;
-          reducer_.row(values + r * reduced_, reduced_, &value);
-          write(row + r, value);
-        }
+        reduceTile(static_cast<const T*>(program_.result(worker)), row, count);
       }
       return;
     }
@@ -197,11 +193,24 @@ class Reduce : public Kernel {
         const int64_t count = std::min(program_.extent(i), stop - i);
         program_.run(worker, i, count);
         T value;
-        reducer_.row(program_.result(worker), count, &value);
+        reducer_.rows(program_.result(worker), 1, count, &value);
         *total = combine(*total, value);
         i += count;
       }
       if (parts_ == 1) write(row, *total);
+    }
+  }
+
+  // Whole rows, one after the other.
+  void reduceTile(const T* values, int64_t row, int64_t count) {
+    if (!bool_) {
+      reducer_.rows(values, count, reduced_, reinterpret_cast<T*>(output_) + row);
+      return;
+    }
+    for (int64_t r = 0; r < count; ++r) {
+      T value;
+      reducer_.rows(values + r * reduced_, 1, reduced_, &value);
+      write(row + r, value);
     }
   }
 
@@ -260,10 +269,10 @@ class Reduce : public Kernel {
   const int64_t outer_, reduced_, inner_;
   const bool bool_;  // 0 and 1 in float lanes, bytes in memory
   uint8_t* output_;
-  int64_t strip_, strips_;     // columns that are reduced together
-  int64_t units_;              // outer x strips: each writes its own outputs
+  int64_t strip_, strips_;  // columns that are reduced together
+  int64_t units_;           // outer x strips: each writes its own outputs
   int64_t unitsPerChunk_;
-  int64_t parts_ = 1;          // of the reduced axes, each a chunk of its own
+  int64_t parts_ = 1;  // of the reduced axes, each a chunk of its own
   int64_t partLength_ = 0;
   int64_t chunks_;
   std::vector<Total> totals_;  // of each chunk, a strip

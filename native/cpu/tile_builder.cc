@@ -1,126 +1,21 @@
 // Binding a program: what each register is, which loop runs each step, and where scratch lies.
-#include "tile_program.h"
-
 #include <algorithm>
 #include <string>
 
+#include "domain.h"
 #include "fused_match.h"
+#include "scalar_ops.h"
+#include "tile_program.h"
 
 namespace steepest {
 namespace {
 
 constexpr int64_t kMaxTile = 1024;
 constexpr int64_t kMinTile = 64;
-constexpr int64_t kTileBytes = 24 << 10;      // what the streams of a tile may take of L1
+constexpr int64_t kTileBytes = 24 << 10;  // what the streams of a tile may take of L1
 constexpr int64_t kMaxPeriod = 512;
-constexpr size_t kPeriodicBytes = 64 << 10;   // of all periodic operands
-constexpr int64_t kMinRow = 128;              // shorter rows are staged: a tile costs a few ns per step
-
-int64_t costOf(ScalarOp op) {  // picoseconds of an element on a middling CPU
-  switch (op) {
-    case ScalarOp::kExp:
-    case ScalarOp::kExpm1:
-    case ScalarOp::kLog:
-    case ScalarOp::kLog1p:
-    case ScalarOp::kSigmoid:
-    case ScalarOp::kTanh:
-    case ScalarOp::kErf:
-    case ScalarOp::kRandom:
-      return 500;
-    case ScalarOp::kSqrt:
-    case ScalarOp::kRsqrt:
-    case ScalarOp::kDiv:
-    case ScalarOp::kRecip:
-      return 250;
-    case ScalarOp::kPow:
-    case ScalarOp::kSin:
-    case ScalarOp::kCos:
-    case ScalarOp::kAtan2:
-      return 3000;
-    case ScalarOp::kMod:
-      return 10000;
-    case ScalarOp::kIota:
-      return 1000;
-    default:
-      return 80;
-  }
-}
-
-int arity(ScalarOp op) {
-  switch (op) {
-#define STEEPEST_SCALAR_OP(Name, name, code, operands, ...) \
-  case ScalarOp::k##Name:                                   \
-    return operands;
-#include "../ops.inc"
-  }
-  return 0;
-}
-
-bool positional(ScalarOp op) { return op == ScalarOp::kRandom || op == ScalarOp::kIota; }
-
-// Strides of a collapsed domain, per operand; the last entry may be the linear index.
-struct Collapsed {
-  std::vector<int64_t> shape;
-  std::vector<std::vector<int64_t>> strides;
-};
-
-// Drops axes of size one and joins neighbours that every operand walks as one.
-Collapsed collapse(const std::vector<int64_t>& shape, const std::vector<std::vector<int64_t>>& strides, bool keepLast) {
-  Collapsed c;
-  c.strides.resize(strides.size());
-  const size_t rank = shape.size();
-  bool closed = false;  // the axis collected last takes no more
-  for (size_t reversed = 0; reversed < rank; ++reversed) {
-    const size_t axis = rank - 1 - reversed;
-    const bool last = reversed == 0 && keepLast;
-    if (shape[axis] == 1 && !last) continue;
-    bool joins = !c.shape.empty() && !closed;
-    for (size_t k = 0; joins && k < strides.size(); ++k) {
-      joins = strides[k][axis] == c.strides[k].back() * c.shape.back();
-    }
-    if (joins) {
-      c.shape.back() *= shape[axis];
-    } else {
-      c.shape.push_back(shape[axis]);
-      for (size_t k = 0; k < strides.size(); ++k) c.strides[k].push_back(strides[k][axis]);
-    }
-    closed = last;
-  }
-  if (c.shape.empty()) {
-    c.shape.push_back(1);
-    for (auto& s : c.strides) s.push_back(1);
-  }
-  std::reverse(c.shape.begin(), c.shape.end());
-  for (auto& s : c.strides) std::reverse(s.begin(), s.end());
-  return c;
-}
-
-bool isContiguous(const std::vector<int64_t>& shape, const std::vector<int64_t>& strides) {
-  int64_t expected = 1;
-  for (size_t axis = shape.size(); axis-- > 0;) {
-    if (shape[axis] != 1 && strides[axis] != expected) return false;
-    expected *= shape[axis];
-  }
-  return true;
-}
-
-// The number of elements after which a contiguous operand repeats over the domain, or 0 when it is no such operand.
-int64_t periodOf(const std::vector<int64_t>& shape, const std::vector<int64_t>& strides) {
-  int64_t period = 1;
-  size_t axis = shape.size();
-  while (axis > 0 && strides[axis - 1] == period) period *= shape[--axis];
-  while (axis > 0) {
-    if (strides[--axis] != 0) return 0;
-  }
-  return period;
-}
-
-std::vector<int64_t> rowMajor(const std::vector<int64_t>& shape) {
-  std::vector<int64_t> strides(shape.size());
-  int64_t stride = 1;
-  for (size_t axis = shape.size(); axis-- > 0; stride *= shape[axis]) strides[axis] = stride;
-  return strides;
-}
+constexpr size_t kPeriodicBytes = 64 << 10;  // of all periodic operands
+constexpr int64_t kMinRow = 128;             // shorter rows are staged: a tile costs a few ns per step
 
 int64_t roundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
@@ -198,8 +93,10 @@ struct TileProgram::Builder {
     }
     if (hasPositions) {
       self.positions_ = domain.strides[program.inputs];
-      if (isContiguous(domain.shape, self.positions_)) self.positions_.clear();
-      else flat = false;
+      if (isContiguous(domain.shape, self.positions_))
+        self.positions_.clear();
+      else
+        flat = false;
     }
     self.columns_ = flat ? self.size_ : domain.shape.back();
   }
@@ -218,8 +115,9 @@ struct TileProgram::Builder {
 
   uint16_t newSlot(uintptr_t address, bool scratch) {
     if (self.slots_.size() == static_cast<size_t>(TileWorker::kMaxSlots)) {
-      throw PlanError("program of " + std::to_string(program.steps.size()) + " steps: expected one that needs at most " +
-                      std::to_string(TileWorker::kMaxSlots) + " registers");
+      throw PlanError("program of " + std::to_string(program.steps.size()) +
+                      " steps: expected one that needs at most " + std::to_string(TileWorker::kMaxSlots) +
+                      " registers");
     }
     self.slots_.push_back({address, scratch});
     return static_cast<uint16_t>(self.slots_.size() - 1);
@@ -299,9 +197,7 @@ struct TileProgram::Builder {
     addInput(value);
   }
 
-  uintptr_t outputAddress(size_t j) const {
-    return reinterpret_cast<uintptr_t>(operand(binding.outputs[j], {}).base);
-  }
+  uintptr_t outputAddress(size_t j) const { return reinterpret_cast<uintptr_t>(operand(binding.outputs[j], {}).base); }
 
   // An input that is passed on to one output and shares its memory with another: read before anything is written.
   void stageSwapped() {
@@ -354,7 +250,8 @@ struct TileProgram::Builder {
     if (self.size_ == 1 || positional(planned.op) || values[planned.value].level != kTile) uniform = 0;
     bound.run = tile.find(planned.op, planned.lanes, uniform);
     if (bound.run == nullptr) {
-      throw PlanError("operation " + std::to_string(step.op) + " does not exist for lanes " + std::to_string(step.lanes));
+      throw PlanError("operation " + std::to_string(step.op) + " does not exist for lanes " +
+                      std::to_string(step.lanes));
     }
     bound.dst = dst;
     bound.immediates[0] = step.immediates[0];

@@ -110,8 +110,8 @@ class TileProgram {
   int64_t cost_ = 0;
   std::vector<uint32_t> constants_;
   std::vector<Slot> slots_;
-  std::vector<Operand> walking_;   // move with every tile
-  std::vector<Operand> byRow_;     // one number per row
+  std::vector<Operand> walking_;  // move with every tile
+  std::vector<Operand> byRow_;    // one number per row
   std::vector<Operand> periodic_;
   std::vector<Operand> staged_;
   std::vector<int64_t> positions_;  // collapsed strides of the linear index; empty when tiles run in its order

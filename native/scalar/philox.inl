@@ -14,8 +14,8 @@ STEEPEST_INLINE UL multiplyLow(UL a, UL b) {
 #endif
 }
 
-constexpr int64_t kPhiloxBlocks = kWidth / 2;       // per call: one in each 64-bit lane
-constexpr int64_t kPhiloxWords = 4 * kPhiloxBlocks; // two vectors of words
+constexpr int64_t kPhiloxBlocks = kWidth / 2;        // per call: one in each 64-bit lane
+constexpr int64_t kPhiloxWords = 4 * kPhiloxBlocks;  // two vectors of words
 
 // Words of the blocks q, q + 1, ..., q + kPhiloxBlocks - 1 in order, 4 for each block. Words live in the low halves of
 // 64-bit lanes; what the products leave in the high halves never comes back down.

@@ -66,9 +66,12 @@ template <int kRun, int kStep>
 STEEPEST_INLINE F apply(const Values& x) {
   constexpr FusedStep step = kFusedRuns[kRun].step[kStep];
   using Op = typename tile::FunctorOf<step.op>::Type;
-  if constexpr (step.arity == 1) return Op::of(x.v[step.args[0]]);
-  else if constexpr (step.arity == 2) return Op::of(x.v[step.args[0]], x.v[step.args[1]]);
-  else return Op::of(x.v[step.args[0]], x.v[step.args[1]], x.v[step.args[2]]);
+  if constexpr (step.arity == 1)
+    return Op::of(x.v[step.args[0]]);
+  else if constexpr (step.arity == 2)
+    return Op::of(x.v[step.args[0]], x.v[step.args[1]]);
+  else
+    return Op::of(x.v[step.args[0]], x.v[step.args[1]], x.v[step.args[2]]);
 }
 
 template <int kRun, int kStep = 0>

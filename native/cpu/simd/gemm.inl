@@ -18,8 +18,8 @@ constexpr int kRows = 4;  // 8 of 16; a product without FMA needs registers of i
 #endif
 constexpr int kVectors = 2;
 constexpr int kPanel = kVectors * STEEPEST_WIDTH;
-constexpr int kStrip = 8;          // vectors of a one-row tile
-constexpr int64_t kDepth = 384;    // k of a tile of A: fits L1 beside what streams through
+constexpr int kStrip = 8;                    // vectors of a one-row tile
+constexpr int64_t kDepth = 384;              // k of a tile of A: fits L1 beside what streams through
 constexpr int64_t kPackedRow = kDepth + 16;  // whole vectors; no power of two, or the rows would share cache sets
 constexpr int kPackedColumn = (kRows + kWidth - 1) / kWidth * kWidth;
 
@@ -101,7 +101,7 @@ using TileFunction = void (*)(const Tile&);
 template <int rows, int vectors, bool byRows, bool partial>
 struct FillTiles {
   static constexpr void fill(TileFunction (&table)[kRows]) {
-    table[rows - 1] = tile<rows, vectors, byRows, partial || kMaskAlways>;
+    table[rows - 1] = tile < rows, vectors, byRows, partial || kMaskAlways > ;
     if constexpr (rows > 1) FillTiles<rows - 1, vectors, byRows, partial>::fill(table);
   }
 };

@@ -16,14 +16,15 @@ struct SimdStep {
   uint16_t args[3];
   uint16_t dst;
   uint32_t immediates[2];
-  uint16_t fused[FusedRun::kMaxOperands + FusedRun::kMaxOutputs] = {};  // of a fused run: its operands, then its outputs
+  uint16_t fused[FusedRun::kMaxOperands + FusedRun::kMaxOutputs] =
+      {};  // of a fused run: its operands, then its outputs
 };
 using TileOp = decltype(SimdStep::run);
 
 // Combines values of one lane type, always in the same order for the same sizes.
 struct Reducer {
-  // All of x[0 .. count-1], count >= 1, to one value.
-  void (*row)(const void* x, int64_t count, void* result);
+  // results[r] = all of x[r * count .. r * count + count-1], count >= 1, r = 0 .. rows-1.
+  void (*rows)(const void* x, int64_t rows, int64_t count, void* results);
   // accumulator[j] = accumulator[j] with x[r * ld + j] for r = 0 .. rows-1, j = 0 .. columns-1.
   void (*columns)(const void* x, int64_t ld, int64_t rows, int64_t columns, void* accumulator);
 };
@@ -33,10 +34,10 @@ struct TileFunctions {
   // unless count is 1 and the bits are left clear. Null for a code that is no operation on these lanes.
   TileOp (*find)(ScalarOp op, Lane lanes, unsigned uniform);
   TileOp (*fused)(int run);  // an index of kFusedRuns
-  TileOp widen;   // bool in memory -> 0 or 1 in float lanes
-  TileOp narrow;  // 0 or 1 in float lanes -> bool in memory
-  TileOp copy;    // 32-bit lanes
-  TileOp fill;    // one 32-bit number to all lanes
+  TileOp widen;              // bool in memory -> 0 or 1 in float lanes
+  TileOp narrow;             // 0 or 1 in float lanes -> bool in memory
+  TileOp copy;               // 32-bit lanes
+  TileOp fill;               // one 32-bit number to all lanes
   const Reducer* (*reducer)(ReduceKind kind, Lane lanes);
 };
 

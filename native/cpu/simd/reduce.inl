@@ -64,9 +64,9 @@ STEEPEST_INLINE V foldLanes(V v) {
 #endif
 }
 
-template <typename Op, typename V>
-void row(const void* x, int64_t count, void* result) {
-  const auto* p = tile::element(static_cast<V*>(nullptr), const_cast<void*>(x));
+// A row of at least one vector.
+template <typename Op, typename V, typename T>
+STEEPEST_INLINE V longRow(const T* p, int64_t count) {
   V v[4];
   for (V& each : v) each = identity<Op>(V{});
   int64_t i = 0;
@@ -75,40 +75,78 @@ void row(const void* x, int64_t count, void* result) {
   }
   for (; i + kWidth <= count; i += kWidth) v[0] = Op::of(v[0], load(p + i));
   if (i < count) v[1] = Op::of(v[1], keepFirst<Op>(loadFirst(p + i, count - i), count - i));
-  const V all = foldLanes<Op>(Op::of(Op::of(v[0], v[1]), Op::of(v[2], v[3])));
-  *tile::element(static_cast<V*>(nullptr), result) = all[0];
+  return Op::of(Op::of(v[0], v[1]), Op::of(v[2], v[3]));
+}
+
+template <typename Op, typename V>
+void rows(const void* x, int64_t rows, int64_t count, void* results) {
+  const auto* p = tile::element(static_cast<V*>(nullptr), const_cast<void*>(x));
+  auto* const to = tile::element(static_cast<V*>(nullptr), results);
+  if (count < kWidth) {
+    for (int64_t r = 0; r < rows; ++r, p += count) {
+      to[r] = foldLanes<Op>(Op::of(identity<Op>(V{}), keepFirst<Op>(loadFirst(p, count), count)))[0];
+    }
+  } else {
+    for (int64_t r = 0; r < rows; ++r, p += count) to[r] = foldLanes<Op>(longRow<Op, V>(p, count))[0];
+  }
+}
+
+// kVectors vectors of columns whose results stay in registers; of the last, unless kWhole, the first n lanes.
+template <typename Op, typename V, int64_t kVectors, bool kWhole, typename T>
+STEEPEST_INLINE void strip(const T* p, int64_t ld, int64_t rows, int64_t n, T* accumulator) {
+  const auto at = [n](const T* row, int64_t k) {
+    return kWhole || k + 1 < kVectors ? load(row + k * kWidth) : loadFirst(row + k * kWidth, n);
+  };
+  V sum[kVectors];
+  for (int64_t k = 0; k < kVectors; ++k) sum[k] = at(accumulator, k);
+  int64_t r = 0;
+  for (; r + 4 <= rows; r += 4, p += 4 * ld) {
+    for (int64_t k = 0; k < kVectors; ++k) {
+      const V four = Op::of(Op::of(at(p, k), at(p + ld, k)), Op::of(at(p + 2 * ld, k), at(p + 3 * ld, k)));
+      sum[k] = Op::of(sum[k], four);
+    }
+  }
+  for (; r < rows; ++r, p += ld) {
+    for (int64_t k = 0; k < kVectors; ++k) sum[k] = Op::of(sum[k], at(p, k));
+  }
+  for (int64_t k = 0; k < kVectors; ++k) {
+    if (kWhole || k + 1 < kVectors)
+      store(accumulator + k * kWidth, sum[k]);
+    else
+      storeFirst(accumulator + k * kWidth, sum[k], n);
+  }
+}
+
+// All columns of a few rows, read as they lie.
+template <typename Op, typename V, typename T>
+STEEPEST_INLINE void strips(const T* p, int64_t ld, int64_t rows, int64_t n, T* accumulator) {
+  int64_t j = 0;
+  for (; j + kWidth <= n; j += kWidth) strip<Op, V, 1, true>(p + j, ld, rows, n, accumulator + j);
+  if (j < n) strip<Op, V, 1, false>(p + j, ld, rows, n - j, accumulator + j);
 }
 
 template <typename Op, typename V>
 void columns(const void* x, int64_t ld, int64_t rows, int64_t n, void* accumulator) {
   const auto* p = tile::element(static_cast<V*>(nullptr), const_cast<void*>(x));
   auto* const to = tile::element(static_cast<V*>(nullptr), accumulator);
+  if (n <= 4 * kWidth) {
+    if (n == 4 * kWidth)
+      strip<Op, V, 4, true>(p, ld, rows, n, to);
+    else
+      strips<Op, V>(p, ld, rows, n, to);
+    return;
+  }
   int64_t r = 0;
-  for (; r + 4 <= rows; r += 4, p += 4 * ld) {
-    int64_t j = 0;
-    for (; j + kWidth <= n; j += kWidth) {
-      const V sum = Op::of(Op::of(load(p + j), load(p + ld + j)), Op::of(load(p + 2 * ld + j), load(p + 3 * ld + j)));
-      store(to + j, Op::of(load(to + j), sum));
-    }
-    if (j < n) {
-      const V sum = Op::of(Op::of(loadFirst(p + j, n - j), loadFirst(p + ld + j, n - j)),
-                           Op::of(loadFirst(p + 2 * ld + j, n - j), loadFirst(p + 3 * ld + j, n - j)));
-      storeFirst(to + j, Op::of(loadFirst(to + j, n - j), sum), n - j);
-    }
-  }
-  for (; r < rows; ++r, p += ld) {
-    int64_t j = 0;
-    for (; j + kWidth <= n; j += kWidth) store(to + j, Op::of(load(to + j), load(p + j)));
-    if (j < n) storeFirst(to + j, Op::of(loadFirst(to + j, n - j), loadFirst(p + j, n - j)), n - j);
-  }
+  for (; r + 4 <= rows; r += 4) strips<Op, V>(p + r * ld, ld, 4, n, to);
+  if (r < rows) strips<Op, V>(p + r * ld, ld, rows - r, n, to);
 }
 
 template <typename V>
 const Reducer* find(ReduceKind kind) {
-  static constexpr Reducer sum = {row<Add, V>, columns<Add, V>};
-  static constexpr Reducer max = {row<Max, V>, columns<Max, V>};
-  static constexpr Reducer min = {row<Min, V>, columns<Min, V>};
-  static constexpr Reducer prod = {row<Mul, V>, columns<Mul, V>};
+  static constexpr Reducer sum = {rows<Add, V>, columns<Add, V>};
+  static constexpr Reducer max = {rows<Max, V>, columns<Max, V>};
+  static constexpr Reducer min = {rows<Min, V>, columns<Min, V>};
+  static constexpr Reducer prod = {rows<Mul, V>, columns<Mul, V>};
   switch (kind) {
     case ReduceKind::kSum:
       return &sum;

@@ -46,15 +46,21 @@ STEEPEST_INLINE auto fold(V v, Op op) {
 
 struct Add {
   template <typename V>
-  STEEPEST_INLINE V operator()(V a, V b) const { return a + b; }
+  STEEPEST_INLINE V operator()(V a, V b) const {
+    return a + b;
+  }
 };
 struct Max {
   template <typename V>
-  STEEPEST_INLINE V operator()(V a, V b) const { return a > b ? a : b; }
+  STEEPEST_INLINE V operator()(V a, V b) const {
+    return a > b ? a : b;
+  }
 };
 struct Min {
   template <typename V>
-  STEEPEST_INLINE V operator()(V a, V b) const { return a < b ? a : b; }
+  STEEPEST_INLINE V operator()(V a, V b) const {
+    return a < b ? a : b;
+  }
 };
 
 // The sum over a row of n elements of term(i, count), which gives elements i .. i+count-1 and zero in the other lanes.
@@ -174,9 +180,8 @@ void softmax(const float* x, float* y, int64_t rows, int64_t n) {
   if (n <= kNarrow) return softmaxNarrow(x, y, rows, n);
   for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
     const F scale = splat(1.0f / partition(x, n, y).sum);
-    eachVector(n, [=](int64_t i, int64_t count) ROWS_LAMBDA {
-      storeUpTo(y + i, loadUpTo(y + i, count, scale) * scale, count);
-    });
+    eachVector(n, [=](int64_t i, int64_t count)
+                      ROWS_LAMBDA { storeUpTo(y + i, loadUpTo(y + i, count, scale) * scale, count); });
   }
 }
 
@@ -198,9 +203,8 @@ void logSoftmax(const float* x, float* y, int64_t rows, int64_t n) {
   for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
     const Partition p = partition(x, n, nullptr);
     const F max = splat(p.max), log = vlog(splat(p.sum));
-    eachVector(n, [=](int64_t i, int64_t count) ROWS_LAMBDA {
-      storeUpTo(y + i, (loadUpTo(x + i, count, max) - max) - log, count);
-    });
+    eachVector(n, [=](int64_t i, int64_t count)
+                      ROWS_LAMBDA { storeUpTo(y + i, (loadUpTo(x + i, count, max) - max) - log, count); });
   }
 }
 
@@ -318,9 +322,8 @@ bool crossEntropyGrad(const float* x, const int32_t* labels, const float* dloss,
     const float normalizer = 1.0f / partition(x, n, dx).sum;
     const float atLabel = (dx[labels[r]] * normalizer - 1.0f) * dloss[r];
     const F p = splat(normalizer), d = splat(dloss[r]);
-    eachVector(n, [=](int64_t i, int64_t count) ROWS_LAMBDA {
-      storeUpTo(dx + i, loadUpTo(dx + i, count, zero) * p * d, count);
-    });
+    eachVector(n, [=](int64_t i, int64_t count)
+                      ROWS_LAMBDA { storeUpTo(dx + i, loadUpTo(dx + i, count, zero) * p * d, count); });
     dx[labels[r]] = atLabel;
   }
   return ok;

@@ -32,8 +32,8 @@ struct Targets {
     const bool has2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     // Everything -march=skylake-avx512 lets the compiler use beyond AVX2.
     if (has2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")) {
+        __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")) {
       list[count++] = &avx512::kernels;
     }
     if (has2) list[count++] = &avx2::kernels;

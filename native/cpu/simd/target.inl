@@ -21,6 +21,8 @@
 
 namespace steepest::STEEPEST_TARGET {
 
+// The order matters: each file uses those before it.
+// clang-format off
 #include "vector.inl"
 
 #include "../../scalar/exp.inl"
@@ -36,6 +38,7 @@ namespace steepest::STEEPEST_TARGET {
 #include "gemm.inl"
 #include "rows.inl"
 #include "channels.inl"
+// clang-format on
 
 #define STEEPEST_STRING(x) #x
 #define STEEPEST_NAME(x) STEEPEST_STRING(x)

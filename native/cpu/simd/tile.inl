@@ -4,19 +4,19 @@
 namespace tile {
 namespace {
 
-#define TILE_UNARY(Name, expression)         \
-  struct Name {                              \
-    template <typename V>                    \
-    STEEPEST_INLINE static auto of(V x) {    \
-      return expression;                     \
-    }                                        \
+#define TILE_UNARY(Name, expression)      \
+  struct Name {                           \
+    template <typename V>                 \
+    STEEPEST_INLINE static auto of(V x) { \
+      return expression;                  \
+    }                                     \
   };
-#define TILE_BINARY(Name, expression)        \
-  struct Name {                              \
-    template <typename V>                    \
+#define TILE_BINARY(Name, expression)          \
+  struct Name {                                \
+    template <typename V>                      \
     STEEPEST_INLINE static auto of(V a, V b) { \
-      return expression;                     \
-    }                                        \
+      return expression;                       \
+    }                                          \
   };
 
 // Predicates give 1 or 0 in float lanes.
@@ -65,7 +65,7 @@ TILE_BINARY(Or, (F)((I)a | (I)b))
 // Integers wrap around.
 struct Neg {
   STEEPEST_INLINE static F of(F x) { return -x; }
-  STEEPEST_INLINE static I of(I x) { return (I)-(U)x; }
+  STEEPEST_INLINE static I of(I x) { return (I) - (U)x; }
 };
 struct Sign {
   STEEPEST_INLINE static F of(F x) { return x > 0.0f ? splat(1.0f) : x < 0.0f ? splat(-1.0f) : x; }

@@ -90,7 +90,7 @@ STEEPEST_INLINE F vsqrt(F x) {
 }
 
 STEEPEST_INLINE F vabs(F x) { return (F)((I)x & splat(0x7fffffff)); }
-STEEPEST_INLINE I vabs(I x) { return x < 0 ? (I)-(U)x : x; }
+STEEPEST_INLINE I vabs(I x) { return x < 0 ? (I) - (U)x : x; }
 // The magnitude of x with the sign of `sign`.
 STEEPEST_INLINE F copySign(F x, F sign) {
   const I bit = splat(static_cast<int32_t>(0x80000000u));
@@ -110,7 +110,9 @@ STEEPEST_INLINE I vmax(I a, I b) { return a > b ? a : b; }
 STEEPEST_INLINE I vmin(I a, I b) { return a < b ? a : b; }
 
 #if defined(__AVX512F__)
-STEEPEST_INLINE F vround(F x) { return (F)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+STEEPEST_INLINE F vround(F x) {
+  return (F)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
 STEEPEST_INLINE F vfloor(F x) { return (F)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
 STEEPEST_INLINE F vceil(F x) { return (F)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC); }
 #elif defined(__AVX__)
