@@ -7,6 +7,8 @@ export interface Case {
    * ReLU (no padding) and a 2x2 maximum pooling, then dropout.
    */
   readonly image?: { readonly shape: readonly number[]; readonly filters: readonly number[]; readonly dropout: number };
+  /** What stands before the dense layers: the input as a sequence [time, features], then an LSTM with this many units. */
+  readonly sequence?: { readonly shape: readonly [number, number]; readonly units: number };
   readonly batch: number;
   readonly samples: number;
   readonly optimizer: { readonly name: 'adam' | 'sgd'; readonly learningRate: number };
@@ -28,6 +30,14 @@ export const cases: Readonly<Record<string, Case>> = {
   g: {
     units: [784, 10],
     image: { shape: [28, 28, 1], filters: [32, 64], dropout: 0.5 },
+    batch: 128,
+    samples: 2560,
+    optimizer: adam,
+    head: 'softmax',
+  },
+  i: {
+    units: [784, 10],
+    sequence: { shape: [28, 28], units: 128 },
     batch: 128,
     samples: 2560,
     optimizer: adam,

@@ -1,6 +1,7 @@
 /** steepest: neural-network training at the speed of the machine. */
-export * from './data/index.js';
+
 export * as constraints from './constraints/index.js';
+export * from './data/index.js';
 export * as initializers from './initializers/index.js';
 export type { Operand } from './ir/build.js';
 export { tensor } from './ir/build.js';
@@ -14,7 +15,7 @@ export * as losses from './losses/index.js';
 export * as metrics from './metrics/index.js';
 export * as optimizers from './optimizers/index.js';
 export * as regularizers from './regularizers/index.js';
-export * as schedules from './schedules/index.js';
 export { type CpuInfo, cpuInfo, type MemoryInfo, memory, selectBlas, setThreads } from './runtime/native.js';
+export * as schedules from './schedules/index.js';
 export * from './training/index.js';
 export { evaluate, grad, jit, valueAndGrad } from './transforms/index.js';

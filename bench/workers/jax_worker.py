@@ -13,6 +13,7 @@ from protocol import data, serve
 case = json.loads(sys.argv[1])
 units, samples, batch = case['units'], case['samples'], case['batch']
 image = case.get('image')
+sequence = case.get('sequence')
 rng = np.random.default_rng(0)
 
 
@@ -28,6 +29,10 @@ if image:
         kernels.append(weights((3, 3, channels, filters)))
         channels, height, width = filters, (height - 2) // 2, (width - 2) // 2
     units = [channels * height * width, *units[1:]]
+if sequence:
+    (_, features), width = sequence['shape'], sequence['units']
+    kernels = [weights((features, 4 * width)), weights((width, 4 * width))]
+    units = [width, *units[1:]]
 parameters = kernels, [weights(shape) for shape in zip(units, units[1:])]
 rate = case['optimizer']['learningRate']
 optimizer = optax.adam(rate) if case['optimizer']['name'] == 'adam' else optax.sgd(rate)
@@ -44,10 +49,26 @@ def convolve(x, kernels, key):
     return jnp.where(jax.random.bernoulli(key, keep, x.shape), x / keep, 0)
 
 
+def remember(x, kernels):
+    (w, b), (u, _) = kernels
+    x = x.reshape(-1, *sequence['shape'])
+    zero = jnp.zeros((x.shape[0], sequence['units']))
+
+    def step(carry, projected):
+        h, c = carry
+        i, f, g, o = jnp.split(projected + h @ u, 4, axis=1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+
+    return lax.scan(step, (zero, zero), jnp.swapaxes(x @ w + b, 0, 1))[0][0]
+
+
 def loss_function(parameters, x, y, key):
     kernels, dense = parameters
     if image:
         x = convolve(x, kernels, key)
+    if sequence:
+        x = remember(x, kernels)
     for w, b in dense[:-1]:
         x = jax.nn.relu(x @ w + b)
     w, b = dense[-1]
@@ -61,8 +82,8 @@ def epoch(parameters, state, key):
     key, shuffle, drop = jax.random.split(key, 3)
     order = jax.random.permutation(shuffle, samples).reshape(-1, batch)
 
-    def step(carry, batch):
-        (parameters, state), (rows, dropping) = carry, batch
+    def step(carry, drawn):
+        (parameters, state), (rows, dropping) = carry, drawn
         loss, gradients = jax.value_and_grad(loss_function)(parameters, x[rows], y[rows], dropping)
         updates, state = optimizer.update(gradients, state, parameters)
         return (optax.apply_updates(parameters, updates), state), loss

@@ -7,7 +7,7 @@ const [name = '', threads] = process.argv.slice(2);
 const spec = cases[name] as Case;
 if (threads !== undefined) setThreads(Number(threads));
 
-const { units, head, optimizer, batch, image } = spec;
+const { units, head, optimizer, batch, image, sequence } = spec;
 const convolutions = image && [
   layers.reshape({ targetShape: image.shape, inputShape: [units[0] as number] }),
   ...image.filters.flatMap((filters) => [
@@ -17,14 +17,19 @@ const convolutions = image && [
   layers.flatten(),
   layers.dropout({ rate: image.dropout }),
 ];
+const recurrent = sequence && [
+  layers.reshape({ targetShape: sequence.shape, inputShape: [units[0] as number] }),
+  layers.lstm({ units: sequence.units }),
+];
+const before = convolutions ?? recurrent;
 const dense = units.slice(1).map((n, i) =>
   layers.dense({
     units: n,
     activation: i < units.length - 2 ? 'relu' : head,
-    ...(i === 0 && convolutions === undefined ? { inputShape: [units[0] as number] } : {}),
+    ...(i === 0 && before === undefined ? { inputShape: [units[0] as number] } : {}),
   }),
 );
-const model = sequential([...(convolutions ?? []), ...dense]);
+const model = sequential([...(before ?? []), ...dense]);
 model.compile({
   optimizer: optimizers[optimizer.name]({ learningRate: optimizer.learningRate }),
   loss: head === 'sigmoid' ? 'binaryCrossentropy' : 'sparseCategoricalCrossentropy',

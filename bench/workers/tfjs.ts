@@ -17,7 +17,7 @@ async function main(): Promise<void> {
   wasm.setThreadsCount(2);
   await tf.setBackend('wasm');
   await tf.ready();
-  const { units, head, optimizer, batch, samples, image } = spec;
+  const { units, head, optimizer, batch, samples, image, sequence } = spec;
   const model = tf.sequential();
   if (image !== undefined) {
     model.add(tf.layers.reshape({ targetShape: image.shape, inputShape: [units[0]] }));
@@ -28,8 +28,12 @@ async function main(): Promise<void> {
     model.add(tf.layers.flatten());
     model.add(tf.layers.dropout({ rate: image.dropout }));
   }
+  if (sequence !== undefined) {
+    model.add(tf.layers.reshape({ targetShape: sequence.shape, inputShape: [units[0]] }));
+    model.add(tf.layers.lstm({ units: sequence.units, recurrentActivation: 'sigmoid' }));
+  }
   units.slice(1).forEach((n, i) => {
-    const first = i === 0 && image === undefined ? { inputShape: [units[0]] } : {};
+    const first = i === 0 && image === undefined && sequence === undefined ? { inputShape: [units[0]] } : {};
     model.add(tf.layers.dense({ units: n, activation: i < units.length - 2 ? 'relu' : head, ...first }));
   });
   model.compile({

@@ -11,7 +11,22 @@ case = json.loads(sys.argv[1])
 torch.manual_seed(0)
 units = case['units']
 image = case.get('image')
+sequence = case.get('sequence')
 modules = []
+
+
+class LastOutput(nn.Module):
+    def __init__(self, features, width):
+        super().__init__()
+        self.lstm = nn.LSTM(features, width, batch_first=True)
+
+    def forward(self, x):
+        return self.lstm(x)[0][:, -1]
+
+
+if sequence:
+    modules += [nn.Unflatten(1, sequence['shape']), LastOutput(sequence['shape'][1], sequence['units'])]
+    units = [sequence['units'], *units[1:]]
 if image:
     height, width, channels = image['shape']
     modules.append(nn.Unflatten(1, (channels, height, width)))

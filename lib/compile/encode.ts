@@ -111,11 +111,12 @@ export function encode(
     const base = node.outputs[0] as Tensor;
     const strides = rowMajorStrides(base.shape);
     let at = 0;
-    for (const part of node.inputs) {
+    for (const [input, part] of node.inputs.entries()) {
       const { shape } = part;
       const offset = at * (strides[axis] as number);
       at += shape[axis] as number;
-      if (arena.homes.get(memoryOf(part).base)?.concat === node) continue;
+      const home = arena.homes.get(memoryOf(part).base);
+      if (home?.concat === node && home.input === input) continue;
       emit(opTable.copy.code, [viewOf(part)], [viewAt({ base, offset, shape, strides }, base.dtype)], []);
     }
   }

@@ -10,14 +10,15 @@ export interface Home {
   readonly root: Tensor;
   /** Bytes from the beginning of the root. */
   readonly offset: number;
-  /** The concatenation that need not copy it. */
+  /** The concatenation that need not copy it, and which of its inputs it is. */
   readonly concat: Node;
+  readonly input: number;
 }
 
 /**
  * Finds the results of instructions that can be computed in their place in a concatenation: the steps of a recurrent
- * network in their sequence, for example. The slices of the concatenation must be contiguous and aligned, and the result
- * must be a part once.
+ * network in their sequence, for example. The slices of the concatenation must be contiguous and aligned; a result that is
+ * a part several times is made in one of the places.
  */
 export function findHomes({ order, direct }: Schedule): Map<Tensor, Home> {
   const instructions = new Set(order);
@@ -31,11 +32,12 @@ export function findHomes({ order, direct }: Schedule): Map<Tensor, Home> {
     if (out.shape.slice(0, axis).some((n) => n !== 1)) continue;
     const { root, offset } = homes.get(out) ?? { root: out, offset: 0 };
     let at = offset;
-    for (const part of concat.inputs) {
+    for (const [input, part] of concat.inputs.entries()) {
       const view = memoryOf(part);
       const { base } = view;
-      const fits = at % encoding.unit === 0 && isIdentity(view) && instructions.has(base.node) && base.node.op !== 'input';
-      if (fits && !direct.has(base) && !homes.has(base)) homes.set(base, { root, offset: at, concat });
+      const fits =
+        at % encoding.unit === 0 && isIdentity(view) && instructions.has(base.node) && base.node.op !== 'input';
+      if (fits && !direct.has(base) && !homes.has(base)) homes.set(base, { root, offset: at, concat, input });
       at += part.size * bytesPerElement(part.dtype);
     }
   }

@@ -407,7 +407,11 @@ function convolution(node: Node, [a, b, ...extras]: readonly Float64Array[]): Fl
   const product = new Float64Array(node.outputs[0].size);
   const { conv, convInputGrad } = { conv: node.is('conv'), convInputGrad: node.is('convInputGrad') };
   const [first, second, result] = [node.inputs[0].shape, node.inputs[1].shape, node.outputs[0].shape];
-  const [x, kernel, y] = conv ? [first, second, result] : convInputGrad ? [result, second, first] : [first, result, second];
+  const [x, kernel, y] = conv
+    ? [first, second, result]
+    : convInputGrad
+      ? [result, second, first]
+      : [first, result, second];
   const [channels, filters] = [x.at(-1) as number, y.at(-1) as number];
   const [width, columns] = [channels / groups, filters / groups];
   eachSeen(x, y, { window: kernel.slice(0, -2), ...sliding }, (input, output, tap) => {

@@ -63,7 +63,9 @@ export function formatProgress(progress: Progress, context: Pick<FitContext, 'ep
     `${grouped(samplesPerSecond)} samples/s`,
     ...(ended || Number.isNaN(left) ? [] : [`ETA ${formatSeconds(left)}`]),
     // metrics of many numbers would fill the screen
-    ...Object.entries(logs).filter(([key]) => !key.endsWith(']')).map(([key, value]) => `${key} ${formatNumber(value)}`),
+    ...Object.entries(logs)
+      .filter(([key]) => !key.endsWith(']'))
+      .map(([key, value]) => `${key} ${formatNumber(value)}`),
   ].join(' - ');
 }
 

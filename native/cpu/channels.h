@@ -14,13 +14,13 @@ struct ChannelKernels {
                      int64_t channels);
   // y = scale * sum over t of x[t]
   void (*scaledSum)(const float* const* x, int64_t taps, float scale, float* y, int64_t channels);
-  // dx[t] += scale * dy, for all t
-  void (*addScaled)(float* const* dx, int64_t taps, const float* dy, float scale, int64_t channels);
+  // dx[t] = scale * dy, for all t; added to what is there with `accumulate`
+  void (*spread)(float* const* dx, int64_t taps, const float* dy, float scale, bool accumulate, int64_t channels);
   // y = max over t of x[t]; NaN wins
   void (*max)(const float* const* x, int64_t taps, float* y, int64_t channels);
-  // dx[t] += dy for the first t with x[t] = y (both may be NaN)
+  // dx[t] = dy for the first t with x[t] = y (both may be NaN) and 0 for the others; added with `accumulate`
   void (*maxGrad)(const float* const* x, float* const* dx, int64_t taps, const float* y, const float* dy,
-                  int64_t channels);
+                  bool accumulate, int64_t channels);
 };
 
 }  // namespace steepest

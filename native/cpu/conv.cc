@@ -18,8 +18,8 @@ namespace steepest {
 namespace {
 
 constexpr int64_t kPatchFloats = int64_t{1} << 16;  // of patches at a time: half of a 512 KB cache
-constexpr int64_t kMinTiles = 8;                    // rows of a chunk, in tiles: deep kernels are read once for all of them
-constexpr int64_t kChunkWork = int64_t{1} << 20;    // multiply-adds
+constexpr int64_t kMinTiles = 8;  // rows of a chunk, in tiles: deep kernels are read once for all of them
+constexpr int64_t kChunkWork = int64_t{1} << 20;  // multiply-adds
 constexpr int64_t kBlockPanels = 8;
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -88,7 +88,7 @@ class Conv final : public Kernel {
     }
   }
 
-  template <int64_t Phase::*first>
+  template <int64_t Phase::* first>
   const Phase& phaseOf(int64_t index) const {
     const auto after = [](int64_t i, const Phase& phase) { return i < phase.*first; };
     return *(std::upper_bound(phases_.begin(), phases_.end(), index, after) - 1);

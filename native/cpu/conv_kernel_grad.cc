@@ -20,10 +20,10 @@ namespace {
 constexpr int64_t kPatchFloats = int64_t{1} << 16;  // gathered at a time
 constexpr int64_t kMinPositions = 64;               // of a gathered panel: C is read and written once for each
 constexpr int64_t kMaxPositions = 2048;
-constexpr int64_t kTaskWork = int64_t{1} << 21;         // multiply-adds
+constexpr int64_t kTaskWork = int64_t{1} << 21;  // multiply-adds
 constexpr int64_t kMaxTasks = 32;
-constexpr int64_t kRowBlockFloats = int64_t{1} << 16;   // of the result: larger ones are cut by rows of taps
-constexpr int64_t kPartialFloats = int64_t{1} << 23;    // of all splits
+constexpr int64_t kRowBlockFloats = int64_t{1} << 16;  // of the result: larger ones are cut by rows of taps
+constexpr int64_t kPartialFloats = int64_t{1} << 23;   // of all splits
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

@@ -83,12 +83,12 @@ ConvProblem ConvProblem::backward(const Instruction& instruction) {
 
 PatchGrid ConvProblem::grid(int64_t phase) const {
   const int64_t inner = phaseCount_[1] * phaseCount_[2];
-  return {{&axes_[0][static_cast<size_t>(phase / inner)],
-           &axes_[1][static_cast<size_t>(phase % inner / phaseCount_[2])],
-           &axes_[2][static_cast<size_t>(phase % phaseCount_[2])]},
-          images,
-          sourceChannels,
-          width};
+  return {
+      {&axes_[0][static_cast<size_t>(phase / inner)], &axes_[1][static_cast<size_t>(phase % inner / phaseCount_[2])],
+       &axes_[2][static_cast<size_t>(phase % phaseCount_[2])]},
+      images,
+      sourceChannels,
+      width};
 }
 
 int64_t ConvProblem::tapOf(const PatchGrid& grid, int64_t tap) const {

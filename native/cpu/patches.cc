@@ -147,7 +147,8 @@ void gatherColumns(const PatchGrid& grid, const float* source, int64_t first, in
   for (int64_t done = 0; done < count;) {
     const int64_t run = std::min(count - done, grid.axes[2]->count - walk.at[2]);
     for (int64_t r = 0; r < rows; ++r) {
-      gatherRunColumns(grid, sourceRow(grid, source, walk, row + r), walk.at[2], run, count, to + r * depth * count + done);
+      gatherRunColumns(grid, sourceRow(grid, source, walk, row + r), walk.at[2], run, count,
+                       to + r * depth * count + done);
     }
     done += run;
     walk.advance(run);

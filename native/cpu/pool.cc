@@ -5,8 +5,8 @@
 
 #include "channels.h"
 #include "chunks.h"
-#include "copy.h"
 #include "conv_problem.h"
+#include "copy.h"
 #include "scratch.h"
 #include "simd/table.h"
 #include "tile.h"
@@ -46,6 +46,17 @@ class Windows {
     return 1.0f / static_cast<float>(cells);
   }
   int64_t taps() const { return grid().tapRows() * axes_[2].size(); }
+  // No cell is seen twice.
+  bool disjoint() const {
+    return std::all_of(axes_, axes_ + 3, [](const PatchAxis& a) { return a.stride >= a.size(); });
+  }
+  // Every cell is seen.
+  bool cover() const {
+    return std::all_of(axes_, axes_ + 3, [](const PatchAxis& a) {
+      const int64_t end = (a.count - 1) * a.stride + a.offsets.back();
+      return a.stride <= a.size() && a.offsets.front() <= 0 && end >= a.extent - 1;
+    });
+  }
   int64_t images() const { return images_; }
   int64_t channels() const { return channels_; }
 
@@ -110,7 +121,9 @@ class PoolGrad final : public Kernel {
         windows_(instruction, instruction.outputs[0], instruction.inputs.back(), average),
         dy_(instruction.inputs.back(), memory),
         dx_(memory.at<float>(instruction.outputs[0])),
-        imageSize_(instruction.outputs[0].size() / windows_.images()) {
+        imageSize_(instruction.outputs[0].size() / windows_.images()),
+        accumulates_(!windows_.disjoint()),
+        clears_(accumulates_ || !windows_.cover()) {
     if (!average) {
       x_ = std::make_unique<ContiguousInput>(instruction.inputs[0], memory);
       y_ = std::make_unique<ContiguousInput>(instruction.inputs[1], memory);
@@ -138,7 +151,7 @@ class PoolGrad final : public Kernel {
     const auto gradients = reinterpret_cast<float**>(slot);
     const auto pixels = reinterpret_cast<const float**>(slot + pointerFloats(windows_.taps()));
     float* const dx = dx_ + image * imageSize_ + channel;
-    for (int64_t i = 0; i < imageSize_; i += channels) std::fill_n(dx + i, count, 0.0f);
+    for (int64_t i = 0; clears_ && i < imageSize_; i += channels) std::fill_n(dx + i, count, 0.0f);
     const int64_t positions = grid.positions() / windows_.images();
     PatchWalk walk(grid, image * positions);
     for (int64_t p = image * positions; p < (image + 1) * positions; ++p, walk.advance(1)) {
@@ -149,9 +162,9 @@ class PoolGrad final : public Kernel {
       });
       const int64_t at = p * channels + channel;
       if (average_) {
-        kernels_.addScaled(gradients, seen, dy + at, windows_.scale(walk), count);
+        kernels_.spread(gradients, seen, dy + at, windows_.scale(walk), accumulates_, count);
       } else {
-        kernels_.maxGrad(pixels, gradients, seen, y + at, dy + at, count);
+        kernels_.maxGrad(pixels, gradients, seen, y + at, dy + at, accumulates_, count);
       }
     }
   }
@@ -163,6 +176,8 @@ class PoolGrad final : public Kernel {
   ContiguousInput dy_;
   float* dx_;
   const int64_t imageSize_;
+  const bool accumulates_;  // windows overlap
+  const bool clears_;       // some cells get nothing, or are added to
   Slots slots_;
 };
 

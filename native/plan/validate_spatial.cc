@@ -25,7 +25,8 @@ void expectPixels(const View& view, const char* role) {
 // Words of axes that the operands do not have.
 void expectAbsent(const Instruction& in, size_t word, int spatial, uint32_t value, const char* role) {
   for (int a = 0; a < 3 - spatial; ++a) {
-    if (in.attrs[word + static_cast<size_t>(a)] != value) fail(std::string(role) + ": set for an axis that does not exist");
+    if (in.attrs[word + static_cast<size_t>(a)] != value)
+      fail(std::string(role) + ": set for an axis that does not exist");
   }
 }
 
@@ -84,7 +85,8 @@ void validateWindows(const Instruction& in, const View& x, const View& y) {
   expectAbsent(in, 3, x.rank - 2, 1, "stride");
   expectAbsent(in, 6, x.rank - 2, 0, "padding");
   for (size_t word = 9; word < in.attrs.size(); word += 3) expectAbsent(in, word, x.rank - 2, 0, "counted padding");
-  if (taps > kMaxTaps) fail("window: expected at most " + std::to_string(kMaxTaps) + " cells, got " + std::to_string(taps));
+  if (taps > kMaxTaps)
+    fail("window: expected at most " + std::to_string(kMaxTaps) + " cells, got " + std::to_string(taps));
 }
 
 }  // namespace

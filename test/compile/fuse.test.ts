@@ -152,6 +152,22 @@ describe('epilogues and prologues', () => {
     expect(census(graph).map).toBeUndefined();
   });
 
+  it('finishes convolutions and their gradients while they are hot', () => {
+    const [images, kernel, filterBias] = [fed(0, [2, 6, 5, 3]), fed(1, [3, 3, 3, 4]), fed(2, [4])];
+    const layer = fused([images, kernel, filterBias], [ops.tanh(ops.add(ops.conv(images, kernel), filterBias))]);
+    expect(census(layer)).toEqual({ input: 3, broadcast: 1, conv: 1 });
+    const [dy, old] = [fed(3, [2, 4, 3, 4]), fed(4, kernel.shape)];
+    const geometry = { strides: [1, 1], dilation: [1, 1], padding: [0, 0], groups: 1 };
+    const update = make('convKernelGrad', [images, dy], geometry, kernel.shape, 'float32');
+    const input = make('convInputGrad', [dy, kernel], geometry, images.shape, 'float32');
+    const backward = fused(
+      [images, kernel, filterBias, dy, old],
+      [ops.subtract(old, ops.multiply(update, 0.1)), ops.multiply(input, ops.sin(images))],
+    );
+    expect(census(backward)).toMatchObject({ convKernelGrad: 1, convInputGrad: 1 });
+    expect(nodesOf(backward, 'convKernelGrad')[0].attrs).toHaveProperty('epilogue');
+  });
+
   it('goes into one of two products', () => {
     const graph = fused([x, w, v, bias], [ops.add(ops.tanh(ops.matmul(x, w)), ops.sin(ops.matmul(x, v)))]);
     expect(census(graph)).toMatchObject({ matmul: 2 });

@@ -97,6 +97,14 @@ test('mnist-sequential: knows the first digit after one epoch', async () => {
   expect(text).toContain('The first test image is a 7; the model says 7');
 }, 300_000);
 
+test('char-transformer: the loss falls, and it writes 300 characters of its own', async () => {
+  const text = await run('char-transformer', ['--epochs', '3', '--characters', '30000']);
+  const losses = numbersIn(text, /^Epoch \d\/3 .* loss ([\d.]+)$/gm);
+  expect(losses.length).toBe(3);
+  expect(losses[2]).toBeLessThan(losses[0] as number);
+  expect(text.slice(text.indexOf('CONTENTS')).trimEnd().length).toBeGreaterThan(300);
+}, 300_000);
+
 test('another number of threads changes nothing', async () => {
   for (const name of ['xor', 'classification', 'classifier-100', 'pima']) {
     const [one, three] = await Promise.all(['1', '3'].map((STEEPEST_THREADS) => run(name, [], { STEEPEST_THREADS })));

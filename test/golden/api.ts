@@ -1,6 +1,7 @@
 // What the golden runner uses of the library: public exports only, by the name that users import.
 export {
   callbacks,
+  cpuInfo,
   grad,
   initializers,
   jit,
@@ -10,7 +11,9 @@ export {
   optimizers,
   regularizers,
   schedules,
+  setThreads,
   Tensor,
   tensor,
+  trainTestSplit,
   valueAndGrad,
 } from 'steepest';

@@ -157,7 +157,7 @@ binary('maximum', ops.maximum, distinct(), distinct(0.5));
 binary('minimum', ops.minimum, distinct(), distinct(0.5));
 binary('mod', ops.mod, between(0.1, 0.9), between(1, 2));
 binary('arctan2', ops.arctan2, awayFrom(0, 0.3));
-binary('logaddexp', ops.logaddexp, distinct(), distinct(0.5));
+binary('logAddExp', ops.logAddExp, distinct(), distinct(0.5));
 binary('floorDivide', ops.floorDivide, between(0.1, 0.9), between(1, 2));
 for (const name of ['less', 'lessEqual', 'equal', 'notEqual', 'greater', 'greaterEqual'] as const) {
   binary(name, ops[name], labels(-2, 2), labels(-2, 2), notDifferentiable);
@@ -929,7 +929,12 @@ for (const interpolation of ['nearest', 'bilinear'] as const) {
 for (const reverse of [false, true]) {
   define('recurrent', `scan${reverse ? ' in reverse' : ''}`, (random) => {
     const [time, batch, features, units] = [random.int(1, 4), random.int(1, 3), random.int(1, 4), random.int(1, 4)];
-    const shapes = [[time, batch, features], [features, units], [units, units], [batch, units]];
+    const shapes = [
+      [time, batch, features],
+      [features, units],
+      [units, units],
+      [batch, units],
+    ];
     return {
       inputs: shapes.map((shape) => float(random, shape, between(-0.7, 0.7))),
       run: (x, kernel, recurrentKernel, h0) => {

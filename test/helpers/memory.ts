@@ -26,7 +26,8 @@ const bytesOf = (t: Tensor): number => Math.max(1, t.size) * bytesPerElement(t.d
  * read, and what one instruction writes may lie over what it reads only element by element.
  */
 export function expectSound({ graph, steps: { order, direct, copies }, arena }: Planned): void {
-  const holder = new Map<number, Tensor>();
+  // more than one: a part of a concatenation that was made in its place is both
+  const holders = new Map<number, Set<Tensor>>();
   const units = (t: Tensor): number[] => {
     const begin = arena.offsets.get(t) as number;
     const first = begin / encoding.unit;
@@ -38,11 +39,14 @@ export function expectSound({ graph, steps: { order, direct, copies }, arena }: 
     const { base } = memoryOf(t);
     if (!arena.offsets.has(base)) return; // state or constant
     for (const unit of units(base)) {
-      if (holder.get(unit) !== base) throw new Error(`${by} reads ${base.node.op}, but unit ${unit} was overwritten`);
+      if (!holders.get(unit)?.has(base))
+        throw new Error(`${by} reads ${base.node.op}, but unit ${unit} was overwritten`);
     }
   };
   for (const node of order) {
     for (const input of node.inputs) expectHeld(input, node.op);
+    const isInPlace = (input: Tensor): boolean => arena.homes.get(memoryOf(input).base)?.concat === node;
+    const inPlace = new Set(node.inputs.filter(isInPlace).flatMap((input) => units(memoryOf(input).base)));
     const segments = node.op === 'map' ? (node.attrs as { segments: number }).segments : 1;
     const segment = (i: number, of: readonly Tensor[]): number => Math.floor((i * segments) / of.length);
     const fresh = new Set<number>();
@@ -55,7 +59,8 @@ export function expectSound({ graph, steps: { order, direct, copies }, arena }: 
       node.inputs.forEach((input, i) => {
         const view = memoryOf(input);
         const begin = arena.offsets.get(view.base);
-        if (begin === undefined || !units(view.base).some((unit) => units(output).includes(unit))) return;
+        if (begin === undefined || isInPlace(input) || !units(view.base).some((unit) => units(output).includes(unit)))
+          return;
         const elementwise = node.op === 'map' || (opInfo(node.op).epilogue && i >= 2);
         const whole = view.offset === 0 && view.base.size === output.size && view.base.size === input.size;
         const dense = input.shape.reduceRight(

@@ -69,12 +69,16 @@ describe('scan', () => {
     const scan = ops.scan as (...args: unknown[]) => unknown;
     expect(() => scan(1, tensor(0), x)).toThrow('scan: body must be a function, got number');
     expect(() => scan(sumUp, 0, x)).toThrow('scan: initial must be a tensor, or tensors in a list or record, got 0');
-    expect(() => scan(sumUp, tensor(0), tensor(1))).toThrow('scan: sequence must hold at least one tensor of rank >= 1');
+    expect(() => scan(sumUp, tensor(0), tensor(1))).toThrow(
+      'scan: sequence must hold at least one tensor of rank >= 1',
+    );
     expect(() => scan(sumUp, tensor(0), [x, tensor([1, 2])])).toThrow(
       'scan: sequence[1] float32[2] must have 4 elements along its leading axis',
     );
     expect(() => scan(() => undefined, tensor(0), x)).toThrow('scan: body must return { carry, output }');
-    expect(() => scan((c: Tensor) => ({ carry: c }), tensor(0), x)).toThrow('scan: the output of body must be a tensor');
+    expect(() => scan((c: Tensor) => ({ carry: c }), tensor(0), x)).toThrow(
+      'scan: the output of body must be a tensor',
+    );
     expect(() => scan(() => ({ carry: x, output: x }), tensor(0), x)).toThrow(
       'scan: the carry of body must stay float32[], got float32[4]',
     );

@@ -41,7 +41,7 @@ describe('elementwise functions', () => {
     expect([...values(ops.isFinite(x))]).toEqual([0, 0, 0, 1]);
     expect([...values(ops.isInf(x))]).toEqual([0, 1, 1, 0]);
     expect([...values(ops.nanToNum(x, { nan: 2, posinf: 3, neginf: 4 }))]).toEqual([2, 3, 4, 1]);
-    expect([...values(ops.logaddexp(tensor([-inf, 1000]), tensor([-inf, 1000])))]).toEqual([-inf, 1000 + Math.LN2]);
+    expect([...values(ops.logAddExp(tensor([-inf, 1000]), tensor([-inf, 1000])))]).toEqual([-inf, 1000 + Math.LN2]);
     expect([...values(ops.logicalXor(tensor([true, true]), tensor([true, false])))]).toEqual([0, 1]);
   });
 });

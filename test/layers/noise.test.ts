@@ -16,7 +16,7 @@ test.each([
   ['spatialDropout2d', layers.spatialDropout2d, [3, 2, 3, 40]],
   ['spatialDropout3d', layers.spatialDropout3d, [3, 2, 1, 2, 40]],
 ] as const)('%s drops whole channels', (kind, make, shape) => {
-  const size = shape.reduce((a, b) => a * b, 1);
+  const size = shape.reduce<number>((a, b) => a * b, 1);
   const inner = size / 120;
   const mask = run(make({ rate: 0.5 }), { shape: [...shape], values: Array(size).fill(1) });
   for (let b = 0; b < 3; b++) {

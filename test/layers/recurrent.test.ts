@@ -30,7 +30,12 @@ const kinds = [
   ['simpleRNN', layers.simpleRNN, layers.simpleRNNCell, 1],
   ['lstm', layers.lstm, layers.lstmCell, 2],
   ['gru', layers.gru, layers.gruCell, 1],
-  ['rnn', (o: layers.GRUOptions) => rnnOf(o), (o: layers.GRUCellOptions) => layers.gruCell({ ...o, resetAfter: false }), 1],
+  [
+    'rnn',
+    (o: layers.GRUOptions) => rnnOf(o),
+    (o: layers.GRUCellOptions) => layers.gruCell({ ...o, resetAfter: false }),
+    1,
+  ],
 ] as const;
 
 function rnnOf({ units: n, ...options }: layers.GRUOptions): layers.Recurrent {
@@ -79,10 +84,7 @@ describe.each(kinds)('%s', (_, make, makeCell, stateCount) => {
   test('goes on from initial states: two halves make the whole', () => {
     const [first, ...states] = run({ returnSequences: true, returnState: true }, [ops.sliceAxis(x, 1, 0, 2)]);
     const [second] = run({ returnSequences: true }, [ops.sliceAxis(x, 1, 2), ...states]);
-    expectClose(
-      valuesOf(ops.concatenate([first, second], 1))[0],
-      valuesOf(run({ returnSequences: true })[0])[0],
-    );
+    expectClose(valuesOf(ops.concatenate([first, second], 1))[0], valuesOf(run({ returnSequences: true })[0])[0]);
   });
 
   test('a masked step repeats the output and keeps the states', () => {
@@ -146,9 +148,13 @@ describe.each(kinds)('%s', (_, make, makeCell, stateCount) => {
     const tooMany = Array.from({ length: stateCount + 1 }, () => state);
     expect(() => apply([time, features], ...tooMany)).toThrow(/memory \(\w+\): takes a sequence, then/);
     const wrong = Array.from({ length: stateCount }, () => [units + 1]);
-    expect(() => apply([time, features], ...wrong)).toThrow(/initial state 0 must be float32\[2, 5\], got float32\[2, 6\]/);
+    expect(() => apply([time, features], ...wrong)).toThrow(
+      /initial state 0 must be float32\[2, 5\], got float32\[2, 6\]/,
+    );
     const mask = layers.input({ shape: [time + 1], dtype: 'bool' });
-    expect(() => layer.apply([layers.input({ shape: [time, features] }), mask])).toThrow(/the mask must be bool\[2, 4\]/);
+    expect(() => layer.apply([layers.input({ shape: [time, features] }), mask])).toThrow(
+      /the mask must be bool\[2, 4\]/,
+    );
     expect(() => make({ units, stateful: true })).toThrow(/stateful needs batchSize/);
     expect(() => make({ units, returnSequences: 1 } as never)).toThrow(/returnSequences must be true or false, got 1/);
   });
@@ -158,12 +164,16 @@ describe('cells and their options', () => {
   test('arguments are checked where they are written', () => {
     expect(() => layers.lstm({ units: 0 })).toThrow('layers.lstmCell: units must be a positive integer, got 0');
     expect(() => layers.lstm({ unit: 1 } as never)).toThrow("layers.lstm: unknown option 'unit'");
-    expect(() => layers.gruCell({ units: 1, unitForgetBias: true } as never)).toThrow("unknown option 'unitForgetBias'");
+    expect(() => layers.gruCell({ units: 1, unitForgetBias: true } as never)).toThrow(
+      "unknown option 'unitForgetBias'",
+    );
     expect(() => layers.gru({ units: 1, resetAfter: 1 } as never)).toThrow('resetAfter must be true or false');
     expect(() => layers.gru({ units: 1, dropout: 2 })).toThrow('dropout must be a finite number >= 0 and <= 1, got 2');
     expect(() => layers.lstm({ units: 1, recurrentActivation: 'sigmoidal' as never })).toThrow(/must be a function or/);
     expect(() => layers.simpleRNN({ units: 1, recurrentInitializer: 'x' as never })).toThrow('recurrentInitializer');
-    expect(() => layers.rnn({ cell: layers.dense({ units: 1 }) as never })).toThrow('layers.rnn: cell must be a recurrent cell');
+    expect(() => layers.rnn({ cell: layers.dense({ units: 1 }) as never })).toThrow(
+      'layers.rnn: cell must be a recurrent cell',
+    );
     const cell = layers.gruCell({ units: 1 });
     layers.rnn({ cell });
     expect(() => layers.rnn({ cell })).toThrow('gruCell is a part of rnn already');
@@ -198,7 +208,13 @@ describe('cells and their options', () => {
     const identity = ops.eye(50);
     const none = ops.zeros([50, 50]);
     const trace = (options: object, kernel: Tensor, recurrentKernel: Tensor, training: boolean) => {
-      const layer = layers.simpleRNN({ units: 50, activation: 'linear', useBias: false, returnSequences: true, ...options });
+      const layer = layers.simpleRNN({
+        units: 50,
+        activation: 'linear',
+        useBias: false,
+        returnSequences: true,
+        ...options,
+      });
       layer.ensureBuilt([ones]);
       const source = { seed: scalar(5, 'int32'), counter: scalar(0, 'int32'), nextStream: () => 0 };
       const read = ({ name }: { name: string }) => (name.endsWith('/kernel') ? kernel : recurrentKernel);
@@ -224,7 +240,9 @@ describe('cells and their options', () => {
     const weights = weightsOf(stack, [x]);
     expect(Object.keys(weights)).toContain('cell_1/recurrentKernel');
     const part = (i: number) =>
-      Object.fromEntries(Object.entries(weights).flatMap(([k, t]) => (k.startsWith(`cell_${i}/`) ? [[k.slice(7), t]] : [])));
+      Object.fromEntries(
+        Object.entries(weights).flatMap(([k, t]) => (k.startsWith(`cell_${i}/`) ? [[k.slice(7), t]] : [])),
+      );
     const [y, h0, c0, h1] = traceWith(stack, [x], weights);
     const first = layers.lstm({ units: 3, returnSequences: true, returnState: true });
     const [middle, ...firstStates] = traceWith(first, [x], part(0));
@@ -254,7 +272,18 @@ describe('cells and their options', () => {
       }
     }
     const layer = layers.rnn({ cell: new Decay(), returnState: true });
-    const [y, state] = traceWith(layer, [tensor([[[1, 2, 3], [1, 0, 0]]])], { rate: tensor(0.5) });
+    const [y, state] = traceWith(
+      layer,
+      [
+        tensor([
+          [
+            [1, 2, 3],
+            [1, 0, 0],
+          ],
+        ]),
+      ],
+      { rate: tensor(0.5) },
+    );
     expect(valuesOf(y, state)).toEqual([[-1.5, -1, -1.5], [1.5, 1, 1.5]]); // biome-ignore format: rows
     class Forgetful extends Decay {
       override call(inputs: readonly Tensor[]) {
@@ -274,7 +303,9 @@ describe('bidirectional', () => {
   const weights = weightsOf(make(), [x]);
   const half = (direction: string) =>
     Object.fromEntries(
-      Object.entries(weights).flatMap(([k, t]) => (k.startsWith(direction) ? [[k.slice(direction.length + 1), t]] : [])),
+      Object.entries(weights).flatMap(([k, t]) =>
+        k.startsWith(direction) ? [[k.slice(direction.length + 1), t]] : [],
+      ),
     );
   const [forward, ...forwardStates] = traceWith(layers.lstm(options), [x], half('forward'));
   const [reversed, ...backwardStates] = traceWith(layers.lstm(options), [ops.flip(x, 1)], half('backward'));
@@ -312,9 +343,15 @@ describe('bidirectional', () => {
 
   test('says what does not fit together', () => {
     const lstm = (o: object = {}) => layers.lstm({ units: 2, ...o });
-    expect(() => layers.bidirectional({ layer: layers.dense({ units: 1 }) as never })).toThrow('layer must be a recurrent layer');
-    expect(() => layers.bidirectional({ layer: lstm(), mergeMode: 'add' as never })).toThrow(/mergeMode must be one of/);
-    expect(() => layers.bidirectional({ layer: lstm(), backwardLayer: lstm() })).toThrow('goBackwards: true, the opposite');
+    expect(() => layers.bidirectional({ layer: layers.dense({ units: 1 }) as never })).toThrow(
+      'layer must be a recurrent layer',
+    );
+    expect(() => layers.bidirectional({ layer: lstm(), mergeMode: 'add' as never })).toThrow(
+      /mergeMode must be one of/,
+    );
+    expect(() => layers.bidirectional({ layer: lstm(), backwardLayer: lstm() })).toThrow(
+      'goBackwards: true, the opposite',
+    );
     expect(() =>
       layers.bidirectional({ layer: lstm(), backwardLayer: lstm({ goBackwards: true, returnState: true }) }),
     ).toThrow('must agree in returnSequences and returnState');
@@ -331,13 +368,15 @@ describe('timeDistributed', () => {
     expect(layer.weights.map((w) => w.name)).toEqual(['steps/kernel', 'steps/bias']);
     const [y] = traceWith(layer, [x], weights);
     expect(y.shape).toEqual([batch, time, 2]);
-    expectClose(valuesOf(y)[0], valuesOf(ops.add(ops.matmul(x, weights['kernel']), weights['bias']))[0]);
+    expectClose(valuesOf(y)[0], valuesOf(ops.add(ops.matmul(x, weights.kernel), weights.bias))[0]);
   });
 
   test('also one that changes the rank', () => {
     const layer = layers.timeDistributed({ layer: layers.flatten() });
     expect(layer.apply(layers.input({ shape: [3, 2, 5] })).shape).toEqual([null, 3, 10]);
-    expect(() => layer.apply(layers.input({ shape: [] }))).toThrow('expected input of shape [batch, time, ...], got [2]');
+    expect(() => layer.apply(layers.input({ shape: [] }))).toThrow(
+      'expected input of shape [batch, time, ...], got [2]',
+    );
   });
 });
 

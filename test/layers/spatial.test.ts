@@ -28,10 +28,14 @@ describe('convolutions', () => {
   test('conv2d: strides, dilation, groups, activation and bias', () => {
     const layer = layers.conv2d({ filters: 2, kernelSize: [1, 2], groups: 2, strides: 2, activation: 'relu' });
     // x [1, 1, 4, 2] = (1, 2), (3, 4), (5, 6), (7, 8); each filter sees its own channel
-    const { shape, values } = run(layer, [1, 1, 4, 2], [
-      [1, 1, 1, -1],
-      [0.5, -1],
-    ]);
+    const { shape, values } = run(
+      layer,
+      [1, 1, 4, 2],
+      [
+        [1, 1, 1, -1],
+        [0.5, -1],
+      ],
+    );
     expect(shape).toEqual([1, 1, 2, 2]);
     expect(values).toEqual([4.5, 0, 12.5, 0]);
     expect(weightsOf(layer)).toEqual([
@@ -49,7 +53,16 @@ describe('convolutions', () => {
 
   test('depthwise: filters of a channel are neighbours', () => {
     const layer = layers.depthwiseConv2d({ kernelSize: 1, depthMultiplier: 2 });
-    expect(run(layer, [1, 1, 1, 2], [[1, 10, 100, 1000], [0, 0, 0, 1]]).values).toEqual([1, 10, 200, 2001]);
+    expect(
+      run(
+        layer,
+        [1, 1, 1, 2],
+        [
+          [1, 10, 100, 1000],
+          [0, 0, 0, 1],
+        ],
+      ).values,
+    ).toEqual([1, 10, 200, 2001]);
     expect(weightsOf(layer)).toEqual([
       ['depthwiseConv2d/kernel', [1, 1, 2, 2]],
       ['depthwiseConv2d/bias', [4]],
@@ -72,14 +85,25 @@ describe('convolutions', () => {
 
   test('transposed: every input adds the kernel', () => {
     const at = (options: object) =>
-      run(layers.conv1dTranspose({ filters: 1, kernelSize: 3, strides: 2, useBias: false, ...options }), [1, 2, 1], [
-        [1, 10, 100],
-      ]).values;
+      run(
+        layers.conv1dTranspose({ filters: 1, kernelSize: 3, strides: 2, useBias: false, ...options }),
+        [1, 2, 1],
+        [[1, 10, 100]],
+      ).values;
     expect(at({})).toEqual([1, 10, 102, 20, 200]);
     expect(at({ padding: 'same' })).toEqual([1, 10, 102, 20]);
     expect(at({ outputPadding: 1 })).toEqual([1, 10, 102, 20, 200, 0]);
     const image = layers.conv2dTranspose({ filters: 2, kernelSize: 2, strides: 2 });
-    expect(run(image, [1, 1, 1, 1], [[1, 2, 3, 4, 5, 6, 7, 8], [0, 1]]).values).toEqual([1, 3, 3, 5, 5, 7, 7, 9]);
+    expect(
+      run(
+        image,
+        [1, 1, 1, 1],
+        [
+          [1, 2, 3, 4, 5, 6, 7, 8],
+          [0, 1],
+        ],
+      ).values,
+    ).toEqual([1, 3, 3, 5, 5, 7, 7, 9]);
     expect(weightsOf(image)[0]).toEqual(['conv2dTranspose/kernel', [2, 2, 2, 1]]);
     const volume = layers.conv3dTranspose({ filters: 1, kernelSize: 2, useBias: false });
     expect(run(volume, [1, 1, 1, 1, 1], [[1, 2, 3, 4, 5, 6, 7, 8]]).values).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
@@ -120,9 +144,10 @@ describe('resizing', () => {
   test('upsampling', () => {
     expect(run(layers.upSampling1d(), [1, 2, 1]).values).toEqual([1, 1, 2, 2]);
     expect(run(layers.upSampling2d({ size: [2, 1] }), [1, 1, 2, 1]).values).toEqual([1, 2, 1, 2]);
-    expectClose(run(layers.upSampling2d({ size: [1, 2], interpolation: 'bilinear' }), [1, 1, 2, 1]).values, [
-      1, 1.25, 1.75, 2,
-    ]);
+    expectClose(
+      run(layers.upSampling2d({ size: [1, 2], interpolation: 'bilinear' }), [1, 1, 2, 1]).values,
+      [1, 1.25, 1.75, 2],
+    );
     expect(run(layers.upSampling3d({ size: [1, 1, 2] }), [1, 1, 1, 2, 1]).values).toEqual([1, 1, 2, 2]);
   });
 
@@ -143,7 +168,9 @@ describe('misuse', () => {
     expect(conv({ kernelSize: [3] })).toThrow(
       'layers.conv2d: kernelSize must be a positive integer or an array of 2, got [3]',
     );
-    expect(conv({ strides: 1.5 })).toThrow('layers.conv2d: strides must be a positive integer or an array of 2, got 1.5');
+    expect(conv({ strides: 1.5 })).toThrow(
+      'layers.conv2d: strides must be a positive integer or an array of 2, got 1.5',
+    );
     expect(conv({ padding: 'causal' })).toThrow("layers.conv2d: padding must be 'valid' or 'same', got 'causal'");
     expect(conv({ groups: 3 })).toThrow('layers.conv2d: groups (3) must divide filters (4)');
     expect(conv({ kernelSizes: 3 })).toThrow("layers.conv2d: unknown option 'kernelSizes'");
@@ -151,9 +178,13 @@ describe('misuse', () => {
     expect(() => layers.conv2dTranspose({ filters: 1, kernelSize: 2, strides: 2, outputPadding: 2 })).toThrow(
       'layers.conv2dTranspose: outputPadding (2) must be smaller than the stride (2)',
     );
-    expect(() => layers.maxPooling1d({ poolSize: 0 })).toThrow('layers.maxPooling1d: poolSize must be a positive integer');
+    expect(() => layers.maxPooling1d({ poolSize: 0 })).toThrow(
+      'layers.maxPooling1d: poolSize must be a positive integer',
+    );
     expect(() => layers.zeroPadding2d({ padding: [1] })).toThrow('layers.zeroPadding2d: padding must be');
-    expect(() => layers.upSampling2d({ interpolation: 'cubic' as never })).toThrow('layers.upSampling2d: interpolation');
+    expect(() => layers.upSampling2d({ interpolation: 'cubic' as never })).toThrow(
+      'layers.upSampling2d: interpolation',
+    );
   });
 
   test('inputs that do not fit name the layer', () => {

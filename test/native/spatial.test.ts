@@ -25,7 +25,11 @@ describe('a plan that does not fit is refused', () => {
     const { epilogue, strides, dilation, padding, groups } = { ...geometry, ...changes };
     return [epilogue, ...strides, ...dilation, ...padding, groups];
   };
-  const [x, kernel, y] = [[2, 5, 5, 4], [3, 3, 4, 6], [2, 3, 3, 6]];
+  const [x, kernel, y] = [
+    [2, 5, 5, 4],
+    [3, 3, 4, 6],
+    [2, 3, 3, 6],
+  ];
   const pool = (window: number[], strides: number[], padding = [0, 0, 0]) => [...window, ...strides, ...padding];
   const one = [1, 1, 1];
 
@@ -45,7 +49,11 @@ describe('a plan that does not fit is refused', () => {
     ['a huge dilation', plan('conv', [x, kernel], y, conv({ dilation: [1, 1, 2 ** 31] })), /dilation: expected 1 to/],
     ['a huge padding', plan('conv', [x, kernel], y, conv({ padding: [0, 0, 2 ** 32 - 1] })), /padding: expected 0 to/],
     ['a missing axis with a stride', plan('conv', [x, kernel], y, conv({ strides: [2, 1, 1] })), /does not exist/],
-    ['an epilogue that is none', plan('conv', [x, kernel], y, [...conv({ epilogue: 2 }), 1, 1, 0, 1, 0, 0]), /epilogue: expected less than 2/],
+    [
+      'an epilogue that is none',
+      plan('conv', [x, kernel], y, [...conv({ epilogue: 2 }), 1, 1, 0, 1, 0, 0]),
+      /epilogue: expected less than 2/,
+    ],
     ['one operand', plan('convInputGrad', [y], x, conv({})), /at least 2 inputs/],
     ['an input gradient', plan('convInputGrad', [y, kernel], [2, 5, 5, 3], conv({})), /kernel: expected/],
     ['a kernel gradient', plan('convKernelGrad', [x, y], [3, 3, 4, 5], conv({})), /kernel: expected/],
@@ -103,7 +111,7 @@ test('large sizes: a convolution as shifted matrix products', () => {
           for (let c = 0; c < 40; c++) {
             const value = pixels[((n * 33 + i + (t >> 1)) * 31 + j + (t & 1)) * 40 + c] as number;
             const at = ((n * 31 + i) * 30 + j) * 70;
-            for (let f = 0; f < 70; f++) expected[at + f]! += value * (weights[(t * 40 + c) * 70 + f] as number);
+            for (let f = 0; f < 70; f++) expected[at + f] += value * (weights[(t * 40 + c) * 70 + f] as number);
           }
   const worst = expected.reduce((most, v, i) => Math.max(most, Math.abs(v - (got[i] as number))), 0);
   expect(worst).toBeLessThan(1e-3);

@@ -4,7 +4,16 @@ import path from 'node:path';
 
 const root = path.join(__dirname, '..', '..');
 
-const families = ['layers', 'losses', 'metrics', 'optimizers', 'initializers', 'regularizers', 'constraints', 'schedules'];
+const families = [
+  'layers',
+  'losses',
+  'metrics',
+  'optimizers',
+  'initializers',
+  'regularizers',
+  'constraints',
+  'schedules',
+];
 
 /** Area of lib/ -> areas it may import, besides itself. `training` joins the others, `index` exports them. */
 const libArrows: Record<string, readonly string[]> = {

@@ -161,7 +161,7 @@ describe('learning rate', () => {
       callbacks: [
         pretend('valLoss', [5, 5, 5, 4, 4, 4]),
         reduceLROnPlateau({ factor: 0.5, patience: 2 }),
-        { onEpochEnd: (_e, _l, { model }) => void rates.push(model.optimizer.learningRate) },
+        { onEpochEnd: (_e, _l, { model }) => void rates.push(model.optimizer.learningRate as number) },
       ],
     });
     expect(rates).toEqual([1, 1, 0.5, 0.5, 0.5, 0.25]);

@@ -28,8 +28,8 @@ describe.each([
   test('learns to remember', async () => {
     const net = compiled(sequential([make(), head()]));
     const { history } = await net.fit(x, y, { epochs: 60, batchSize: 16, verbose: 0 });
-    expect(history['accuracy'].at(-1)).toBeGreaterThan(0.95);
-    expect(history['loss'].at(-1)).toBeLessThan(0.25);
+    expect(history.accuracy.at(-1)).toBeGreaterThan(0.95);
+    expect(history.loss.at(-1)).toBeLessThan(0.25);
   });
 });
 
@@ -84,7 +84,9 @@ test('recurrent layers and wrappers survive saving and loading', async () => {
     layers.masking({ inputShape: [time, features] }),
     layers.timeDistributed({ layer: layers.dense({ units: 4, activation: 'tanh' }) }),
     layers.bidirectional({ layer: layers.lstm({ units: 3, returnSequences: true }), mergeMode: 'sum' }),
-    layers.rnn({ cell: layers.stackedRNNCells({ cells: [layers.gruCell({ units: 2 }), layers.lstmCell({ units: 3 })] }) }),
+    layers.rnn({
+      cell: layers.stackedRNNCells({ cells: [layers.gruCell({ units: 2 }), layers.lstmCell({ units: 3 })] }),
+    }),
   ]);
   const folder = mkdtempSync(path.join(tmpdir(), 'steepest-'));
   try {

@@ -152,13 +152,17 @@ export function convTranspose(x: Operand, kernel: Operand, options: ConvTranspos
   }
   const strides = perAxis(op, 'strides', options.strides ?? 1, rank);
   const dilation = perAxis(op, 'dilationRate', options.dilationRate ?? 1, rank);
-  const longer = options.outputPadding === undefined ? undefined : perAxis(op, 'outputPadding', options.outputPadding, rank, 0);
+  const longer =
+    options.outputPadding === undefined ? undefined : perAxis(op, 'outputPadding', options.outputPadding, rank, 0);
   const before: number[] = [];
   const out = input.shape.slice(1, -1).map((size, a) => {
     const [stride, extra] = [strides[a] as number, longer?.[a]];
     const extent = ((weights.shape[a] as number) - 1) * (dilation[a] as number) + 1;
     if (extra !== undefined && extra >= Math.max(stride, dilation[a] as number)) {
-      throw opError(op, `outputPadding ${extra} must be smaller than the stride ${stride} or the dilation ${dilation[a]}`);
+      throw opError(
+        op,
+        `outputPadding ${extra} must be smaller than the stride ${stride} or the dilation ${dilation[a]}`,
+      );
     }
     if (typeof padding === 'string' && extra === undefined) {
       if (padding !== 'valid' && padding !== 'same') explicitCells(op, padding, a, rank);

@@ -108,8 +108,8 @@ export const floorDivide = (a: Operand, b: Operand): Tensor => {
 };
 
 /** log(e^a + e^b), without overflow. */
-export const logaddexp = (a: Operand, b: Operand): Tensor => {
-  const [p, q] = [float('logaddexp', a), float('logaddexp', b)];
+export const logAddExp = (a: Operand, b: Operand): Tensor => {
+  const [p, q] = [float('logAddExp', a), float('logAddExp', b)];
   const top = maximum(p, q);
   const far = abs(subtract(p, q));
   // equal infinities would give inf - inf

@@ -46,7 +46,10 @@ function windowsOf(op: string, x: Operand, poolSize: PerAxis, options: PoolOptio
   const { pads, out } = placeWindows(op, sizes, window, strides, ones, options.padding ?? 'valid');
   pads.forEach(([before, after], a) => {
     if (Math.max(before, after) >= (window[a] as number)) {
-      throw opError(op, `padding [${before}, ${after}] must be smaller than the window, ${window[a]}, or some would be empty`);
+      throw opError(
+        op,
+        `padding [${before}, ${after}] must be smaller than the window, ${window[a]}, or some would be empty`,
+      );
     }
   });
   if (options.ceilMode === true) {
@@ -143,7 +146,12 @@ export function upSampling(x: Operand, size: PerAxis, interpolation: 'nearest' |
     return resample(t, a + 1, n * times, (i) => {
       const at = Math.min(Math.max((i + 0.5) / times - 0.5, 0), n - 1);
       const [low, high] = [Math.floor(at), Math.min(Math.floor(at) + 1, n - 1)];
-      return low === high ? [[low, 1]] : [[low, 1 - (at - low)], [high, at - low]];
+      return low === high
+        ? [[low, 1]]
+        : [
+            [low, 1 - (at - low)],
+            [high, at - low],
+          ];
     });
   }, input);
 }

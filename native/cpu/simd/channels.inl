@@ -42,10 +42,10 @@ void scaledSum(const float* const* x, int64_t taps, float scale, float* y, int64
   });
 }
 
-void addScaled(float* const* dx, int64_t taps, const float* dy, float scale, int64_t channels) {
+void spread(float* const* dx, int64_t taps, const float* dy, float scale, bool accumulate, int64_t channels) {
   eachVector(channels, [=](auto get, auto put) __attribute__((always_inline)) {
     const F share = get(dy) * splat(scale);
-    for (int64_t t = 0; t < taps; ++t) put(dx[t], get(dx[t]) + share);
+    for (int64_t t = 0; t < taps; ++t) put(dx[t], accumulate ? get(dx[t]) + share : share);
   });
 }
 
@@ -57,7 +57,8 @@ void max(const float* const* x, int64_t taps, float* y, int64_t channels) {
   });
 }
 
-void maxGrad(const float* const* x, float* const* dx, int64_t taps, const float* y, const float* dy, int64_t channels) {
+void maxGrad(const float* const* x, float* const* dx, int64_t taps, const float* y, const float* dy, bool accumulate,
+             int64_t channels) {
   eachVector(channels, [=](auto get, auto put) __attribute__((always_inline)) {
     const F top = get(y), gradient = get(dy);
     const I topIsNan = top != top;
@@ -66,7 +67,8 @@ void maxGrad(const float* const* x, float* const* dx, int64_t taps, const float*
       const F value = get(x[t]);
       const I hit = open & ((value == top) | (topIsNan & (value != value)));
       open &= ~hit;
-      put(dx[t], get(dx[t]) + (F)((I)gradient & hit));
+      const F share = (F)((I)gradient & hit);
+      put(dx[t], accumulate ? get(dx[t]) + share : share);
     }
   });
 }
@@ -77,5 +79,5 @@ void maxGrad(const float* const* x, float* const* dx, int64_t taps, const float*
 extern const ChannelKernels channelKernels;
 const ChannelKernels channelKernels = {
     channels::weightedSum, channels::productSum, channels::scaledSum,
-    channels::addScaled,   channels::max,        channels::maxGrad,
+    channels::spread,      channels::max,        channels::maxGrad,
 };

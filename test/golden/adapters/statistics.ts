@@ -1,5 +1,5 @@
 import { type Adapter, type Loaded, type Numbers, unsupported } from '../adapter';
-import { grad, initializers, jit, layers, ops, type Tensor, tensor } from '../api';
+import { cpuInfo, grad, initializers, jit, layers, ops, setThreads, type Tensor, tensor, trainTestSplit } from '../api';
 import type { Check } from '../set';
 import { runLayer } from './normalizations';
 
@@ -116,6 +116,30 @@ function spatialDropout(golden: Loaded): void {
   generator(draw, 1, 0.5, 3.25)(golden);
 }
 
+/**
+ * The order of shuffled rows. Every row comes once; neighbours of the original order are as far apart as chance has it: the
+ * correlation of position and row is normal with deviation 1 / sqrt(n).
+ */
+function shuffle({ attrs: { n } }: Loaded): void {
+  const draw = (seed: number): Int32Array => {
+    const rows = Int32Array.from({ length: n }, (_, i) => i);
+    const { train, test } = trainTestSplit([rows], n, { seed });
+    return Int32Array.from([...train[0], ...test[0]]);
+  };
+  const order = draw(7);
+  must(new Set(order).size === n, 'every row comes once');
+  const middle = (n - 1) / 2;
+  let correlation = 0;
+  for (let i = 0; i < n; i++) correlation += (i - middle) * (order[i] - middle);
+  correlation /= (n * (n * n - 1)) / 12;
+  must(Math.abs(correlation) <= 5 / Math.sqrt(n), `correlation with the old order is ${correlation}`);
+  const threads = cpuInfo().threads;
+  setThreads(1);
+  must(same(order, draw(7)), 'same seed, same order, for any number of threads');
+  setThreads(threads);
+  must(!same(order, draw(8)), 'another seed, another order');
+}
+
 export const statistics: Record<string, Adapter> = {
   'stats/dropout': { checked: dropout },
   'stats/gaussian_noise': {
@@ -141,6 +165,7 @@ export const statistics: Record<string, Adapter> = {
   },
   'stats/spatial_dropout': { checked: spatialDropout },
   'stats/initializer': { checked: initializer },
+  'stats/shuffle': { checked: shuffle },
   'stats/random_uniform': {
     checked: generator((n, seed) => ops.randomUniform([n], 0, 1, { seed }).data, 0.5, 1 / Math.sqrt(12), 1.8),
   },
