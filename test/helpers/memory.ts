@@ -74,7 +74,11 @@ export function expectSound({ graph, steps: { order, direct, copies }, arena }: 
       });
     });
     for (const output of node.outputs) {
-      if (!direct.has(output)) for (const unit of units(output)) holder.set(unit, output);
+      if (direct.has(output)) continue;
+      for (const unit of units(output)) {
+        if (inPlace.has(unit)) holders.get(unit)?.add(output);
+        else holders.set(unit, new Set([output]));
+      }
     }
   }
   for (const { value } of copies) expectHeld(value, 'write');
