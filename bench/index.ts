@@ -31,8 +31,8 @@ interface Result {
   readonly loss: number;
 }
 
-/** A round takes about this long, so that one scheduling hiccup is not a result. */
-const secondsPerRound = 0.5;
+/** A round takes about this long: one scheduling hiccup is not a result, and what a call of `fit` costs once is not a step. */
+const secondsPerRound = 2;
 /** A framework that needs longer than this for an epoch is timed once: it is not close, and the others wait for it. */
 const secondsAtMost = 10;
 
