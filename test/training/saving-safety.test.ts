@@ -52,7 +52,10 @@ test('a process that is killed while it saves leaves the last model or the one b
   }
 });
 
-/** Bytes that loading takes at most besides what the process has anyway: the peak of resident memory. */
+/**
+ * Bytes by which loading raises the process's peak of resident memory. Not what it adds to the present: a system may take
+ * pages of code back at any time, and reading them again is no memory of ours.
+ */
 function peakOf(directory: string): number {
   const out = execFileSync(
     process.execPath,
@@ -63,9 +66,9 @@ function peakOf(directory: string): number {
       (async () => {
         await loadModel(process.argv[1] + '-small').catch(() => {});
         gc();
-        const before = process.memoryUsage().rss;
+        const before = process.resourceUsage().maxRSS;
         try { await loadModel(process.argv[1]); } catch (error) { console.error(error.message); }
-        console.log(process.resourceUsage().maxRSS * 1024 - before);
+        console.log((process.resourceUsage().maxRSS - before) * 1024);
       })();`,
       directory,
     ],
