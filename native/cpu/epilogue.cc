@@ -41,6 +41,10 @@ class ProgramEpilogue : public Epilogue {
     }
   }
 
+  int aheads(int64_t row, int64_t rows, int64_t column, int64_t columns, Ahead* to) const override {
+    return (rows_ ? *rows_ : whole_).aheads(row * columns_ + column, rows, columns_, columns, kMaxAheads, to);
+  }
+
  private:
   static void runRange(const TileProgram& program, const float* product, int64_t begin, int64_t end) {
     runTiles(program, program.begin(), product, begin, end);

@@ -17,6 +17,13 @@ struct GemmFinish {
   bool gateMultiplies = false;
 };
 
+// Memory that will be read soon: `rows` runs of `bytes` bytes, `stride` bytes apart. Brought to the cache while the product
+// is computed, which leaves the memory idle.
+struct Ahead {
+  const uint8_t* at;
+  int64_t rows, stride, bytes;
+};
+
 // C [m, n] = A [m, k] B [k, n], all rows of C and the last axis of B's panels with unit stride.
 struct GemmBlock {
   const float* a;
@@ -30,6 +37,8 @@ struct GemmBlock {
   int64_t m, n, k;
   const GemmFinish* finish;  // or null
   bool accumulate = false;   // onto what C holds
+  const Ahead* ahead = nullptr;
+  int aheads = 0;
 };
 
 // B^T is read instead: both operands have unit stride along k.
@@ -47,6 +56,7 @@ struct GemmDots {
 struct GemmKernels {
   int64_t rows;   // of C in registers
   int64_t panel;  // columns of C in registers
+  int64_t depth;  // of k that a tile of A is copied for at a time
   // Every element is summed over k in order, from the first to the last: how the product is cut does not show in the bits.
   void (*block)(const GemmBlock&);
   // Each element is summed in a fixed order that depends on k only.

@@ -18,8 +18,10 @@ namespace {
 constexpr int64_t kFloatCost = 4;
 constexpr int64_t kBlockCost = int64_t{1} << 19;  // 5 to 10 us
 constexpr int64_t kMaxChunksBySplitting = 16;
-constexpr int64_t kBlockTiles = 16;                // rows of C in a block, in tiles
-constexpr int64_t kBlockPanels = 8;                // columns in panels: with k = 512 they fill half of a 1 MB cache
+constexpr int64_t kBlockTiles = 16;  // rows of C in a block, in tiles
+constexpr int64_t kFewTiles = 4;
+constexpr int64_t kBlockPanels = 16;               // columns in panels: with k = 384 they fill most of a 1 MB cache
+constexpr int64_t kStripCost = int64_t{1} << 18;   // so that starting an epilogue does not show
 constexpr int64_t kMaxDotRows = 8;                 // more rows are worth a transposed copy of B
 constexpr int64_t kSlabFloats = int64_t{1} << 22;  // of B packed at a time
 constexpr int64_t kPackFloats = int64_t{1} << 14;  // packed by one chunk
@@ -52,7 +54,8 @@ Grid chooseGrid(const GemmKernels& gemm, int64_t m, int64_t n, int64_t k, int64_
     }
   }
   while (blocks() < std::min(wanted, kMaxChunksBySplitting) && (tilesEach > 1 || panelsEach > 1)) {
-    if (tilesEach * gemm.rows > panelsEach * gemm.panel || panelsEach == 1) {
+    // Every block copies its tiles of A: columns stay together as long as there are rows to share out.
+    if (tilesEach > kFewTiles || panelsEach == 1) {
       tilesEach = ceilDiv(tilesEach, 2);
     } else {
       panelsEach = ceilDiv(panelsEach, 2);
@@ -118,7 +121,9 @@ class Matmul final : public Kernel {
     if (reading_ == Reading::kPackedByBlock) grid_ = {1, 1, grid_.items};
     blockRows_ = ceilDiv(p_.m, grid_.rows);
     blockColumns_ = ceilDiv(ceilDiv(std::min(slab_, p_.n), gemm_.panel), grid_.columns) * gemm_.panel;
-    const int64_t product = epilogue_ ? ceilDiv(blockRows_ * blockColumns_, 16) * 16 : 0;
+    byStrips_ = epilogue_ && reading_ != Reading::kDots && !p_.transposed && p_.k <= gemm_.depth &&
+                gemm_.rows * blockColumns_ * p_.k >= kStripCost;
+    const int64_t product = epilogue_ ? ceilDiv((byStrips_ ? gemm_.rows : blockRows_) * blockColumns_, 16) * 16 : 0;
     const int64_t panels = reading_ == Reading::kPackedByBlock ? blockColumns_ * p_.k : 0;
     slotPanels_ = product;
     small_ = !packed && p_.batches == 1 && blockRows_ >= p_.m && blockColumns_ >= p_.n;
@@ -155,33 +160,70 @@ class Matmul final : public Kernel {
 
   // One block: columns slab+column .. slab+column+n-1, where B is packed from column `slab` on.
   void block(int64_t item, int64_t row, int64_t m, int64_t slab, int64_t column, int64_t n, float* slot) {
-    const int64_t at = (item * p_.m + row) * p_.n + slab + column;
-    float* c = epilogue_ ? slot : c_ + at;
-    const int64_t cRow = epilogue_ ? n : p_.n;
-    GemmFinish finish = finish_;
-    if (finish.bias) finish.bias += finish.biasStep * (slab + column);
-    if (finish.gate) finish.gate += at;
-    const GemmFinish* finishing = finishes_ ? &finish : nullptr;
-    const float* a = p_.a + p_.aOffset(item) + row * p_.aRow;
-    const float* b = p_.b + p_.bOffset(item) + (slab + column) * p_.bColumn;
-    if (reading_ == Reading::kDots) {
-      gemm_.dots({a, p_.aRow, b, p_.bColumn, c, cRow, m, n, p_.k, finishing});
-    } else if (reading_ == Reading::kDirect) {
-      gemm_.block({a, p_.aRow, p_.aDepth, b, p_.bDepth, gemm_.panel, c, cRow, m, n, p_.k, finishing});
-    } else {
-      const float* panels = packed_.data() + column * p_.k;
+    GemmBlock g{};
+    g.aRow = p_.aRow;
+    g.aDepth = p_.aDepth;
+    g.n = n;
+    g.k = p_.k;
+    g.cRow = epilogue_ ? n : p_.n;
+    g.b = p_.b + p_.bOffset(item) + (slab + column) * p_.bColumn;
+    if (reading_ == Reading::kDirect) {
+      g.bRow = p_.bDepth;
+      g.bPanel = gemm_.panel;
+    } else if (reading_ != Reading::kDots) {
       if (reading_ == Reading::kPackedByBlock) {
-        gemm_.pack(b, p_.bDepth, p_.bColumn, p_.k, n, slot + slotPanels_);
-        panels = slot + slotPanels_;
+        gemm_.pack(g.b, p_.bDepth, p_.bColumn, p_.k, n, slot + slotPanels_);
+        g.b = slot + slotPanels_;
+      } else {
+        g.b = packed_.data() + column * p_.k;
       }
-      gemm_.block({a, p_.aRow, p_.aDepth, panels, gemm_.panel, p_.k * gemm_.panel, c, cRow, m, n, p_.k, finishing});
+      g.bRow = gemm_.panel;
+      g.bPanel = p_.k * gemm_.panel;
+    }
+    const float* a = p_.a + p_.aOffset(item);
+    Ahead ahead[Epilogue::kMaxAheads + 1];
+    g.ahead = ahead;
+    const int64_t strips = byStrips_ ? ceilDiv(m, gemm_.rows) : 1, end = row + m;
+    for (int64_t s = 0; s < strips; ++s, row += g.m) {
+      g.m = m / strips + (s < m % strips);
+      g.a = a + row * p_.aRow;
+      if (const int64_t next = row + g.m; next < end) {
+        const int64_t rows = std::min(end - next, g.m);
+        g.aheads = epilogue_->aheads(item * p_.m + next, rows, slab + column, n, ahead);
+        ahead[g.aheads++] = aheadInA(a + next * p_.aRow, rows);
+      } else {
+        g.aheads = 0;
+      }
+      strip(g, item, row, slab + column, slot);
+    }
+  }
+
+  // Some rows of a block, from row `row` and column `column` on.
+  void strip(GemmBlock& g, int64_t item, int64_t row, int64_t column, float* slot) {
+    const int64_t at = (item * p_.m + row) * p_.n + column;
+    g.c = epilogue_ ? slot : c_ + at;
+    GemmFinish finish = finish_;
+    if (finish.bias) finish.bias += finish.biasStep * column;
+    if (finish.gate) finish.gate += at;
+    g.finish = finishes_ ? &finish : nullptr;
+    if (reading_ == Reading::kDots) {
+      gemm_.dots({g.a, p_.aRow, g.b, p_.bColumn, g.c, g.cRow, g.m, g.n, p_.k, g.finish});
+    } else {
+      gemm_.block(g);
     }
     if (!epilogue_) return;
     if (p_.transposed) {
-      epilogue_->run(slot, 1, item * p_.n + slab + column, n, 0, 1);
+      epilogue_->run(slot, 1, item * p_.n + column, g.n, 0, 1);
     } else {
-      epilogue_->run(slot, n, item * p_.m + row, m, slab + column, n);
+      epilogue_->run(slot, g.n, item * p_.m + row, g.m, column, g.n);
     }
+  }
+
+  Ahead aheadInA(const float* a, int64_t rows) const {
+    const uint8_t* at = reinterpret_cast<const uint8_t*>(a);
+    constexpr int64_t kBytes = sizeof(float);
+    return p_.aDepth == 1 ? Ahead{at, rows, p_.aRow * kBytes, p_.k * kBytes}
+                          : Ahead{at, p_.k, p_.aDepth * kBytes, rows * kBytes};
   }
 
   const GemmKernels& gemm_;
@@ -196,6 +238,8 @@ class Matmul final : public Kernel {
   int64_t slab_;          // columns packed at a time
   int64_t itemsPerPack_;  // batch items between two packings
   Floats packed_;
+  bool
+      byStrips_;  // the epilogue follows each tile's rows while they are in L1, and the next ones' operands come meanwhile
   bool small_;   // one block: nothing to count
   Slots slots_;  // a running chunk's product and panels
   int64_t slotPanels_;

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "../runtime/kernel.h"
+#include "gemm.h"
 
 namespace steepest {
 
@@ -16,6 +17,10 @@ class Epilogue {
   // Rows row .. row+rows-1 (counted over all of [..., M]) and columns column .. column+columns-1 of the product lie at
   // `tile`, one row every `ld` floats. Stores every output. Called from any thread, on disjoint rectangles.
   virtual void run(const float* tile, int64_t ld, int64_t row, int64_t rows, int64_t column, int64_t columns) const = 0;
+
+  // What `run` will read of memory for such a rectangle, as far as it is worth fetching early: at most kMaxAheads runs.
+  static constexpr int kMaxAheads = 4;
+  virtual int aheads(int64_t row, int64_t rows, int64_t column, int64_t columns, Ahead* to) const = 0;
 };
 
 // `firstExtra` is the index in instruction.inputs of the program's register 1.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "domain.h"
+
 namespace steepest {
 namespace {
 
@@ -62,6 +64,18 @@ void TileProgram::run(TileWorker& w, int64_t i, int64_t count) const {
   }
   for (const Operand& o : staged_) stage(o, i, count, w.slots[o.slot]);
   for (const SimdStep& s : tileSteps_) s.run(s, w.slots, count, position);
+}
+
+int TileProgram::aheads(int64_t i, int64_t rows, int64_t ld, int64_t count, int most, Ahead* to) const {
+  int found = 0;
+  for (const Operand& o : walking_) {
+    if (found == most) break;
+    const uint8_t* at = o.base + i * o.bytes;
+    // An output in place of an input is there already.
+    const bool known = std::any_of(to, to + found, [at](const Ahead& a) { return a.at == at; });
+    if (!known && isContiguous(shape_, o.strides)) to[found++] = {at, rows, ld * o.bytes, count * o.bytes};
+  }
+  return found;
 }
 
 void TileProgram::runRange(int64_t first, int64_t end) const {

@@ -18,6 +18,7 @@
 
 #include "../plan/plan.h"
 #include "../runtime/kernel.h"
+#include "gemm.h"
 #include "simd/program.h"
 #include "simd/table.h"
 
@@ -61,6 +62,9 @@ class TileProgram {
     worker.slots[productSlot_] = const_cast<float*>(product);
     run(worker, i, count);
   }
+  // Memory of operands that a rectangle walks through: rows of `count` elements from element `i` on, `ld` elements apart.
+  // As many as `most` and as lie evenly.
+  int aheads(int64_t i, int64_t rows, int64_t ld, int64_t count, int most, Ahead* to) const;
   // Values of the program's (first) output in the tile that ran last.
   const void* result(const TileWorker& worker) const { return worker.slots[resultSlot_]; }
 

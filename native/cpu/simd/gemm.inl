@@ -185,6 +185,21 @@ void copyStrided(const float* a, int64_t aRow, int64_t aDepth, int64_t rows, int
   }
 }
 
+// --- what is read soon
+
+constexpr int64_t kLine = 64;
+
+// Part `part` of `parts` equal ones, so that the memory never has more to do than it can while a tile is computed.
+void bring(const Ahead& ahead, int64_t part, int64_t parts) {
+  const int64_t end = ahead.rows * (part + 1) / parts;
+  for (int64_t row = ahead.rows * part / parts; row < end; ++row) {
+    const uint8_t* at = ahead.at + row * ahead.stride;
+    const uint8_t* last = at + ahead.bytes - 1;
+    for (; at < last; at += kLine) __builtin_prefetch(at, 0, 2);
+    __builtin_prefetch(last, 0, 2);
+  }
+}
+
 void multiplyRow(const GemmBlock& g) {
   Tile t{g.a, 0, g.b, g.bRow, g.c, 0, g.k, 0, g.accumulate};
   for (int64_t j = 0; j < g.n; j += kStrip * kWidth) {
@@ -227,6 +242,7 @@ void block(const GemmBlock& g) {
       for (int64_t j = 0; j < panels; ++j) {
         const int64_t columns = g.n - j * kPanel < kPanel ? g.n - j * kPanel : kPanel;
         const int64_t vectors = (columns + kWidth - 1) / kWidth;
+        for (int n = 0; n < g.aheads; ++n) bring(g.ahead[n], it * panels + j, rowTiles * panels);
         t.b = g.b + j * g.bPanel + p0 * g.bRow;
         t.c = g.c + i * g.cRow + j * kPanel;
         t.tail = columns - (vectors - 1) * kWidth;
@@ -398,4 +414,4 @@ void pack(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, f
 }  // namespace gemm
 
 extern const GemmKernels gemmKernels;
-const GemmKernels gemmKernels = {gemm::kRows, gemm::kPanel, gemm::block, gemm::dots, gemm::pack};
+const GemmKernels gemmKernels = {gemm::kRows, gemm::kPanel, gemm::kDepth, gemm::block, gemm::dots, gemm::pack};
