@@ -10,10 +10,7 @@ const chunkElements = chunkBytes / 4;
 
 /** Columns in native memory: what jobs feed steps from. */
 export class DataSet {
-  private constructor(
-    readonly rows: number,
-    readonly feeds: Job['feeds'],
-  ) {}
+  private constructor(readonly feeds: Job['feeds']) {}
 
   /**
    * Copies columns into native memory. Small data is copied before this returns its promise; a large copy yields to the
@@ -23,7 +20,6 @@ export class DataSet {
    */
   static async copy(where: string, columns: readonly Column[], signal?: AbortSignal): Promise<DataSet> {
     const storages: NativeStorage[] = [];
-    const rows = columns[0]?.rows ?? 0;
     const total = columns.reduce((bytes, c) => bytes + c.source.length * bytesOf(storageType(c)), 0);
     try {
       for (const column of columns) {
@@ -36,9 +32,9 @@ export class DataSet {
       const feeds = columns.map((column, i) => ({
         storage: storages[i] as NativeStorage,
         type: storageType(column),
-        rows,
+        rows: column.rows,
       }));
-      return new DataSet(rows, feeds);
+      return new DataSet(feeds);
     } catch (error) {
       for (const storage of storages) storage.dispose();
       throw error;

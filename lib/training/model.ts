@@ -148,7 +148,9 @@ export class Model {
    * Trains the model.
    *
    * @param x inputs: flat typed arrays of whole samples, nested arrays or tensors; a list or record for several inputs
-   * @param y targets, likewise. Arrays are copied: what happens to them later does not matter.
+   * @param y targets, likewise. All data, that for validation too, is copied: what happens to arrays later does not
+   *     matter. Up to 16 MB are copied before `fit` returns its promise. More is copied in pieces while the event loop
+   *     runs, and must stay as it is until the first callback, `onTrainBegin`.
    * @returns the numbers of each epoch
    * @throws Error (as a rejection) when an argument or the data is not valid, when the model is not compiled, disposed, or
    *     being trained already; the reason of `options.signal` when that aborts

@@ -59,23 +59,19 @@ export interface FitRun extends FitData {
 export async function runFit(run: FitRun): Promise<History> {
   const { engine, evaluator, settings, data, validation, trainingRows, seed, model, onLoop } = run;
   const { epochs, initialEpoch, initialStep, batchSize, shuffle, signal } = settings;
-  const sets: DataSet[] = [];
-  const stage = async (columns: Batches['columns']): Promise<DataSet> => {
-    const set = await DataSet.copy(where, columns, signal);
-    sets.push(set);
-    return set;
-  };
+  const segments = trainSegments(engine, data.types, trainingRows, batchSize);
+  // one set, so that no turn of the event loop comes between the copies of training and of validation data
+  const set = await DataSet.copy(where, [...data.columns, ...(validation?.columns ?? [])], signal);
   try {
-    const segments = trainSegments(engine, data.types, trainingRows, batchSize);
-    const training = await stage(data.columns);
+    const feeds = set.feeds.slice(0, data.columns.length);
     let validate: (() => Promise<Logs>) | undefined;
     if (validation !== undefined) {
-      const set = await stage(validation.columns);
-      const steps = evalSegments(engine, validation.types, set.rows, batchSize);
-      validate = () => evaluator.run(where, set.feeds, steps, 0, signal);
+      const own = set.feeds.slice(data.columns.length);
+      const steps = evalSegments(engine, validation.types, validation.rows, batchSize);
+      validate = () => evaluator.run(where, own, steps, 0, signal);
     } else if (trainingRows < data.rows) {
       const steps = evalSegments(engine, data.types, data.rows - trainingRows, batchSize);
-      validate = () => evaluator.run(where, training.feeds, steps, trainingRows, signal);
+      validate = () => evaluator.run(where, feeds, steps, trainingRows, signal);
     }
     const steps = segments.reduce((total, s) => total + s.steps, 0);
     const context: FitContext = { model, epochs, samples: trainingRows, steps };
@@ -83,7 +79,7 @@ export async function runFit(run: FitRun): Promise<History> {
     const progress = shown === 0 ? [] : [progressBar(shown === 2 ? { style: 'line' } : {})];
     const loop = new FitLoop({
       engine,
-      feeds: training.feeds,
+      feeds,
       segments,
       epochs,
       initialEpoch,
@@ -98,6 +94,6 @@ export async function runFit(run: FitRun): Promise<History> {
     onLoop(loop);
     return await loop.run();
   } finally {
-    for (const set of sets) set.dispose();
+    set.dispose();
   }
 }

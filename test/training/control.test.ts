@@ -1,4 +1,5 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
 import { setThreads } from '../../lib/runtime/native';
 import { callbacks, sequential } from '../../lib/training/index';
 import { layers, optimizers } from './library';
@@ -140,20 +141,57 @@ describe('while fit runs', () => {
     net.dispose();
   });
 
-  test('the event loop stays free', async () => {
-    const { net, x, y } = slow();
-    await net.fit(x, y, { epochs: 1 });
-    // other processes can only add to the delay: the quietest of a few runs is what training itself does to the loop
-    const runs: number[] = [];
-    for (let run = 0; run < 5 && !(Math.min(...runs) < 10); run++) {
-      const delay = monitorEventLoopDelay({ resolution: 1 });
-      delay.enable();
-      await net.fit(x, y, { epochs: 20, validationSplit: 0.1 });
-      delay.disable();
-      runs.push(delay.percentile(99) / 1e6); // milliseconds, the resolution included
-    }
-    expect(Math.min(...runs)).toBeLessThan(10);
-    net.dispose();
+  // in a process of its own, where no other test's garbage is collected meanwhile
+  test('the event loop stays free', () => {
+    const dist = path.join(__dirname, '..', '..', 'dist');
+    const script = `
+      const { openSync, readSync } = require('node:fs');
+      const { sequential } = require(${JSON.stringify(path.join(dist, 'training', 'index.js'))});
+      const layers = require(${JSON.stringify(path.join(dist, 'layers', 'index.js'))});
+
+      // milliseconds that this thread was ready to run and other threads and processes had the processors (Linux)
+      const file = process.platform === 'linux' ? openSync('/proc/thread-self/schedstat') : undefined;
+      const text = Buffer.alloc(100);
+      const waited = () => file === undefined ? 0 : Number(text.latin1Slice(0, readSync(file, text, 0, 100, 0)).split(' ')[1]) / 1e6;
+
+      /** Milliseconds from one turn of a timer to the next while 'body' runs, less what was waited for a processor; sorted. */
+      async function turns(body) {
+        const found = [];
+        let running = true;
+        let last = performance.now() - waited();
+        const turn = () => {
+          const now = performance.now() - waited();
+          found.push(now - last);
+          last = now;
+          if (running) setTimeout(turn, 1);
+        };
+        setTimeout(turn, 1);
+        await body();
+        running = false;
+        return found.sort((a, b) => a - b);
+      }
+
+      const dense = (units, more) => layers.dense({ units, ...more });
+      const net = sequential([dense(128, { activation: 'relu', inputShape: [64] }), dense(128, { activation: 'relu' }), dense(1)]);
+      net.compile({ optimizer: 'adam', loss: 'mse', seed: 1 });
+      const [x, y] = [64 * 4096, 4096].map((n) => Float32Array.from({ length: n }, (_, i) => Math.sin(i)));
+      const fit = (epochs) => net.fit(x, y, { epochs, validationSplit: 0.1 });
+      (async () => {
+        await fit(1);
+        const windows = [];
+        do {
+          const found = await turns(() => fit(20));
+          windows.push([0.95, 0.99].map((part) => found[Math.floor(part * found.length)]));
+        } while (windows.at(-1)[1] > 10 && windows.length < 5);
+        console.log(JSON.stringify(windows));
+      })();`;
+    const windows: [number, number][] = JSON.parse(
+      execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' }),
+    );
+    // a native call that is not left to the session's thread takes tens of milliseconds, each time
+    for (const [most] of windows) expect(most).toBeLessThan(5);
+    // a virtual machine may be stopped for longer, unseen: then the quietest window tells
+    expect(Math.min(...windows.map(([, nearlyAll]) => nearlyAll))).toBeLessThan(10);
   });
 
   test('a second fit is refused and the first one is unaffected; so are compile and trainOnBatch', async () => {

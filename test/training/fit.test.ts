@@ -195,15 +195,40 @@ describe('forms of data', () => {
   test('what happens to arrays after the call does not matter', async () => {
     const { x, y } = classes(40);
     const [a, b] = [mlp(), mlp()];
-    const running = a.fit(x.slice(), y.slice(), { epochs: 3, seed: 1 });
-    const [mine, labels] = [x.slice(), y.slice()];
-    const other = b.fit(mine, labels, { epochs: 3, seed: 1 });
-    mine.fill(Number.NaN);
-    labels.fill(200);
-    structuredClone(mine.buffer, { transfer: [mine.buffer] });
-    await Promise.all([running, other]);
+    const plain = a.fit(x, y, { epochs: 3, seed: 1, validationData: [x, y, new Float32Array(40).fill(0.5)] });
+    const mine = [x.slice(), y.slice(), x.slice(), y.slice(), new Float32Array(40).fill(0.5)] as const;
+    const [trainX, trainY, ...validationData] = mine;
+    const other = b.fit(trainX, trainY, { epochs: 3, seed: 1, validationData });
+    for (const array of mine) {
+      array.fill(200);
+      structuredClone(array.buffer, { transfer: [array.buffer] });
+    }
+    expect((await other).history).toEqual((await plain).history);
     expect(bits(a)).toBe(bits(b));
     for (const net of [a, b]) net.dispose();
+  });
+
+  // 4092 rows are 16 bytes less than 16 MB, 4093 are more
+  test.each([
+    ['right after the call, with data up to 16 MB', 4092],
+    ['from onTrainBegin on, with more', 4093],
+  ])('arrays may change %s', async (_, rows) => {
+    const train = async (change: boolean): Promise<string> => {
+      const net = sequential([layers.dense({ units: 1, inputShape: [1024] })]);
+      net.compile({ optimizer: 'sgd', loss: 'mse', seed: 1 });
+      const [x, y] = [new Float32Array(1024 * rows).fill(0.1), noise(rows, 2)];
+      const spoil = (): void => {
+        if (change) for (const array of [x, y]) array.fill(Number.NaN);
+      };
+      const callback = rows === 4093 ? [{ onTrainBegin: spoil }] : [];
+      const running = net.fit(x, y, { batchSize: 1000, callbacks: callback });
+      if (rows === 4092) spoil();
+      await running;
+      const result = bits(net);
+      net.dispose();
+      return result;
+    };
+    expect(await train(true)).toBe(await train(false));
   });
 });
 

@@ -1,0 +1,47 @@
+import * as ops from '../../../lib/ir/ops/index';
+import { type Case, into, once } from './case';
+import { bool, float } from './inputs';
+
+export const attention: Case[] = [];
+const define = into(attention, 'attention');
+
+define(
+  'scaledDotProductAttention',
+  (random) => {
+    const [batch, t, s, d, e] = [
+      random.shape(random.int(0, 2), 3),
+      ...Array.from({ length: 4 }, () => random.int(1, 6)),
+    ];
+    const causal = random.uniform() < 0.5;
+    return {
+      inputs: [
+        float(random, [...batch, t, d]),
+        float(random, [...batch, s, d]),
+        float(random, [...batch, s, e]),
+        bool(random, [t, s]),
+      ],
+      run: (q, k, v, mask) => ops.scaledDotProductAttention(q, k, v, { mask, causal }),
+    };
+  },
+  once,
+);
+define(
+  'causal attention',
+  (random) => {
+    const [batch, t, d] = [random.int(1, 3), random.int(1, 9), random.int(1, 6)];
+    const shape = [batch, t, d];
+    return {
+      inputs: [float(random, shape), float(random, shape), float(random, shape)],
+      run: (q, k, v) => ops.scaledDotProductAttention(q, k, v, { causal: true, scale: 0.3 }),
+    };
+  },
+  once,
+);
+define('rotaryEmbedding', (random) => {
+  const shape = [...random.shape(random.int(0, 2), 3), random.int(1, 9), 2 * random.int(1, 4)];
+  return { inputs: [float(random, shape)], run: (x) => ops.rotaryEmbedding(x) };
+});
+define('sinusoidalPositions', (random) => {
+  const shape = [random.int(1, 20), 2 * random.int(1, 5)];
+  return { inputs: [float(random, shape)], run: (x) => ops.add(x, ops.sinusoidalPositions(shape[0], shape[1])) };
+});

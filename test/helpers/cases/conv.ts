@@ -1,0 +1,108 @@
+import type { Tensor } from '../../../lib/ir/graph';
+import * as ops from '../../../lib/ir/ops/index';
+import { awayFrom, type Draw } from '../domains';
+import type { Random } from '../random';
+import { type Case, into } from './case';
+import { float } from './inputs';
+
+export const conv: Case[] = [];
+const define = into(conv, 'conv');
+
+interface Sliding {
+  readonly sizes: number[];
+  readonly window: number[];
+  readonly options: { strides: number[]; padding: ops.Padding; dilationRate: number[] };
+}
+/** Windows that fit, with every kind of padding. */
+function sliding(random: Random, rank: number, largest: number): Sliding {
+  const each = (low: number, high: number) => Array.from({ length: rank }, () => random.int(low, high));
+  const sizes = each(1, largest);
+  const padding = random.pick<() => ops.Padding>([
+    () => 'valid',
+    () => 'same',
+    () => (rank === 1 ? 'causal' : 'same'),
+    () => sizes.map(() => [random.int(0, 2), random.int(0, 3)] as const),
+  ])();
+  const room = sizes.map((n, a) => (typeof padding === 'string' ? n : n + padding[a][0] + padding[a][1]));
+  const window = room.map((n) => random.int(1, Math.min(n, 3)));
+  const dilationRate = room.map((n, a) =>
+    window[a] === 1 ? random.int(1, 3) : random.int(1, Math.min(3, Math.floor((n - 1) / (window[a] - 1)))),
+  );
+  return { sizes, window, options: { strides: each(1, 3), padding, dilationRate } };
+}
+for (const [rank, largest] of [
+  [1, 12],
+  [2, 7],
+  [3, 4],
+] as const) {
+  define(`conv ${rank}d`, (random) => {
+    const { sizes, window, options } = sliding(random, rank, largest);
+    const groups = random.pick([1, 1, 2, 3]);
+    const [width, columns] = [random.int(1, 5), random.int(1, 4)];
+    return {
+      inputs: [
+        float(random, [random.int(1, 3), ...sizes, groups * width]),
+        float(random, [...window, width, groups * columns]),
+      ],
+      run: (x, kernel) => ops.conv(x, kernel, options),
+    };
+  });
+  define(`convTranspose ${rank}d`, (random) => {
+    const { sizes, window, options } = sliding(random, rank, Math.min(largest, 5));
+    const groups = random.pick([1, 1, 2]);
+    const [width, columns] = [random.int(1, 4), random.int(1, 4)];
+    const padding = random.pick(['valid', 'same'] as const);
+    const outputPadding = random.pick([undefined, options.strides.map((s) => random.int(0, s - 1))]);
+    const safe = outputPadding === undefined ? padding : 'valid';
+    return {
+      inputs: [
+        float(random, [random.int(1, 2), ...sizes, groups * width]),
+        float(random, [...window, columns, groups * width]),
+      ],
+      run: (x, kernel) => ops.convTranspose(x, kernel, { ...options, padding: safe, outputPadding, groups }),
+    };
+  });
+  define(`depthwiseConv ${rank}d`, (random) => {
+    const { sizes, window, options } = sliding(random, rank, largest);
+    const [channels, multiplier] = [random.int(2, 20), random.pick([1, 1, 3])];
+    return {
+      inputs: [float(random, [random.int(1, 2), ...sizes, channels]), float(random, [...window, channels, multiplier])],
+      run: (x, kernel) => ops.depthwiseConv(x, kernel, options),
+    };
+  });
+}
+define('separableConv', (random) => {
+  const { sizes, window, options } = sliding(random, 2, 6);
+  const [channels, filters] = [random.int(1, 5), random.int(1, 5)];
+  return {
+    inputs: [
+      float(random, [2, ...sizes, channels]),
+      float(random, [...window, channels, 2]),
+      float(random, [1, 1, 2 * channels, filters]),
+    ],
+    run: (x, depthwise, pointwise) => ops.separableConv(x, depthwise, pointwise, options),
+  };
+});
+/** Sizes that fill several tiles of rows and panels of columns, with the epilogues that layers make; no sum is near 0. */
+define('layer', (random) => {
+  const [width, filters] = [random.pick([1, 3, 8, 17]), random.pick([5, 16, 40])];
+  const f = random.pick([ops.relu, (v: Tensor) => ops.tanh(ops.multiply(v, 0.01))]);
+  const [strides, padding] = [random.int(1, 2), random.pick(['valid', 'same'] as const)];
+  const bias: Draw = (_, n) => Float64Array.from({ length: n }, (__, k) => (k % 2 === 0 ? 80 : -80));
+  return {
+    inputs: [
+      float(random, [2, 9, 8, width], awayFrom(0)),
+      float(random, [3, 2, width, filters]),
+      float(random, [filters], bias),
+    ],
+    run: (x, kernel, b) => f(ops.add(ops.conv(ops.relu(x), kernel, { strides, padding }), b)),
+  };
+});
+define('two layers', (random) => {
+  const [width, hidden] = [random.pick([1, 3, 9]), random.pick([2, 12])];
+  const strides = random.int(1, 2);
+  return {
+    inputs: [float(random, [2, 7, 6, width]), float(random, [3, 3, width, hidden]), float(random, [2, 2, hidden, 5])],
+    run: (x, first, second) => ops.conv(ops.tanh(ops.conv(x, first, { padding: 'same' })), second, { strides }),
+  };
+});

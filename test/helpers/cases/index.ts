@@ -1,0 +1,39 @@
+import { attention } from './attention';
+import { axis } from './axis';
+import type { Case } from './case';
+import { conv } from './conv';
+import { einsum } from './einsum';
+import { elementwise } from './elementwise';
+import { indexing } from './indexing';
+import { integer } from './integer';
+import { matmul } from './matmul';
+import { matrix } from './matrix';
+import { nn } from './nn';
+import { normalization } from './normalization';
+import { pool } from './pool';
+import { randomNumbers } from './random';
+import { recurrent } from './recurrent';
+import { reduce } from './reduce';
+import { shape } from './shape';
+
+export type { Case, Input, Instance } from './case';
+
+/** THE list: correctness per CPU target, gradients and speed are all run from it. */
+export const cases: readonly Case[] = [
+  ...elementwise,
+  ...integer,
+  ...nn,
+  ...reduce,
+  ...shape,
+  ...axis,
+  ...indexing,
+  ...matmul,
+  ...matrix,
+  ...einsum,
+  ...normalization,
+  ...attention,
+  ...conv,
+  ...pool,
+  ...recurrent,
+  ...randomNumbers,
+];

@@ -1,0 +1,80 @@
+import type { Shape } from '../../../lib/ir/graph';
+import * as ops from '../../../lib/ir/ops/index';
+import type { Random } from '../random';
+import { type Binary, type Case, into } from './case';
+import { float } from './inputs';
+
+export const matmul: Case[] = [];
+const define = into(matmul, 'matmul');
+
+function product(name: string, shapes: (random: Random) => [Shape, Shape], f: Binary = ops.matmul) {
+  define(name, (random) => {
+    const [a, b] = shapes(random);
+    return { inputs: [float(random, a), float(random, b)], run: f };
+  });
+}
+const mkn = (random: Random) => [random.int(1, 9), random.int(1, 9), random.int(1, 9)];
+product('matrices', (random) => {
+  const [m, k, n] = mkn(random);
+  return [
+    [m, k],
+    [k, n],
+  ];
+});
+product('vectors', (random) => {
+  const [m, k] = mkn(random);
+  return random.pick<[Shape, Shape]>([
+    [[k], [k]],
+    [[m, k], [k]],
+    [[k], [k, m]],
+    [[3, m, k], [k]],
+  ]);
+});
+product('batches', (random) => {
+  const [m, k, n] = mkn(random);
+  const [p, q] = [random.int(1, 3), random.int(1, 3)];
+  return random.pick<[Shape, Shape]>([
+    [
+      [p, m, k],
+      [k, n],
+    ],
+    [
+      [m, k],
+      [p, k, n],
+    ],
+    [
+      [p, m, k],
+      [p, k, n],
+    ],
+    [
+      [p, 1, m, k],
+      [q, k, n],
+    ],
+    [
+      [1, m, k],
+      [p, k, n],
+    ],
+    [
+      [q, p, m, k],
+      [q, 1, k, n],
+    ],
+  ]);
+});
+product(
+  'transposed',
+  (random) => {
+    const [m, k, n] = mkn(random);
+    return [
+      [k, m],
+      [n, k],
+    ];
+  },
+  (a, b) => ops.matmul(ops.transpose(a), ops.transpose(b)),
+);
+define('dense layer', (random) => {
+  const [m, k, n] = [random.int(1, 20), random.int(1, 40), random.int(1, 40)];
+  return {
+    inputs: [float(random, [m, k]), float(random, [k, n]), float(random, [n])],
+    run: (x, kernel, bias) => ops.tanh(ops.add(ops.matmul(x, kernel), bias)),
+  };
+});

@@ -1,0 +1,50 @@
+import * as ops from '../../../lib/ir/ops/index';
+import { distinct } from '../domains';
+import type { Random } from '../random';
+import { type Case, into } from './case';
+import { float } from './inputs';
+
+export const pool: Case[] = [];
+const define = into(pool, 'pool');
+
+for (const [rank, largest] of [
+  [1, 12],
+  [2, 7],
+  [3, 4],
+] as const) {
+  const windows = (random: Random) => {
+    const sizes = Array.from({ length: rank }, () => random.int(2, largest));
+    const window = sizes.map((n) => random.int(1, Math.min(n, 3)));
+    const padding = random.pick<() => 'valid' | 'same' | [number, number][]>([
+      () => 'valid',
+      () => 'same',
+      () => window.map((n): [number, number] => [random.int(0, n - 1), random.int(0, n - 1)]),
+    ])();
+    const strides = sizes.map(() => random.int(1, 3));
+    const x = [random.int(1, 3), ...sizes, random.pick([1, 3, 18, 70])];
+    return { x, window, options: { strides, padding, ceilMode: random.uniform() < 0.3 } };
+  };
+  define(`maxPool ${rank}d`, (random) => {
+    const { x, window, options } = windows(random);
+    return { inputs: [float(random, x, distinct())], run: (t) => ops.maxPool(t, window, options) };
+  });
+  define(`averagePool ${rank}d`, (random) => {
+    const { x, window, options } = windows(random);
+    const countPadding = random.uniform() < 0.5;
+    return { inputs: [float(random, x)], run: (t) => ops.averagePool(t, window, { ...options, countPadding }) };
+  });
+}
+define('adaptiveAveragePool', (random) => {
+  const sizes = [random.int(1, 9), random.int(1, 9)];
+  const output = [random.int(1, 5), random.int(1, 5)];
+  return { inputs: [float(random, [2, ...sizes, 3])], run: (x) => ops.adaptiveAveragePool(x, output) };
+});
+for (const interpolation of ['nearest', 'bilinear'] as const) {
+  define(`upSampling ${interpolation}`, (random) => {
+    const size = [random.int(1, 3), random.int(1, 3)];
+    return {
+      inputs: [float(random, [2, random.int(1, 5), random.int(1, 5), 3])],
+      run: (x) => ops.upSampling(x, size, interpolation),
+    };
+  });
+}

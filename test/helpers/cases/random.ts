@@ -1,0 +1,20 @@
+import * as ops from '../../../lib/ir/ops/index';
+import { type Case, into } from './case';
+import { float, someShape } from './inputs';
+
+export const randomNumbers: Case[] = [];
+const define = into(randomNumbers, 'random');
+
+define('uniform', (random) => {
+  const seed = random.int(-1000, 1000);
+  const shape = [random.int(1, 70)];
+  return { inputs: [float(random, shape)], run: (x) => ops.add(x, ops.randomUniform(shape, 0, 1, { seed })) };
+});
+define('dropout', (random) => {
+  const seed = random.int(0, 1000);
+  return { inputs: [float(random, someShape(random))], run: (x) => ops.dropout(x, 0.4, { seed }) };
+});
+define('iota', (random) => {
+  const [shape, axis] = [random.shape(3), random.int(0, 2)];
+  return { inputs: [float(random, shape)], run: (x) => ops.add(x, ops.iota(shape, axis, 'float32')) };
+});
