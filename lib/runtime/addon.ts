@@ -19,6 +19,8 @@ export interface Addon {
   selectBlas(choice: 'own' | 'auto' | string): void;
   /** Decodes, validates and prints a plan; throws what is wrong with it. */
   printPlan(words: Uint32Array): string;
+  /** How often each compiled run of steps (native/cpu/simd/fused_runs.inc) was found in programs so far. For tests. */
+  fusedRuns(): Readonly<Record<string, number>>;
 }
 
 export interface AddonInfo {

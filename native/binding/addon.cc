@@ -4,6 +4,7 @@
 #include <string>
 
 #include "../cpu/blas.h"
+#include "../cpu/fused_match.h"
 #include "../cpu/simd/table.h"
 #include "../plan/ops.h"
 #include "../runtime/session.h"
@@ -62,6 +63,14 @@ Napi::Value printPlan(const Napi::CallbackInfo& info) {
                      [&] { return Napi::String::New(info.Env(), print(decode(plan.data(), plan.size()))); });
 }
 
+Napi::Value fusedRuns(const Napi::CallbackInfo& info) {
+  Napi::Object result = Napi::Object::New(info.Env());
+  for (int run = 0; run < kFusedRunCount; ++run) {
+    result.Set(fusedRunName(run), static_cast<double>(timesFound(run)));
+  }
+  return result;
+}
+
 template <Napi::Value (*F)(const Napi::CallbackInfo&)>
 void add(Napi::Object exports, const char* name) {
   exports.Set(name, Napi::Function::New<F>(exports.Env(), name));
@@ -82,6 +91,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   add<selectTarget>(exports, "selectTarget");
   add<selectBlasLibrary>(exports, "selectBlas");
   add<printPlan>(exports, "printPlan");
+  add<fusedRuns>(exports, "fusedRuns");
   return exports;
 }
 

@@ -1,6 +1,7 @@
 #include "fused_match.h"
 
 #include <algorithm>
+#include <atomic>
 
 namespace steepest {
 namespace {
@@ -81,6 +82,12 @@ class Matcher {
   FusedMatch match_;
 };
 
+constexpr const char* kNames[] = {
+#define STEEPEST_FUSED(name, text) name,
+#include "simd/fused_runs.inc"
+};
+std::atomic<int64_t> found[kFusedRunCount];  // sessions bind on threads of their own
+
 }  // namespace
 
 FusedMatch findFusedRun(const std::vector<TileStep>& steps, size_t first, const std::vector<TileValue>& values,
@@ -95,7 +102,11 @@ FusedMatch findFusedRun(const std::vector<TileStep>& steps, size_t first, const 
     best = matcher.match();
     best.run = run;
   }
+  if (best.run >= 0) found[best.run].fetch_add(1, std::memory_order_relaxed);
   return best;
 }
+
+int64_t timesFound(int run) { return found[run].load(std::memory_order_relaxed); }
+const char* fusedRunName(int run) { return kNames[run]; }
 
 }  // namespace steepest

@@ -35,4 +35,9 @@ struct FusedMatch {
 FusedMatch findFusedRun(const std::vector<TileStep>& steps, size_t first, const std::vector<TileValue>& values,
                         bool single);
 
+// How often a run of kFusedRuns was found so far in this process, and what it is called: tests see there whether the graphs
+// of today still contain it.
+int64_t timesFound(int run);
+const char* fusedRunName(int run);
+
 }  // namespace steepest
