@@ -238,8 +238,8 @@ class Matmul final : public Kernel {
   int64_t slab_;          // columns packed at a time
   int64_t itemsPerPack_;  // batch items between two packings
   Floats packed_;
-  bool
-      byStrips_;  // the epilogue follows each tile's rows while they are in L1, and the next ones' operands come meanwhile
+  // The epilogue follows each tile's rows while they are in L1, and what the next ones need comes from memory meanwhile.
+  bool byStrips_;
   bool small_;   // one block: nothing to count
   Slots slots_;  // a running chunk's product and panels
   int64_t slotPanels_;
