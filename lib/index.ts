@@ -14,6 +14,7 @@ export { type LayerFactory, registerFunction, registerLayer } from './layers/reg
 export * as losses from './losses/index.js';
 export * as metrics from './metrics/index.js';
 export * as optimizers from './optimizers/index.js';
+export * as preprocessing from './preprocessing/index.js';
 export * as regularizers from './regularizers/index.js';
 export { type CpuInfo, cpuInfo, type MemoryInfo, memory, selectBlas, setThreads } from './runtime/native.js';
 export * as schedules from './schedules/index.js';

@@ -83,6 +83,7 @@ export {
   type UnitNormalizationOptions,
   unitNormalization,
 } from './normalization.js';
+export * from './preprocessing/index.js';
 export * from './recurrent/index.js';
 export {
   flatten,

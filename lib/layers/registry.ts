@@ -22,6 +22,7 @@ import {
   spatialDropout3d,
 } from './noise.js';
 import { groupNormalization, layerNormalization, rmsNormalization, unitNormalization } from './normalization.js';
+import { categoryEncoding, discretization, integerLookup, normalization, rescaling } from './preprocessing/index.js';
 import {
   bidirectional,
   gru,
@@ -92,6 +93,7 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   averagePooling3d,
   batchNormalization,
   bidirectional,
+  categoryEncoding,
   concatenate,
   conv1d,
   conv1dTranspose,
@@ -105,6 +107,7 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   dense,
   depthwiseConv1d,
   depthwiseConv2d,
+  discretization,
   dot,
   dropout,
   elu,
@@ -123,6 +126,7 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   gru,
   gruCell,
   input: inputLayer,
+  integerLookup,
   lambda: ({ fn, ...options }: { fn: LambdaFn } & LayerOptions) => lambda(fn, options),
   layerNormalization,
   leakyRelu,
@@ -136,11 +140,13 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   minimum,
   multiHeadAttention,
   multiply,
+  normalization,
   permute,
   positionEmbedding,
   prelu,
   relu,
   repeatVector,
+  rescaling,
   reshape,
   rmsNormalization,
   rnn,

@@ -108,7 +108,10 @@ export class Engine {
       seconds += result.seconds;
       if (nonFiniteStep < 0) nonFiniteStep = result.nonFiniteStep;
       if (result.reason === 'label' || result.reason === 'index') {
-        const what = result.reason === 'label' ? 'a label is' : 'an index (of an embedding or take) is';
+        const what =
+          result.reason === 'label'
+            ? 'a label is'
+            : 'an index (of an embedding, a category encoding, a lookup or take) is';
         throw new Error(`${where}: ${positionOf(job, result.next - 1)}: ${what} out of range`);
       }
       // somebody else's abort stops every job of the session: go on

@@ -6,7 +6,7 @@ import path from 'node:path';
 
 const root = path.join(__dirname, '..', '..');
 const folder = path.join(root, 'out', 'snippets'); // inside the package, so that 'steepest' is found
-const documents = ['README.md', 'docs/guide.md', 'docs/saving.md'];
+const documents = ['README.md', 'docs/guide.md', 'docs/preprocessing.md', 'docs/saving.md'];
 
 interface Program {
   /** 'README.md: Models' */

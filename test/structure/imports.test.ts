@@ -26,8 +26,10 @@ const libArrows: Record<string, readonly string[]> = {
   // Shuffles and splits with the same random numbers as the operations.
   data: ['runtime', 'ir/philox'],
   io: ['runtime'],
+  // Strings to numbers, outside of graphs; shares the vocabularies of layers.
+  preprocessing: ['ir', 'io', 'layers'],
   training: ['ir', 'compile', 'runtime', 'transforms', 'data', 'io', ...families],
-  index: ['ir', 'compile', 'runtime', 'transforms', 'data', 'io', 'training', ...families],
+  index: ['ir', 'compile', 'runtime', 'transforms', 'data', 'io', 'preprocessing', 'training', ...families],
 };
 
 /** The same for native/. cpu and cuda never include each other; only binding knows Node-API. */

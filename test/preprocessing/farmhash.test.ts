@@ -1,0 +1,28 @@
+import { fingerprint64 } from '../../lib/preprocessing/farmhash';
+
+// Each text, and its fingerprint modulo 2^62 and 2^63 - 1: tf.strings.to_hash_bucket_fast of TensorFlow 2.21.
+const digits = '0123456789abcdef';
+const golden: readonly (readonly [string, bigint, bigint])[] = [
+  ['', 1936946117179621455n, 1936946117179621456n],
+  ['a', 3694432073954588131n, 3694432073954588132n],
+  ['xy', 516368101789434375n, 516368101789434375n],
+  ['m', 1143172156943755932n, 5754858175371143837n],
+  ['z', 1770827886167318425n, 6382513904594706330n],
+  ['Hello', 1569640939275362439n, 6181326957702750344n],
+  ['grüße', 1192380691359241967n, 5804066709786629872n],
+  ['12345678', 3430003927990384362n, 3430003927990384362n],
+  ['TensorFlow', 4265654129848386254n, 4265654129848386254n],
+  [digits, 1493332391325024359n, 6105018409752412263n],
+  [`${digits}g`, 2800675501336285770n, 2800675501336285771n],
+  [digits.repeat(2), 1958373538681310840n, 1958373538681310840n],
+  [`${digits.repeat(2)}x`, 3792307138075865267n, 8403993156503253171n],
+  [digits.repeat(4), 4531821963724876032n, 9143507982152263937n],
+  [`${digits.repeat(4)}y`, 2338651249791662882n, 2338651249791662883n],
+  [digits.repeat(8), 2403258503118408509n, 2403258503118408510n],
+  ['The quick brown fox jumps over the lazy dog. '.repeat(5), 1781180847324610034n, 1781180847324610035n],
+];
+
+test.each(golden)('of %j', (text, small, large) => {
+  const hash = fingerprint64(text);
+  expect([hash % 2n ** 62n, hash % (2n ** 63n - 1n)]).toEqual([small, large]);
+});
