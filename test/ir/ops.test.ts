@@ -87,6 +87,12 @@ describe('along an axis', () => {
     expect(() => ops.segmentSum(grid, ints(0, 1), 3)).toThrow('segmentSum: segmentIds must be int32 with one id');
     expect(() => ops.segmentSum(grid, ints(0, 1, 2), -1)).toThrow('numSegments');
   });
+
+  test('the logSumExp of no values is the logarithm of 0', () => {
+    expect([...values(ops.logSumExp(ops.zeros([2, 0, 3]), 1))]).toEqual(new Array(6).fill(-inf));
+    expect(ops.logSumExp(ops.zeros([2, 0, 3]), 1, { keepDims: true }).shape).toEqual([2, 1, 3]);
+    expect(ops.logSumExp(ops.zeros([2, 0, 3]), 2).shape).toEqual([2, 0]);
+  });
 });
 
 describe('matrices', () => {

@@ -120,9 +120,10 @@ export function norm(x: Operand, axes?: Axes, options: NormOptions = {}): Tensor
 export const countNonzero = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor =>
   sum(cast(x, 'bool'), axes, options);
 
-/** log(sum(exp(x))) without overflow. */
+/** log(sum(exp(x))) without overflow; -infinity for no values. */
 export function logSumExp(x: Operand, axes?: Axes, options?: ReduceOptions): Tensor {
   const t = asTensor('logSumExp', 'x', x);
+  if (t.size === 0) return log(sum(cast(t, 'float32'), axes, options));
   const list = normalizeAxes('logSumExp', axes, t.rank);
   const top = stopGradient(max(t, list, { keepDims: true }));
   // an infinite maximum would give inf - inf
