@@ -49,10 +49,11 @@ function checkTraced(
   const upstream = Object.fromEntries(
     Object.entries(golden.upstream ?? {}).map(([name, entry]) => [name, load(set.values(golden.group, entry), entry)]),
   );
-  const shape = Object.values(golden.outputs ?? {})[0]?.shape ?? [];
+  // a tensor alone is the only output, or the first one
+  const [[first, { shape }]] = Object.entries(golden.outputs ?? {});
   const run = (x: Tensors): Tensors => {
     const y = traced(viewed(x, entries), golden.attrs, shape);
-    return y instanceof Tensor ? { y } : y;
+    return y instanceof Tensor ? { [first]: y } : y;
   };
   expect('output', dataOf(jit(run)(inputs)), golden.outputs);
 

@@ -5,6 +5,7 @@ import { attention } from './attention';
 import { elementwise } from './elementwise';
 import { losses } from './losses';
 import { normalizations } from './normalizations';
+import { onnx } from './onnx/index';
 import { optimizers } from './optimizers';
 import { recurrents } from './recurrent';
 import { reductions } from './reductions';
@@ -22,6 +23,7 @@ export const adapters: Readonly<Record<string, Adapter>> = {
   ...elementwise,
   ...losses,
   ...normalizations,
+  ...onnx,
   ...optimizers,
   ...recurrents,
   ...reductions,

@@ -4,7 +4,7 @@ import type { Attributes } from '../set';
 
 /** The reference keeps channels second; the library keeps them last. */
 export const channelsLast = (x: Tensor): Tensor => ops.transpose(x, [0, ...x.shape.slice(2).map((_, i) => i + 2), 1]);
-const channelsSecond = (y: Tensor): Tensor =>
+export const channelsSecond = (y: Tensor): Tensor =>
   ops.transpose(y, [0, y.shape.length - 1, ...y.shape.slice(2).map((_, i) => i + 1)]);
 /** [out, in, ...window] -> [...window, in, out]; [in, out, ...window] -> [...window, out, in]. */
 export const windowFirst = (kernel: Tensor): Tensor =>
