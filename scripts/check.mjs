@@ -21,6 +21,7 @@ const checks = [
   ['types of test', [tsc, '-p', 'test/tsconfig.json']],
   ['types of examples and bench', [tsc, '-p', 'tsconfig.programs.json', '--noEmit']],
   ['native/ops.inc', ['scripts/generate-ops.mjs', ...(fix ? [] : ['--check'])]],
+  ['docs/reference', ['scripts/generate-docs.mjs', ...(fix ? [] : ['--check'])]],
   ['style of TypeScript', [script('@biomejs/biome', 'bin/biome'), 'check', ...(fix ? ['--write'] : []), '.']],
   [
     'style of C++',

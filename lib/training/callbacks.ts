@@ -1,3 +1,4 @@
+/** What happens during `fit` besides training: stopping, changing the learning rate, saving, showing. */
 import { argumentError, boolean, checkOptions, integer, numberIn, oneOf } from '../layers/arguments.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { Callback, FitContext } from './callback.js';
