@@ -31,7 +31,7 @@ const rescaled = (w: Tensor, axis: Axes, wanted: (norms: Tensor) => Tensor): Ten
 };
 
 /**
- * Every weight at least 0.
+ * Every weight at least 0: max(0, w).
  *
  * @example
  * layers.dense({ units: 8, kernelConstraint: constraints.nonNeg() });
@@ -44,9 +44,12 @@ export interface MaxNormOptions extends AxisOptions {
 }
 
 /**
- * Scales vectors that are longer than `maxValue` down to it.
+ * Scales vectors that are longer than `maxValue` down to it: w * min(|w|, maxValue) / |w|.
  *
  * @throws Error when an option is not valid; when used, if the weight has no such axis
+ *
+ * @example
+ * layers.dense({ units: 8, kernelConstraint: constraints.maxNorm({ maxValue: 3 }) });
  *
  * Source: Srivastava et al., "Dropout", JMLR 2014, section 5.1.
  */
@@ -59,9 +62,12 @@ export function maxNorm(options: MaxNormOptions = {}): ConstraintFn {
 }
 
 /**
- * Every vector of length 1.
+ * Every vector of length 1: w / |w|.
  *
  * @throws Error when an option is not valid; when used, if the weight has no such axis
+ *
+ * @example
+ * layers.conv2d({ filters: 8, kernelSize: 3, kernelConstraint: constraints.unitNorm({ axis: [0, 1, 2] }) });
  */
 export function unitNorm(options: AxisOptions = {}): ConstraintFn {
   const where = 'constraints.unitNorm';
@@ -83,6 +89,9 @@ export interface MinMaxNormOptions extends AxisOptions {
  * Moves the length of vectors into minValue .. maxValue: to rate * clip(norm) + (1 - rate) * norm.
  *
  * @throws Error when an option is not valid; when used, if the weight has no such axis
+ *
+ * @example
+ * layers.dense({ units: 8, kernelConstraint: constraints.minMaxNorm({ minValue: 0.5, maxValue: 2 }) });
  */
 export function minMaxNorm(options: MinMaxNormOptions = {}): ConstraintFn {
   const where = 'constraints.minMaxNorm';

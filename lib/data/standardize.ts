@@ -10,8 +10,8 @@ export interface Scaling {
  * @throws Error when the data are empty or not a whole number of rows
  *
  * @example
- * const scaling = fitScaling(xTrain, 8);
- * await model.fit(applyScaling(xTrain, scaling), yTrain);
+ * const scaling = fitScaling(x, 8); // eight features
+ * await model.fit(applyScaling(x, scaling), y);
  */
 export function fitScaling(x: Float32Array, features: number): Scaling {
   if (!Number.isInteger(features) || features < 1) {
@@ -41,6 +41,11 @@ export function fitScaling(x: Float32Array, features: number): Scaling {
  * (x - mean) / deviation, column by column, into a new array.
  *
  * @throws Error when `x` is not a whole number of rows as wide as those that the scaling was made from
+ *
+ * @example
+ * const train = Float32Array.of(1, 10, 3, 30); // two rows of two features
+ * const scaling = fitScaling(train, 2);
+ * applyScaling(train, scaling); // -1, -1, 1, 1
  */
 export function applyScaling(x: Float32Array, { mean, deviation }: Scaling): Float32Array {
   const n = mean.length;

@@ -5,10 +5,20 @@ import { remember } from '../layers/recipe.js';
 const filled = (shape: readonly number[], value: number): Float32Array =>
   new Float32Array(shape.reduce((product, n) => product * n, 1)).fill(value);
 
-/** All 0. */
+/**
+ * All 0.
+ *
+ * @example
+ * layers.dense({ units: 8, kernelInitializer: initializers.zeros() }); // or 'zeros'
+ */
 export const zeros = (): InitializerFn => remember((shape) => filled(shape, 0), 'initializers.zeros');
 
-/** All 1. */
+/**
+ * All 1.
+ *
+ * @example
+ * layers.dense({ units: 8, biasInitializer: initializers.ones() }); // or 'ones'
+ */
 export const ones = (): InitializerFn => remember((shape) => filled(shape, 1), 'initializers.ones');
 
 /**
@@ -33,6 +43,9 @@ export interface IdentityOptions {
  * The identity matrix: `gain` on the main diagonal of [rows, columns], 0 elsewhere.
  *
  * @throws Error when `gain` is not a finite number, and when used for a weight that is not a matrix
+ *
+ * @example
+ * layers.dense({ units: 8, kernelInitializer: initializers.identity({ gain: 0.5 }) });
  */
 export function identity(options: IdentityOptions = {}): InitializerFn {
   const where = 'initializers.identity';

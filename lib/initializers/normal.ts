@@ -65,6 +65,9 @@ export const randomNormal = (options: NormalOptions = {}): InitializerFn =>
  * Normal, with values beyond two standard deviations drawn again; the result's standard deviation is 0.88 * `stddev`.
  *
  * @throws Error when `mean` is not finite or `stddev` is negative
+ *
+ * @example
+ * layers.embedding({ inputDim: 1000, outputDim: 64, embeddingsInitializer: initializers.truncatedNormal({ stddev: 0.02 }) });
  */
 export const truncatedNormal = (options: NormalOptions = {}): InitializerFn =>
   normal('initializers.truncatedNormal', options, truncatedNormalValues);

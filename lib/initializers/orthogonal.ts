@@ -34,6 +34,9 @@ export interface OrthogonalOptions extends SeedOptions {
  *
  * @throws Error when `gain` is not finite, and when used for a weight of rank < 2
  *
+ * @example
+ * layers.dense({ units: 8, kernelInitializer: initializers.orthogonal({ gain: Math.SQRT2 }) });
+ *
  * Source: Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks", ICLR 2014.
  */
 export function orthogonal(options: OrthogonalOptions = {}): InitializerFn {

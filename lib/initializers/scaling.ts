@@ -74,15 +74,69 @@ const fixed =
     return scaling(`initializers.${name}`, options, rule);
   };
 
-/** Uniform in ±sqrt(6 / (fanIn + fanOut)). The default for kernels. Source: Glorot and Bengio, AISTATS 2010. */
+/**
+ * Uniform in ±sqrt(6 / (fanIn + fanOut)). The default for kernels.
+ *
+ * @throws Error when `seed` is not a whole number
+ *
+ * @example
+ * layers.dense({ units: 8, kernelInitializer: initializers.glorotUniform({ seed: 1 }) });
+ *
+ * Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010.
+ */
 export const glorotUniform = fixed('glorotUniform', { scale: 1, mode: 'fanAvg', distribution: 'uniform' });
-/** Truncated normal of variance 2 / (fanIn + fanOut). Source: Glorot and Bengio, AISTATS 2010. */
+/**
+ * Truncated normal of variance 2 / (fanIn + fanOut).
+ *
+ * @throws Error when `seed` is not a whole number
+ *
+ * @example
+ * layers.dense({ units: 8, activation: 'tanh', kernelInitializer: 'glorotNormal' });
+ *
+ * Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010.
+ */
 export const glorotNormal = fixed('glorotNormal', { scale: 1, mode: 'fanAvg', distribution: 'truncatedNormal' });
-/** Uniform in ±sqrt(6 / fanIn), for relu networks. Source: He et al., ICCV 2015. */
+/**
+ * Uniform in ±sqrt(6 / fanIn), for relu networks.
+ *
+ * @throws Error when `seed` is not a whole number
+ *
+ * @example
+ * layers.dense({ units: 8, activation: 'relu', kernelInitializer: 'heUniform' });
+ *
+ * Source: He et al., "Delving deep into rectifiers", ICCV 2015.
+ */
 export const heUniform = fixed('heUniform', { scale: 2, mode: 'fanIn', distribution: 'uniform' });
-/** Truncated normal of variance 2 / fanIn, for relu networks. Source: He et al., ICCV 2015. */
+/**
+ * Truncated normal of variance 2 / fanIn, for relu networks.
+ *
+ * @throws Error when `seed` is not a whole number
+ *
+ * @example
+ * layers.dense({ units: 8, activation: 'relu', kernelInitializer: 'heNormal' });
+ *
+ * Source: He et al., "Delving deep into rectifiers", ICCV 2015.
+ */
 export const heNormal = fixed('heNormal', { scale: 2, mode: 'fanIn', distribution: 'truncatedNormal' });
-/** Uniform in ±sqrt(3 / fanIn), for selu networks. Source: LeCun et al., "Efficient backprop", 1998. */
+/**
+ * Uniform in ±sqrt(3 / fanIn), for selu networks.
+ *
+ * @throws Error when `seed` is not a whole number
+ *
+ * @example
+ * layers.dense({ units: 8, activation: 'selu', kernelInitializer: 'lecunUniform' });
+ *
+ * Source: LeCun et al., "Efficient backprop", 1998.
+ */
 export const lecunUniform = fixed('lecunUniform', { scale: 1, mode: 'fanIn', distribution: 'uniform' });
-/** Truncated normal of variance 1 / fanIn, for selu networks. Source: LeCun et al., "Efficient backprop", 1998. */
+/**
+ * Truncated normal of variance 1 / fanIn, for selu networks.
+ *
+ * @throws Error when `seed` is not a whole number
+ *
+ * @example
+ * layers.dense({ units: 8, activation: 'selu', kernelInitializer: 'lecunNormal' });
+ *
+ * Source: LeCun et al., "Efficient backprop", 1998.
+ */
 export const lecunNormal = fixed('lecunNormal', { scale: 1, mode: 'fanIn', distribution: 'truncatedNormal' });

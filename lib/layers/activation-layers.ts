@@ -53,6 +53,8 @@ export interface ReluOptions extends LayerOptions {
 /**
  * min(x, maxValue) where x >= threshold, negativeSlope * (x - threshold) elsewhere; by default max(0, x).
  *
+ * - input and output: float32 [batch, ...], same shape
+ *
  * @throws Error when an argument is not valid
  *
  * @example
@@ -81,10 +83,14 @@ export interface LeakyReluOptions extends LayerOptions {
 /**
  * x where positive, negativeSlope * x elsewhere.
  *
+ * - input and output: float32 [batch, ...], same shape
+ *
  * @throws Error when `negativeSlope` is negative
  *
  * @example
  * layers.leakyRelu({ negativeSlope: 0.01 });
+ *
+ * Source: Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.
  */
 export const leakyRelu = (options: LeakyReluOptions = {}): Layer =>
   new Activation('leakyRelu', options, ['negativeSlope'], (where) => {
@@ -100,10 +106,14 @@ export interface EluOptions extends LayerOptions {
 /**
  * x where positive, alpha * (e^x - 1) elsewhere.
  *
+ * - input and output: float32 [batch, ...], same shape
+ *
  * @throws Error when `alpha` is not a number
  *
  * @example
  * layers.elu();
+ *
+ * Source: Clevert, Unterthiner and Hochreiter, "Fast and accurate deep network learning by exponential linear units", ICLR 2016.
  */
 export const elu = (options: EluOptions = {}): Layer =>
   new Activation('elu', options, ['alpha'], (where) => {
@@ -118,6 +128,8 @@ export interface SoftmaxOptions extends LayerOptions {
 
 /**
  * e^x / sum(e^x) along an axis.
+ *
+ * - input and output: float32 [batch, ...], same shape
  *
  * @throws Error when `axis` is not an integer; when applied, if the input has no such axis
  *

@@ -30,7 +30,9 @@ class ActivationLayer extends Layer {
 }
 
 /**
- * Applies an activation function. Input and output have the same shape.
+ * Applies an activation function: f(x).
+ *
+ * - input and output: float32 [batch, ...], same shape
  *
  * @param options `activation`: a name ('relu', 'softmax', ...) or any function on tensors
  * @throws Error that lists the valid names when the name is unknown

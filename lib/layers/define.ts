@@ -75,6 +75,9 @@ class CustomLayer<W extends Record<string, Weight>> extends Layer {
 /**
  * A layer of your own, written as plain functions.
  *
+ * - inputs and outputs: tensors [batch, ...], whatever `call` takes and returns
+ * - weights: those that `build` adds
+ *
  * @throws Error when an argument is not valid; when applied, if `build` or `call` return something else than promised
  *
  * @example

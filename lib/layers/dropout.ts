@@ -60,7 +60,9 @@ class Dropout extends Layer {
 
 /**
  * In training, sets values to 0 with probability `rate` and scales the others by 1 / (1 - rate), so that the expected sum
- * stays. In inference the input passes unchanged. Input and output have the same shape.
+ * stays. In inference the input passes unchanged.
+ *
+ * - input and output: float32 [batch, ...], same shape
  *
  * @throws Error when `rate` is not in 0 .. 1; when applied, if `noiseShape` does not fit the input
  *

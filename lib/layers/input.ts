@@ -43,6 +43,10 @@ export class InputLayer extends Layer {
 /**
  * The first element of a `sequential` model that does not give `inputShape` on its first layer.
  *
+ * - output: [batch, ...shape]
+ *
+ * @throws Error when `shape` does not hold positive integers, or `dtype` is unknown
+ *
  * @example
  * sequential([layers.inputLayer({ shape: [28, 28] }), layers.flatten(), layers.dense({ units: 10 })]);
  */
@@ -50,6 +54,8 @@ export const inputLayer = (options: InputOptions): InputLayer => new InputLayer(
 
 /**
  * A value that enters a model: the start of the functional way to build one.
+ *
+ * - output: [batch, ...shape]
  *
  * @returns a symbolic tensor of shape [batch, ...shape]
  * @throws Error when `shape` does not hold positive integers, or `dtype` is unknown

@@ -31,6 +31,8 @@ class Lambda extends Layer {
  * Any traced function without weights as a layer. The function sees concrete shapes, the batch dimension first, and is
  * called again for each batch size. For weights see `layers.define`.
  *
+ * - inputs and outputs: tensors [batch, ...], whatever the function takes and returns
+ *
  * @param fn from the layer's inputs to one or more outputs, each beginning with the batch dimension
  * @throws Error when `fn` is not a function; when applied, if it returns anything but tensors with the batch dimension
  *

@@ -53,21 +53,59 @@ class Merge extends Layer {
 /**
  * Sum of two or more inputs of one shape (dimensions of size 1 broadcast).
  *
+ * - inputs: numbers [batch, ...], of one shape, or of size 1 where the others are longer
+ * - output: their common shape
+ *
  * @throws Error when applied to fewer than two inputs or to shapes that do not fit
  *
  * @example
  * layers.add().apply([x, layers.dense({ units: 64 }).apply(x)]); // a residual connection
  */
 export const add = (options: LayerOptions = {}): Layer => new Merge('add', options);
-/** Difference of exactly two inputs of one shape: first - second. */
+/**
+ * Difference of exactly two inputs of one shape: first - second. Shapes as in `add`.
+ *
+ * @throws Error when applied to another number of inputs or to shapes that do not fit
+ *
+ * @example
+ * layers.subtract().apply([layers.dense({ units: 8 }).apply(left), layers.dense({ units: 8 }).apply(right)]);
+ */
 export const subtract = (options: LayerOptions = {}): Layer => new Merge('subtract', options);
-/** Elementwise product of two or more inputs of one shape. */
+/**
+ * Elementwise product of two or more inputs of one shape. Shapes as in `add`.
+ *
+ * @throws Error when applied to fewer than two inputs or to shapes that do not fit
+ *
+ * @example
+ * layers.multiply().apply([left, layers.dense({ units: 64, activation: 'sigmoid' }).apply(right)]);
+ */
 export const multiply = (options: LayerOptions = {}): Layer => new Merge('multiply', options);
-/** Elementwise mean of two or more inputs of one shape. */
+/**
+ * Elementwise mean of two or more inputs of one shape. Shapes as in `add`.
+ *
+ * @throws Error when applied to fewer than two inputs or to shapes that do not fit
+ *
+ * @example
+ * layers.average().apply([left, right]);
+ */
 export const average = (options: LayerOptions = {}): Layer => new Merge('average', options);
-/** Elementwise largest of two or more inputs of one shape. */
+/**
+ * Elementwise largest of two or more inputs of one shape. Shapes as in `add`.
+ *
+ * @throws Error when applied to fewer than two inputs or to shapes that do not fit
+ *
+ * @example
+ * layers.maximum().apply([left, right]);
+ */
 export const maximum = (options: LayerOptions = {}): Layer => new Merge('maximum', options);
-/** Elementwise smallest of two or more inputs of one shape. */
+/**
+ * Elementwise smallest of two or more inputs of one shape. Shapes as in `add`.
+ *
+ * @throws Error when applied to fewer than two inputs or to shapes that do not fit
+ *
+ * @example
+ * layers.minimum().apply([left, right]);
+ */
 export const minimum = (options: LayerOptions = {}): Layer => new Merge('minimum', options);
 
 export interface ConcatenateOptions extends LayerOptions {
@@ -113,6 +151,9 @@ class Concatenate extends Layer {
 
 /**
  * Joins inputs along an axis of the samples. All other dimensions must agree.
+ *
+ * - inputs: [batch, ...], of one shape but for `axis`
+ * - output: the same shape, with the sum of the sizes along `axis`
  *
  * @throws Error when `axis` is 0; when applied, if the shapes do not fit
  *

@@ -81,9 +81,27 @@ class SpatialDropout extends Noise {
  * Source: Tompson et al., "Efficient object localization using convolutional networks", CVPR 2015.
  */
 export const spatialDropout1d = (options: RateOptions): Layer => new SpatialDropout('spatialDropout1d', 1, options);
-/** As `spatialDropout1d`, for images [batch, height, width, channels]. */
+/**
+ * Dropout of whole channels of images [batch, height, width, channels]: as `spatialDropout1d`.
+ *
+ * @throws Error when `rate` is not in 0 .. 1; when applied to another rank
+ *
+ * @example
+ * layers.spatialDropout2d({ rate: 0.2 });
+ *
+ * Source: Tompson et al., "Efficient object localization using convolutional networks", CVPR 2015.
+ */
 export const spatialDropout2d = (options: RateOptions): Layer => new SpatialDropout('spatialDropout2d', 2, options);
-/** As `spatialDropout1d`, for volumes [batch, depth, height, width, channels]. */
+/**
+ * Dropout of whole channels of volumes [batch, depth, height, width, channels]: as `spatialDropout1d`.
+ *
+ * @throws Error when `rate` is not in 0 .. 1; when applied to another rank
+ *
+ * @example
+ * layers.spatialDropout3d({ rate: 0.2 });
+ *
+ * Source: Tompson et al., "Efficient object localization using convolutional networks", CVPR 2015.
+ */
 export const spatialDropout3d = (options: RateOptions): Layer => new SpatialDropout('spatialDropout3d', 3, options);
 
 export interface GaussianNoiseOptions extends NoiseOptions {
@@ -107,6 +125,8 @@ class GaussianNoise extends Noise {
 
 /**
  * In training, adds normal noise with mean 0. In inference the input passes unchanged.
+ *
+ * - input and output: float32 [batch, ...], same shape
  *
  * @throws Error when `stddev` is negative
  *
@@ -132,6 +152,8 @@ class GaussianDropout extends Noise {
 /**
  * In training, multiplies by normal noise with mean 1 and the standard deviation that dropout of `rate` has,
  * sqrt(rate / (1 - rate)). In inference the input passes unchanged.
+ *
+ * - input and output: float32 [batch, ...], same shape
  *
  * @throws Error when `rate` is not in 0 .. 1 (1 excluded)
  *
@@ -166,6 +188,8 @@ class AlphaDropout extends Noise {
 /**
  * Dropout for networks with SELU: in training, sets values to what SELU tends to for very negative inputs, and shifts and
  * scales the result so that mean 0 and variance 1 stay. In inference the input passes unchanged.
+ *
+ * - input and output: float32 [batch, ...], same shape
  *
  * @throws Error when `rate` is not in 0 .. 1 (1 excluded)
  *

@@ -322,6 +322,8 @@ class UnitNormalization extends Layer {
  *
  * - input and output: float32 [batch, ...], same shape
  *
+ * @throws Error when an argument is not valid; when applied, if an axis is not one of the samples'
+ *
  * @example
  * layers.unitNormalization();
  */

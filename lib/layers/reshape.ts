@@ -24,6 +24,8 @@ class Flatten extends Layer {
 /**
  * All values of a sample in one row: [batch, ...] -> [batch, n]; [batch] -> [batch, 1]. No data moves.
  *
+ * @throws Error when an option is not known
+ *
  * @example
  * sequential([layers.flatten({ inputShape: [28, 28] }), layers.dense({ units: 10 })]);
  */
@@ -112,7 +114,11 @@ class Permute extends Layer {
 }
 
 /**
- * The dimensions of each sample in another order. No data moves.
+ * The dimensions of each sample in another order: dimension i of the output is dimension dims[i] of the input, both counted
+ * from 1. No data moves.
+ *
+ * - input: [batch, ...]
+ * - output: the sizes in the new order
  *
  * @throws Error when `dims` is not an order; when applied, if it has the wrong length
  *

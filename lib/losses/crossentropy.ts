@@ -114,6 +114,11 @@ export function binaryCrossentropy(options: SmoothedCrossentropyOptions = {}): L
  * - result: float32 [batch]
  *
  * @throws Error when an option is not valid; when applied, if the shapes differ
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: losses.categoricalCrossentropy({ fromLogits: true, labelSmoothing: 0.1 }) });
+ *
+ * Source: for `labelSmoothing`, Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016.
  */
 export function categoricalCrossentropy(options: CategoricalCrossentropyOptions = {}): Loss {
   const name = 'categoricalCrossentropy';
@@ -199,6 +204,9 @@ export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions
  * - result: float32 [batch]
  *
  * @throws Error when applied, if the shapes differ
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'klDivergence' });
  *
  * Source: Kullback and Leibler, "On information and sufficiency", 1951.
  */

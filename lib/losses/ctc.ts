@@ -50,6 +50,9 @@ function logAdd(terms: readonly Tensor[]): Tensor {
  *
  * @throws Error when applied, if the shapes do not fit
  *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'ctc' });
+ *
  * Source: Graves et al., "Connectionist temporal classification", ICML 2006.
  */
 export const ctc = (): Loss =>

@@ -27,8 +27,8 @@ export interface TripletMarginOptions {
  *
  * @example
  * // one network applied to three inputs
- * const towers = [a, p, n].map((x) => layers.reshape({ targetShape: [1, 64] }).apply(net.apply(x)));
- * model({ inputs: [a, p, n], outputs: layers.concatenate({ axis: 1 }).apply(towers) });
+ * const towers = [anchor, positive, negative].map((x) => layers.reshape({ targetShape: [1, 64] }).apply(net.apply(x)));
+ * model({ inputs: [anchor, positive, negative], outputs: layers.concatenate({ axis: 1 }).apply(towers) });
  *
  * Source: Balntas et al., "Learning local feature descriptors with triplets", BMVC 2016.
  */
@@ -67,6 +67,11 @@ export interface ContrastiveOptions {
  * - result: float32 [batch]
  *
  * @throws Error when `margin` is negative; when applied, if the shapes differ ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * // the distance of two embeddings, each [batch, 64]
+ * const distance = layers.lambda((a, b) => ops.norm(ops.subtract(a, b), -1, { keepDims: true })).apply([left, right]);
+ * model({ inputs: [left, right], outputs: distance }).compile({ optimizer: 'adam', loss: losses.contrastive() });
  *
  * Source: Hadsell, Chopra and LeCun, "Dimensionality reduction by learning an invariant mapping", CVPR 2006.
  */

@@ -43,6 +43,9 @@ const discounted = (loss: Tensor, certainty: Tensor, gamma: number): Tensor =>
  *
  * @throws Error when an option is not valid; when applied, if the shapes differ ([N] for [N, 1] is accepted)
  *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: losses.binaryFocalCrossentropy({ applyClassBalancing: true }) });
+ *
  * Source: Lin et al., "Focal loss for dense object detection", ICCV 2017.
  */
 export function binaryFocalCrossentropy(options: BinaryFocalOptions = {}): Loss {
@@ -75,6 +78,9 @@ export function binaryFocalCrossentropy(options: BinaryFocalOptions = {}): Loss 
  * - result: float32 [batch]
  *
  * @throws Error when an option is not valid; when applied, if the shapes differ
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: losses.categoricalFocalCrossentropy({ gamma: 1 }) });
  *
  * Source: Lin et al., "Focal loss for dense object detection", ICCV 2017.
  */

@@ -21,6 +21,13 @@ export interface GaussianNLLOptions {
  *
  * @throws Error when an option is not valid; when applied, if the shapes do not fit
  *
+ * @example
+ * // a mean, and a variance that softplus keeps positive
+ * const mean = layers.dense({ units: 1 }).apply(left);
+ * const variance = layers.dense({ units: 1, activation: 'softplus' }).apply(left);
+ * model({ inputs: left, outputs: layers.concatenate().apply([mean, variance]) })
+ *   .compile({ optimizer: 'adam', loss: losses.gaussianNLL() });
+ *
  * Source: Nix and Weigend, "Estimating the mean and variance of the target probability distribution", 1994.
  */
 export function gaussianNLL(options: GaussianNLLOptions = {}): Loss {

@@ -20,6 +20,11 @@ const margin = (y: Tensor, p: Tensor): Tensor => maximum(subtract(1, multiply(si
  * - result: float32 [batch]
  *
  * @throws Error when applied, if the shapes differ ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * sequential([layers.dense({ units: 1, inputShape: [30] })]).compile({ optimizer: 'adam', loss: 'hinge' });
+ *
+ * Source: Cortes and Vapnik, "Support-vector networks", Machine Learning 1995.
  */
 export const hinge = (): Loss =>
   defineLoss('hinge', (yTrue, yPred) => perSample(margin(alignTargets('hinge', yTrue, yPred), yPred)), {
@@ -28,7 +33,17 @@ export const hinge = (): Loss =>
     fromLogits: true,
   });
 
-/** mean(max(0, 1 - y * p)^2) for each sample. Shapes and errors as in `hinge`. */
+/**
+ * mean(max(0, 1 - y * p)^2) for each sample.
+ *
+ * - targets: -1 or 1 (or 0 or 1), as the predictions [batch, ...]
+ * - result: float32 [batch]
+ *
+ * @throws Error when applied, if the shapes differ ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'squaredHinge' });
+ */
 export const squaredHinge = (): Loss =>
   defineLoss(
     'squaredHinge',
@@ -43,7 +58,13 @@ export const squaredHinge = (): Loss =>
 /**
  * max(0, 1 + max((1 - y) * p) - sum(y * p)) over the classes, the last axis, for one-hot targets.
  *
+ * - targets: one-hot, as the predictions [batch, ..., classes]
+ * - result: float32 [batch]
+ *
  * @throws Error when applied, if the shapes differ
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'categoricalHinge' });
  */
 export const categoricalHinge = (): Loss =>
   defineLoss(

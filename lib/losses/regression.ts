@@ -43,18 +43,46 @@ const elementwiseLoss = (name: string, fn: (target: Tensor, prediction: Tensor) 
  */
 export const meanSquaredError = (): Loss => elementwiseLoss('meanSquaredError', (y, p) => square(subtract(p, y)));
 
-/** mean(|y - p|) for each sample. Shapes and errors as in `meanSquaredError`. */
+/**
+ * mean(|y - p|) for each sample.
+ *
+ * - targets: as the predictions [batch, ...]
+ * - result: float32 [batch]
+ *
+ * @throws Error when applied, if targets and predictions differ in shape ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'meanAbsoluteError' }); // or 'mae'
+ */
 export const meanAbsoluteError = (): Loss => elementwiseLoss('meanAbsoluteError', (y, p) => abs(subtract(p, y)));
 
-/** 100 * mean(|y - p| / max(|y|, 1e-7)) for each sample. Shapes and errors as in `meanSquaredError`. */
+/**
+ * 100 * mean(|y - p| / max(|y|, 1e-7)) for each sample.
+ *
+ * - targets: as the predictions [batch, ...]
+ * - result: float32 [batch]
+ *
+ * @throws Error when applied, if targets and predictions differ in shape ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'meanAbsolutePercentageError' }); // or 'mape'
+ */
 export const meanAbsolutePercentageError = (): Loss =>
   elementwiseLoss('meanAbsolutePercentageError', (y, p) =>
     multiply(abs(divide(subtract(y, p), maximum(abs(y), epsilon))), 100),
   );
 
 /**
- * mean((log(1 + y) - log(1 + p))^2) for each sample, with y and p raised to at least 1e-7.
- * Shapes and errors as in `meanSquaredError`.
+ * mean((log(1 + y) - log(1 + p))^2) for each sample, with y and p raised to at least 1e-7: for positive targets of very
+ * different size.
+ *
+ * - targets: as the predictions [batch, ...]
+ * - result: float32 [batch]
+ *
+ * @throws Error when applied, if targets and predictions differ in shape ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'meanSquaredLogarithmicError' }); // or 'msle'
  */
 export const meanSquaredLogarithmicError = (): Loss =>
   elementwiseLoss('meanSquaredLogarithmicError', (y, p) =>
@@ -68,9 +96,14 @@ export interface HuberOptions {
 
 /**
  * Mean for each sample of e^2 / 2 where |e| <= delta, else delta * |e| - delta^2 / 2, with e = y - p.
- * Shapes as in `meanSquaredError`.
+ *
+ * - targets: as the predictions [batch, ...]
+ * - result: float32 [batch]
  *
  * @throws Error when `delta` is not positive
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: losses.huber({ delta: 0.5 }) });
  *
  * Source: Huber, "Robust estimation of a location parameter", 1964.
  */
@@ -93,9 +126,15 @@ export interface SmoothL1Options {
 
 /**
  * Mean for each sample of e^2 / (2 beta) where |e| <= beta, else |e| - beta / 2, with e = y - p: `huber` divided by its
- * delta, as PyTorch's SmoothL1Loss. Shapes as in `meanSquaredError`.
+ * delta, as PyTorch's SmoothL1Loss.
+ *
+ * - targets: as the predictions [batch, ...]
+ * - result: float32 [batch]
  *
  * @throws Error when `beta` is not positive
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: losses.smoothL1({ beta: 0.1 }) });
  *
  * Source: Girshick, "Fast R-CNN", ICCV 2015.
  */
@@ -109,7 +148,17 @@ export function smoothL1(options: SmoothL1Options = {}): Loss {
   return elementwiseLoss('smoothL1', value, options);
 }
 
-/** mean(log(cosh(p - y))) for each sample, without overflow. Shapes and errors as in `meanSquaredError`. */
+/**
+ * mean(log(cosh(p - y))) for each sample, without overflow: a parabola near 0, a line further out.
+ *
+ * - targets: as the predictions [batch, ...]
+ * - result: float32 [batch]
+ *
+ * @throws Error when applied, if targets and predictions differ in shape ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'logCosh' });
+ */
 export const logCosh = (): Loss =>
   elementwiseLoss('logCosh', (y, p) => {
     // even in the error: written with |e|, softplus never meets a large argument
@@ -117,12 +166,30 @@ export const logCosh = (): Loss =>
     return subtract(add(size, softplus(multiply(size, -2))), Math.LN2);
   });
 
-/** mean(p - y * log(p + 1e-7)) for each sample: for counts. Shapes and errors as in `meanSquaredError`. */
+/**
+ * mean(p - y * log(p + 1e-7)) for each sample: for counts.
+ *
+ * - targets: counts >= 0, as the predictions
+ * - predictions: positive rates [batch, ...]
+ * - result: float32 [batch]
+ *
+ * @throws Error when applied, if targets and predictions differ in shape ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'poisson' });
+ */
 export const poisson = (): Loss => elementwiseLoss('poisson', (y, p) => subtract(p, multiply(y, log(add(p, epsilon)))));
 
 /**
  * -sum(y * p) / (|y| |p|) over the last axis: -1 where the directions agree, 1 where they are opposite.
- * Shapes and errors as in `meanSquaredError`.
+ *
+ * - targets: as the predictions [batch, ..., features]
+ * - result: float32 [batch]
+ *
+ * @throws Error when applied, if targets and predictions differ in shape ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'cosineSimilarity' });
  */
 export const cosineSimilarity = (): Loss => {
   const name = 'cosineSimilarity';

@@ -44,6 +44,9 @@ export function binaryAccuracy(options: ThresholdOptions & Named = {}): Metric {
  * Targets and predictions are [batch, ..., classes].
  *
  * @throws Error when applied, if the shapes differ
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: [metrics.categoricalAccuracy()] });
  */
 export function categoricalAccuracy(options: Named = {}): Metric {
   checkOptions('metrics.categoricalAccuracy', options, ['name']);
@@ -63,6 +66,13 @@ export function categoricalAccuracy(options: Named = {}): Metric {
  * Targets are class numbers [batch, ...] or [batch, ..., 1], predictions [batch, ..., classes].
  *
  * @throws Error when applied, if the labels do not fit the predictions
+ *
+ * @example
+ * model.compile({
+ *   optimizer: 'adam',
+ *   loss: 'sparseCategoricalCrossentropy',
+ *   metrics: [metrics.sparseCategoricalAccuracy()], // or 'accuracy', which chooses by the loss
+ * });
  */
 export function sparseCategoricalAccuracy(options: Named = {}): Metric {
   checkOptions('metrics.sparseCategoricalAccuracy', options, ['name']);

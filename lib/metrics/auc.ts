@@ -37,7 +37,8 @@ export interface AUCOptions {
  * Predictions between the same two thresholds count as ties, so the area is exact when no two predictions of different
  * classes lie between two neighboring thresholds. 0 when a class is missing.
  *
- * Targets are 0 or 1, as the predictions, which are probabilities; what lies outside of 0 .. 1 is moved to the border.
+ * Targets are 0 or 1, as the predictions [batch, ...], which are probabilities; what lies outside of 0 .. 1 is moved to the
+ * border.
  *
  * @throws Error when an option is not valid; when applied, if the shapes differ
  *

@@ -7,8 +7,8 @@ const ratio = (part: number, rest: number): number => (part === 0 ? 0 : part / (
 /**
  * True positives / all predicted positives: how many of the found ones are right. 0 when nothing was predicted positive.
  *
- * Targets are 0 or 1, as the predictions; with `classes` also class numbers, for which the largest prediction counts. Counts
- * are summed in float32, exactly up to 2^24.
+ * Targets are 0 or 1, as the predictions [batch, ...]; with `classes` also class numbers [batch, ...] for predictions
+ * [batch, ..., classes], of which the largest counts. Counts are summed in float32, exactly up to 2^24.
  *
  * @throws Error when an option is not valid; when applied, if the shapes differ
  *
@@ -23,6 +23,9 @@ export const precision = (options: CountsOptions = {}): Metric =>
  * `precision`.
  *
  * @throws Error when an option is not valid; when applied, if the shapes differ
+ *
+ * @example
+ * metrics.recall({ threshold: 0.3 });
  */
 export const recall = (options: CountsOptions = {}): Metric =>
   countsMetric('recall', options, [], (c) => ratio(c.truePositives, c.falseNegatives));
@@ -48,6 +51,14 @@ export function fBetaScore(options: FBetaOptions = {}): Metric {
   );
 }
 
-/** The harmonic mean of precision and recall: `fBetaScore` with beta 1. */
+/**
+ * The harmonic mean of precision and recall, 2 * precision * recall / (precision + recall): `fBetaScore` with beta 1.
+ * Targets as in `precision`.
+ *
+ * @throws Error when an option is not valid; when applied, if the shapes differ
+ *
+ * @example
+ * metrics.f1Score({ classes: 10, average: 'macro' });
+ */
 export const f1Score = (options: CountsOptions = {}): Metric =>
   countsMetric('f1Score', options, [], (c) => ratio(2 * c.truePositives, c.falseNegatives + c.falsePositives));

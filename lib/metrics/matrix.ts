@@ -76,6 +76,9 @@ export const confusionMatrix = (options: MatrixOptions): Metric =>
  * over the classes that occur in targets or predictions. For segmentation. Targets as in `confusionMatrix`.
  *
  * @throws Error when an option is not valid; when applied, if the shapes do not fit
+ *
+ * @example
+ * metrics.meanIoU({ classes: 21 });
  */
 export const meanIoU = (options: MatrixOptions): Metric =>
   matrixMetric('meanIoU', options, false, (at, n) => {

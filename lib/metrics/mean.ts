@@ -13,6 +13,11 @@ import type { Metric } from './metric.js';
  * @param fn from targets and predictions to one value per sample [batch, ...] (numbers or bool), or to a single value,
  *     which counts for the whole batch
  * @param finish applied to the mean
+ * @throws Error in the first step, when `fn` returns neither one value per sample nor a single one
+ *
+ * @example
+ * const bias = metrics.meanMetric('bias', (y, p) => ops.subtract(p, y));
+ * model.compile({ optimizer: 'adam', loss: 'mse', metrics: [bias] });
  */
 export function meanMetric(
   name: string,
@@ -41,7 +46,15 @@ export function meanMetric(
   };
 }
 
-/** The sum over all samples of a traced function, weighted by the sample weights. `fn` as in `meanMetric`. */
+/**
+ * The sum over all samples of a traced function, weighted by the sample weights.
+ *
+ * @param fn as in `meanMetric`
+ * @throws Error in the first step, when `fn` returns neither one value per sample nor a single one
+ *
+ * @example
+ * metrics.sumMetric('hits', (y, p) => ops.equal(y, ops.round(p)));
+ */
 export function sumMetric(name: string, fn: (yTrue: Tensor, yPred: Tensor) => Tensor): Metric {
   const { update } = meanMetric(name, fn);
   return { name, size: 2, update, result: (totals) => totals[0] as number };

@@ -16,43 +16,152 @@ import { flatWeights } from './weights.js';
 const meanLoss = (name: string, loss: Loss, finish?: (mean: number) => number): Metric =>
   remember(meanMetric(name, loss, finish), `metrics.${name}`);
 
-/** Mean over all samples of mean((y - p)^2). */
+/**
+ * Mean over all samples of mean((y - p)^2).
+ *
+ * Targets and predictions are [batch, ...].
+ *
+ * @throws Error when applied, if the shapes differ ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'huber', metrics: ['mse'] });
+ */
 export const meanSquaredError = (): Metric => meanLoss('meanSquaredError', losses.meanSquaredError());
 
-/** Mean over all samples of mean(|y - p|). */
+/**
+ * Mean over all samples of mean(|y - p|).
+ *
+ * Targets and predictions are [batch, ...].
+ *
+ * @throws Error when applied, if the shapes differ ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'mse', metrics: ['mae'] });
+ */
 export const meanAbsoluteError = (): Metric => meanLoss('meanAbsoluteError', losses.meanAbsoluteError());
 
-/** Square root of the mean squared error over the whole epoch, in the unit of the targets. */
+/**
+ * Square root of the mean squared error over the whole epoch, in the unit of the targets: sqrt(mean((y - p)^2)).
+ *
+ * Targets and predictions are [batch, ...].
+ *
+ * @throws Error when applied, if the shapes differ ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'mse', metrics: ['rootMeanSquaredError'] });
+ */
 export const rootMeanSquaredError = (): Metric =>
   meanLoss('rootMeanSquaredError', losses.meanSquaredError(), Math.sqrt);
 
-/** Mean over all samples of 100 * mean(|y - p| / max(|y|, 1e-7)). */
+/**
+ * Mean over all samples of 100 * mean(|y - p| / max(|y|, 1e-7)).
+ *
+ * Targets and predictions are [batch, ...].
+ *
+ * @throws Error when applied, if the shapes differ ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'mse', metrics: ['meanAbsolutePercentageError'] });
+ */
 export const meanAbsolutePercentageError = (): Metric =>
   meanLoss('meanAbsolutePercentageError', losses.meanAbsolutePercentageError());
 
-/** Mean over all samples of mean((log(1 + y) - log(1 + p))^2). */
+/**
+ * Mean over all samples of mean((log(1 + y) - log(1 + p))^2), with y and p raised to at least 1e-7.
+ *
+ * Targets and predictions are [batch, ...].
+ *
+ * @throws Error when applied, if the shapes differ ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'mse', metrics: ['meanSquaredLogarithmicError'] });
+ */
 export const meanSquaredLogarithmicError = (): Metric =>
   meanLoss('meanSquaredLogarithmicError', losses.meanSquaredLogarithmicError());
 
-/** Mean over all samples of mean(log(cosh(p - y))). */
+/**
+ * Mean over all samples of mean(log(cosh(p - y))).
+ *
+ * Targets and predictions are [batch, ...].
+ *
+ * @throws Error when applied, if the shapes differ ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'mse', metrics: ['logCosh'] });
+ */
 export const logCosh = (): Metric => meanLoss('logCosh', losses.logCosh());
 
-/** Mean over all samples of mean(p - y * log(p)). */
+/**
+ * Mean over all samples of mean(p - y * log(p + 1e-7)).
+ *
+ * Targets and predictions are [batch, ...].
+ *
+ * @throws Error when applied, if the shapes differ ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'mse', metrics: ['poisson'] });
+ */
 export const poisson = (): Metric => meanLoss('poisson', losses.poisson());
 
-/** Mean over all samples of sum(y * log(y / p)). */
+/**
+ * Mean over all samples of sum(y * log(y / p)), both kept in 1e-7 .. 1.
+ *
+ * Targets and predictions are probabilities [batch, ..., classes].
+ *
+ * @throws Error when applied, if the shapes differ
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: ['klDivergence'] });
+ */
 export const klDivergence = (): Metric => meanLoss('klDivergence', crossentropy.klDivergence());
 
-/** Mean over all samples of mean(max(0, 1 - y * p)). */
+/**
+ * Mean over all samples of mean(max(0, 1 - y * p)), for targets -1 or 1 (or 0 or 1).
+ *
+ * Targets and predictions are [batch, ...].
+ *
+ * @throws Error when applied, if the shapes differ ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'squaredHinge', metrics: ['hinge'] });
+ */
 export const hinge = (): Metric => meanLoss('hinge', hinges.hinge());
 
-/** Mean over all samples of mean(max(0, 1 - y * p)^2). */
+/**
+ * Mean over all samples of mean(max(0, 1 - y * p)^2), for targets -1 or 1 (or 0 or 1).
+ *
+ * Targets and predictions are [batch, ...].
+ *
+ * @throws Error when applied, if the shapes differ ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'hinge', metrics: ['squaredHinge'] });
+ */
 export const squaredHinge = (): Metric => meanLoss('squaredHinge', hinges.squaredHinge());
 
-/** Mean over all samples of max(0, 1 + max((1 - y) * p) - sum(y * p)). */
+/**
+ * Mean over all samples of max(0, 1 + max((1 - y) * p) - sum(y * p)).
+ *
+ * Targets are one-hot, as the predictions [batch, ..., classes].
+ *
+ * @throws Error when applied, if the shapes differ
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: ['categoricalHinge'] });
+ */
 export const categoricalHinge = (): Metric => meanLoss('categoricalHinge', hinges.categoricalHinge());
 
-/** Mean cosine of the angle between targets and predictions, 1 where they agree: the loss of that name, negated. */
+/**
+ * Mean cosine of the angle between targets and predictions, sum(y * p) / (|y| |p|), 1 where they agree: the loss of that
+ * name, negated.
+ *
+ * Targets and predictions are [batch, ..., features].
+ *
+ * @throws Error when applied, if the shapes differ ([N] for [N, 1] is accepted)
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'mse', metrics: ['cosineSimilarity'] });
+ */
 export const cosineSimilarity = (): Metric => {
   const loss = losses.cosineSimilarity();
   const cosine = meanMetric('cosineSimilarity', (yTrue, yPred) => negative(loss(yTrue, yPred)));
@@ -62,9 +171,13 @@ export const cosineSimilarity = (): Metric => {
 /**
  * e to the mean crossentropy of class numbers: how many classes the model hesitates between. For language models.
  *
- * Options, targets and predictions as in `losses.sparseCategoricalCrossentropy`.
+ * Options as in `losses.sparseCategoricalCrossentropy`. Targets are class numbers [batch, ...], predictions
+ * [batch, ..., classes].
  *
  * @throws Error when an option is not valid
+ *
+ * @example
+ * metrics.perplexity({ fromLogits: true, ignoreClass: 0 });
  */
 export const perplexity = (options: crossentropy.SparseCrossentropyOptions = {}): Metric =>
   remember(
@@ -80,7 +193,12 @@ export const perplexity = (options: crossentropy.SparseCrossentropyOptions = {})
  * The second sum comes from sum(y) and sum(y^2) in float32: targets whose mean is hundreds of times larger than their
  * deviation should be standardized, which training wants as well.
  *
+ * Targets and predictions are [batch, ...].
+ *
  * @throws Error when applied, if the shapes differ
+ *
+ * @example
+ * model.compile({ optimizer: 'adam', loss: 'mse', metrics: ['r2Score'] });
  */
 export const r2Score = (): Metric => {
   const name = 'r2Score';

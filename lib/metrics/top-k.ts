@@ -38,6 +38,9 @@ function topK(kind: string, options: TopKOptions, labelsOf: (name: string, y: Te
  * Targets and predictions are [batch, ..., classes].
  *
  * @throws Error when `k` is not a positive integer; when applied, if the shapes differ
+ *
+ * @example
+ * metrics.topKCategoricalAccuracy({ k: 3 });
  */
 export const topKCategoricalAccuracy = (options: TopKOptions = {}): Metric =>
   topK('topKCategoricalAccuracy', options, (name, yTrue, yPred) => {
@@ -53,6 +56,9 @@ export const topKCategoricalAccuracy = (options: TopKOptions = {}): Metric =>
  * Targets are class numbers [batch, ...] or [batch, ..., 1], predictions [batch, ..., classes].
  *
  * @throws Error when `k` is not a positive integer; when applied, if the labels do not fit the predictions
+ *
+ * @example
+ * metrics.sparseTopKCategoricalAccuracy({ k: 3 });
  */
 export const sparseTopKCategoricalAccuracy = (options: TopKOptions = {}): Metric =>
   topK('sparseTopKCategoricalAccuracy', options, alignLabels);

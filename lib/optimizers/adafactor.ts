@@ -97,6 +97,9 @@ class Adafactor extends GradientDescent {
  *
  * @throws Error when an option is not valid
  *
+ * @example
+ * model.compile({ optimizer: optimizers.adafactor({ learningRate: 0.01 }), loss: 'mse' });
+ *
  * Source: Shazeer and Stern, "Adafactor", ICML 2018.
  */
 export const adafactor = (options: AdafactorOptions = {}): Optimizer => new Adafactor(options);

@@ -51,6 +51,9 @@ class Adagrad extends GradientDescent {
  *
  * @throws Error when an option is not valid
  *
+ * @example
+ * model.compile({ optimizer: optimizers.adagrad({ learningRate: 0.01 }), loss: 'mse' });
+ *
  * Source: Duchi, Hazan and Singer, "Adaptive subgradient methods", JMLR 2011.
  */
 export const adagrad = (options: AdagradOptions = {}): Optimizer => new Adagrad(options);
@@ -95,6 +98,9 @@ class Adadelta extends GradientDescent {
  * w -= learningRate * d.
  *
  * @throws Error when an option is not valid
+ *
+ * @example
+ * model.compile({ optimizer: optimizers.adadelta({ learningRate: 1 }), loss: 'mse' });
  *
  * Source: Zeiler, "ADADELTA", 2012.
  */

@@ -68,6 +68,9 @@ class Nadam extends GradientDescent {
  *
  * @throws Error when an option is not valid
  *
+ * @example
+ * model.compile({ optimizer: optimizers.nadam({ learningRate: 0.002 }), loss: 'mse' });
+ *
  * Source: Dozat, "Incorporating Nesterov momentum into Adam", ICLR workshop 2016.
  */
 export const nadam = (options: NadamOptions = {}): Optimizer => new Nadam(options);
@@ -115,6 +118,9 @@ class Adamax extends GradientDescent {
  * divisor is u.
  *
  * @throws Error when an option is not valid
+ *
+ * @example
+ * model.compile({ optimizer: optimizers.adamax({ learningRate: 0.002 }), loss: 'mse' });
  *
  * Source: Kingma and Ba, "Adam", ICLR 2015, section 7.
  */
@@ -173,6 +179,9 @@ function averageLength(beta2: number, t: Tensor): Tensor {
  * * m / (sqrt(v) + epsilon) once ρ > 5, before that w -= learningRate / (1 - β1^t) * m. Epsilon is 1e-8 unless given.
  *
  * @throws Error when an option is not valid
+ *
+ * @example
+ * model.compile({ optimizer: optimizers.radam(), loss: 'mse' });
  *
  * Source: Liu et al., "On the variance of the adaptive learning rate and beyond", ICLR 2020.
  */

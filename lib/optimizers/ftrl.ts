@@ -76,6 +76,9 @@ class Ftrl extends GradientDescent {
  *
  * @throws Error when an option is not valid
  *
+ * @example
+ * model.compile({ optimizer: optimizers.ftrl({ l1RegularizationStrength: 0.01 }), loss: 'mse' });
+ *
  * Source: McMahan et al., "Ad click prediction: a view from the trenches", KDD 2013.
  */
 export const ftrl = (options: FtrlOptions = {}): Optimizer => new Ftrl(options);

@@ -55,6 +55,9 @@ class Lamb extends GradientDescent {
  *
  * @throws Error when an option is not valid
  *
+ * @example
+ * model.compile({ optimizer: optimizers.lamb({ learningRate: 0.01, weightDecay: 0.01 }), loss: 'mse' });
+ *
  * Source: You et al., "Large batch optimization for deep learning: training BERT in 76 minutes", ICLR 2020.
  */
 export const lamb = (options: MomentOptions = {}): Optimizer => new Lamb(options);

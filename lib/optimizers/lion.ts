@@ -43,6 +43,9 @@ class Lion extends GradientDescent {
  *
  * @throws Error when an option is not valid
  *
+ * @example
+ * model.compile({ optimizer: optimizers.lion({ learningRate: 1e-4, weightDecay: 0.1 }), loss: 'mse' });
+ *
  * Source: Chen et al., "Symbolic discovery of optimization algorithms", NeurIPS 2023.
  */
 export const lion = (options: LionOptions = {}): Optimizer => new Lion(options);

@@ -77,6 +77,9 @@ class Rmsprop extends GradientDescent {
  *
  * @throws Error when an option is not valid
  *
+ * @example
+ * model.compile({ optimizer: optimizers.rmsprop({ rho: 0.99, centered: true }), loss: 'mse' });
+ *
  * Source: Hinton, "Neural networks for machine learning", lecture 6e, 2012.
  */
 export const rmsprop = (options: RmspropOptions = {}): Optimizer => new Rmsprop(options);

@@ -19,6 +19,9 @@ export interface OrthogonalRegularizerOptions {
  * Penalty factor * mean over all pairs of rows (or columns) of |cosine of their angle|: drives them to be orthogonal.
  *
  * @throws Error when an option is not valid; when used, if the weight is not a matrix
+ *
+ * @example
+ * layers.dense({ units: 8, kernelRegularizer: regularizers.orthogonal({ factor: 0.1 }) });
  */
 export function orthogonal(options: OrthogonalRegularizerOptions = {}): RegularizerFn {
   const where = 'regularizers.orthogonal';

@@ -9,6 +9,9 @@ import { remember } from '../layers/recipe.js';
  * Penalty factor * sum(|w|): drives weights to exactly 0.
  *
  * @throws Error when `factor` is negative or not finite
+ *
+ * @example
+ * layers.dense({ units: 8, kernelRegularizer: regularizers.l1(1e-4) });
  */
 export function l1(factor = 0.01): RegularizerFn {
   numberIn('regularizers.l1', 'factor', factor, { min: 0 });
@@ -39,6 +42,9 @@ export interface L1L2Options {
  * Penalty l1 * sum(|w|) + l2 * sum(w^2).
  *
  * @throws Error when a factor is negative or not finite
+ *
+ * @example
+ * layers.dense({ units: 8, kernelRegularizer: regularizers.l1l2({ l1: 1e-5, l2: 1e-4 }) });
  */
 export function l1l2(options: L1L2Options = {}): RegularizerFn {
   const where = 'regularizers.l1l2';

@@ -71,7 +71,12 @@ export function memory(): MemoryInfo {
   return { sessions, storages, bytes };
 }
 
-/** What the library found on this machine and uses. */
+/**
+ * What the library found on this machine and uses.
+ *
+ * @example
+ * const { target, threads } = cpuInfo();
+ */
 export function cpuInfo(): CpuInfo {
   const { target, targets, threads, blas }: AddonInfo = loadAddon().info();
   return { target, targets, threads, blas };
@@ -82,6 +87,9 @@ export function cpuInfo(): CpuInfo {
  *
  * @param count 1 to 256; the default is the number of CPUs that the process may use
  * @throws Error when `count` is not a whole number from 1 to 256
+ *
+ * @example
+ * setThreads(4);
  */
 export function setThreads(count: number): void {
   if (!Number.isInteger(count) || count < 1 || count > 256) {

@@ -85,6 +85,9 @@ export interface CosineDecayRestartsOptions {
  *
  * @throws Error when an option is not valid
  *
+ * @example
+ * optimizers.adam({ learningRate: schedules.cosineDecayRestarts({ initialLearningRate: 0.01, firstDecaySteps: 1000 }) });
+ *
  * Source: Loshchilov and Hutter, "SGDR", ICLR 2017.
  */
 export function cosineDecayRestarts(options: CosineDecayRestartsOptions): NamedSchedule {
@@ -150,6 +153,9 @@ export interface CosineAnnealingOptions {
  * A cosine that goes on: min + (initial - min) * (1 + cos(pi * step / halfPeriod)) / 2. PyTorch's CosineAnnealingLR.
  *
  * @throws Error when an option is not valid
+ *
+ * @example
+ * optimizers.adam({ learningRate: schedules.cosineAnnealing({ initialLearningRate: 0.01, halfPeriod: 5000 }) });
  */
 export function cosineAnnealing(options: CosineAnnealingOptions): NamedSchedule {
   const where = 'schedules.cosineAnnealing';

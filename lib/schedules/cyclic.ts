@@ -32,9 +32,13 @@ export interface OneCycleOptions {
 }
 
 /**
- * Rises once to maxLearningRate and falls far below the first rate. PyTorch's OneCycleLR. After totalSteps the rate stays.
+ * Rises from maxLearningRate / divFactor to maxLearningRate at step pctStart * totalSteps - 1, and falls to
+ * maxLearningRate / (divFactor * finalDivFactor) at totalSteps - 1, where it stays. PyTorch's OneCycleLR.
  *
  * @throws Error when an option is not valid
+ *
+ * @example
+ * optimizers.adam({ learningRate: schedules.oneCycle({ maxLearningRate: 0.01, totalSteps: 10_000 }) });
  *
  * Source: Smith and Topin, "Super-convergence", 2018.
  */
@@ -84,9 +88,14 @@ export interface CyclicOptions {
 }
 
 /**
- * Goes from baseLearningRate to maxLearningRate and back on lines, again and again. PyTorch's CyclicLR.
+ * Goes from baseLearningRate to maxLearningRate and back on lines, again and again:
+ * baseLearningRate + (maxLearningRate - baseLearningRate) * height * shrink, with a height from 0 to 1 and back. shrink is 1
+ * ('triangular'), 1 / 2^cycle ('triangular2') or gamma^step ('exponential'). PyTorch's CyclicLR.
  *
  * @throws Error when an option is not valid
+ *
+ * @example
+ * optimizers.adam({ learningRate: schedules.cyclic({ baseLearningRate: 1e-4, maxLearningRate: 0.01, mode: 'triangular2' }) });
  *
  * Source: Smith, "Cyclical learning rates for training neural networks", WACV 2017.
  */

@@ -51,6 +51,9 @@ export const exponentialDecay = (options: DecayOptions): NamedSchedule =>
  * initialLearningRate / (1 + decayRate * step / decaySteps).
  *
  * @throws Error when an option is not valid
+ *
+ * @example
+ * optimizers.adam({ learningRate: schedules.inverseTimeDecay({ initialLearningRate: 0.1, decaySteps: 1000, decayRate: 0.5 }) });
  */
 export const inverseTimeDecay = (options: DecayOptions): NamedSchedule =>
   decay('inverseTimeDecay', options, 0, (units) => divide(1, add(multiply(units, options.decayRate), 1)));
@@ -72,6 +75,9 @@ export interface PolynomialDecayOptions {
  * decaySteps on. PyTorch's PolynomialLR has endLearningRate 0.
  *
  * @throws Error when an option is not valid
+ *
+ * @example
+ * optimizers.adam({ learningRate: schedules.polynomialDecay({ initialLearningRate: 0.1, decaySteps: 10_000, power: 2 }) });
  */
 export function polynomialDecay(options: PolynomialDecayOptions): NamedSchedule {
   const where = 'schedules.polynomialDecay';
@@ -105,10 +111,12 @@ export interface LinearOptions {
 }
 
 /**
- * initialLearningRate times a factor that moves on a line from startFactor to endFactor, and stays there: a warm-up.
- * PyTorch's LinearLR.
+ * initialLearningRate * (startFactor + (endFactor - startFactor) * min(step / totalSteps, 1)): a warm-up. PyTorch's LinearLR.
  *
  * @throws Error when an option is not valid
+ *
+ * @example
+ * optimizers.adam({ learningRate: schedules.linear({ initialLearningRate: 0.001, totalSteps: 500 }) });
  */
 export function linear(options: LinearOptions): NamedSchedule {
   const where = 'schedules.linear';

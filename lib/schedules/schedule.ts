@@ -9,7 +9,7 @@ import { remember } from '../layers/recipe.js';
  *
  * @example
  * // linear warm-up, then 1 / sqrt(step)
- * const rate: Schedule = (step) => {
+ * const rate: schedules.Schedule = (step) => {
  *   const t = ops.add(ops.cast(step, 'float32'), 1);
  *   return ops.multiply(ops.minimum(ops.rsqrt(t), ops.multiply(t, 1e-3)), 0.1);
  * };

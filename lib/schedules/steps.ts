@@ -20,6 +20,9 @@ function growing(where: string, name: string, values: unknown): readonly number[
  * The same rate in every step.
  *
  * @throws Error when the rate is negative or not finite
+ *
+ * @example
+ * optimizers.adam({ learningRate: schedules.constant(0.001) });
  */
 export function constant(learningRate: number): NamedSchedule {
   numberIn('schedules.constant', 'learningRate', learningRate, { min: 0 });
@@ -66,6 +69,9 @@ export interface MultiStepDecayOptions {
  * initialLearningRate * gamma^(number of milestones <= step). PyTorch's MultiStepLR.
  *
  * @throws Error when an option is not valid
+ *
+ * @example
+ * optimizers.adam({ learningRate: schedules.multiStepDecay({ initialLearningRate: 0.1, milestones: [3000, 6000] }) });
  */
 export function multiStepDecay(options: MultiStepDecayOptions): NamedSchedule {
   const where = 'schedules.multiStepDecay';
@@ -90,6 +96,9 @@ export interface PiecewiseConstantOptions {
  * PiecewiseConstantDecay.
  *
  * @throws Error when boundaries do not grow, or values are not one more
+ *
+ * @example
+ * optimizers.adam({ learningRate: schedules.piecewiseConstant({ boundaries: [1000, 5000], values: [0.1, 0.01, 0.001] }) });
  */
 export function piecewiseConstant(options: PiecewiseConstantOptions): NamedSchedule {
   const where = 'schedules.piecewiseConstant';

@@ -24,7 +24,8 @@ export interface EarlyStoppingOptions extends MonitorOptions {
  * @throws Error when an option is not valid; in training, when the logs do not have the number
  *
  * @example
- * await model.fit(x, y, { epochs: 100, validationSplit: 0.1, callbacks: [earlyStopping({ patience: 3, restoreBestWeights: true })] });
+ * const stop = callbacks.earlyStopping({ patience: 3, restoreBestWeights: true });
+ * await model.fit(x, y, { epochs: 100, validationSplit: 0.1, callbacks: [stop] });
  */
 export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
   const where = 'earlyStopping';
@@ -65,7 +66,12 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
   };
 }
 
-/** Ends training at the step whose loss is NaN or infinite. The weights are then those that the step left behind. */
+/**
+ * Ends training at the step whose loss is NaN or infinite. The weights are then those that the step left behind.
+ *
+ * @example
+ * await model.fit(x, y, { callbacks: [callbacks.terminateOnNaN()] });
+ */
 export const terminateOnNaN = (): Callback => ({ stopOnNonFinite: true });
 
 /** @throws Error when the learning rate is a schedule, which cannot be changed from outside */
@@ -80,9 +86,11 @@ function assignableRate(where: string, { learningRate }: Optimizer): number {
  * Sets the learning rate before each epoch.
  *
  * @param schedule from the epoch, counted from 0, and the current learning rate to the new one
+ * @throws Error when `schedule` is not a function; in training, when it returns anything but a number >= 0, or the learning rate is
+ *     a schedule already
  *
  * @example
- * learningRateScheduler((epoch, rate) => (epoch < 10 ? rate : rate * 0.9));
+ * callbacks.learningRateScheduler((epoch, rate) => (epoch < 10 ? rate : rate * 0.9));
  */
 export function learningRateScheduler(schedule: (epoch: number, learningRate: number) => number): Callback {
   const where = 'learningRateScheduler';
@@ -115,6 +123,9 @@ export interface ReduceLROnPlateauOptions extends MonitorOptions {
  *
  * @throws Error when an option is not valid; in training, when the logs do not have the number, or the learning rate is a
  *     schedule
+ *
+ * @example
+ * await model.fit(x, y, { epochs: 50, callbacks: [callbacks.reduceLROnPlateau({ factor: 0.5, patience: 3 })] });
  */
 export function reduceLROnPlateau(options: ReduceLROnPlateauOptions = {}): Callback {
   const where = 'reduceLROnPlateau';

@@ -37,7 +37,7 @@ function fillPath(path: string, epoch: number, logs: Logs): string {
  * @throws Error when an option is not valid; in training, when the logs do not have a number, or a file cannot be written
  *
  * @example
- * await net.fit(x, y, {
+ * await model.fit(x, y, {
  *   epochs: 20,
  *   validationSplit: 0.1,
  *   callbacks: [callbacks.modelCheckpoint({ path: 'best', monitor: 'valLoss', saveBestOnly: true })],

@@ -384,7 +384,7 @@ export class Model {
    *     what was saved before is still there then
    *
    * @example
-   * await net.save('models/digits');
+   * await model.save('models/digits');
    * const copy = await loadModel('models/digits');
    */
   async save(directory: string, options: SaveOptions = {}): Promise<void> {

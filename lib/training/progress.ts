@@ -21,6 +21,11 @@ const redrawMilliseconds = 50;
  * Shows how training goes: `Epoch 3/10 [=====>   ] 312/469 - 12,345 samples/s - ETA 3s - loss 0.1234 - accuracy 0.9612`.
  *
  * `fit` makes one by itself where its output is a terminal, see `verbose`.
+ *
+ * @throws Error when an option is not valid
+ *
+ * @example
+ * await model.fit(x, y, { verbose: 0, callbacks: [callbacks.progressBar({ stream: process.stderr })] });
  */
 export function progressBar(options: ProgressBarOptions = {}): Callback {
   const stream = options.stream ?? process.stdout;

@@ -10,6 +10,11 @@ const executables = new Cache<Executable>(256);
  * structure are compiled once.
  *
  * @throws Error when a tensor depends on something that is only known while a compiled function runs
+ *
+ * @example
+ * const [a, b] = [ops.exp(x), ops.log(x)];
+ * evaluate([a, b]); // one run for both
+ * a.data;
  */
 export function evaluate(tensors: readonly Tensor[]): void {
   const wanted = tensors.filter((t) => t.known === undefined);

@@ -38,7 +38,14 @@ export function valueAndGrad<P, A extends readonly unknown[]>(
   };
 }
 
-/** Like `valueAndGrad`, but returns the gradient only. */
+/**
+ * Like `valueAndGrad`, but returns the gradient only.
+ *
+ * @throws Error when the function returns anything but a float32 scalar
+ *
+ * @example
+ * grad((w: Tensor) => ops.sum(ops.square(w)))(tensor([1, 2, 3])).data; // 2, 4, 6
+ */
 export function grad<P, A extends readonly unknown[]>(
   fn: (parameters: P, ...rest: A) => Tensor,
 ): (parameters: P, ...rest: A) => P {

@@ -142,8 +142,8 @@ export function renderIndex(families) {
       'nested arrays of numbers. Dtypes are float32, int32 and bool.',
     ].join(' '),
     [
-      'In the examples `model` is a compiled model, `x` and `y` are tensors, and layers, losses and so on are imported from',
-      '`steepest`.',
+      'In the examples `model` is a model, `x` and `y` are its data (in the pages about layers and operations: tensors), and',
+      'layers, losses and so on are imported from `steepest`. A test compiles all of them.',
     ].join(' '),
   )}\n`;
 }

@@ -1,8 +1,9 @@
 // The TypeScript in the documents is compiled and run, and prints what its comments say. The blocks of a section (under
-// one "##" or "###" heading) are one program.
+// one "##" or "###" heading) are one program. The examples of docstrings are compiled.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { examplesOf, readFamilies } from './examples';
 
 const root = path.join(__dirname, '..', '..');
 const folder = path.join(root, 'out', 'snippets'); // inside the package, so that 'steepest' is found
@@ -41,6 +42,8 @@ beforeAll(() => {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   for (const { file, source } of programs) writeFileSync(path.join(folder, `${file}.mts`), source);
+  for (const family of readFamilies())
+    writeFileSync(path.join(folder, `reference-${family.name}.mts`), examplesOf(family));
   const options = { rootDir: '.', outDir: 'js', declaration: false, sourceMap: false };
   const config = { extends: '../../tsconfig.json', compilerOptions: options, include: ['*.mts'] };
   writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify(config));

@@ -53,7 +53,7 @@ export function attentionWeights(scores: Tensor, options: Omit<AttentionOptions,
  * @throws Error when the shapes do not fit or the mask is not bool
  *
  * @example
- * scaledDotProductAttention(q, k, v, { causal: true });
+ * ops.scaledDotProductAttention(q, k, v, { causal: true });
  *
  * Source: Vaswani et al., "Attention is all you need", NeurIPS 2017.
  */

@@ -10,7 +10,7 @@ import { broadcastTo, concatenate, reshape } from './shape.js';
  * @throws Error when `count` is not a whole number or is negative
  *
  * @example
- * linspace(0, 1, 5); // 0, 0.25, 0.5, 0.75, 1
+ * ops.linspace(0, 1, 5); // 0, 0.25, 0.5, 0.75, 1
  */
 export function linspace(
   start: number,
@@ -36,7 +36,7 @@ export function linspace(
  * @throws Error when an argument is not of rank 1
  *
  * @example
- * const [x, y] = meshgrid([linspace(0, 1, 3), linspace(0, 1, 2)]); // two tensors [2, 3]
+ * const [x, y] = ops.meshgrid([ops.linspace(0, 1, 3), ops.linspace(0, 1, 2)]); // two tensors [2, 3]
  */
 export function meshgrid(vectors: readonly Tensor[], indexing: 'xy' | 'ij' = 'xy'): Tensor[] {
   if (indexing !== 'xy' && indexing !== 'ij') {

@@ -22,9 +22,9 @@ interface Named {
  * @throws Error when the equation is malformed or does not fit the operands
  *
  * @example
- * einsum('ij,jk->ik', a, b); // matrix product
- * einsum('bthd,bshd->bhts', q, k); // attention scores
- * einsum('...ii->...', x); // traces
+ * ops.einsum('ij,jk->ik', a, b); // matrix product
+ * ops.einsum('bthd,bshd->bhts', q, k); // attention scores
+ * ops.einsum('...ii->...', x); // traces
  */
 export function einsum(equation: string, ...operands: Operand[]): Tensor {
   const { inputs, output } = parse(equation, operands.length);

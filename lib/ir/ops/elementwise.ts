@@ -186,7 +186,7 @@ export function stopGradient(x: Operand): Tensor {
  *
  * @example
  * // a straight-through estimator: rounds forward, passes the gradient on unchanged
- * const ste = (x: Tensor) => customGradient([x], round, (dy) => [dy]);
+ * const ste = (x: Tensor) => ops.customGradient([x], ops.round, (dy) => [dy]);
  */
 export function customGradient(
   inputs: readonly Tensor[],

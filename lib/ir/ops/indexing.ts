@@ -65,7 +65,7 @@ export function oneHot(indices: Tensor, depth: number): Tensor {
  * @throws Error when `indices` is not int32 or does not fit
  *
  * @example
- * takeAlongAxis(x, argsort(x)); // x in order
+ * ops.takeAlongAxis(x, ops.argsort(x)); // x in order
  */
 export function takeAlongAxis(x: Operand, indices: Tensor, axis = -1): Tensor {
   const t = asTensor('takeAlongAxis', 'x', x);
@@ -98,7 +98,7 @@ export function takeAlongAxis(x: Operand, indices: Tensor, axis = -1): Tensor {
  * @throws Error when `segmentIds` does not fit `x`
  *
  * @example
- * segmentSum(tensor([1, 2, 3]), tensor(Int32Array.of(0, 2, 0)), 3); // 4, 0, 2
+ * ops.segmentSum(tensor([1, 2, 3]), tensor(Int32Array.of(0, 2, 0)), 3); // 4, 0, 2
  */
 export function segmentSum(x: Operand, segmentIds: Tensor, numSegments: number): Tensor {
   const t = asTensor('segmentSum', 'x', x);

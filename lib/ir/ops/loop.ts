@@ -36,9 +36,9 @@ export interface ScanOptions {
  *
  * @example
  * // running maximum
- * const { output } = scan(
- *   (best: Tensor, x: Tensor) => { const carry = maximum(best, x); return { carry, output: carry }; },
- *   scalar(-Infinity),
+ * const { output } = ops.scan(
+ *   (best: Tensor, x: Tensor) => { const carry = ops.maximum(best, x); return { carry, output: carry }; },
+ *   ops.scalar(-Infinity),
  *   tensor([1, 3, 2]),
  * ); // 1, 3, 3
  */

@@ -101,8 +101,8 @@ export function dot(a: Operand, b: Operand): Tensor {
  * @throws Error when the pairs differ in number or size
  *
  * @example
- * tensordot(a, b, 1); // [2, 3, 4] and [4, 5] -> [2, 3, 5]
- * tensordot(a, b, [[0, 1], [1, 0]]); // [2, 3, 4] and [3, 2, 5] -> [4, 5]
+ * ops.tensordot(a, b, 1); // [2, 3, 4] and [4, 5] -> [2, 3, 5]
+ * ops.tensordot(a, b, [[0, 1], [1, 0]]); // [2, 3, 4] and [3, 2, 5] -> [4, 5]
  */
 export function tensordot(
   a: Operand,

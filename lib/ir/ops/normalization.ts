@@ -47,8 +47,8 @@ export interface BatchNormalizationOptions {
  * @throws Error when a shape does not fit
  *
  * @example
- * const { mean, variance } = moments(x, [0, 1, 2]);
- * batchNormalization(x, mean, variance, { scale: gamma, offset: beta });
+ * const { mean, variance } = ops.moments(x, [0, 1, 2]);
+ * ops.batchNormalization(x, mean, variance, { scale: gamma, offset: beta });
  *
  * Source: Ioffe and Szegedy, "Batch normalization", ICML 2015.
  */

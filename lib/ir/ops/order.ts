@@ -29,7 +29,7 @@ const sortable = (op: string, x: Operand): Tensor => {
  * @param axis default: -1
  *
  * @example
- * argsort(tensor([3, 1, 2])); // 1, 2, 0
+ * ops.argsort(tensor([3, 1, 2])); // 1, 2, 0
  */
 export const argsort = (x: Operand, axis = -1, options: SortOptions = {}): Tensor =>
   order('argsort', sortable('argsort', x), axis, undefined, options.descending === true);
@@ -41,7 +41,7 @@ export const argsort = (x: Operand, axis = -1, options: SortOptions = {}): Tenso
  * @param axis default: -1
  *
  * @example
- * sort(tensor([3, 1, 2]), -1, { descending: true }); // 3, 2, 1
+ * ops.sort(tensor([3, 1, 2]), -1, { descending: true }); // 3, 2, 1
  */
 export function sort(x: Operand, axis = -1, options: SortOptions = {}): Tensor {
   const t = sortable('sort', x);
@@ -56,7 +56,7 @@ export function sort(x: Operand, axis = -1, options: SortOptions = {}): Tensor {
  * @throws Error when k is not in 0 .. n
  *
  * @example
- * const { values, indices } = topK(tensor([1, 5, 3]), 2); // 5, 3 at 1, 2
+ * const { values, indices } = ops.topK(tensor([1, 5, 3]), 2); // 5, 3 at 1, 2
  */
 export function topK(x: Operand, k: number): { values: Tensor; indices: Tensor } {
   const t = sortable('topK', x);
@@ -76,7 +76,7 @@ export function topK(x: Operand, k: number): { values: Tensor; indices: Tensor }
  * @throws Error when `sorted` is not of rank 1
  *
  * @example
- * searchSorted(tensor([1, 2, 2, 5]), tensor([2, 9])); // 1, 4
+ * ops.searchSorted(tensor([1, 2, 2, 5]), tensor([2, 9])); // 1, 4
  */
 export function searchSorted(sorted: Tensor, values: Operand, side: 'left' | 'right' = 'left'): Tensor {
   if (sorted.rank !== 1) throw opError('searchSorted', `sorted must have rank 1, got ${formatType(sorted)}`);

@@ -113,5 +113,7 @@ export const full = (shape: Shape, value: Operand, dtype: DType = 'float32'): Te
 export const zeros = (shape: Shape, dtype: DType = 'float32'): Tensor => full(shape, 0, dtype);
 /** All 1. */
 export const ones = (shape: Shape, dtype: DType = 'float32'): Tensor => full(shape, 1, dtype);
+/** All 0, in the shape and dtype of x. */
 export const zerosLike = (x: Tensor): Tensor => zeros(x.shape, x.dtype);
+/** All 1, in the shape and dtype of x. */
 export const onesLike = (x: Tensor): Tensor => ones(x.shape, x.dtype);

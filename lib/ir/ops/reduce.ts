@@ -88,7 +88,7 @@ export const std = (x: Operand, axes?: Axes, options?: ReduceOptions & { readonl
  * Mean and variance over axes (default: all), for normalization: the variance is biased, sum((x - mean)^2) / n.
  *
  * @example
- * const { mean, variance } = moments(x, [0]);
+ * const { mean, variance } = ops.moments(x, [0]);
  */
 export function moments(x: Operand, axes?: Axes, options?: ReduceOptions): { mean: Tensor; variance: Tensor } {
   return { mean: mean(x, axes, options), variance: variance(x, axes, options) };

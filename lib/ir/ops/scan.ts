@@ -10,7 +10,7 @@ import { concatenate, sliceAxis } from './shape.js';
  * @param axis default: -1
  *
  * @example
- * cumsum(tensor([1, 2, 3])); // 1, 3, 6
+ * ops.cumsum(tensor([1, 2, 3])); // 1, 3, 6
  */
 export function cumsum(x: Operand, axis = -1): Tensor {
   const input = asTensor('cumsum', 'x', x);
@@ -24,7 +24,7 @@ export function cumsum(x: Operand, axis = -1): Tensor {
  * @param axis default: -1
  *
  * @example
- * cumprod(tensor([1, 2, 3])); // 1, 2, 6
+ * ops.cumprod(tensor([1, 2, 3])); // 1, 2, 6
  */
 export function cumprod(x: Operand, axis = -1): Tensor {
   let t = cast(asTensor('cumprod', 'x', x), 'float32');

@@ -209,8 +209,8 @@ export type PadMode = 'edge' | 'reflect' | 'symmetric';
  * @throws Error when an axis is too short to mirror
  *
  * @example
- * pad(tensor([1, 2, 3]), [[1, 2]]); // 0 1 2 3 0 0
- * pad(tensor([1, 2, 3]), [[1, 2]], 'reflect'); // 2 1 2 3 2 1
+ * ops.pad(tensor([1, 2, 3]), [[1, 2]]); // 0 1 2 3 0 0
+ * ops.pad(tensor([1, 2, 3]), [[1, 2]], 'reflect'); // 2 1 2 3 2 1
  */
 export function pad(x: Operand, padding: readonly (readonly [number, number])[], border: number | PadMode = 0): Tensor {
   let t = asTensor('pad', 'x', x);

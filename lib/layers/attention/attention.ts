@@ -103,6 +103,8 @@ export const attention = (options: AttentionOptions = {}): Layer => new Attentio
  *
  * - weights: scale [D], unless `useScale` is false
  *
+ * @throws Error when an argument is not valid; when applied, if the shapes do not fit
+ *
  * @example
  * layers.additiveAttention().apply([decoder, encoder]);
  *

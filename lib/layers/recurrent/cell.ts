@@ -28,11 +28,11 @@ export interface CellRun {
  * class LeakyCell extends layers.RecurrentCell {
  *   readonly kind = 'leakyCell';
  *   readonly stateShapes = [[8]];
- *   #kernel!: Weight;
+ *   #kernel!: layers.Weight;
  *   override build([x]: readonly TensorType[]) {
  *     this.#kernel = this.addWeight({ name: 'kernel', shape: [x.shape[1], 8] });
  *   }
- *   override call([x, h]: readonly Tensor[], context: CallContext) {
+ *   override call([x, h]: readonly Tensor[], context: layers.CallContext) {
  *     const next = ops.tanh(ops.add(ops.multiply(h, 0.9), ops.matmul(x, context.read(this.#kernel))));
  *     return [next, next];
  *   }

@@ -27,16 +27,24 @@ function withCell<C extends SimpleRNNCellOptions, O extends C & RecurrentOptions
  * A fully connected recurrent layer: hₜ = tanh(xₜ W + hₜ₋₁ U + b). Inputs, outputs, masks and states: see `rnn`; weights
  * and formula: see `simpleRNNCell`.
  *
+ * - input: float32 [batch, time, features]
+ * - output: float32 [batch, units], the last one, or [batch, time, units] with `returnSequences`
+ *
  * @throws Error when an argument is not valid; when applied, if the shapes do not fit
  *
  * @example
  * layers.simpleRNN({ units: 32, inputShape: [28, 28] });
+ *
+ * Source: Elman, "Finding structure in time", Cognitive Science 1990.
  */
 export const simpleRNN = (options: SimpleRNNOptions): Recurrent => withCell('simpleRNN', simpleRNNCell, options);
 
 /**
  * A long short-term memory layer. Inputs, outputs, masks and states (h, c): see `rnn`; weights and formula: see
  * `lstmCell`.
+ *
+ * - input: float32 [batch, time, features]
+ * - output: float32 [batch, units], the last one, or [batch, time, units] with `returnSequences`
  *
  * @throws Error when an argument is not valid; when applied, if the shapes do not fit
  *
@@ -46,6 +54,8 @@ export const simpleRNN = (options: SimpleRNNOptions): Recurrent => withCell('sim
  *   layers.lstm({ units: 64, dropout: 0.1 }),
  *   layers.dense({ units: 10, activation: 'softmax' }),
  * ]);
+ *
+ * Source: Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 1997.
  */
 export const lstm = (options: LSTMOptions): Recurrent =>
   withCell('lstm', lstmCell, options, ['recurrentActivation', 'unitForgetBias']);
@@ -53,10 +63,15 @@ export const lstm = (options: LSTMOptions): Recurrent =>
 /**
  * A gated recurrent unit layer. Inputs, outputs, masks and states: see `rnn`; weights and formula: see `gruCell`.
  *
+ * - input: float32 [batch, time, features]
+ * - output: float32 [batch, units], the last one, or [batch, time, units] with `returnSequences`
+ *
  * @throws Error when an argument is not valid; when applied, if the shapes do not fit
  *
  * @example
  * const [y, state] = layers.gru({ units: 16, returnState: true }).applyMany(input({ shape: [20, 4] }));
+ *
+ * Source: Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine translation", EMNLP 2014.
  */
 export const gru = (options: GRUOptions): Recurrent =>
   withCell('gru', gruCell, options, ['recurrentActivation', 'resetAfter']);

@@ -89,6 +89,9 @@ const projectOne = (project: CellRun['project'], x: Tensor): readonly Tensor[] =
  * all cells in order. A stack of recurrent layers computes the same and is faster, because each layer can project its
  * inputs for all steps at once.
  *
+ * - input: float32 [batch, features], one time step
+ * - output: float32 [batch, units of the last cell]
+ *
  * @throws Error when `cells` is empty or holds anything but cells, or one that is part of another layer already
  *
  * @example

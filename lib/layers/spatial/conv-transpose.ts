@@ -88,6 +88,8 @@ export const conv1dTranspose = (options: ConvTransposeOptions): Layer =>
  *
  * @example
  * layers.conv2dTranspose({ filters: 16, kernelSize: 3, strides: 2, padding: 'same', activation: 'relu' });
+ *
+ * Source: Zeiler et al., "Deconvolutional networks", CVPR 2010.
  */
 export const conv2dTranspose = (options: ConvTransposeOptions): Layer =>
   new ConvTranspose('conv2dTranspose', 2, options);

@@ -145,6 +145,8 @@ export const depthwiseConv2d = (options: DepthwiseConvOptions): Layer =>
  *
  * @example
  * layers.separableConv1d({ filters: 64, kernelSize: 5, activation: 'relu' });
+ *
+ * Source: Chollet, "Xception: deep learning with depthwise separable convolutions", CVPR 2017.
  */
 export const separableConv1d = (options: SeparableConvOptions): Layer =>
   new SeparableConv('separableConv1d', 1, options);
@@ -161,6 +163,8 @@ export const separableConv1d = (options: SeparableConvOptions): Layer =>
  *
  * @example
  * layers.separableConv2d({ filters: 64, kernelSize: 3, padding: 'same', activation: 'relu' });
+ *
+ * Source: Chollet, "Xception: deep learning with depthwise separable convolutions", CVPR 2017.
  */
 export const separableConv2d = (options: SeparableConvOptions): Layer =>
   new SeparableConv('separableConv2d', 2, options);
