@@ -19,10 +19,15 @@ import {
   sigmoid,
   sign,
   sqrt,
+  stopGradient,
   subtract,
   tanh,
   where,
 } from './elementwise.js';
+import { sort } from './order.js';
+import { iota } from './random.js';
+import { max, sum } from './reduce.js';
+import { cumsum } from './scan.js';
 import { split, transpose } from './shape.js';
 
 export { sigmoid, tanh } from './elementwise.js';
@@ -142,6 +147,30 @@ export const softmax = (x: Operand, axis = -1): Tensor =>
 /** x - log(sum(e^x)) along an axis. */
 export const logSoftmax = (x: Operand, axis = -1): Tensor =>
   lastAxis('logSoftmax', x, axis, (t) => make('softmax', [t], { log: true }, t.shape, 'float32'));
+
+/**
+ * The distribution nearest to x along an axis, as softmax with exact zeros: max(x - t, 0), with t such that the sum is 1.
+ *
+ * @returns float32, the shape of x
+ * @throws Error when x has no such axis
+ *
+ * @example
+ * ops.sparsemax(tensor([1, 0.8, -1])); // 0.6, 0.4, 0
+ *
+ * Source: Martins and Astudillo, "From softmax to sparsemax", ICML 2016.
+ */
+export const sparsemax = (x: Operand, axis = -1): Tensor =>
+  lastAxis('sparsemax', x, axis, (t) => {
+    // it is the same for x + c, and the sums below are short of digits where x is large
+    const z = subtract(t, stopGradient(max(t, -1, { keepDims: true })));
+    const falling = sort(z, -1, { descending: true });
+    const rank = add(iota(z.shape, z.rank - 1, 'float32'), 1);
+    // those among which the excess of the sum over 1 is shared
+    const inside = greater(add(multiply(rank, falling), 1), cumsum(falling));
+    const count = sum(cast(inside, 'float32'), -1, { keepDims: true });
+    const excess = subtract(sum(where(inside, falling, 0), -1, { keepDims: true }), 1);
+    return maximum(subtract(z, divide(excess, count)), 0);
+  });
 
 /**
  * Cross-entropy of a softmax, without forming the probabilities: logSumExp(logits) - logits[label].
