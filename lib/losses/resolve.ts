@@ -1,56 +1,14 @@
 import { named } from '../layers/arguments.js';
-import {
-  binaryCrossentropy,
-  categoricalCrossentropy,
-  klDivergence,
-  sparseCategoricalCrossentropy,
-} from './crossentropy.js';
-import { ctc } from './ctc.js';
-import { contrastive, tripletMargin } from './embedding.js';
-import { binaryFocalCrossentropy, categoricalFocalCrossentropy } from './focal.js';
-import { gaussianNLL } from './gaussian.js';
-import { categoricalHinge, hinge, squaredHinge } from './hinge.js';
+import * as losses from './index.js';
 import { defineLoss, type Loss, type LossFunction } from './loss.js';
-import {
-  cosineSimilarity,
-  huber,
-  logCosh,
-  meanAbsoluteError,
-  meanAbsolutePercentageError,
-  meanSquaredError,
-  meanSquaredLogarithmicError,
-  poisson,
-  smoothL1,
-} from './regression.js';
 
-/** Losses that have a name; the name means the default options. */
+/** Every loss has a name, which means its default options. */
 const table = {
-  meanSquaredError,
-  mse: meanSquaredError,
-  meanAbsoluteError,
-  mae: meanAbsoluteError,
-  meanAbsolutePercentageError,
-  mape: meanAbsolutePercentageError,
-  meanSquaredLogarithmicError,
-  msle: meanSquaredLogarithmicError,
-  binaryCrossentropy,
-  categoricalCrossentropy,
-  sparseCategoricalCrossentropy,
-  huber,
-  logCosh,
-  hinge,
-  squaredHinge,
-  categoricalHinge,
-  klDivergence,
-  poisson,
-  cosineSimilarity,
-  smoothL1,
-  binaryFocalCrossentropy,
-  categoricalFocalCrossentropy,
-  tripletMargin,
-  contrastive,
-  gaussianNLL,
-  ctc,
+  ...losses,
+  mse: losses.meanSquaredError,
+  mae: losses.meanAbsoluteError,
+  mape: losses.meanAbsolutePercentageError,
+  msle: losses.meanSquaredLogarithmicError,
 } as const satisfies Record<string, () => Loss>;
 
 /** Names that `compile`'s `loss` accepts. */
