@@ -39,7 +39,7 @@ const rescaled = (w: Tensor, axis: Axes, wanted: (norms: Tensor) => Tensor): Ten
 export const nonNeg = (): ConstraintFn => remember((w: Tensor) => maximum(w, 0), 'constraints.nonNeg');
 
 export interface MaxNormOptions extends AxisOptions {
-  /** Default: 2. */
+  /** Largest length. Default: 2. */
   readonly maxValue?: number;
 }
 
@@ -77,9 +77,9 @@ export function unitNorm(options: AxisOptions = {}): ConstraintFn {
 }
 
 export interface MinMaxNormOptions extends AxisOptions {
-  /** Default: 0. */
+  /** Smallest length. Default: 0. */
   readonly minValue?: number;
-  /** Default: 1. */
+  /** Largest length. Default: 1. */
   readonly maxValue?: number;
   /** How far each update goes toward the bounds: 1 is all the way. Default: 1. */
   readonly rate?: number;

@@ -1,11 +1,11 @@
 import { uniforms } from '../ir/philox.js';
 
 export interface ClassificationOptions {
-  /** Default: 1000. */
+  /** Number of samples. Default: 1000. */
   readonly samples?: number;
-  /** Default: 2. */
+  /** Numbers of each sample. Default: 2. */
   readonly features?: number;
-  /** Default: 2. */
+  /** Number of classes. Default: 2. */
   readonly classes?: number;
   /** Distance of the class centres from the origin, in standard deviations of a cluster. Default: 2. */
   readonly separation?: number;

@@ -9,7 +9,7 @@ export interface NumberTable {
 }
 
 export interface CsvOptions {
-  /** Default: ','. */
+  /** What stands between two values. Default: ','. */
   readonly delimiter?: string;
   /** Whether the first line names the columns. Default: it does when it holds anything that is not a number. */
   readonly header?: boolean;

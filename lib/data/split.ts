@@ -5,7 +5,7 @@ type Rows = Float32Array | Int32Array | Uint8Array;
 export interface SplitOptions {
   /** Share of the samples that go to the test set, rounded so that neither part is empty. Default: 0.25. */
   readonly testSize?: number;
-  /** Default: true. */
+  /** Whether rows are drawn at random; otherwise the last ones are the test set. Default: true. */
   readonly shuffle?: boolean;
   /** Same seed, same split. Default: 0. */
   readonly seed?: number;

@@ -33,9 +33,9 @@ export function truncatedNormalValues(n: number, source: Source): Float64Array {
 }
 
 export interface NormalOptions extends SeedOptions {
-  /** Default: 0. */
+  /** Mean of the values. Default: 0. */
   readonly mean?: number;
-  /** Default: 0.05. */
+  /** Standard deviation, before truncation. Default: 0.05. */
   readonly stddev?: number;
 }
 

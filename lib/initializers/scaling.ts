@@ -18,11 +18,11 @@ export function fans(shape: readonly number[]): { readonly fanIn: number; readon
 }
 
 export interface VarianceScalingOptions extends SeedOptions {
-  /** Default: 1. */
+  /** Factor on the variance. Default: 1. */
   readonly scale?: number;
   /** What n is. Default: 'fanIn'. */
   readonly mode?: 'fanIn' | 'fanOut' | 'fanAvg';
-  /** Default: 'truncatedNormal'. */
+  /** Shape of the distribution. Default: 'truncatedNormal'. */
   readonly distribution?: 'truncatedNormal' | 'untruncatedNormal' | 'uniform';
 }
 

@@ -45,9 +45,9 @@ export const uniformValues = (n: number, source: Source, low: number, high: numb
   affine(uniforms(n, source.seed, source.stream), high - low, low);
 
 export interface RandomUniformOptions extends SeedOptions {
-  /** Default: -0.05. */
+  /** Smallest value. Default: -0.05. */
   readonly minval?: number;
-  /** Default: 0.05. */
+  /** Bound that the values stay below. Default: 0.05. */
   readonly maxval?: number;
 }
 

@@ -122,7 +122,7 @@ export const elu = (options: EluOptions = {}): Layer =>
   });
 
 export interface SoftmaxOptions extends LayerOptions {
-  /** Default: -1. */
+  /** Along which the results sum to 1. Default: -1. */
   readonly axis?: number;
 }
 

@@ -4,6 +4,7 @@ import { checkOptions } from './arguments.js';
 import { Layer, type LayerOptions, layerOptionKeys } from './layer.js';
 
 export interface ActivationOptions extends LayerOptions {
+  /** A name, or any function on tensors. */
   readonly activation: ActivationOption;
 }
 

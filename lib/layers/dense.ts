@@ -20,7 +20,7 @@ import {
 export interface DenseOptions extends LayerOptions {
   /** Number of outputs. */
   readonly units: number;
-  /** Default: 'linear'. */
+  /** Applied to the result. Default: 'linear'. */
   readonly activation?: Activation;
   /** Whether to add a bias. Default: true. */
   readonly useBias?: boolean;

@@ -95,7 +95,7 @@ export const embedding = (options: EmbeddingOptions): Layer => new Embedding(opt
 export interface PositionEmbeddingOptions extends LayerOptions {
   /** Longest sequence. */
   readonly sequenceLength: number;
-  /** Default: 'glorotUniform'. */
+  /** Initial values of the embeddings. Default: 'glorotUniform'. */
   readonly initializer?: InitializerName | InitializerFn;
 }
 

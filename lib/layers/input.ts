@@ -6,7 +6,7 @@ import { LayerCall, type SymbolicTensor } from './symbolic.js';
 export interface InputOptions {
   /** Shape of one sample, without the batch dimension. `[]` for one number per sample. */
   readonly shape: Shape;
-  /** Default: 'float32'. */
+  /** Type of the values. Default: 'float32'. */
   readonly dtype?: DType;
   /** Unique in a model. Default: 'input_1', ... */
   readonly name?: string;

@@ -13,7 +13,10 @@ export interface ThresholdOptions {
 }
 
 /** Names where a name is given by the caller: 'accuracy' reports under that name whatever it stands for. */
-type Named = { readonly name?: string };
+interface Named {
+  /** Reported under this name. Default: the name of the metric. */
+  readonly name?: string;
+}
 
 export function checkThreshold(where: string, options: ThresholdOptions & Named): number {
   checkOptions(where, options, ['threshold', 'name']);

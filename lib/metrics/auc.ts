@@ -20,12 +20,13 @@ import type { Metric } from './metric.js';
 import { flatWeights } from './weights.js';
 
 export interface AUCOptions {
-  /** Default: 'ROC'. */
+  /** 'ROC': true against false positive rate; 'PR': precision against recall. Default: 'ROC'. */
   readonly curve?: 'ROC' | 'PR';
   /** Points of the curve. More are nearer to the exact area. Default: 200. */
   readonly numThresholds?: number;
   /** Predictions are logits. Default: false, probabilities. */
   readonly fromLogits?: boolean;
+  /** Reported under this name. */
   readonly name?: string;
 }
 

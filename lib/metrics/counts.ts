@@ -25,6 +25,7 @@ export interface CountsOptions {
    * Default: 'micro'.
    */
   readonly average?: Average;
+  /** Reported under this name. */
   readonly name?: string;
 }
 

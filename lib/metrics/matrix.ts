@@ -12,6 +12,7 @@ import { flatWeights } from './weights.js';
 export interface MatrixOptions {
   /** Number of classes: the last dimension of the predictions. */
   readonly classes: number;
+  /** Reported under this name. */
   readonly name?: string;
 }
 

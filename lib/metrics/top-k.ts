@@ -9,8 +9,9 @@ import { meanMetric } from './mean.js';
 import type { Metric } from './metric.js';
 
 export interface TopKOptions {
-  /** Default: 5. */
+  /** Number of predictions among which the class may be. Default: 5. */
   readonly k?: number;
+  /** Reported under this name. */
   readonly name?: string;
 }
 

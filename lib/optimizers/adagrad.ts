@@ -10,7 +10,7 @@ export interface AdagradOptions extends OptimizerOptions {
   readonly learningRate?: OptimizerOptions['learningRate'];
   /** What the sums of squares begin with. Default: 0.1; with convention 'torch' 0. */
   readonly initialAccumulatorValue?: number;
-  /** Default: 1e-7; with convention 'torch' 1e-10. */
+  /** Keeps the divisor from 0. Default: 1e-7; with convention 'torch' 1e-10. */
   readonly epsilon?: number;
   /** Whether epsilon stands inside the square root ('keras') or outside ('torch'). Default: 'keras'. */
   readonly convention?: Convention;

@@ -78,7 +78,7 @@ export const nadam = (options: NadamOptions = {}): Optimizer => new Nadam(option
 export interface AdamaxOptions extends MomentOptions {
   /** Default: 0.001; with convention 'torch' 0.002. */
   readonly learningRate?: OptimizerOptions['learningRate'];
-  /** Default: 1e-7; with convention 'torch' 1e-8. */
+  /** Keeps the divisor from 0. Default: 1e-7; with convention 'torch' 1e-8. */
   readonly epsilon?: number;
   /** Whether epsilon is added to the largest gradient ('keras') or to each gradient before ('torch'). Default: 'keras'. */
   readonly convention?: Convention;

@@ -34,7 +34,10 @@ export interface AdamOptions extends MomentOptions {
 }
 
 export interface AdamWOptions extends AdamOptions {
-  /** Default: 0.004; with convention 'torch' 0.01. */
+  /**
+   * Share of each weight, times the learning rate, that an update takes off. Default: 0.004; with convention 'torch'
+   * 0.01.
+   */
   readonly weightDecay?: number;
 }
 

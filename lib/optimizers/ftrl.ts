@@ -12,9 +12,9 @@ export interface FtrlOptions extends OptimizerOptions {
   readonly learningRatePower?: number;
   /** What the sums of squares begin with. Default: 0.1. */
   readonly initialAccumulatorValue?: number;
-  /** Default: 0. */
+  /** Makes weights exactly 0. Default: 0. */
   readonly l1RegularizationStrength?: number;
-  /** Default: 0. */
+  /** Makes weights smaller. Default: 0. */
   readonly l2RegularizationStrength?: number;
   /** As the one before, but a part of the gradient only: it does not stabilize. Default: 0. */
   readonly l2ShrinkageRegularizationStrength?: number;

@@ -11,9 +11,9 @@ export interface RmspropOptions extends OptimizerOptions {
   readonly learningRate?: OptimizerOptions['learningRate'];
   /** Decay of the running averages, 0 .. 1. Default: 0.9; with convention 'torch' 0.99. */
   readonly rho?: number;
-  /** Default: 0. */
+  /** Share of the last move that is made again, 0 .. 1. Default: 0. */
   readonly momentum?: number;
-  /** Default: 1e-7; with convention 'torch' 1e-8. */
+  /** Keeps the divisor from 0. Default: 1e-7; with convention 'torch' 1e-8. */
   readonly epsilon?: number;
   /** Uses the variance of the gradient in place of its mean square. Default: false. */
   readonly centered?: boolean;

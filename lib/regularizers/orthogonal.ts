@@ -9,7 +9,7 @@ import type { RegularizerFn } from '../layers/layer.js';
 import { remember } from '../layers/recipe.js';
 
 export interface OrthogonalRegularizerOptions {
-  /** Default: 0.01. */
+  /** Factor of the penalty. Default: 0.01. */
   readonly factor?: number;
   /** Which vectors of a matrix should be orthogonal. Default: 'rows'. */
   readonly mode?: 'rows' | 'columns';

@@ -32,9 +32,9 @@ export function l2(factor = 0.01): RegularizerFn {
 }
 
 export interface L1L2Options {
-  /** Default: 0.01. */
+  /** Factor of the sum of sizes. Default: 0.01. */
   readonly l1?: number;
-  /** Default: 0.01. */
+  /** Factor of the sum of squares. Default: 0.01. */
   readonly l2?: number;
 }
 

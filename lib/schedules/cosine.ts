@@ -21,6 +21,7 @@ import { defineSchedule, type NamedSchedule } from './schedule.js';
 export const cosineFall = (left: Tensor): Tensor => square(sin(multiply(left, Math.PI / 2)));
 
 export interface CosineDecayOptions {
+  /** Rate at step 0. */
   readonly initialLearningRate: number;
   /** Steps of the decay, after the warm-up. */
   readonly decaySteps: number;
@@ -67,6 +68,7 @@ export function cosineDecay(options: CosineDecayOptions): NamedSchedule {
 }
 
 export interface CosineDecayRestartsOptions {
+  /** Rate at step 0. */
   readonly initialLearningRate: number;
   /** Steps of the first period. */
   readonly firstDecaySteps: number;
@@ -142,10 +144,11 @@ function periodsOf(first: number, grow: number): Period[] {
 }
 
 export interface CosineAnnealingOptions {
+  /** Rate at step 0. */
   readonly initialLearningRate: number;
   /** Steps from the largest rate to the smallest; after that it rises again. */
   readonly halfPeriod: number;
-  /** Default: 0. */
+  /** The smallest rate. Default: 0. */
   readonly minLearningRate?: number;
 }
 

@@ -19,7 +19,9 @@ import { floorDivide, fraction } from './integers.js';
 import { defineSchedule, type NamedSchedule } from './schedule.js';
 
 export interface OneCycleOptions {
+  /** The largest rate. */
   readonly maxLearningRate: number;
+  /** Steps until the last rate. */
   readonly totalSteps: number;
   /** Part of the steps in which the rate rises, 0 .. 1. Default: 0.3. */
   readonly pctStart?: number;
@@ -75,7 +77,9 @@ export function oneCycle(options: OneCycleOptions): NamedSchedule {
 }
 
 export interface CyclicOptions {
+  /** The smallest rate. */
   readonly baseLearningRate: number;
+  /** The largest rate, of the first cycle. */
   readonly maxLearningRate: number;
   /** Steps in which the rate rises. Default: 2000. */
   readonly stepSizeUp?: number;

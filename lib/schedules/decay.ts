@@ -16,9 +16,11 @@ import { floorDivide, fraction } from './integers.js';
 import { defineSchedule, type NamedSchedule } from './schedule.js';
 
 export interface DecayOptions {
+  /** Rate at step 0. */
   readonly initialLearningRate: number;
   /** Unit in which steps are counted. */
   readonly decaySteps: number;
+  /** Strength of the decay, see the formula. */
   readonly decayRate: number;
   /** Counts whole units only, so that the rate falls in stairs. Default: false. */
   readonly staircase?: boolean;
@@ -59,12 +61,13 @@ export const inverseTimeDecay = (options: DecayOptions): NamedSchedule =>
   decay('inverseTimeDecay', options, 0, (units) => divide(1, add(multiply(units, options.decayRate), 1)));
 
 export interface PolynomialDecayOptions {
+  /** Rate at step 0. */
   readonly initialLearningRate: number;
   /** Steps until the end of the decay. */
   readonly decaySteps: number;
-  /** Default: 0.0001. */
+  /** Rate from decaySteps on. Default: 0.0001. */
   readonly endLearningRate?: number;
-  /** Default: 1, a line. */
+  /** Exponent. Default: 1, a line. */
   readonly power?: number;
   /** After the end, go on with 2, 3, ... times as many decaySteps instead of staying at the end. Default: false. */
   readonly cycle?: boolean;
@@ -102,11 +105,13 @@ export function polynomialDecay(options: PolynomialDecayOptions): NamedSchedule 
 }
 
 export interface LinearOptions {
+  /** What the factor is applied to. */
   readonly initialLearningRate: number;
   /** Factor at step 0. Default: 1 / 3. */
   readonly startFactor?: number;
   /** Factor from totalSteps on. Default: 1. */
   readonly endFactor?: number;
+  /** Steps of the way. */
   readonly totalSteps: number;
 }
 

@@ -31,6 +31,7 @@ export function constant(learningRate: number): NamedSchedule {
 }
 
 export interface StepDecayOptions {
+  /** Rate at step 0. */
   readonly initialLearningRate: number;
   /** Steps between two reductions. */
   readonly stepSize: number;
@@ -58,6 +59,7 @@ export function stepDecay(options: StepDecayOptions): NamedSchedule {
 }
 
 export interface MultiStepDecayOptions {
+  /** Rate at step 0. */
   readonly initialLearningRate: number;
   /** Steps at which the rate is reduced. */
   readonly milestones: readonly number[];

@@ -21,8 +21,11 @@ export interface FitOptions {
   readonly validationData?: readonly [x: ModelData, y: ModelData, sampleWeight?: SampleWeight];
   /** A new order of the samples for each epoch. Default: true. */
   readonly shuffle?: boolean;
+  /** What happens besides training, see `callbacks`. */
   readonly callbacks?: readonly Callback[];
+  /** Weight of each class in the loss. */
   readonly classWeight?: ClassWeight;
+  /** Weight of each sample in the loss. */
   readonly sampleWeight?: SampleWeight;
   /** Ends training within a step; `fit` rejects with the signal's reason, and the model stays usable. */
   readonly signal?: AbortSignal;
@@ -38,18 +41,23 @@ export interface FitOptions {
 export interface EvaluateOptions {
   /** Samples in a step. Default: 32. */
   readonly batchSize?: number;
+  /** Weight of each sample. */
   readonly sampleWeight?: SampleWeight;
+  /** Ends the run. */
   readonly signal?: AbortSignal;
 }
 
 export interface PredictOptions {
   /** Samples in a step. Default: 32. */
   readonly batchSize?: number;
+  /** Ends the run. */
   readonly signal?: AbortSignal;
 }
 
 export interface BatchOptions {
+  /** Weight of each class in the loss. */
   readonly classWeight?: ClassWeight;
+  /** Weight of each sample in the loss. */
   readonly sampleWeight?: SampleWeight;
 }
 

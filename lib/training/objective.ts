@@ -17,6 +17,7 @@ export type MetricArgument = MetricName | LossFunction | Metric;
 export type PerOutput<T> = T | readonly T[] | Readonly<Record<string, T>>;
 
 export interface CompileOptions {
+  /** A name, or what a function of `optimizers` returns. */
   readonly optimizer: OptimizerName | Optimizer;
   /** What training minimizes. With several outputs: the sum over the outputs. */
   readonly loss: PerOutput<LossArgument>;

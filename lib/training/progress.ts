@@ -8,7 +8,7 @@ export interface ProgressStream {
 }
 
 export interface ProgressBarOptions {
-  /** Default: process.stdout. */
+  /** Where it is written. Default: process.stdout. */
   readonly stream?: ProgressStream;
   /** 'bar': one line that is drawn over and over; 'line': one line for each epoch. Default: 'bar' on a terminal. */
   readonly style?: 'bar' | 'line';

@@ -11,7 +11,7 @@ export interface TopologyOptions {
   readonly inputs: SymbolicTensor | readonly SymbolicTensor[];
   /** Values that depend on all of the inputs and on nothing else. */
   readonly outputs: SymbolicTensor | readonly SymbolicTensor[];
-  /** Default: 'model'. */
+  /** Shown in summaries. Default: 'model'. */
   readonly name?: string;
 }
 

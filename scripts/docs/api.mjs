@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isClassDeclaration, isInterfaceDeclaration } from 'typescript/unstable/ast/is';
-import { API, ModifierFlags, SignatureKind, SymbolFlags } from 'typescript/unstable/sync';
+import { API, ModifierFlags, NodeBuilderFlags, SignatureKind, SymbolFlags } from 'typescript/unstable/sync';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -123,7 +123,7 @@ class Reader {
     }
     if (isClassDeclaration(node)) return { ...common, kind: 'class', members: this.members(node) };
     if ((symbol.flags & SymbolFlags.TypeAlias) !== 0) {
-      return { ...common, kind: 'type', signature: flat(node.type.getText()) };
+      return { ...common, kind: 'type', signature: this.alias(symbol, node) };
     }
     const type = this.checker.getTypeOfSymbol(symbol);
     const signatures = this.checker.getSignaturesOfType(type, SignatureKind.Call);
@@ -136,6 +136,16 @@ class Reader {
       signature: this.signature(prefix + name, signatures[0]),
       options: this.options(signatures[0]),
     };
+  }
+
+  /** As the source has it; a list of names that the source derives from a table is written out. */
+  alias(symbol, node) {
+    const written = flat(node.type.getText());
+    if (!written.includes('typeof')) return written;
+    const flags = NodeBuilderFlags.NoTruncation | NodeBuilderFlags.InTypeAlias;
+    return this.checker
+      .typeToString(this.checker.getDeclaredTypeOfSymbol(symbol), undefined, flags)
+      .replaceAll('"', "'");
   }
 
   /** As the source has it, with defaults. */
@@ -156,22 +166,39 @@ class Reader {
     if (at < 0) return undefined;
     const type = this.checker.getNonNullableType(this.checker.getParameterType(signature, at));
     const rows = this.rows(type);
-    return rows.length === 0 ? undefined : { name: this.checker.typeToString(type), rows };
+    return rows.length === 0 ? undefined : { name: this.checker.typeToString(type).replace(/<.*/, ''), rows };
   }
 
   rows(type) {
     return this.checker.getPropertiesOfType(type).map((property) => {
       const node = this.declaration(property);
-      const text = property.getDocumentationComment(this.checker).trim();
-      const written = node?.type?.getText();
+      const written = node?.parameters === undefined ? node?.type?.getText() : undefined; // of a method it is the result's
+      const own = written?.includes("['") ? undefined : written;
       return {
         name: property.name,
         optional: (property.flags & SymbolFlags.Optional) !== 0,
-        type: flat(written ?? this.checker.typeToString(this.checker.getTypeOfSymbol(property))),
+        type: flat(own ?? this.typeOf(property)),
         of: node?.parent?.name?.text,
-        text,
+        text: this.meaning(property, node),
       };
     });
+  }
+
+  /** Where a record says nothing but another default, what the record that it extends says. */
+  meaning(property, node) {
+    const text = property.getDocumentationComment(this.checker).trim();
+    if (!/^(Default: .*)?$/s.test(text) || !node?.parent || !isInterfaceDeclaration(node.parent)) return text;
+    const type = this.checker.getTypeAtLocation(node.parent);
+    for (const base of this.checker.getBaseTypes(type)) {
+      const inherited = this.checker.getPropertyOfType(base, property.name);
+      const said = inherited && this.meaning(inherited, this.declaration(inherited));
+      if (said) return `${said.replace(/\s*Default: .*$/s, '')} ${text}`.trim();
+    }
+    return text;
+  }
+
+  typeOf(property) {
+    return this.checker.typeToString(this.checker.getNonNullableType(this.checker.getTypeOfSymbol(property)));
   }
 
   /** Public members that have a docstring. */

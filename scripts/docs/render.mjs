@@ -17,6 +17,15 @@ function summary(text) {
   return (/^.*?\.(?=\s|$)/s.exec(first)?.[0] ?? first.replace(/:$/, '')).replace(/\s+/g, ' ');
 }
 
+/** What options mean that many layers have for each of their weights. */
+const perWeight = [
+  [/^(\w+)Initializer$/, (weight) => `Initial values of \`${weight}\`.`],
+  [/^(\w+)Regularizer$/, (weight) => `Penalty on \`${weight}\` that is added to the loss.`],
+  [/^(\w+)Constraint$/, (weight) => `What \`${weight}\` is forced to be after each update.`],
+];
+const ofWeight = (name) =>
+  perWeight.flatMap(([pattern, meaning]) => (pattern.test(name) ? [meaning(pattern.exec(name)[1])] : []))[0] ?? '';
+
 /** 'Default: 0.5.' at the end of a meaning stands in a column of its own. */
 function row({ name, optional, type, text }) {
   const found = /\s*\bDefault: (.+?)(\.(?=\s|$)|$|(?=[;,(] ?[a-z]))/s.exec(text);
@@ -25,7 +34,7 @@ function row({ name, optional, type, text }) {
   const rest = found?.[2].startsWith('.') || found?.index + found?.[0].length === text.length;
   const meaning = found && rest ? text.replace(found[0], '') : text;
   const standard = optional ? (literal ? code(value) : cell(value)) : 'required';
-  return [code(name), code(type), standard, cell(meaning)];
+  return [code(name), code(type), standard, cell(meaning) || ofWeight(name)];
 }
 /** What must be given stands first. */
 const rowsOf = (rows, what = 'option') =>
@@ -83,10 +92,22 @@ function classSection(entry) {
   return paragraphs(`## ${entry.name}`, entry.text, errors(entry), example(entry), source(entry), ...members);
 }
 
+/** A long list of alternatives on several lines. */
+function folded(text) {
+  const lines = [''];
+  for (const part of text.split(/(?<= \|) /)) {
+    if (`${lines.at(-1)} ${part}`.length > 110) lines.push(' ');
+    lines.push(`${lines.pop()} ${part}`);
+  }
+  return lines.join('\n').trim();
+}
+
 /** Records that are not the options of one function, and names of types. */
 function typeSection(entry) {
   const body =
-    entry.kind === 'interface' ? rowsOf(entry.rows, 'property') : fence(`type ${entry.name} = ${entry.signature}`);
+    entry.kind === 'interface'
+      ? rowsOf(entry.rows, 'property')
+      : fence(folded(`type ${entry.name} = ${entry.signature}`));
   return paragraphs(`### ${entry.name}`, entry.text, body);
 }
 

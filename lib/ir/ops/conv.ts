@@ -7,9 +7,9 @@ import { checkWindow, explicitCells, type Padding, type PerAxis, perAxis, placeW
 export type { Padding, PerAxis } from './windows.js';
 
 export interface ConvOptions {
-  /** Default: 1. */
+  /** How far the window moves. Default: 1. */
   readonly strides?: PerAxis;
-  /** Default: 'valid'. */
+  /** Zeros around the input. Default: 'valid'. */
   readonly padding?: Padding;
   /** Distance between the cells that neighbouring taps see. Default: 1. */
   readonly dilationRate?: PerAxis;
@@ -108,15 +108,15 @@ export function separableConv(
 }
 
 export interface ConvTransposeOptions {
-  /** Default: 1. */
+  /** How far neighbouring inputs are apart in the output. Default: 1. */
   readonly strides?: PerAxis;
   /** 'valid', 'same' or pairs: what the convolution that is transposed would use. Default: 'valid'. */
   readonly padding?: Exclude<Padding, 'causal'>;
   /** Cells by which the output is longer after the last; smaller than the stride or the dilation. */
   readonly outputPadding?: PerAxis;
-  /** Default: 1. */
+  /** Distance between the cells that neighbouring taps reach. Default: 1. */
   readonly dilationRate?: PerAxis;
-  /** Default: 1. */
+  /** Parts of the channels and filters that only see each other. Default: 1. */
   readonly groups?: number;
 }
 

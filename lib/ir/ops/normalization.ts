@@ -69,9 +69,9 @@ export function batchNormalization(
 }
 
 export interface NormalizationOptions {
-  /** Default: 1. */
+  /** What the result is multiplied by. Default: 1. */
   readonly scale?: Tensor;
-  /** Default: 0. */
+  /** What is added to it. Default: 0. */
   readonly offset?: Tensor;
   /** Added inside the square root. Default: 1e-3. */
   readonly epsilon?: number;

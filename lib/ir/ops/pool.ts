@@ -6,9 +6,9 @@ import { repeat, transpose } from './shape.js';
 import { checkWindow, type Padding, type PerAxis, perAxis, placeWindows } from './windows.js';
 
 export interface PoolOptions {
-  /** Default: the size of the window. */
+  /** How far the window moves. Default: the size of the window. */
   readonly strides?: PerAxis;
-  /** Default: 'valid'. */
+  /** Cells around the input. Default: 'valid'. */
   readonly padding?: Exclude<Padding, 'causal'>;
   /** Whether a window that begins inside the input and its padding, and ends beyond, counts (PyTorch). Default: false. */
   readonly ceilMode?: boolean;

@@ -38,6 +38,7 @@ interface HeadOptions extends LayerOptions {
 }
 
 export interface MultiHeadAttentionOptions extends HeadOptions {
+  /** Number of heads. */
   readonly numHeads: number;
   /** Features of a query and key in each head. */
   readonly keyDim: number;
@@ -50,6 +51,7 @@ export interface MultiHeadAttentionOptions extends HeadOptions {
 export interface GroupQueryAttentionOptions extends HeadOptions {
   /** Features of a query, key and value in each head. */
   readonly headDim: number;
+  /** Number of heads that ask. */
   readonly numQueryHeads: number;
   /** Number of heads of keys and values, each shared by a group of query heads. */
   readonly numKeyValueHeads: number;

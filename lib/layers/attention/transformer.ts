@@ -20,7 +20,7 @@ export interface TransformerOptions extends LayerOptions {
   readonly dropout?: number;
   /** Of the hidden layer. Default: 'relu'. */
   readonly activation?: Activation;
-  /** Default: 1e-5. */
+  /** Epsilon of the layer normalizations. Default: 1e-5. */
   readonly layerNormEpsilon?: number;
   /** Normalize before each part instead of after the sum (pre-LN, as in GPT-2). Default: false. */
   readonly normalizeFirst?: boolean;

@@ -22,9 +22,9 @@ import { type CellRun, type CellStep, RecurrentCell } from './cell.js';
 export interface SimpleRNNCellOptions extends LayerOptions {
   /** Size of the output and of each state. */
   readonly units: number;
-  /** Default: 'tanh'. */
+  /** Applied to the new state. Default: 'tanh'. */
   readonly activation?: Activation;
-  /** Default: true. */
+  /** Whether to add a bias. Default: true. */
   readonly useBias?: boolean;
   /** For the weights of the inputs. Default: 'glorotUniform'. */
   readonly kernelInitializer?: InitializerName | InitializerFn;

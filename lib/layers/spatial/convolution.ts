@@ -21,11 +21,11 @@ import { type PerAxis, type Rank, sizes } from './arguments.js';
 export interface ConvolutionOptions extends LayerOptions {
   /** Size of the window. */
   readonly kernelSize: PerAxis;
-  /** Default: 1. */
+  /** How far the window moves. Default: 1. */
   readonly strides?: PerAxis;
   /** Distance between the cells that neighbouring taps see. Default: 1. */
   readonly dilationRate?: PerAxis;
-  /** Default: 'linear'. */
+  /** Applied to the result. Default: 'linear'. */
   readonly activation?: Activation;
   /** Whether to add a bias. Default: true. */
   readonly useBias?: boolean;

@@ -7,7 +7,7 @@ import { channelsOf, type PerAxis, paddingName, type Rank, sizes } from './argum
 export interface PoolingOptions extends LayerOptions {
   /** Size of the window. Default: 2. */
   readonly poolSize?: PerAxis;
-  /** Default: the size of the window, so that windows do not overlap. */
+  /** How far the window moves. Default: the size of the window, so that windows do not overlap. */
   readonly strides?: PerAxis;
   /** 'valid': windows inside the input only. 'same': ceil(size / stride) outputs. Default: 'valid'. */
   readonly padding?: 'valid' | 'same';
