@@ -19,7 +19,8 @@ const maxBytes = 1 << 28;
  * @throws Error naming the place in the JSON that is not valid, or the function that is not registered
  *
  * @example
- * const vectorize = preprocessing.fromJSON(JSON.stringify(other));
+ * const lookup = preprocessing.stringLookup({ vocabulary: ['a', 'b'] });
+ * const same = preprocessing.fromJSON(JSON.stringify(lookup));
  */
 export function fromJSON(json: PreprocessorJson | string): AnyPreprocessor {
   return decode('preprocessing.fromJSON', typeof json === 'string' ? json : (JSON.stringify(json) ?? ''));
@@ -29,6 +30,9 @@ export function fromJSON(json: PreprocessorJson | string): AnyPreprocessor {
  * Reads a preprocessor from a file that its `save` wrote.
  *
  * @throws Error (as a rejection) naming the file and what is wrong with it
+ *
+ * @example
+ * const vectorize = await preprocessing.load('models/vectorizer.json');
  */
 export async function load(file: string): Promise<AnyPreprocessor> {
   const input = await InputFile.open(file);

@@ -86,7 +86,7 @@ export class InverseStringLookup extends StringTable {
  * @throws Error when an option is not valid
  *
  * @example
- * const lookup = stringLookup({ vocabulary: ['a', 'b', 'c', 'd'] });
+ * const lookup = preprocessing.stringLookup({ vocabulary: ['a', 'b', 'c', 'd'] });
  * lookup.apply([['a', 'c', 'd'], ['d', 'z', 'b']]); // [[1, 3, 4], [4, 0, 2]]
  */
 export function stringLookup(options: StringLookupOptions & { readonly invert: true }): InverseStringLookup;

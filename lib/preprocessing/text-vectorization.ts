@@ -167,7 +167,7 @@ function nameOf(name: string, value: string | StandardizeFn | SplitFn | null | u
  * @throws Error when an option is not valid
  *
  * @example
- * const vectorize = textVectorization({ maxTokens: 5000, outputSequenceLength: 4 });
+ * const vectorize = preprocessing.textVectorization({ maxTokens: 5000, outputSequenceLength: 4 });
  * vectorize.adapt(['foo bar', 'bar baz', 'baz bada boom']);
  * vectorize.apply(['foo qux bar', 'qux baz']); // [[4, 1, 3, 0], [1, 2, 0, 0]]
  */

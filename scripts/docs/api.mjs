@@ -18,6 +18,7 @@ const namespaces = {
   regularizers: 'Regularizers',
   constraints: 'Constraints',
   callbacks: 'Callbacks',
+  preprocessing: 'Preprocessing',
 };
 const folders = {
   data: ['data', 'Data', 'Reading data sets, and what is done to them before training.'],
@@ -93,7 +94,9 @@ class Reader {
       const target = this.target(module);
       return this.family(name, title, this.aboutModule(target), this.checker.getExportsOfModule(target), `${name}.`);
     });
-    const loose = all.filter(({ name }) => !(name in namespaces) && name !== 'ops');
+    const loose = all.filter(({ name }) => !(name in namespaces));
+    const untitled = loose.find((symbol) => (this.target(symbol).flags & SymbolFlags.ValueModule) !== 0);
+    if (untitled !== undefined) throw new Error(`${untitled.name} needs a title in scripts/docs/api.mjs`);
     const folderOf = (symbol) => {
       const [, folder] = this.fileOf(this.target(symbol)).split('/');
       return folder in folders ? folder : '';
@@ -116,7 +119,7 @@ class Reader {
   entry({ name, symbol }, prefix) {
     const node = this.declaration(symbol);
     const file = this.fileOf(symbol);
-    if (node === undefined || (symbol.flags & SymbolFlags.NamespaceModule) !== 0 || file === '') return undefined;
+    if (node === undefined || (symbol.flags & SymbolFlags.ValueModule) !== 0 || file === '') return undefined;
     const common = { name, call: prefix + name, file, position: node.pos, ...docstring(symbol, this.checker) };
     if (isInterfaceDeclaration(node)) {
       return { ...common, kind: 'interface', rows: this.rows(this.checker.getDeclaredTypeOfSymbol(symbol)) };
@@ -133,8 +136,8 @@ class Reader {
     return {
       ...common,
       kind: 'function',
-      signature: this.signature(prefix + name, signatures[0]),
-      options: this.options(signatures[0]),
+      signature: signatures.map((signature) => this.signature(prefix + name, signature)).join('\n'),
+      options: this.options(signatures.at(-1)),
     };
   }
 

@@ -9,7 +9,16 @@ const fence = (text) => `\`\`\`ts\n${text}\n\`\`\``;
 const paragraphs = (...parts) => parts.filter((part) => part !== undefined && part !== '').join('\n\n');
 const table = (head, rows) =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-const anchor = (name) => `#${name.toLowerCase()}`;
+/** Where the section of a name is: names that differ in case only are numbered, as they follow each other. */
+function anchorsOf(entries) {
+  const slug = ({ name }) => name.toLowerCase();
+  return new Map(
+    entries.map((entry, i) => {
+      const before = entries.slice(0, i).filter((other) => slug(other) === slug(entry)).length;
+      return [entry.name, `#${slug(entry)}${before === 0 ? '' : `-${before}`}`];
+    }),
+  );
+}
 
 /** The first sentence. */
 function summary(text) {
@@ -41,13 +50,13 @@ const rowsOf = (rows, what = 'option') =>
   table([what, 'type', 'default', 'meaning'], [...rows].sort((a, b) => a.optional - b.optional).map(row));
 
 /** The table of a function's options, or where it stands already. */
-function options(family, entry, seen) {
+function options(family, entry, seen, anchors) {
   if (entry.options === undefined) return '';
   const own = entry.options.rows.filter((r) => r.of !== shared[family.name]);
   const also =
     own.length < entry.options.rows.length ? ` and the [options of all ${family.name}](#options-of-all)` : '';
   const before = seen.get(entry.options.name);
-  if (before !== undefined && own.length > 0) return `**Options** as for [${before}](${anchor(before)})${also}.`;
+  if (before !== undefined && own.length > 0) return `**Options** as for [${before}](${anchors.get(before)})${also}.`;
   seen.set(entry.options.name, entry.name);
   if (own.length === 0) return also === '' ? '' : `**Options**: the [options of all ${family.name}](#options-of-all).`;
   return paragraphs(
@@ -63,14 +72,14 @@ const errors = ({ throws }) =>
 const returns = (entry) => entry.returns && `**Returns** ${entry.returns}`;
 const source = (entry) => entry.source && `**Source** ${entry.source}`;
 
-function functionSection(family, entry, seen) {
+function functionSection(family, entry, seen, anchors) {
   return paragraphs(
     `## ${entry.name}`,
     fence(entry.signature),
     entry.text,
     parameters(entry),
     returns(entry),
-    options(family, entry, seen),
+    options(family, entry, seen, anchors),
     errors(entry),
     example(entry),
     source(entry),
@@ -117,11 +126,11 @@ function groupOf(file) {
   return words[0].toUpperCase() + words.slice(1);
 }
 
-function contents(entries) {
+function contents(entries, anchors) {
   return [...new Set(entries.map((e) => e.file))]
     .map((file) => {
       const own = entries.filter((e) => e.file === file);
-      const lines = own.map((e) => `- [${e.name}](${anchor(e.name)}): ${summary(e.text)}`);
+      const lines = own.map((e) => `- [${e.name}](${anchors.get(e.name)}): ${summary(e.text)}`);
       return paragraphs(`**${groupOf(file)}** ([source](../../${file}))`, lines.join('\n'));
     })
     .join('\n\n');
@@ -132,14 +141,17 @@ export function renderFamily(family) {
   const values = entries.filter((e) => e.kind === 'function' || e.kind === 'class');
   const common = entries.find((e) => e.name === shared[family.name]);
   const seen = new Map();
-  const sections = values.map((e) => (e.kind === 'class' ? classSection(e) : functionSection(family, e, seen)));
+  const anchors = anchorsOf(values);
+  const sections = values.map((e) =>
+    e.kind === 'class' ? classSection(e) : functionSection(family, e, seen, anchors),
+  );
   const tabled = new Set([...seen.keys(), shared[family.name]]);
   const types = entries.filter((e) => (e.kind === 'interface' && !tabled.has(e.name)) || e.kind === 'type');
   return `${paragraphs(
     '<!-- Generated from the docstrings by scripts/generate-docs.mjs. Do not edit. -->',
     `# ${family.title}`,
     family.text,
-    contents(values),
+    contents(values, anchors),
     common && `## Options of all\n\n${rowsOf(common.rows)}`,
     ...sections,
     types.length > 0 ? '## Types' : '',

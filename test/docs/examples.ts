@@ -48,12 +48,13 @@ declare const [x, y]: ${x}[];
 declare const [a, b, q, k, v, images, codes, kernel, depthwise, pointwise, gamma, beta]: Tensor[];
 declare const [left, right, decoder, encoder, target, encoded, sourceMask, query, key, anchor, positive, negative]: SymbolicTensor[];
 declare const net: Layer;
+declare const rows: number[][];
 `;
 };
 
 const imported = [
   'applyScaling, callbacks, constraints, cpuInfo, evaluate, fitScaling, grad, initializers, input, jit, Layer, layers, loadMnist',
-  'loadModel, losses, makeClassification, memory, metrics, modelFromJSON, ops, optimizers, parseNumbers, readIdx',
+  'loadModel, losses, makeClassification, memory, metrics, modelFromJSON, ops, optimizers, parseNumbers, preprocessing, readIdx',
   'registerFunction, registerLayer, regularizers, schedules, selectBlas, sequential, setThreads, SymbolicTensor, Tensor, tensor',
   'trainTestSplit, valueAndGrad',
 ].join(', ');

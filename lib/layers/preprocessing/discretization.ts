@@ -112,6 +112,6 @@ function checkBoundaries(values: unknown): void {
  * layers.discretization({ binBoundaries: [0, 1, 2] }); // [[-1.5, 1, 3.4, 0.5]] -> [[0, 2, 3, 1]]
  *
  * const quarters = layers.discretization({ numBins: 4, outputMode: 'oneHot' });
- * quarters.adapt(ages);
+ * quarters.adapt(rows);
  */
 export const discretization = (options: DiscretizationOptions): Discretization => new Discretization(options);

@@ -173,7 +173,7 @@ export class Normalization extends AdaptableLayer {
  *
  * @example
  * const normalize = layers.normalization({ inputShape: [8] });
- * normalize.adapt(xTrain); // rows of 8 features
+ * normalize.adapt(rows); // of 8 features
  * const net = sequential([normalize, layers.dense({ units: 1 })]);
  */
 export const normalization = (options: FeatureNormalizationOptions = {}): Normalization => new Normalization(options);
