@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
@@ -13,11 +14,11 @@ const resolver = createRequire(path.join(folder, 'package.json'));
  * @throws Error that says how to install the package, when it is missing
  */
 export function dataFile(file: string): string {
-  try {
-    return resolver.resolve(file);
-  } catch (cause) {
-    throw new Error(`this example reads ${file}: run "npm install --prefix examples/data" first`, { cause });
-  }
+  // not by require.resolve: what a package `exports` is its code, and often not its data
+  const places = (resolver.resolve.paths(file) ?? []).map((place) => path.join(place, file));
+  const found = places.find((place) => existsSync(place));
+  if (found !== undefined) return found;
+  throw new Error(`this example reads ${file}: run "npm install --prefix examples/data" first`);
 }
 
 /** What a package of `examples/data/package.json` exports. Errors as for `dataFile`. */
