@@ -1,8 +1,10 @@
 // The examples as a reader runs them: compiled, in a process of their own. What they print is what is tested.
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { loadMnist } from 'steepest';
 
 const root = path.join(__dirname, '..', '..');
 
@@ -21,6 +23,36 @@ function numbersIn(text: string, pattern: RegExp): number[] {
   const numbers = [...text.matchAll(pattern)].flatMap(([, ...groups]) => groups.map(Number));
   if (numbers.length === 0) throw new Error(`nothing like ${pattern} in:\n${text}`);
   return numbers;
+}
+
+const pictures = mkdtempSync(path.join(tmpdir(), 'steepest-examples-'));
+afterAll(() => rmSync(pictures, { recursive: true }));
+
+/** A .pgm file as a grid of images of 28 x 28 pixels, 10 in a row and a line between them. */
+function readGrid(file: string) {
+  const bytes = readFileSync(file);
+  const end = bytes.indexOf('\n') + 1;
+  const [magic, width, height, most] = bytes.toString('latin1', 0, end).trim().split(' ');
+  expect([magic, width, most]).toEqual(['P5', '289', '255']);
+  const pixels = bytes.subarray(end);
+  expect(pixels.length).toBe(289 * Number(height));
+  const image = (row: number, column: number) =>
+    Uint8Array.from({ length: 784 }, (_, i) => {
+      const [y, x] = [29 * row + Math.floor(i / 28), 29 * column + (i % 28)];
+      return pixels[289 * y + x] as number;
+    });
+  return { rows: (Number(height) + 1) / 29, image };
+}
+
+/**
+ * The packages of `examples/data` need not be there: an example that reads them has to say so then.
+ *
+ * @returns what it prints, or undefined when it said that they are missing
+ */
+async function runWithData(name: string): Promise<string | undefined> {
+  if (existsSync(path.join(root, 'examples', 'data', 'node_modules'))) return run(name);
+  await expect(run(name)).rejects.toThrow('npm install --prefix examples/data');
+  return undefined;
 }
 
 test('every example is compiled', () => {
@@ -103,6 +135,88 @@ test('char-transformer: the loss falls, and it writes 300 characters of its own'
   expect(losses.length).toBe(3);
   expect(losses[2]).toBeLessThan(losses[0] as number);
   expect(text.slice(text.indexOf('CONTENTS')).trimEnd().length).toBeGreaterThan(300);
+}, 300_000);
+
+test('linear-regression: gradient descent ends where the formula says', async () => {
+  const text = await runWithData('linear-regression');
+  if (text === undefined) return;
+  const rows = numbersIn(text, /^(?:[a-zEJ]\w+|Test \w+) +(-?[\d.]+) +(-?[\d.]+)$/gm);
+  expect(rows.length).toBe(2 * (8 + 1 + 2));
+  for (let i = 0; i < rows.length; i += 2) expect(Math.abs(rows[i] - rows[i + 1])).toBeLessThan(0.002);
+  const [rmse, , r2] = rows.slice(-4);
+  // the mean of all cars would be wrong by 7.2 miles
+  expect(rmse).toBeLessThan(3.6);
+  expect(r2).toBeGreaterThan(0.75);
+});
+
+test('logistic-regression: heavy penguins with large beaks are male', async () => {
+  const text = await runWithData('logistic-regression');
+  if (text === undefined) return;
+  const [accuracy, penguins] = numbersIn(text, /^Test accuracy ([\d.]+) on (\d+) penguins/gm);
+  expect(penguins).toBe(83);
+  expect(accuracy).toBeGreaterThan(0.85);
+  const weights = numbersIn(text, /^(?:Beak|Flipper|Body) .* (-?[\d.]+) {3}x ([\d.]+)$/gm);
+  expect(weights.length).toBe(8);
+  for (let i = 0; i < 8; i += 2) {
+    expect(weights[i]).toBeGreaterThan(0);
+    expect(weights[i + 1] / Math.exp(weights[i])).toBeCloseTo(1, 1);
+  }
+});
+
+test('conv-autoencoder: copies are better than the mean image', async () => {
+  const out = path.join(pictures, 'conv-autoencoder.pgm');
+  const text = await run('conv-autoencoder', ['--epochs', '3', '--limit', '12000', '--out', out]);
+  const [error] = numbersIn(text, /mean squared error ([\d.]+) per pixel$/gm);
+  const [errorOfMean] = numbersIn(text, /^Drawing the mean image each time has ([\d.]+)$/gm);
+  expect(errorOfMean).toBeCloseTo(0.067, 2);
+  expect(error).toBeLessThan(errorOfMean / 2);
+  const grid = readGrid(out);
+  expect(grid.rows).toBe(4);
+  const { test } = await loadMnist();
+  expect(grid.image(2, 9)).toEqual(Uint8Array.from(test.x.subarray(784 * 19, 784 * 20), (v) => Math.round(255 * v)));
+}, 300_000);
+
+test('vae: the bound has both its parts, and the decoder draws', async () => {
+  const out = path.join(pictures, 'vae.pgm');
+  const text = await run('vae', ['--epochs', '2', '--limit', '12000', '--out', out]);
+  const [elbo] = numbersIn(text, /^Test ELBO (-[\d.]+) nats per image$/gm);
+  const [reconstruction, divergence] = numbersIn(text, /reconstruction (-[\d.]+) and divergence (-[\d.]+)$/gm);
+  expect(elbo).toBeGreaterThan(-170); // the best without looking at the image is -206
+  expect(reconstruction + divergence).toBeCloseTo(elbo, 1);
+  expect(divergence).toBeLessThan(-3);
+  const grid = readGrid(out);
+  expect(grid.rows).toBe(10);
+  expect(Math.max(...grid.image(9, 9))).toBeGreaterThan(127);
+}, 300_000);
+
+test('gan: both networks learn, and the judge sees what they made', async () => {
+  const out = path.join(pictures, 'gan.pgm');
+  const text = await run('gan', ['--epochs', '2', '--limit', '1280', '--out', out]);
+  const losses = numbersIn(text, /discriminatorLoss ([\d.]+) - generatorLoss ([\d.]+)$/gm);
+  expect(losses.length).toBe(4);
+  expect(losses[2]).toBeLessThan(0.69); // better than tossing a coin
+  expect(numbersIn(text, /right about ([\d.]+) %/g)[0]).toBeGreaterThan(96);
+  for (const kind of ['samples', 'images ']) {
+    const shares = numbersIn(text, new RegExp(`^in ${kind}${' +([\\d.]+)'.repeat(10)} +sure`, 'gm'));
+    expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(100, 0);
+  }
+  expect(readGrid(out).rows).toBe(10);
+}, 300_000);
+
+test('fine-tune: what was learned from other digits helps', async () => {
+  const text = await run('fine-tune', ['--epochs', '1', '--limit', '3000', '--few', '5']);
+  const [low, tuned, scratch] = numbersIn(text, /test accuracy ([\d.]+) %$/gm);
+  expect(low).toBeGreaterThan(97);
+  expect(tuned).toBeGreaterThan(scratch);
+  expect(scratch).toBeGreaterThan(50);
+}, 300_000);
+
+test('distillation: the student that was taught knows more', async () => {
+  const text = await run('distillation', ['--epochs', '2', '--limit', '20000', '--few', '500']);
+  const [teacher, alone, taught] = numbersIn(text, /test accuracy ([\d.]+)$/gm);
+  expect(teacher).toBeGreaterThan(0.95);
+  expect(taught).toBeGreaterThan(alone);
+  expect(teacher).toBeGreaterThan(taught);
 }, 300_000);
 
 test('another number of threads changes nothing', async () => {
