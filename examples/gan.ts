@@ -104,9 +104,9 @@ async function main() {
   const discriminator = discriminatorNetwork();
   discriminator.compile({ optimizer: adam(), loss: 'binaryCrossentropy', seed });
   // The generator learns through a discriminator that stands still.
-  discriminator.topology.trainable = false;
+  discriminator.trainable = false;
   const noise = input({ shape: [latent] });
-  const pair = model({ inputs: noise, outputs: discriminator.topology.apply(generator.topology.apply(noise)) });
+  const pair = model({ inputs: noise, outputs: discriminator.apply(generator.apply(noise)) });
   pair.compile({ optimizer: adam(), loss: 'binaryCrossentropy', seed });
 
   const drawNoise = (rows: number, stream: number) =>

@@ -53,7 +53,7 @@ async function main() {
     ],
     { name: 'decoder' },
   );
-  const vae = model({ inputs: x, outputs: decoder.topology.apply(z) });
+  const vae = model({ inputs: x, outputs: decoder.apply(z) });
   vae.compile({
     optimizer: optimizers.adam({ learningRate: 1e-3 }),
     loss: reconstruction,

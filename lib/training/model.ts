@@ -3,6 +3,7 @@ import { safetensorsParts } from '../io/safetensors.js';
 import { type HostData, sizeOf, type Tensor } from '../ir/graph.js';
 import { boolean, checkOptions, integer } from '../layers/arguments.js';
 import type { Layer } from '../layers/layer.js';
+import type { SymbolicTensor } from '../layers/symbolic.js';
 import { averageSlot } from '../optimizers/averaging.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import { exactArray, type ModelData } from './columns.js';
@@ -107,6 +108,36 @@ export class Model {
 
   getLayer(which: string | number): Layer {
     return this.topology.getLayer(which);
+  }
+
+  /** Assign false to freeze all layers; takes effect at the next `compile`, of this model or of one it is a part of. */
+  get trainable(): boolean {
+    return this.topology.trainable;
+  }
+
+  set trainable(value: boolean) {
+    this.topology.trainable = boolean(`model '${this.name}'`, 'trainable', value);
+  }
+
+  /**
+   * Uses the model as a layer of another one. That one has values of its own for the weights, under names with the part's
+   * in front ('encoder/dense_1/kernel'); `getWeights` and `setWeights` hand them over.
+   *
+   * @param input one value, or a list for a model with several inputs
+   * @throws Error naming the model when the shapes do not fit, or when it has several outputs (see `applyMany`)
+   *
+   * @example
+   * const autoencoder = model({ inputs: image, outputs: decoder.apply(encoder.apply(image)) });
+   * // after training
+   * decoder.setWeights(autoencoder.getWeights().filter(({ name }) => name.startsWith('decoder/')));
+   */
+  apply(input: SymbolicTensor | readonly SymbolicTensor[]): SymbolicTensor {
+    return this.topology.apply(input);
+  }
+
+  /** As `apply`, for a model with any number of outputs. */
+  applyMany(input: SymbolicTensor | readonly SymbolicTensor[]): readonly SymbolicTensor[] {
+    return this.topology.applyMany(input);
   }
 
   /** A table of the layers, their output shapes and numbers of parameters. */
