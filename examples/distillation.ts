@@ -8,7 +8,8 @@ const temperature = 5;
 async function main() {
   const { values } = parseArgs({
     options: {
-      epochs: { type: 'string', default: '10' },
+      /** Of the teacher. One that is too sure of itself has less to tell. */
+      epochs: { type: 'string', default: '5' },
       /** How many of the 60,000 images the teacher learns from. */
       limit: { type: 'string', default: '60000' },
       /** How many of those the students get. */
