@@ -121,15 +121,17 @@ export class Model {
 
   /**
    * Uses the model as a layer of another one. That one has values of its own for the weights, under names with the part's
-   * in front ('encoder/dense_1/kernel'); `getWeights` and `setWeights` hand them over.
+   * in front ('half/dense_1/kernel'); `getWeights` and `setWeights` hand them over.
    *
    * @param input one value, or a list for a model with several inputs
    * @throws Error naming the model when the shapes do not fit, or when it has several outputs (see `applyMany`)
    *
    * @example
-   * const autoencoder = model({ inputs: image, outputs: decoder.apply(encoder.apply(image)) });
-   * // after training
-   * decoder.setWeights(autoencoder.getWeights().filter(({ name }) => name.startsWith('decoder/')));
+   * const half = sequential([layers.dense({ units: 2, inputShape: [4] })], { name: 'half' });
+   * const start = input({ shape: [4] });
+   * const whole = model({ inputs: start, outputs: layers.dense({ units: 4 }).apply(half.apply(start)) });
+   * // after whole has been trained
+   * half.setWeights(whole.getWeights().filter(({ name }) => name.startsWith('half/')));
    */
   apply(input: SymbolicTensor | readonly SymbolicTensor[]): SymbolicTensor {
     return this.topology.apply(input);

@@ -204,8 +204,9 @@ class Reader {
     return this.checker.typeToString(this.checker.getNonNullableType(this.checker.getTypeOfSymbol(property)));
   }
 
-  /** Public members that have a docstring. */
+  /** Public members that have a docstring. Those of one name, as a getter and its setter, share it. */
   members(node) {
+    const names = new Set();
     return node.members.flatMap((member) => {
       const hidden = ModifierFlags.Private | ModifierFlags.Protected;
       const own = member.name && this.checker.getSymbolAtLocation(member.name);
@@ -215,6 +216,8 @@ class Reader {
       const type = this.checker.getTypeOfSymbol(own);
       const [signature] = this.checker.getSignaturesOfType(type, SignatureKind.Call);
       const name = member.name.getText();
+      if (names.has(name)) return [];
+      names.add(name);
       const text = signature ? this.signature(name, signature) : `${name}: ${this.checker.typeToString(type)}`;
       return [{ name, signature: text, ...doc }];
     });
