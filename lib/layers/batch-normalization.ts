@@ -1,8 +1,9 @@
 import { type InitializerName, resolveInitializer } from '../initializers/resolve.js';
 import type { Tensor, TensorType } from '../ir/graph.js';
-import { add, multiply, stopGradient } from '../ir/ops/elementwise.js';
+import { add, cast, divide, maximum, multiply, square, stopGradient, subtract } from '../ir/ops/elementwise.js';
 import { batchNormalization as normalize } from '../ir/ops/normalization.js';
-import { moments } from '../ir/ops/reduce.js';
+import { moments, sum } from '../ir/ops/reduce.js';
+import { broadcastTo, reshape } from '../ir/ops/shape.js';
 import { type RegularizerName, resolveRegularizer } from '../regularizers/resolve.js';
 import { boolean, checkOptions, integer, numberIn } from './arguments.js';
 import {
@@ -14,6 +15,8 @@ import {
   type RegularizerFn,
   type Weight,
 } from './layer.js';
+import { maskOf } from './mask.js';
+import { overPrefix } from './prefix.js';
 
 export interface BatchNormalizationOptions extends LayerOptions {
   /** Axis of the channels. Default: -1. */
@@ -112,7 +115,7 @@ class BatchNormalization extends Layer {
       );
     }
     const others = [...x.shape.keys()].filter((i) => i !== axis);
-    const { mean, variance } = moments(x, others);
+    const { mean, variance } = batchMoments(x, others, maskOf(x));
     this.#update(context, this.#mean, movingMean, mean);
     this.#update(context, this.#variance, movingVariance, variance);
     return normalize(x, mean, variance, { axis, scale, offset, epsilon });
@@ -138,10 +141,22 @@ class BatchNormalization extends Layer {
   }
 }
 
+/** Mean and variance over some axes, of what a mask lets count. */
+function batchMoments(x: Tensor, axes: readonly number[], mask: Tensor | undefined) {
+  if (mask === undefined) return moments(x, axes);
+  const counts = broadcastTo(overPrefix(cast(mask, 'float32'), x.shape), x.shape);
+  const size = maximum(sum(counts, axes, { keepDims: true }), 1);
+  const average = (values: Tensor): Tensor => divide(sum(multiply(values, counts), axes, { keepDims: true }), size);
+  const mean = average(x);
+  const variance = average(square(subtract(x, mean)));
+  return { mean: reshape(mean, [mean.size]), variance: reshape(variance, [variance.size]) };
+}
+
 /**
  * Brings each channel to mean 0 and variance 1: (x - mean) / sqrt(variance + epsilon) * gamma + beta.
  *
- * In training with the biased statistics of the batch, over all axes but that of the channels; they also go into moving
+ * In training with the biased statistics of the batch, over all axes but that of the channels, without the steps that a
+ * mask leaves out (see `masking`); they also go into moving
  * averages, moving * momentum + batch * (1 - momentum), which are used in inference. A layer that is not trainable uses
  * and keeps its moving averages in training too.
  *

@@ -67,7 +67,7 @@ class Embedding extends Layer {
     const ids = cast(this.single(inputs), 'int32');
     const vectors = take(context.read(this.#embeddings), ids);
     if (this.options.maskZero !== true) return vectors;
-    if (ids.rank !== 2) throw this.error(`maskZero needs input [batch, time], got shape [${ids.shape.join(', ')}]`);
+    if (ids.rank < 2) throw this.error(`maskZero needs input [batch, time, ...], got shape [${ids.shape.join(', ')}]`);
     return withMask(vectors, notEqual(ids, 0));
   }
 

@@ -59,10 +59,10 @@ export function auc(options: AUCOptions = {}): Metric {
   const metric: Metric = {
     name,
     size: 2 * n,
-    update(yTrue, yPred, sampleWeight) {
+    update(yTrue, yPred, sampleWeight, mask) {
       const positive = cast(greater(reshape(alignTargets(name, yTrue, yPred), [-1]), 0.5), 'float32');
       const p = reshape(fromLogits ? sigmoid(yPred) : yPred, [-1]);
-      const weights = flatWeights(yPred.shape, sampleWeight);
+      const weights = flatWeights(yPred.shape, sampleWeight, mask);
       const histogram = (counts: Tensor): Tensor => scatterAdd(bucketOf(p, n), counts, n);
       return concatenate(
         [histogram(multiply(weights, positive)), histogram(multiply(weights, subtract(1, positive)))],

@@ -5,9 +5,9 @@ import { add, multiply, stopGradient } from '../ir/ops/elementwise.js';
 import { withRandom } from '../ir/ops/random.js';
 import { reshape } from '../ir/ops/shape.js';
 import type { CallContext, ConstraintFn, Weight } from '../layers/layer.js';
+import { maskOf } from '../layers/mask.js';
 import type { LossFunction } from '../losses/loss.js';
 import { reduceLoss } from '../losses/reduce.js';
-import { perSample } from '../losses/targets.js';
 import type { Metric } from '../metrics/metric.js';
 import type { Optimizer, UpdateContext } from '../optimizers/optimizer.js';
 import { newVariable } from './state.js';
@@ -102,7 +102,7 @@ function randomFromState<T>(state: StateTrace, variables: StepVariables, body: (
   return withRandom(source, body);
 }
 
-/** The mean loss of one output over the batch: sum(weight_i * loss_i) / rows. */
+/** The mean loss of one output over the batch: sum(weight_i * loss_i) / entries. */
 function batchLoss({ loss, name }: OutputLoss, yTrue: Tensor, yPred: Tensor, weights: Tensor | undefined): Tensor {
   return withScope(`loss of ${name}`, () => {
     const value = loss(yTrue, yPred);
@@ -116,7 +116,7 @@ function batchLoss({ loss, name }: OutputLoss, yTrue: Tensor, yPred: Tensor, wei
           `got shape [${value.shape.join(', ')}]`,
       );
     }
-    return reduceLoss(perSample(value), weights);
+    return reduceLoss(value, weights, maskOf(yPred));
   });
 }
 
@@ -160,8 +160,9 @@ function traceObjective(objective: Objective, types: StepTypes, state: StateTrac
   });
   metrics.forEach(({ metric, output, weighted, key }, i) => {
     withScope(`metric ${key}`, () => {
-      const yPred = stopGradient(outputs[output] as Tensor);
-      const update = metric.update(targets[output] as Tensor, yPred, weighted ? weights[0] : undefined);
+      const yPred = outputs[output] as Tensor;
+      const weight = weighted ? weights[0] : undefined;
+      const update = metric.update(targets[output] as Tensor, stopGradient(yPred), weight, maskOf(yPred));
       if (update.size !== metric.size) {
         throw new Error(
           `metric ${key}: update must return ${metric.size} sums, got shape [${update.shape.join(', ')}]`,

@@ -15,7 +15,6 @@ import {
   type RegularizerFn,
   type Weight,
 } from '../layer.js';
-import { maskOf } from '../mask.js';
 import { withSeed } from '../random.js';
 import { asMatrix, attentionInputs, maskOfScores, withMaskOf } from './heads.js';
 
@@ -114,7 +113,8 @@ class MultiHeadAttention extends Layer {
   }
 
   override call(inputs: readonly Tensor[], context: CallContext): Tensor {
-    const { query, key, value, mask = maskOf(value) } = attentionInputs(this, inputs);
+    const sorted = attentionInputs(this, inputs);
+    const { query, key, value } = sorted;
     const { heads, keyHeads } = this.sizes;
     const { dropout = 0, useCausalMask: causal = false, seed } = this.options;
     const grouped = keyHeads !== heads;
@@ -131,7 +131,7 @@ class MultiHeadAttention extends Layer {
     const v = split(value, this.#value, 'value');
     const joint = withSeed(seed, () =>
       scaledDotProductAttention(q, k, v, {
-        mask: maskOfScores(mask, grouped ? 2 : 1),
+        mask: maskOfScores(sorted, grouped ? 2 : 1),
         causal,
         dropout: context.training ? dropout : 0,
       }),
@@ -184,8 +184,8 @@ class MultiHeadAttention extends Layer {
  * Attention in several heads: each projects query, key and value, attends, and the results are joined and projected.
  *
  * - inputs: [query, value, key, mask]: query [batch, T, features], value (default: the query), key (default: the value)
- *   [batch, S, features], and last, if there is one, a bool mask [batch, S] or [batch, T, S], true where to attend (default:
- *   the mask of the value, see `masking`)
+ *   [batch, S, features], and last, if there is one, a bool mask [batch, S] or [batch, T, S], true where to attend. Steps
+ *   that a mask of value or key leaves out (see `masking`) are not attended to, those of the query attend to nothing
  * - output: float32 [batch, T, outputDim]
  * - weights: queryKernel, keyKernel [features, numHeads, keyDim], valueKernel [features, numHeads, valueDim],
  *   outputKernel [numHeads, valueDim, outputDim], and biases of the last axes

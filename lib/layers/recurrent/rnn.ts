@@ -5,7 +5,7 @@ import { zeros } from '../../ir/ops/random.js';
 import { flip, reshape, transpose } from '../../ir/ops/shape.js';
 import { argumentError, boolean, checkOptions, positiveInteger } from '../arguments.js';
 import { type CallContext, Layer, type LayerOptions, layerOptionKeys, type Weight } from '../layer.js';
-import { maskOf, withMask } from '../mask.js';
+import { stepMaskOf, withMask } from '../mask.js';
 import { probeContext } from '../symbolic.js';
 import { RecurrentCell } from './cell.js';
 import { stackedRNNCells } from './stacked-cells.js';
@@ -151,7 +151,7 @@ export class Recurrent extends Layer {
         throw this.error(`initial state ${i} must be float32[${expected.join(', ')}], got ${formatType(state)}`);
       }
     });
-    return { x, mask: given ?? maskOf(x), initial: others.length > 0 ? others : undefined };
+    return { x, mask: given ?? stepMaskOf(x), initial: others.length > 0 ? others : undefined };
   }
 
   #startStates(batch: number, context: CallContext): readonly Tensor[] {
