@@ -131,8 +131,8 @@ export function positionOf(job: Pick<Job, 'segments'>, step: number): string {
   return `epoch ${epoch + 1}, batch ${step - epoch * stepsPerEpoch + 1}`;
 }
 
-const describe = ({ rows, targets, weighted }: StepTypes): string =>
-  `${rows} ${targets.map((t) => `${t.dtype}[${t.shape}]`).join(' ')}${weighted ? ' weighted' : ''}`;
+const describe = ({ rows, targets, weights }: StepTypes): string =>
+  `${rows} ${[targets, weights].map((types) => types.map((t) => `${t.dtype}[${t.shape}]`).join(' ')).join(' weighted ')}`;
 
 function joined(parts: readonly Float32Array[]): Float32Array {
   if (parts.length === 1) return parts[0] as Float32Array;

@@ -85,7 +85,8 @@ export interface StepTypes {
   readonly rows: number;
   readonly inputs: readonly TensorType[];
   readonly targets: readonly TensorType[];
-  readonly weighted: boolean;
+  /** Of samples or their time steps: none, one for all outputs, or one for each. */
+  readonly weights: readonly TensorType[];
 }
 
 const withRows = (type: TensorType, rows: number): Shape => [rows, ...type.shape];
@@ -138,8 +139,8 @@ function traceObjective(objective: Objective, types: StepTypes, state: StateTrac
   const { rows } = types;
   const inputs = placeholders(types.inputs, rows, 0);
   const targets = placeholders(types.targets, rows, inputs.length);
-  const weightType = { shape: [], dtype: 'float32' } as const;
-  const weights = types.weighted ? placeholders([weightType], rows, inputs.length + targets.length) : [];
+  const weights = placeholders(types.weights, rows, inputs.length + targets.length);
+  const weightsOf = (output: number): Tensor | undefined => weights[weights.length > 1 ? output : 0];
   const penalties: Tensor[] = [];
   const context: CallContext = {
     training,
@@ -151,7 +152,7 @@ function traceObjective(objective: Objective, types: StepTypes, state: StateTrac
   penalties.push(...topology.penalties(context));
 
   const accumulate = (to: Variable, value: Tensor): void => state.write(to, add(state.read(to), stopGradient(value)));
-  const parts = losses.map((l, i) => batchLoss(l, targets[i] as Tensor, outputs[i] as Tensor, weights[0]));
+  const parts = losses.map((l, i) => batchLoss(l, targets[i] as Tensor, outputs[i] as Tensor, weightsOf(i)));
   const weightedParts = parts.map((part, i) => scaled(part, (losses[i] as OutputLoss).weight));
   const total = [...weightedParts, ...penalties].reduce((a, b) => add(a, b));
   accumulate(sums.loss, multiply(total, rows));
@@ -161,7 +162,7 @@ function traceObjective(objective: Objective, types: StepTypes, state: StateTrac
   metrics.forEach(({ metric, output, weighted, key }, i) => {
     withScope(`metric ${key}`, () => {
       const yPred = outputs[output] as Tensor;
-      const weight = weighted ? weights[0] : undefined;
+      const weight = weighted ? weightsOf(output) : undefined;
       const update = metric.update(targets[output] as Tensor, stopGradient(yPred), weight, maskOf(yPred));
       if (update.size !== metric.size) {
         throw new Error(
