@@ -1,13 +1,15 @@
+import type { ConstraintName } from '../constraints/resolve.js';
 import { type InitializerName, resolveInitializer } from '../initializers/resolve.js';
 import type { Tensor, TensorType } from '../ir/graph.js';
 import { add, cast, divide, maximum, multiply, square, stopGradient, subtract } from '../ir/ops/elementwise.js';
 import { batchNormalization as normalize } from '../ir/ops/normalization.js';
 import { moments, sum } from '../ir/ops/reduce.js';
 import { broadcastTo, reshape } from '../ir/ops/shape.js';
-import { type RegularizerName, resolveRegularizer } from '../regularizers/resolve.js';
+import type { RegularizerName } from '../regularizers/resolve.js';
 import { boolean, checkOptions, integer, numberIn } from './arguments.js';
 import {
   type CallContext,
+  type ConstraintFn,
   type InitializerFn,
   Layer,
   type LayerOptions,
@@ -17,6 +19,7 @@ import {
 } from './layer.js';
 import { maskOf } from './mask.js';
 import { overPrefix } from './prefix.js';
+import { checkWeightOptions, weightOptionKeys, weightTreatment } from './weight-options.js';
 
 export interface BatchNormalizationOptions extends LayerOptions {
   /** Axis of the channels. Default: -1. */
@@ -39,16 +42,13 @@ export interface BatchNormalizationOptions extends LayerOptions {
   readonly movingVarianceInitializer?: InitializerName | InitializerFn;
   readonly betaRegularizer?: RegularizerName | RegularizerFn;
   readonly gammaRegularizer?: RegularizerName | RegularizerFn;
+  /** What beta is forced to be after each update. */
+  readonly betaConstraint?: ConstraintName | ConstraintFn;
+  readonly gammaConstraint?: ConstraintName | ConstraintFn;
 }
 
 const where = 'layers.batchNormalization';
-const initializers = [
-  'betaInitializer',
-  'gammaInitializer',
-  'movingMeanInitializer',
-  'movingVarianceInitializer',
-] as const;
-const regularizers = ['betaRegularizer', 'gammaRegularizer'] as const;
+const movingInitializers = ['movingMeanInitializer', 'movingVarianceInitializer'] as const;
 
 class BatchNormalization extends Layer {
   readonly kind = 'batchNormalization';
@@ -61,7 +61,8 @@ class BatchNormalization extends Layer {
   constructor(readonly options: BatchNormalizationOptions) {
     checkOptions(where, options, [
       ...layerOptionKeys,
-      ...['axis', 'momentum', 'epsilon', 'center', 'scale', ...initializers, ...regularizers],
+      ...['axis', 'momentum', 'epsilon', 'center', 'scale'],
+      ...[...movingInitializers, ...weightOptionKeys('beta', 'gamma')],
     ]);
     super(options);
     const { axis, momentum, epsilon, center, scale } = options;
@@ -72,8 +73,10 @@ class BatchNormalization extends Layer {
     if (epsilon !== undefined) numberIn(where, 'epsilon', epsilon, { min: 0, minOpen: true });
     if (center !== undefined) boolean(where, 'center', center);
     if (scale !== undefined) boolean(where, 'scale', scale);
-    for (const key of initializers) if (options[key] !== undefined) resolveInitializer(where, key, options[key]);
-    for (const key of regularizers) if (options[key] !== undefined) resolveRegularizer(where, key, options[key]);
+    for (const key of movingInitializers) {
+      if (options[key] !== undefined) resolveInitializer(where, key, options[key]);
+    }
+    checkWeightOptions(where, options, ['beta', 'gamma']);
   }
 
   override build(inputs: readonly TensorType[]): void {
@@ -81,12 +84,10 @@ class BatchNormalization extends Layer {
     const { options } = this;
     const shape = [x.shape[this.#axis(x)] as number];
     if (options.scale ?? true) {
-      const { gammaInitializer: initializer = 'ones', gammaRegularizer: regularizer } = options;
-      this.#gamma = this.addWeight({ name: 'gamma', shape, initializer, regularizer });
+      this.#gamma = this.addWeight({ name: 'gamma', shape, ...weightTreatment(options, 'gamma', 'ones') });
     }
     if (options.center ?? true) {
-      const { betaInitializer: initializer = 'zeros', betaRegularizer: regularizer } = options;
-      this.#beta = this.addWeight({ name: 'beta', shape, initializer, regularizer });
+      this.#beta = this.addWeight({ name: 'beta', shape, ...weightTreatment(options, 'beta', 'zeros') });
     }
     const { movingMeanInitializer = 'zeros', movingVarianceInitializer = 'ones' } = options;
     const state = { shape, trainable: false };
