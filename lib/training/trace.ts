@@ -176,14 +176,16 @@ function traceObjective(objective: Objective, types: StepTypes, state: StateTrac
   return { inputs: [...inputs, ...targets, ...weights], total };
 }
 
-const scaled = (value: Tensor, weight: number): Tensor => (weight === 1 ? value : multiply(value, weight));
+const scaled = (value: Tensor, weight: number | Tensor): Tensor => (weight === 1 ? value : multiply(value, weight));
 
 /** One training step: forward, loss, gradients, optimizer, sums. Has no outputs; everything it does is in the state. */
 export function traceTrainStep(objective: Objective, types: StepTypes, sums: Sums): Graph {
   const state = new StateTrace();
   const { inputs, total } = traceObjective(objective, types, state, sums, true);
   const values = objective.trainable.map(state.read);
-  const slopes = gradients(scaled(total, objective.optimizer.lossScale ?? 1), values);
+  const { lossScale = 1 } = objective.optimizer;
+  const scale = typeof lossScale === 'number' ? lossScale : lossScale({ slot: objective.slots.get, read: state.read });
+  const slopes = gradients(scaled(total, scale), values);
   traceUpdate(objective, state, (i) => slopes[i] as Tensor);
   return { inputs, outputs: [], writes: state.writes() };
 }
@@ -235,6 +237,24 @@ function traceUpdate(
     optimizer.update(parameters, context);
   });
   state.write(variables.step, step);
+}
+
+/** What the optimizer does to the weights when training is done; undefined for nothing. */
+export function traceFinalize({ trainable, optimizer, variables, slots }: Objective): Graph | undefined {
+  const state = new StateTrace();
+  withScope(`optimizer ${optimizer.name}`, () => {
+    const parameters = trainable.map((variable) => ({ variable, value: state.read(variable) }));
+    const context: UpdateContext = {
+      learningRate: state.read(variables.learningRate),
+      step: state.read(variables.step),
+      slot: slots.get,
+      read: state.read,
+      write: state.write,
+    };
+    optimizer.finalize?.(parameters, context);
+  });
+  const writes = state.writes();
+  return writes.length === 0 ? undefined : { inputs: [], outputs: [], writes };
 }
 
 /** The optimizer's state: made when its update is traced for the first time, the same variables ever after. */
