@@ -53,7 +53,10 @@ export interface CallContext {
   readonly training: boolean;
   /** The value of a weight in this step. */
   read(variable: Variable): Tensor;
-  /** Gives a non-trainable weight a new value at the end of a training step; ignored otherwise. */
+  /**
+   * Gives a non-trainable weight a new value at the end of a training step. Ignored outside of training, except for the
+   * layer's `stateWeights`.
+   */
   write(variable: Variable, value: Tensor): void;
   /** Adds a rank-0 penalty to the training loss. */
   addLoss(penalty: Tensor): void;

@@ -133,6 +133,14 @@ export interface Objective {
   readonly slots: OptimizerSlots;
 }
 
+/** Outside of training, only what stateful layers remember changes. */
+function writesOfStates(topology: Topology, state: StateTrace): CallContext['write'] {
+  const remembered = new Set<Variable>(topology.stateWeights);
+  return (variable, value) => {
+    if (remembered.has(variable)) state.write(variable, value);
+  };
+}
+
 /** Forward pass, total loss and the sums that it adds to: common to training and evaluation. */
 function traceObjective(objective: Objective, types: StepTypes, state: StateTrace, sums: Sums, training: boolean) {
   const { topology, losses, metrics, variables } = objective;
@@ -145,7 +153,7 @@ function traceObjective(objective: Objective, types: StepTypes, state: StateTrac
   const context: CallContext = {
     training,
     read: state.read,
-    write: training ? state.write : () => {},
+    write: training ? state.write : writesOfStates(topology, state),
     addLoss: (penalty) => penalties.push(penalty),
   };
   const outputs = randomFromState(state, variables, () => topology.trace(inputs, context));
@@ -206,9 +214,10 @@ export function tracePredict(
 ): Graph {
   const state = new StateTrace();
   const fed = placeholders(inputs, rows, 0);
-  const context: CallContext = { training: false, read: state.read, write: () => {}, addLoss: () => {} };
+  const write = writesOfStates(topology, state);
+  const context: CallContext = { training: false, read: state.read, write, addLoss: () => {} };
   const outputs = randomFromState(state, variables, () => topology.trace(fed, context));
-  return { inputs: fed, outputs, writes: [] };
+  return { inputs: fed, outputs, writes: state.writes() };
 }
 
 /** The optimizer's update of all trainable weights, and the step counter. */

@@ -99,7 +99,7 @@ test.each(cases.map((c) => [describeCase(c), c] as const))('%s', (_, c) => {
     const [y, ...states] = traceWith(whole, [sequence, ops.notEqual(mask, 0), ...initial], weights);
     sequence = y;
     const perDirection = states.length / directions.length;
-    directions.forEach((_d, d) => last.push(states.slice(d * perDirection, (d + 1) * perDirection)));
+    for (const d of directions.keys()) last.push(states.slice(d * perDirection, (d + 1) * perDirection));
   }
 
   const counted = ops.multiply(sequence, ops.expandDims(mask, -1)); // PyTorch pads with 0

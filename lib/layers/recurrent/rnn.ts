@@ -19,9 +19,9 @@ export interface RecurrentOptions extends LayerOptions {
   /** Goes from the last time step to the first; a returned sequence is in the order of the work. Default: false. */
   readonly goBackwards?: boolean;
   /**
-   * In training, a batch starts with the states that the one before it ended with: sample i goes on where sample i was.
-   * Evaluation and prediction start from them too, but leave them as they are. `model.resetStates` sets them to 0.
-   * Default: false.
+   * A batch starts with the states that the one before it ended with, in training, evaluation and prediction alike: sample
+   * i goes on where sample i was. So batches should follow each other in time: `fit` needs `shuffle: false`.
+   * `model.resetStates` sets the states to 0, as should be done before other sequences begin. Default: false.
    */
   readonly stateful?: boolean;
   /** Number of samples in every batch; needed with `stateful`. */
