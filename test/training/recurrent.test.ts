@@ -138,7 +138,9 @@ describe('stateful layers', () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'steepest-'));
     try {
       await net.save(folder);
+      const warn = jest.spyOn(console, 'warn').mockImplementation(() => {});
       const loaded = await loadModel(folder);
+      warn.mockRestore();
       expect(stateOf(loaded)).toEqual([6, 60]);
       expect([...loaded.predictSync(batch)]).toEqual([12, 120]);
     } finally {
