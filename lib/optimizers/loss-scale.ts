@@ -108,8 +108,7 @@ class LossScale implements Optimizer {
 }
 
 /**
- * An optimizer that multiplies the loss by a scale before it is differentiated, and divides the gradients by it, so that
- * small ones do not become 0 on the way. It finds the scale itself: a step with a gradient that is NaN or infinite changes
+ * The update of another optimizer with g = d(scale * loss) / dw / scale, so that small gradients do not become 0 on the way. It finds the scale itself: a step with a gradient that is NaN or infinite changes
  * no weight and halves the scale; `dynamicGrowthSteps` steps without one in a row double it. Everything else is the inner
  * optimizer's, which does not count the steps that were left out. The scale is saved and loaded with the model.
  *

@@ -339,8 +339,8 @@ export class Model {
    * example at the beginning of each epoch.
    *
    * @example
-   * const reset = { onEpochBegin: (_, { model }) => model.resetStates() };
-   * await net.fit(x, y, { batchSize: 4, shuffle: false, epochs: 10, callbacks: [reset] });
+   * const reset = { onEpochBegin: () => model.resetStates() };
+   * await model.fit(x, y, { batchSize: 4, shuffle: false, epochs: 10, callbacks: [reset] });
    */
   resetStates(): void {
     this.#usable('resetStates');
