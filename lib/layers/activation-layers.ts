@@ -1,12 +1,14 @@
-import { type InitializerName, resolveInitializer } from '../initializers/resolve.js';
+import type { ConstraintName } from '../constraints/resolve.js';
+import type { InitializerName } from '../initializers/resolve.js';
 import type { Tensor, TensorType } from '../ir/graph.js';
 import { greaterEqual, minimum, multiply, where as select, subtract } from '../ir/ops/elementwise.js';
 import * as nn from '../ir/ops/nn.js';
 import { reshape } from '../ir/ops/shape.js';
-import { type RegularizerName, resolveRegularizer } from '../regularizers/resolve.js';
+import type { RegularizerName } from '../regularizers/resolve.js';
 import { argumentError, checkOptions, integer, numberIn } from './arguments.js';
 import {
   type CallContext,
+  type ConstraintFn,
   type InitializerFn,
   Layer,
   type LayerOptions,
@@ -14,6 +16,7 @@ import {
   type RegularizerFn,
   type Weight,
 } from './layer.js';
+import { checkWeightOptions, weightOptionKeys, weightTreatment } from './weight-options.js';
 
 /** A layer without weights: a function that its options determine. */
 class Activation extends Layer {
@@ -146,6 +149,8 @@ export interface PreluOptions extends LayerOptions {
   /** Default: 'zeros'. */
   readonly alphaInitializer?: InitializerName | InitializerFn;
   readonly alphaRegularizer?: RegularizerName | RegularizerFn;
+  /** What the slopes are forced to be after each update. */
+  readonly alphaConstraint?: ConstraintName | ConstraintFn;
   /** Dimensions of samples, counted from 1, along which one slope is shared. Default: none. */
   readonly sharedAxes?: readonly number[];
 }
@@ -157,11 +162,10 @@ class Prelu extends Layer {
 
   constructor(readonly options: PreluOptions) {
     const where = 'layers.prelu';
-    checkOptions(where, options, [...layerOptionKeys, 'alphaInitializer', 'alphaRegularizer', 'sharedAxes']);
+    checkOptions(where, options, [...layerOptionKeys, ...weightOptionKeys('alpha'), 'sharedAxes']);
     super(options);
-    const { alphaInitializer, alphaRegularizer, sharedAxes } = options;
-    if (alphaInitializer !== undefined) resolveInitializer(where, 'alphaInitializer', alphaInitializer);
-    if (alphaRegularizer !== undefined) resolveRegularizer(where, 'alphaRegularizer', alphaRegularizer);
+    const { sharedAxes } = options;
+    checkWeightOptions(where, options, ['alpha']);
     const axis = (a: unknown): boolean => Number.isInteger(a) && (a as number) >= 1;
     if (sharedAxes !== undefined && !(Array.isArray(sharedAxes) && sharedAxes.every(axis))) {
       throw argumentError(where, 'sharedAxes', 'an array of axes, counted from 1', sharedAxes);
@@ -169,14 +173,8 @@ class Prelu extends Layer {
   }
 
   override build(inputs: readonly TensorType[]): void {
-    const { alphaInitializer = 'zeros', alphaRegularizer } = this.options;
     const shape = this.#slopes(this.single(inputs));
-    this.#alpha = this.addWeight({
-      name: 'alpha',
-      shape,
-      initializer: alphaInitializer,
-      regularizer: alphaRegularizer,
-    });
+    this.#alpha = this.addWeight({ name: 'alpha', shape, ...weightTreatment(this.options, 'alpha', 'zeros') });
   }
 
   override call(inputs: readonly Tensor[], context: CallContext): Tensor {

@@ -1,12 +1,15 @@
+import type { ConstraintName } from '../constraints/resolve.js';
 import { type InitializerName, resolveInitializer } from '../initializers/resolve.js';
 import type { Tensor, TensorType } from '../ir/graph.js';
-import { add, multiply, stopGradient } from '../ir/ops/elementwise.js';
+import { add, cast, divide, maximum, multiply, square, stopGradient, subtract } from '../ir/ops/elementwise.js';
 import { batchNormalization as normalize } from '../ir/ops/normalization.js';
-import { moments } from '../ir/ops/reduce.js';
-import { type RegularizerName, resolveRegularizer } from '../regularizers/resolve.js';
+import { moments, sum } from '../ir/ops/reduce.js';
+import { broadcastTo, reshape } from '../ir/ops/shape.js';
+import type { RegularizerName } from '../regularizers/resolve.js';
 import { boolean, checkOptions, integer, numberIn } from './arguments.js';
 import {
   type CallContext,
+  type ConstraintFn,
   type InitializerFn,
   Layer,
   type LayerOptions,
@@ -14,6 +17,9 @@ import {
   type RegularizerFn,
   type Weight,
 } from './layer.js';
+import { maskOf } from './mask.js';
+import { overPrefix } from './prefix.js';
+import { checkWeightOptions, weightOptionKeys, weightTreatment } from './weight-options.js';
 
 export interface BatchNormalizationOptions extends LayerOptions {
   /** Axis of the channels. Default: -1. */
@@ -36,16 +42,13 @@ export interface BatchNormalizationOptions extends LayerOptions {
   readonly movingVarianceInitializer?: InitializerName | InitializerFn;
   readonly betaRegularizer?: RegularizerName | RegularizerFn;
   readonly gammaRegularizer?: RegularizerName | RegularizerFn;
+  /** What beta is forced to be after each update. */
+  readonly betaConstraint?: ConstraintName | ConstraintFn;
+  readonly gammaConstraint?: ConstraintName | ConstraintFn;
 }
 
 const where = 'layers.batchNormalization';
-const initializers = [
-  'betaInitializer',
-  'gammaInitializer',
-  'movingMeanInitializer',
-  'movingVarianceInitializer',
-] as const;
-const regularizers = ['betaRegularizer', 'gammaRegularizer'] as const;
+const movingInitializers = ['movingMeanInitializer', 'movingVarianceInitializer'] as const;
 
 class BatchNormalization extends Layer {
   readonly kind = 'batchNormalization';
@@ -58,7 +61,8 @@ class BatchNormalization extends Layer {
   constructor(readonly options: BatchNormalizationOptions) {
     checkOptions(where, options, [
       ...layerOptionKeys,
-      ...['axis', 'momentum', 'epsilon', 'center', 'scale', ...initializers, ...regularizers],
+      ...['axis', 'momentum', 'epsilon', 'center', 'scale'],
+      ...[...movingInitializers, ...weightOptionKeys('beta', 'gamma')],
     ]);
     super(options);
     const { axis, momentum, epsilon, center, scale } = options;
@@ -69,8 +73,10 @@ class BatchNormalization extends Layer {
     if (epsilon !== undefined) numberIn(where, 'epsilon', epsilon, { min: 0, minOpen: true });
     if (center !== undefined) boolean(where, 'center', center);
     if (scale !== undefined) boolean(where, 'scale', scale);
-    for (const key of initializers) if (options[key] !== undefined) resolveInitializer(where, key, options[key]);
-    for (const key of regularizers) if (options[key] !== undefined) resolveRegularizer(where, key, options[key]);
+    for (const key of movingInitializers) {
+      if (options[key] !== undefined) resolveInitializer(where, key, options[key]);
+    }
+    checkWeightOptions(where, options, ['beta', 'gamma']);
   }
 
   override build(inputs: readonly TensorType[]): void {
@@ -78,12 +84,10 @@ class BatchNormalization extends Layer {
     const { options } = this;
     const shape = [x.shape[this.#axis(x)] as number];
     if (options.scale ?? true) {
-      const { gammaInitializer: initializer = 'ones', gammaRegularizer: regularizer } = options;
-      this.#gamma = this.addWeight({ name: 'gamma', shape, initializer, regularizer });
+      this.#gamma = this.addWeight({ name: 'gamma', shape, ...weightTreatment(options, 'gamma', 'ones') });
     }
     if (options.center ?? true) {
-      const { betaInitializer: initializer = 'zeros', betaRegularizer: regularizer } = options;
-      this.#beta = this.addWeight({ name: 'beta', shape, initializer, regularizer });
+      this.#beta = this.addWeight({ name: 'beta', shape, ...weightTreatment(options, 'beta', 'zeros') });
     }
     const { movingMeanInitializer = 'zeros', movingVarianceInitializer = 'ones' } = options;
     const state = { shape, trainable: false };
@@ -112,7 +116,7 @@ class BatchNormalization extends Layer {
       );
     }
     const others = [...x.shape.keys()].filter((i) => i !== axis);
-    const { mean, variance } = moments(x, others);
+    const { mean, variance } = batchMoments(x, others, maskOf(x));
     this.#update(context, this.#mean, movingMean, mean);
     this.#update(context, this.#variance, movingVariance, variance);
     return normalize(x, mean, variance, { axis, scale, offset, epsilon });
@@ -138,10 +142,22 @@ class BatchNormalization extends Layer {
   }
 }
 
+/** Mean and variance over some axes, of what a mask lets count. */
+function batchMoments(x: Tensor, axes: readonly number[], mask: Tensor | undefined) {
+  if (mask === undefined) return moments(x, axes);
+  const counts = broadcastTo(overPrefix(cast(mask, 'float32'), x.shape), x.shape);
+  const size = maximum(sum(counts, axes, { keepDims: true }), 1);
+  const average = (values: Tensor): Tensor => divide(sum(multiply(values, counts), axes, { keepDims: true }), size);
+  const mean = average(x);
+  const variance = average(square(subtract(x, mean)));
+  return { mean: reshape(mean, [mean.size]), variance: reshape(variance, [variance.size]) };
+}
+
 /**
  * Brings each channel to mean 0 and variance 1: (x - mean) / sqrt(variance + epsilon) * gamma + beta.
  *
- * In training with the biased statistics of the batch, over all axes but that of the channels; they also go into moving
+ * In training with the biased statistics of the batch, over all axes but that of the channels, without the steps that a
+ * mask leaves out (see `masking`); they also go into moving
  * averages, moving * momentum + batch * (1 - momentum), which are used in inference. A layer that is not trainable uses
  * and keeps its moving averages in training too.
  *

@@ -1,5 +1,5 @@
 import type { Tensor, TensorType } from '../ir/graph.js';
-import { argumentError, checkOptions } from './arguments.js';
+import { argumentError, boolean, checkOptions } from './arguments.js';
 import {
   type CallContext,
   Layer,
@@ -17,6 +17,11 @@ export interface CustomLayerOptions<W extends Record<string, Weight>> extends La
    * library. The factory has to be registered with `registerLayer` under the kind.
    */
   readonly config?: Readonly<Record<string, unknown>>;
+  /**
+   * The layer treats every time step alike: masks of its inputs are those of its outputs as well (see `masking`).
+   * Default: false, masks end here.
+   */
+  readonly supportsMasking?: boolean;
   /**
    * Declares the weights. The shapes of the inputs are concrete, with a batch size (dimension 0) that must not be used.
    */
@@ -39,18 +44,21 @@ const where = 'layers.define';
 
 class CustomLayer<W extends Record<string, Weight>> extends Layer {
   readonly kind: string;
+  protected override readonly passesMask: boolean;
   #variables = {} as W;
 
   constructor(readonly options: CustomLayerOptions<W>) {
-    checkOptions(where, options, [...layerOptionKeys, 'kind', 'config', 'build', 'call']);
+    checkOptions(where, options, [...layerOptionKeys, 'kind', 'config', 'supportsMasking', 'build', 'call']);
     super(options);
-    const { kind, build, call } = options;
+    const { kind, supportsMasking, build, call } = options;
+    if (supportsMasking !== undefined) boolean(where, 'supportsMasking', supportsMasking);
     if (typeof kind !== 'string' || !/^[^/\s]+$/.test(kind)) {
       throw argumentError(where, 'kind', 'a word without slashes', kind);
     }
     if (build !== undefined && typeof build !== 'function') throw argumentError(where, 'build', 'a function', build);
     if (typeof call !== 'function') throw argumentError(where, 'call', 'a function', call);
     this.kind = kind;
+    this.passesMask = supportsMasking ?? false;
   }
 
   override build(inputs: readonly TensorType[]): void {

@@ -1,9 +1,9 @@
-import { type ConstraintName, resolveConstraint } from '../constraints/resolve.js';
-import { type InitializerName, resolveInitializer } from '../initializers/resolve.js';
+import type { ConstraintName } from '../constraints/resolve.js';
+import type { InitializerName } from '../initializers/resolve.js';
 import type { Tensor, TensorType } from '../ir/graph.js';
 import { add } from '../ir/ops/elementwise.js';
 import { matmul } from '../ir/ops/linalg.js';
-import { type RegularizerName, resolveRegularizer } from '../regularizers/resolve.js';
+import type { RegularizerName } from '../regularizers/resolve.js';
 import { type Activation, type ActivationFn, resolveActivation } from './activations.js';
 import { boolean, checkOptions, positiveInteger } from './arguments.js';
 import {
@@ -16,6 +16,7 @@ import {
   type RegularizerFn,
   type Weight,
 } from './layer.js';
+import { checkWeightOptions, weightOptionKeys, weightTreatment } from './weight-options.js';
 
 export interface DenseOptions extends LayerOptions {
   /** Number of outputs. */
@@ -33,8 +34,6 @@ export interface DenseOptions extends LayerOptions {
   /** What the kernel is forced to be after each update. */
   readonly kernelConstraint?: ConstraintName | ConstraintFn;
   readonly biasConstraint?: ConstraintName | ConstraintFn;
-  /** Penalty on the outputs, averaged over the batch. */
-  readonly activityRegularizer?: RegularizerName | RegularizerFn;
 }
 
 const where = 'layers.dense';
@@ -47,50 +46,25 @@ class Dense extends Layer {
   #bias: Weight | undefined;
 
   constructor(readonly options: DenseOptions) {
-    checkOptions(where, options, [
-      ...layerOptionKeys,
-      ...['units', 'activation', 'useBias', 'kernelInitializer', 'biasInitializer'],
-      ...['kernelRegularizer', 'biasRegularizer', 'activityRegularizer'],
-      ...['kernelConstraint', 'biasConstraint'],
-    ]);
+    const keys = ['units', 'activation', 'useBias', ...weightOptionKeys('kernel', 'bias')];
+    checkOptions(where, options, [...layerOptionKeys, ...keys]);
     super(options);
     positiveInteger(where, 'units', options.units);
     if (options.useBias !== undefined) boolean(where, 'useBias', options.useBias);
     this.#activation = resolveActivation(where, options.activation ?? 'linear');
-    // built much later: a bad name should fail where it was written
-    for (const key of ['kernelInitializer', 'biasInitializer'] as const) {
-      if (options[key] !== undefined) resolveInitializer(where, key, options[key]);
-    }
-    for (const key of ['kernelRegularizer', 'biasRegularizer', 'activityRegularizer'] as const) {
-      if (options[key] !== undefined) resolveRegularizer(where, key, options[key]);
-    }
-    for (const key of ['kernelConstraint', 'biasConstraint'] as const) {
-      if (options[key] !== undefined) resolveConstraint(where, key, options[key]);
-    }
-    if (options.activityRegularizer !== undefined) {
-      this.activityRegularizer = resolveRegularizer(where, 'activityRegularizer', options.activityRegularizer);
-    }
+    checkWeightOptions(where, options, ['kernel', 'bias']);
   }
 
   override build(inputs: readonly TensorType[]): void {
-    const { units, useBias = true, kernelInitializer, biasInitializer = 'zeros' } = this.options;
+    const { units, useBias = true } = this.options;
     const features = this.#features(this.single(inputs));
     this.#kernel = this.addWeight({
       name: 'kernel',
       shape: [features, units],
-      initializer: kernelInitializer,
-      regularizer: this.options.kernelRegularizer,
-      constraint: this.options.kernelConstraint,
+      ...weightTreatment(this.options, 'kernel'),
     });
-    if (useBias) {
-      this.#bias = this.addWeight({
-        name: 'bias',
-        shape: [units],
-        initializer: biasInitializer,
-        regularizer: this.options.biasRegularizer,
-        constraint: this.options.biasConstraint,
-      });
-    }
+    if (!useBias) return;
+    this.#bias = this.addWeight({ name: 'bias', shape: [units], ...weightTreatment(this.options, 'bias', 'zeros') });
   }
 
   override call(inputs: readonly Tensor[], context: CallContext): Tensor {

@@ -1,13 +1,15 @@
+import type { ConstraintName } from '../constraints/resolve.js';
 import { type InitializerName, resolveInitializer } from '../initializers/resolve.js';
 import type { Tensor, TensorType } from '../ir/graph.js';
 import { add, cast, notEqual } from '../ir/ops/elementwise.js';
 import { take } from '../ir/ops/indexing.js';
 import { sinusoidalPositions } from '../ir/ops/position.js';
 import { sliceAxis } from '../ir/ops/shape.js';
-import { type RegularizerName, resolveRegularizer } from '../regularizers/resolve.js';
+import type { RegularizerName } from '../regularizers/resolve.js';
 import { boolean, checkOptions, numberIn, positiveInteger } from './arguments.js';
 import {
   type CallContext,
+  type ConstraintFn,
   type InitializerFn,
   Layer,
   type LayerOptions,
@@ -16,6 +18,7 @@ import {
   type Weight,
 } from './layer.js';
 import { withMask } from './mask.js';
+import { checkWeightOptions, weightOptionKeys, weightTreatment } from './weight-options.js';
 
 export interface EmbeddingOptions extends LayerOptions {
   /** Number of different ids: they are 0 .. inputDim - 1. */
@@ -25,6 +28,8 @@ export interface EmbeddingOptions extends LayerOptions {
   /** Default: 'randomUniform'. */
   readonly embeddingsInitializer?: InitializerName | InitializerFn;
   readonly embeddingsRegularizer?: RegularizerName | RegularizerFn;
+  /** What the table is forced to be after each update. */
+  readonly embeddingsConstraint?: ConstraintName | ConstraintFn;
   /** Id 0 stands for no step at all: the mask of the result leaves it out (see `masking`). Default: false. */
   readonly maskZero?: boolean;
 }
@@ -37,29 +42,22 @@ class Embedding extends Layer {
     const where = 'layers.embedding';
     checkOptions(where, options, [
       ...layerOptionKeys,
-      ...['inputDim', 'outputDim', 'embeddingsInitializer', 'embeddingsRegularizer', 'maskZero'],
+      ...['inputDim', 'outputDim', 'maskZero', ...weightOptionKeys('embeddings')],
     ]);
     super({ inputDType: 'int32', ...options });
     positiveInteger(where, 'inputDim', options.inputDim);
     positiveInteger(where, 'outputDim', options.outputDim);
-    const { embeddingsInitializer, embeddingsRegularizer, maskZero } = options;
-    if (maskZero !== undefined) boolean(where, 'maskZero', maskZero);
-    if (embeddingsInitializer !== undefined) {
-      resolveInitializer(where, 'embeddingsInitializer', embeddingsInitializer);
-    }
-    if (embeddingsRegularizer !== undefined) {
-      resolveRegularizer(where, 'embeddingsRegularizer', embeddingsRegularizer);
-    }
+    if (options.maskZero !== undefined) boolean(where, 'maskZero', options.maskZero);
+    checkWeightOptions(where, options, ['embeddings']);
   }
 
   override build(inputs: readonly TensorType[]): void {
     this.single(inputs);
-    const { inputDim, outputDim, embeddingsInitializer = 'randomUniform', embeddingsRegularizer } = this.options;
+    const { inputDim, outputDim } = this.options;
     this.#embeddings = this.addWeight({
       name: 'embeddings',
       shape: [inputDim, outputDim],
-      initializer: embeddingsInitializer,
-      regularizer: embeddingsRegularizer,
+      ...weightTreatment(this.options, 'embeddings', 'randomUniform'),
     });
   }
 
@@ -67,7 +65,7 @@ class Embedding extends Layer {
     const ids = cast(this.single(inputs), 'int32');
     const vectors = take(context.read(this.#embeddings), ids);
     if (this.options.maskZero !== true) return vectors;
-    if (ids.rank !== 2) throw this.error(`maskZero needs input [batch, time], got shape [${ids.shape.join(', ')}]`);
+    if (ids.rank < 2) throw this.error(`maskZero needs input [batch, time, ...], got shape [${ids.shape.join(', ')}]`);
     return withMask(vectors, notEqual(ids, 0));
   }
 

@@ -53,7 +53,10 @@ export interface CallContext {
   readonly training: boolean;
   /** The value of a weight in this step. */
   read(variable: Variable): Tensor;
-  /** Gives a non-trainable weight a new value at the end of a training step; ignored otherwise. */
+  /**
+   * Gives a non-trainable weight a new value at the end of a training step. Ignored outside of training, except for the
+   * layer's `stateWeights`.
+   */
   write(variable: Variable, value: Tensor): void;
   /** Adds a rank-0 penalty to the training loss. */
   addLoss(penalty: Tensor): void;
@@ -69,10 +72,12 @@ export interface LayerOptions {
   readonly inputShape?: Shape;
   /** With `inputShape`. Default: 'float32'. */
   readonly inputDType?: DType;
+  /** Penalty on the outputs, averaged over the batch. */
+  readonly activityRegularizer?: RegularizerName | RegularizerFn;
 }
 
 /** Keys of LayerOptions, for `checkOptions`. */
-export const layerOptionKeys = ['name', 'trainable', 'inputShape', 'inputDType'] as const;
+export const layerOptionKeys = ['name', 'trainable', 'inputShape', 'inputDType', 'activityRegularizer'] as const;
 
 export function checkDType(where: string, name: string, value: unknown): DType {
   if (value === 'float32' || value === 'int32' || value === 'bool') return value;
@@ -94,8 +99,7 @@ export abstract class Layer {
   trainable: boolean;
   readonly inputShape: Shape | undefined;
   readonly inputDType: DType;
-  /** Penalty on the outputs, averaged over the batch. */
-  protected activityRegularizer: RegularizerFn | undefined;
+  readonly #activityRegularizer: RegularizerFn | undefined;
   /** Whether the outputs have the masks of the inputs: the layer treats every time step alike. */
   protected readonly passesMask: boolean = false;
   readonly #weights: Weight[] = [];
@@ -104,7 +108,7 @@ export abstract class Layer {
   #built = false;
 
   constructor(options: LayerOptions = {}) {
-    const { name, trainable, inputShape, inputDType } = options;
+    const { name, trainable, inputShape, inputDType, activityRegularizer } = options;
     if (name !== undefined && (typeof name !== 'string' || !/^[^/\s][^/]*$/.test(name))) {
       throw argumentError('layer', 'name', 'a string that is not empty and has no slash', name);
     }
@@ -112,6 +116,10 @@ export abstract class Layer {
     this.trainable = trainable === undefined ? true : boolean(this.label, 'trainable', trainable);
     this.inputShape = inputShape === undefined ? undefined : dimensions(this.label, 'inputShape', inputShape);
     this.inputDType = inputDType === undefined ? 'float32' : checkDType(this.label, 'inputDType', inputDType);
+    this.#activityRegularizer =
+      activityRegularizer === undefined
+        ? undefined
+        : resolveRegularizer(this.label, 'activityRegularizer', activityRegularizer);
   }
 
   /** For messages: "dense_1 (dense)". */
@@ -218,8 +226,8 @@ export abstract class Layer {
       if (outputs.length === 0) throw this.error('returned no output');
       for (const t of outputs) {
         if (!(t instanceof Tensor)) throw this.error(`must return tensors, returned ${show(t)}`);
-        if (this.activityRegularizer !== undefined) {
-          context.addLoss(divide(this.activityRegularizer(t), Math.max(1, t.shape[0] ?? 1)));
+        if (this.#activityRegularizer !== undefined) {
+          context.addLoss(divide(this.#activityRegularizer(t), Math.max(1, t.shape[0] ?? 1)));
         }
       }
       if (this.passesMask) passMasks(inputs, outputs as readonly Tensor[]);

@@ -1,8 +1,11 @@
 import type { Tensor } from '../ir/graph.js';
 import * as elementwise from '../ir/ops/elementwise.js';
+import { full } from '../ir/ops/random.js';
 import { concatenate as concat } from '../ir/ops/shape.js';
 import { checkOptions, integer } from './arguments.js';
 import { Layer, type LayerOptions, layerOptionKeys } from './layer.js';
+import { maskOf, stepMaskOf, withMask } from './mask.js';
+import { overPrefix } from './prefix.js';
 
 /** What each kind of merge does with two operands; more are folded from the left. */
 const merges = {
@@ -14,9 +17,16 @@ const merges = {
   minimum: elementwise.minimum,
 } as const;
 
-class Merge extends Layer {
-  protected override readonly passesMask = true;
+/** Kinds in which a step that does not count must not decide the result; the zeros of padding are no harm to a sum. */
+const replaced: readonly string[] = ['multiply', 'maximum', 'minimum'];
 
+/** One of the inputs, and which of its values count: of the input's rank, undefined for all. */
+interface Operand {
+  readonly value: Tensor;
+  readonly mask: Tensor | undefined;
+}
+
+class Merge extends Layer {
   constructor(
     readonly kind: keyof typeof merges,
     readonly options: LayerOptions,
@@ -41,8 +51,23 @@ class Merge extends Layer {
         );
       }
     }
-    const merged = others.reduce<Tensor>((a, b) => merges[this.kind](a, b), first);
-    return this.kind === 'average' ? elementwise.multiply(merged, 1 / inputs.length) : merged;
+    const merged = this.#merge([first, ...others]);
+    const result = this.kind === 'average' ? elementwise.multiply(merged, 1 / inputs.length) : merged;
+    const mask = anyMask(inputs);
+    return mask === undefined ? result : withMask(result, mask);
+  }
+
+  #merge(inputs: readonly Tensor[]): Tensor {
+    const merge = merges[this.kind];
+    if (!replaced.includes(this.kind)) return inputs.reduce((a, b) => merge(a, b));
+    const operands = inputs.map((value): Operand => {
+      const mask = maskOf(value);
+      return { value, mask: mask && overPrefix(mask, value.shape) };
+    });
+    const either = ({ mask: a }: Operand, { mask: b }: Operand) => a && b && elementwise.logicalOr(a, b);
+    const instead = ({ value, mask }: Operand, other: Operand): Tensor =>
+      mask === undefined ? value : elementwise.where(mask, value, this.kind === 'multiply' ? 1 : other.value);
+    return operands.reduce((a, b) => ({ value: merge(instead(a, b), instead(b, a)), mask: either(a, b) })).value;
   }
 
   override getConfig(): Record<string, unknown> {
@@ -50,11 +75,22 @@ class Merge extends Layer {
   }
 }
 
+/** A step counts if it does in any input; where all steps of an input count, all do. */
+function anyMask(inputs: readonly Tensor[]): Tensor | undefined {
+  const ranks = new Set(inputs.map((t) => maskOf(t)?.rank));
+  if (ranks.has(undefined)) return undefined;
+  const masks = new Set(inputs.map((t) => (ranks.size > 1 ? stepMaskOf(t) : maskOf(t)) as Tensor));
+  return [...masks].reduce((a, b) => elementwise.logicalOr(a, b));
+}
+
 /**
  * Sum of two or more inputs of one shape (dimensions of size 1 broadcast).
  *
  * - inputs: numbers [batch, ...], of one shape, or of size 1 where the others are longer
  * - output: their common shape
+ *
+ * All merging layers pass masks on (see `masking`): a time step of the result counts if it does in any of the inputs.
+ * `multiply`, `maximum` and `minimum` do not look at an input's values where its mask leaves them out.
  *
  * @throws Error when applied to fewer than two inputs or to shapes that do not fit
  *
@@ -141,7 +177,18 @@ class Concatenate extends Layer {
         throw this.error(`inputs must agree in all dimensions except axis ${axis}, got ${shapes}`);
       }
     }
-    return concat(inputs, axis);
+    const result = concat(inputs, axis);
+    const mask = this.#mask(inputs, axis);
+    return mask === undefined ? result : withMask(result, mask);
+  }
+
+  /** Joined along the axes that masks have; further ones join features of the same steps. */
+  #mask(inputs: readonly Tensor[], axis: number): Tensor | undefined {
+    const masks = inputs.map(maskOf);
+    const rank = Math.min(...masks.map((mask) => mask?.rank ?? Number.POSITIVE_INFINITY));
+    if (!Number.isFinite(rank) || axis >= rank) return anyMask(inputs);
+    const ofSteps = inputs.map((t, i) => masks[i] ?? full(t.shape.slice(0, rank), 1, 'bool'));
+    return ofSteps.some((mask) => mask.rank !== rank) ? undefined : concat(ofSteps, axis);
   }
 
   override getConfig(): Record<string, unknown> {

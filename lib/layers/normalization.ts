@@ -1,4 +1,5 @@
-import { type InitializerName, resolveInitializer } from '../initializers/resolve.js';
+import type { ConstraintName } from '../constraints/resolve.js';
+import type { InitializerName } from '../initializers/resolve.js';
 import type { Tensor, TensorType } from '../ir/graph.js';
 import {
   normalize,
@@ -7,10 +8,11 @@ import {
   rmsNormalization as normalizeRms,
 } from '../ir/ops/normalization.js';
 import { reshape } from '../ir/ops/shape.js';
-import { type RegularizerName, resolveRegularizer } from '../regularizers/resolve.js';
+import type { RegularizerName } from '../regularizers/resolve.js';
 import { argumentError, boolean, checkOptions, integer, numberIn } from './arguments.js';
 import {
   type CallContext,
+  type ConstraintFn,
   type InitializerFn,
   Layer,
   type LayerOptions,
@@ -18,6 +20,7 @@ import {
   type RegularizerFn,
   type Weight,
 } from './layer.js';
+import { checkWeightOptions, weightOptionKeys, weightTreatment } from './weight-options.js';
 
 /** What the normalizations with weights gamma and beta have in common. */
 export interface NormalizationOptions extends LayerOptions {
@@ -33,10 +36,10 @@ export interface NormalizationOptions extends LayerOptions {
   readonly gammaInitializer?: InitializerName | InitializerFn;
   readonly betaRegularizer?: RegularizerName | RegularizerFn;
   readonly gammaRegularizer?: RegularizerName | RegularizerFn;
+  /** What beta is forced to be after each update. */
+  readonly betaConstraint?: ConstraintName | ConstraintFn;
+  readonly gammaConstraint?: ConstraintName | ConstraintFn;
 }
-
-const initializers = ['betaInitializer', 'gammaInitializer'] as const;
-const regularizers = ['betaRegularizer', 'gammaRegularizer'] as const;
 
 /** Weights gamma and beta, and the checks of what all normalizations take. */
 abstract class Normalization extends Layer {
@@ -48,7 +51,7 @@ abstract class Normalization extends Layer {
     where: string,
     readonly options: NormalizationOptions,
     own: readonly string[],
-    shared: readonly string[] = ['epsilon', 'center', 'scale', ...initializers, ...regularizers],
+    shared: readonly string[] = ['epsilon', 'center', 'scale', ...weightOptionKeys('beta', 'gamma')],
   ) {
     checkOptions(where, options, [...layerOptionKeys, ...shared, ...own]);
     super(options);
@@ -56,20 +59,17 @@ abstract class Normalization extends Layer {
     if (epsilon !== undefined) numberIn(where, 'epsilon', epsilon, { min: 0, minOpen: true });
     if (center !== undefined) boolean(where, 'center', center);
     if (scale !== undefined) boolean(where, 'scale', scale);
-    for (const key of initializers) if (options[key] !== undefined) resolveInitializer(where, key, options[key]);
-    for (const key of regularizers) if (options[key] !== undefined) resolveRegularizer(where, key, options[key]);
+    checkWeightOptions(where, options, ['beta', 'gamma']);
   }
 
   protected addScale(shape: readonly number[]): void {
     if (this.options.scale === false) return;
-    const { gammaInitializer: initializer = 'ones', gammaRegularizer: regularizer } = this.options;
-    this.#gamma = this.addWeight({ name: 'gamma', shape, initializer, regularizer });
+    this.#gamma = this.addWeight({ name: 'gamma', shape, ...weightTreatment(this.options, 'gamma', 'ones') });
   }
 
   protected addOffset(shape: readonly number[]): void {
     if (this.options.center === false) return;
-    const { betaInitializer: initializer = 'zeros', betaRegularizer: regularizer } = this.options;
-    this.#beta = this.addWeight({ name: 'beta', shape, initializer, regularizer });
+    this.#beta = this.addWeight({ name: 'beta', shape, ...weightTreatment(this.options, 'beta', 'zeros') });
   }
 
   /** Values of gamma and beta, those that there are. */
@@ -186,6 +186,7 @@ export interface RmsNormalizationOptions extends LayerOptions {
   /** Default: 'ones'. */
   readonly gammaInitializer?: InitializerName | InitializerFn;
   readonly gammaRegularizer?: RegularizerName | RegularizerFn;
+  readonly gammaConstraint?: ConstraintName | ConstraintFn;
 }
 
 class RmsNormalization extends Normalization {
@@ -194,7 +195,7 @@ class RmsNormalization extends Normalization {
 
   constructor(options: RmsNormalizationOptions) {
     const where = 'layers.rmsNormalization';
-    super(where, options, ['axis'], ['epsilon', 'gammaInitializer', 'gammaRegularizer']);
+    super(where, options, ['axis'], ['epsilon', ...weightOptionKeys('gamma')]);
     this.#axis = options.axis ?? -1;
     checkAxes(where, this.#axis);
   }

@@ -18,7 +18,7 @@ import { logSoftmax, sigmoidCrossEntropy, sparseSoftmaxCrossEntropy } from '../i
 import { mean, sum } from '../ir/ops/reduce.js';
 import { boolean, checkOptions, integer, numberIn } from '../layers/arguments.js';
 import { defineLoss, type Loss } from './loss.js';
-import { alignLabels, alignTargets, perSample, shapeError } from './targets.js';
+import { alignLabels, alignTargets, perEntry, shapeError } from './targets.js';
 import {
   type ClassWeightOptions,
   checkClassWeights,
@@ -76,12 +76,12 @@ export function checkCrossentropy(name: string, options: SmoothedCrossentropyOpt
 }
 
 /**
- * mean(-y * log(p) - (1 - y) * log(1 - p)) for each sample: for one or several yes/no answers.
+ * mean(-y * log(p) - (1 - y) * log(1 - p)) over the last axis: for one or several yes/no answers.
  *
- * - targets: 0 .. 1, as the predictions [batch, ...]
+ * - targets: 0 .. 1, as the predictions [batch, ..., n]
  * - predictions: probabilities, or logits with `fromLogits`
  * - `labelSmoothing` s: y becomes y * (1 - s) + s / 2
- * - result: float32 [batch]
+ * - result: float32 [batch, ...]
  *
  * @throws Error when an option is not valid; when applied, if the shapes differ ([N] for [N, 1] is accepted)
  *
@@ -96,10 +96,10 @@ export function binaryCrossentropy(options: SmoothedCrossentropyOptions = {}): L
     let y = alignTargets(name, yTrue, yPred);
     if (smoothing > 0) y = add(multiply(y, 1 - smoothing), smoothing / 2);
     const logits = fromLogits ? yPred : logitsBehind(yPred, 'sigmoid');
-    if (logits !== undefined) return perSample(sigmoidCrossEntropy(logits, y));
+    if (logits !== undefined) return perEntry(sigmoidCrossEntropy(logits, y));
     const p = bounded(yPred);
     const likelihood = add(multiply(y, log(p)), multiply(subtract(1, y), log(subtract(1, p))));
-    return negative(perSample(likelihood));
+    return negative(perEntry(likelihood));
   };
   return defineLoss(name, loss, { targetDType: 'float32', task: 'binary', fromLogits, config: options });
 }
@@ -111,7 +111,7 @@ export function binaryCrossentropy(options: SmoothedCrossentropyOptions = {}): L
  * - predictions: probabilities (divided by their sum, then kept in 1e-7 .. 1 - 1e-7), or logits with `fromLogits`
  * - `labelSmoothing` s: y becomes y * (1 - s) + s / classes
  * - `classWeights` w: each entry counts sum(w * y) times
- * - result: float32 [batch]
+ * - result: float32 [batch, ...]
  *
  * @throws Error when an option is not valid; when applied, if the shapes differ
  *
@@ -143,9 +143,9 @@ export function categoricalCrossentropy(options: CategoricalCrossentropyOptions 
     const logProbabilities =
       logits === undefined ? log(bounded(divide(yPred, sum(yPred, -1, { keepDims: true })))) : logSoftmax(logits);
     const value = negative(sum(multiply(y, logProbabilities), -1));
-    if (classWeights === undefined) return perSample(value);
+    if (classWeights === undefined) return value;
     const weights = sum(multiply(target, classWeightTable(`losses.${name}`, classWeights, classes)), -1);
-    return perSample(weighted(value, weights, normalization));
+    return weighted(value, weights, normalization);
   };
   return defineLoss(name, loss, { targetDType: 'float32', task: 'categorical', fromLogits, config: options });
 }
@@ -159,7 +159,7 @@ export function categoricalCrossentropy(options: CategoricalCrossentropyOptions 
  * - `labelSmoothing` s: (1 - s) * -log(p[label]) + s * mean(-log(p))
  * - `classWeights` w: each entry counts w[label] times
  * - `ignoreClass`: entries with this label count 0 times; what is left is averaged
- * - result: float32 [batch]
+ * - result: float32 [batch, ...]
  *
  * A label out of range makes the step fail with an error.
  *
@@ -186,13 +186,11 @@ export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions
       const uniform = negative(mean(logSoftmax(logits), -1));
       value = add(multiply(value, 1 - smoothing), multiply(uniform, smoothing));
     }
-    if (classWeights === undefined && counts === undefined) return perSample(value);
+    if (classWeights === undefined && counts === undefined) return value;
     const classes = yPred.shape[yPred.rank - 1] as number;
     const weights = classWeights && weightsOfLabels(where, classWeights, labels, classes);
     const kept = counts && cast(counts, 'float32');
-    return perSample(
-      weighted(value, weights && kept ? multiply(weights, kept) : ((weights ?? kept) as Tensor), normalization),
-    );
+    return weighted(value, weights && kept ? multiply(weights, kept) : ((weights ?? kept) as Tensor), normalization);
   };
   return defineLoss(name, loss, { targetDType: 'int32', task: 'sparseCategorical', fromLogits, config: options });
 }
@@ -201,7 +199,7 @@ export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions
  * sum(y * log(y / p)) over the last axis: how far the distribution p is from y. Both are kept in 1e-7 .. 1.
  *
  * - targets and predictions: probabilities [batch, ..., classes]
- * - result: float32 [batch]
+ * - result: float32 [batch, ...]
  *
  * @throws Error when applied, if the shapes differ
  *
@@ -217,7 +215,7 @@ export function klDivergence(): Loss {
     const limited = (q: Tensor): Tensor => select(greater(q, 1), 1, maximum(q, epsilon));
     const y = limited(alignTargets(name, yTrue, yPred));
     const p = limited(yPred);
-    return perSample(sum(multiply(y, subtract(log(y), log(p))), -1));
+    return sum(multiply(y, subtract(log(y), log(p))), -1);
   };
   return defineLoss(name, loss, { targetDType: 'float32', task: 'categorical' });
 }

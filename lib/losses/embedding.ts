@@ -4,7 +4,7 @@ import { sum } from '../ir/ops/reduce.js';
 import { reshape, sliceAxis } from '../ir/ops/shape.js';
 import { boolean, checkOptions, numberIn } from '../layers/arguments.js';
 import { defineLoss, type Loss } from './loss.js';
-import { alignTargets, perSample } from './targets.js';
+import { alignTargets, perEntry } from './targets.js';
 
 export interface TripletMarginOptions {
   /** How much farther the negative should be. Default: 1. */
@@ -59,12 +59,12 @@ export interface ContrastiveOptions {
 }
 
 /**
- * mean(y * d^2 + (1 - y) * max(0, margin - d)^2) for each sample: d is the distance of a pair, y is 1 where the two are
+ * mean(y * d^2 + (1 - y) * max(0, margin - d)^2) over the last axis: d is the distance of a pair, y is 1 where the two are
  * alike and 0 where they are not.
  *
  * - targets: 0 or 1, as the predictions
- * - predictions: distances [batch, ...]
- * - result: float32 [batch]
+ * - predictions: distances [batch, ..., n]
+ * - result: float32 [batch, ...]
  *
  * @throws Error when `margin` is negative; when applied, if the shapes differ ([N] for [N, 1] is accepted)
  *
@@ -82,7 +82,7 @@ export function contrastive(options: ContrastiveOptions = {}): Loss {
   const loss = (yTrue: Tensor, yPred: Tensor): Tensor => {
     const y = alignTargets('contrastive', yTrue, yPred);
     const apart = square(maximum(subtract(margin, yPred), 0));
-    return perSample(add(multiply(y, square(yPred)), multiply(subtract(1, y), apart)));
+    return perEntry(add(multiply(y, square(yPred)), multiply(subtract(1, y), apart)));
   };
   return defineLoss('contrastive', loss, { targetDType: 'float32', config: options });
 }

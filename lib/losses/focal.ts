@@ -5,7 +5,7 @@ import { sum } from '../ir/ops/reduce.js';
 import { boolean, checkOptions, numberIn } from '../layers/arguments.js';
 import { bounded, checkCrossentropy, logitsBehind, type SmoothedCrossentropyOptions } from './crossentropy.js';
 import { defineLoss, type Loss } from './loss.js';
-import { alignTargets, perSample, shapeError } from './targets.js';
+import { alignTargets, perEntry, shapeError } from './targets.js';
 
 export interface FocalOptions extends SmoothedCrossentropyOptions {
   /** How much easy samples are discounted; 0 leaves the plain crossentropy. Default: 2. */
@@ -34,12 +34,12 @@ const discounted = (loss: Tensor, certainty: Tensor, gamma: number): Tensor =>
   gamma === 0 ? loss : multiply(loss, power(subtract(1, certainty), gamma));
 
 /**
- * Mean for each sample of (1 - q)^gamma * crossentropy, where q is the probability given to the right answer: a binary
+ * Mean over the last axis of (1 - q)^gamma * crossentropy, where q is the probability given to the right answer: a binary
  * crossentropy in which what is known already counts little. As in Keras.
  *
- * - targets: 0 or 1, as the predictions [batch, ...]
+ * - targets: 0 or 1, as the predictions [batch, ..., n]
  * - predictions: probabilities, or logits with `fromLogits`
- * - result: float32 [batch]
+ * - result: float32 [batch, ...]
  *
  * @throws Error when an option is not valid; when applied, if the shapes differ ([N] for [N, 1] is accepted)
  *
@@ -65,7 +65,7 @@ export function binaryFocalCrossentropy(options: BinaryFocalOptions = {}): Loss 
         : sigmoidCrossEntropy(logits, y);
     const certainty = add(multiply(y, p), multiply(other, subtract(1, p)));
     const value = discounted(crossentropy, certainty, gamma);
-    return perSample(balanced ? multiply(value, add(multiply(y, alpha), multiply(other, 1 - alpha))) : value);
+    return perEntry(balanced ? multiply(value, add(multiply(y, alpha), multiply(other, 1 - alpha))) : value);
   };
   return defineLoss(name, loss, { targetDType: 'float32', task: 'binary', fromLogits, config: options });
 }
@@ -75,7 +75,7 @@ export function binaryFocalCrossentropy(options: BinaryFocalOptions = {}): Loss 
  *
  * - targets: one-hot, as the predictions [batch, ..., classes]
  * - predictions: probabilities, or logits with `fromLogits`
- * - result: float32 [batch]
+ * - result: float32 [batch, ...]
  *
  * @throws Error when an option is not valid; when applied, if the shapes differ
  *
@@ -97,7 +97,7 @@ export function categoricalFocalCrossentropy(options: FocalOptions = {}): Loss {
     const logits = fromLogits ? yPred : logitsBehind(yPred, 'softmax');
     const p = logits === undefined ? bounded(divide(yPred, sum(yPred, -1, { keepDims: true }))) : softmax(logits);
     const logP = logits === undefined ? log(p) : logSoftmax(logits);
-    return perSample(multiply(sum(discounted(multiply(y, logP), p, gamma), -1), -alpha));
+    return multiply(sum(discounted(multiply(y, logP), p, gamma), -1), -alpha);
   };
   return defineLoss(name, loss, { targetDType: 'float32', task: 'categorical', fromLogits, config: options });
 }

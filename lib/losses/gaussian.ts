@@ -3,7 +3,7 @@ import { add, cast, divide, log, maximum, multiply, square, subtract } from '../
 import { split } from '../ir/ops/shape.js';
 import { boolean, checkOptions, numberIn } from '../layers/arguments.js';
 import { defineLoss, type Loss } from './loss.js';
-import { alignTargets, perSample } from './targets.js';
+import { alignTargets, perEntry } from './targets.js';
 
 export interface GaussianNLLOptions {
   /** Smallest variance. Default: 1e-6. */
@@ -13,11 +13,11 @@ export interface GaussianNLLOptions {
 }
 
 /**
- * mean((log(v) + (y - m)^2 / v) / 2) for each sample: a network that says how sure it is. As PyTorch's GaussianNLLLoss.
+ * mean((log(v) + (y - m)^2 / v) / 2) over the last axis: a network that says how sure it is. As PyTorch's GaussianNLLLoss.
  *
  * - predictions: [batch, ..., 2 * n], first the n means m, then the n variances v (make them positive: 'softplus')
  * - targets: [batch, ..., n]
- * - result: float32 [batch]
+ * - result: float32 [batch, ...]
  *
  * @throws Error when an option is not valid; when applied, if the shapes do not fit
  *
@@ -43,7 +43,7 @@ export function gaussianNLL(options: GaussianNLLOptions = {}): Loss {
     const y = cast(alignTargets('gaussianNLL', yTrue, mean), 'float32');
     const variance = maximum(spread, epsilon);
     const value = multiply(add(log(variance), divide(square(subtract(y, mean)), variance)), 0.5);
-    return perSample(full ? add(value, 0.5 * Math.log(2 * Math.PI)) : value);
+    return perEntry(full ? add(value, 0.5 * Math.log(2 * Math.PI)) : value);
   };
   return defineLoss('gaussianNLL', loss, { config: options });
 }

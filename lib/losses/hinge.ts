@@ -3,7 +3,7 @@ import { add, equal, logicalOr, maximum, multiply, where as select, square, subt
 import { all, max, sum } from '../ir/ops/reduce.js';
 import { broadcastTo } from '../ir/ops/shape.js';
 import { defineLoss, type Loss } from './loss.js';
-import { alignTargets, perSample } from './targets.js';
+import { alignTargets, perEntry } from './targets.js';
 
 /** Targets in {-1, 1}; a batch that holds only 0 and 1 is converted, as Keras does. */
 function signs(y: Tensor): Tensor {
@@ -14,10 +14,10 @@ function signs(y: Tensor): Tensor {
 const margin = (y: Tensor, p: Tensor): Tensor => maximum(subtract(1, multiply(signs(y), p)), 0);
 
 /**
- * mean(max(0, 1 - y * p)) for each sample: for maximum-margin classification.
+ * mean(max(0, 1 - y * p)) over the last axis: for maximum-margin classification.
  *
- * - targets: -1 or 1 (or 0 or 1), as the predictions [batch, ...]
- * - result: float32 [batch]
+ * - targets: -1 or 1 (or 0 or 1), as the predictions [batch, ..., n]
+ * - result: float32 [batch, ...]
  *
  * @throws Error when applied, if the shapes differ ([N] for [N, 1] is accepted)
  *
@@ -27,17 +27,17 @@ const margin = (y: Tensor, p: Tensor): Tensor => maximum(subtract(1, multiply(si
  * Source: Cortes and Vapnik, "Support-vector networks", Machine Learning 1995.
  */
 export const hinge = (): Loss =>
-  defineLoss('hinge', (yTrue, yPred) => perSample(margin(alignTargets('hinge', yTrue, yPred), yPred)), {
+  defineLoss('hinge', (yTrue, yPred) => perEntry(margin(alignTargets('hinge', yTrue, yPred), yPred)), {
     targetDType: 'float32',
     task: 'binary',
     fromLogits: true,
   });
 
 /**
- * mean(max(0, 1 - y * p)^2) for each sample.
+ * mean(max(0, 1 - y * p)^2) over the last axis.
  *
- * - targets: -1 or 1 (or 0 or 1), as the predictions [batch, ...]
- * - result: float32 [batch]
+ * - targets: -1 or 1 (or 0 or 1), as the predictions [batch, ..., n]
+ * - result: float32 [batch, ...]
  *
  * @throws Error when applied, if the shapes differ ([N] for [N, 1] is accepted)
  *
@@ -47,7 +47,7 @@ export const hinge = (): Loss =>
 export const squaredHinge = (): Loss =>
   defineLoss(
     'squaredHinge',
-    (yTrue, yPred) => perSample(square(margin(alignTargets('squaredHinge', yTrue, yPred), yPred))),
+    (yTrue, yPred) => perEntry(square(margin(alignTargets('squaredHinge', yTrue, yPred), yPred))),
     {
       targetDType: 'float32',
       task: 'binary',
@@ -59,7 +59,7 @@ export const squaredHinge = (): Loss =>
  * max(0, 1 + max((1 - y) * p) - sum(y * p)) over the classes, the last axis, for one-hot targets.
  *
  * - targets: one-hot, as the predictions [batch, ..., classes]
- * - result: float32 [batch]
+ * - result: float32 [batch, ...]
  *
  * @throws Error when applied, if the shapes differ
  *
@@ -73,7 +73,7 @@ export const categoricalHinge = (): Loss =>
       const y = alignTargets('categoricalHinge', yTrue, yPred);
       const positive = sum(multiply(y, yPred), -1);
       const other = max(multiply(subtract(1, y), yPred), -1);
-      return perSample(maximum(add(subtract(other, positive), 1), 0));
+      return maximum(add(subtract(other, positive), 1), 0);
     },
     { targetDType: 'float32', task: 'categorical', fromLogits: true },
   );

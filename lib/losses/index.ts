@@ -1,4 +1,4 @@
-/** Losses, as Keras defines them. Each returns one value per sample. */
+/** Losses, as Keras defines them. Each returns one number for each entry: each sample, each time step of a sequence. */
 export {
   binaryCrossentropy,
   type CategoricalCrossentropyOptions,

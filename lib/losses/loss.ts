@@ -2,8 +2,9 @@ import type { DType, Tensor } from '../ir/graph.js';
 import { remember } from '../layers/recipe.js';
 
 /**
- * A loss: from targets and predictions to one number per sample (float32 [batch]), or to a rank-0 tensor.
- * Any traced function will do; gradients come from its operations.
+ * A loss: from targets and predictions to numbers, float32 [batch, ...], or to a rank-0 tensor. The losses of the library
+ * give one number for each entry of predictions [batch, ..., n], that is for each time step of a sequence: what sample
+ * weights and masks can weigh. Any traced function will do; gradients come from its operations.
  */
 export type LossFunction = (yTrue: Tensor, yPred: Tensor) => Tensor;
 

@@ -18,23 +18,23 @@ import { softplus } from '../ir/ops/nn.js';
 import { sum } from '../ir/ops/reduce.js';
 import { checkOptions, numberIn } from '../layers/arguments.js';
 import { defineLoss, type Loss } from './loss.js';
-import { alignTargets, perSample } from './targets.js';
+import { alignTargets, perEntry } from './targets.js';
 
 /** Keeps logarithms and quotients finite; Keras's value. */
 const epsilon = 1e-7;
 
 /** A loss that is the mean of an elementwise function over each sample. */
 const elementwiseLoss = (name: string, fn: (target: Tensor, prediction: Tensor) => Tensor, config?: object): Loss =>
-  defineLoss(name, (yTrue, yPred) => perSample(fn(alignTargets(name, yTrue, yPred), yPred)), {
+  defineLoss(name, (yTrue, yPred) => perEntry(fn(alignTargets(name, yTrue, yPred), yPred)), {
     targetDType: 'float32',
     config,
   });
 
 /**
- * mean((y - p)^2) for each sample.
+ * mean((y - p)^2) over the last axis.
  *
- * - targets: as the predictions [batch, ...]
- * - result: float32 [batch]
+ * - targets: as the predictions [batch, ..., n]
+ * - result: float32, one number for each entry: the shape of the predictions without the last axis ([N] stays [N])
  *
  * @throws Error when applied, if targets and predictions differ in shape ([N] for [N, 1] is accepted)
  *
@@ -44,10 +44,10 @@ const elementwiseLoss = (name: string, fn: (target: Tensor, prediction: Tensor) 
 export const meanSquaredError = (): Loss => elementwiseLoss('meanSquaredError', (y, p) => square(subtract(p, y)));
 
 /**
- * mean(|y - p|) for each sample.
+ * mean(|y - p|) over the last axis.
  *
- * - targets: as the predictions [batch, ...]
- * - result: float32 [batch]
+ * - targets: as the predictions [batch, ..., n]
+ * - result: float32 [batch, ...]
  *
  * @throws Error when applied, if targets and predictions differ in shape ([N] for [N, 1] is accepted)
  *
@@ -57,10 +57,10 @@ export const meanSquaredError = (): Loss => elementwiseLoss('meanSquaredError', 
 export const meanAbsoluteError = (): Loss => elementwiseLoss('meanAbsoluteError', (y, p) => abs(subtract(p, y)));
 
 /**
- * 100 * mean(|y - p| / max(|y|, 1e-7)) for each sample.
+ * 100 * mean(|y - p| / max(|y|, 1e-7)) over the last axis.
  *
- * - targets: as the predictions [batch, ...]
- * - result: float32 [batch]
+ * - targets: as the predictions [batch, ..., n]
+ * - result: float32 [batch, ...]
  *
  * @throws Error when applied, if targets and predictions differ in shape ([N] for [N, 1] is accepted)
  *
@@ -73,11 +73,11 @@ export const meanAbsolutePercentageError = (): Loss =>
   );
 
 /**
- * mean((log(1 + y) - log(1 + p))^2) for each sample, with y and p raised to at least 1e-7: for positive targets of very
+ * mean((log(1 + y) - log(1 + p))^2) over the last axis, with y and p raised to at least 1e-7: for positive targets of very
  * different size.
  *
- * - targets: as the predictions [batch, ...]
- * - result: float32 [batch]
+ * - targets: as the predictions [batch, ..., n]
+ * - result: float32 [batch, ...]
  *
  * @throws Error when applied, if targets and predictions differ in shape ([N] for [N, 1] is accepted)
  *
@@ -95,10 +95,10 @@ export interface HuberOptions {
 }
 
 /**
- * Mean for each sample of e^2 / 2 where |e| <= delta, else delta * |e| - delta^2 / 2, with e = y - p.
+ * Mean over the last axis of e^2 / 2 where |e| <= delta, else delta * |e| - delta^2 / 2, with e = y - p.
  *
- * - targets: as the predictions [batch, ...]
- * - result: float32 [batch]
+ * - targets: as the predictions [batch, ..., n]
+ * - result: float32 [batch, ...]
  *
  * @throws Error when `delta` is not positive
  *
@@ -125,11 +125,11 @@ export interface SmoothL1Options {
 }
 
 /**
- * Mean for each sample of e^2 / (2 beta) where |e| <= beta, else |e| - beta / 2, with e = y - p: `huber` divided by its
+ * Mean over the last axis of e^2 / (2 beta) where |e| <= beta, else |e| - beta / 2, with e = y - p: `huber` divided by its
  * delta, as PyTorch's SmoothL1Loss.
  *
- * - targets: as the predictions [batch, ...]
- * - result: float32 [batch]
+ * - targets: as the predictions [batch, ..., n]
+ * - result: float32 [batch, ...]
  *
  * @throws Error when `beta` is not positive
  *
@@ -149,10 +149,10 @@ export function smoothL1(options: SmoothL1Options = {}): Loss {
 }
 
 /**
- * mean(log(cosh(p - y))) for each sample, without overflow: a parabola near 0, a line further out.
+ * mean(log(cosh(p - y))) over the last axis, without overflow: a parabola near 0, a line further out.
  *
- * - targets: as the predictions [batch, ...]
- * - result: float32 [batch]
+ * - targets: as the predictions [batch, ..., n]
+ * - result: float32 [batch, ...]
  *
  * @throws Error when applied, if targets and predictions differ in shape ([N] for [N, 1] is accepted)
  *
@@ -167,11 +167,11 @@ export const logCosh = (): Loss =>
   });
 
 /**
- * mean(p - y * log(p + 1e-7)) for each sample: for counts.
+ * mean(p - y * log(p + 1e-7)) over the last axis: for counts.
  *
  * - targets: counts >= 0, as the predictions
- * - predictions: positive rates [batch, ...]
- * - result: float32 [batch]
+ * - predictions: positive rates [batch, ..., n]
+ * - result: float32 [batch, ...]
  *
  * @throws Error when applied, if targets and predictions differ in shape ([N] for [N, 1] is accepted)
  *
@@ -184,7 +184,7 @@ export const poisson = (): Loss => elementwiseLoss('poisson', (y, p) => subtract
  * -sum(y * p) / (|y| |p|) over the last axis: -1 where the directions agree, 1 where they are opposite.
  *
  * - targets: as the predictions [batch, ..., features]
- * - result: float32 [batch]
+ * - result: float32 [batch, ...]
  *
  * @throws Error when applied, if targets and predictions differ in shape ([N] for [N, 1] is accepted)
  *
@@ -200,7 +200,7 @@ export const cosineSimilarity = (): Loss => {
     (yTrue, yPred) => {
       const target = alignTargets(name, yTrue, yPred);
       const direction = divide(yPred, length(yPred, true));
-      return perSample(negative(divide(sum(multiply(target, direction), -1), length(target, false))));
+      return negative(divide(sum(multiply(target, direction), -1), length(target, false)));
     },
     { targetDType: 'float32' },
   );

@@ -42,6 +42,9 @@ export function alignLabels(where: string, yTrue: Tensor, yPred: Tensor): Tensor
   return reshape(cast(yTrue, 'int32'), outer);
 }
 
+/** Mean over the last axis: one value for each entry of [batch, ..., n]. A value for each sample, [batch], stays. */
+export const perEntry = (values: Tensor): Tensor => (values.rank <= 1 ? values : mean(values, -1));
+
 /** Mean over everything but the batch: one value per sample. */
 export const perSample = (values: Tensor): Tensor =>
   values.rank <= 1

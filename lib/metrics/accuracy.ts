@@ -96,6 +96,6 @@ export function accuracyByShape(name: string): Metric {
   };
   return {
     ...binary,
-    update: (yTrue, yPred, sampleWeight) => choose(yTrue, yPred).update(yTrue, yPred, sampleWeight),
+    update: (yTrue, yPred, ...weights) => choose(yTrue, yPred).update(yTrue, yPred, ...weights),
   };
 }

@@ -88,10 +88,10 @@ export function countsMetric(
   const metric: Metric = {
     name,
     size: 3 * width,
-    update(yTrue, yPred, sampleWeight) {
+    update(yTrue, yPred, sampleWeight, mask) {
       const [target, predicted] = answers(name, yTrue, yPred, threshold, classes);
       const entries = width === 1 ? yPred.shape : yPred.shape.slice(0, -1);
-      const weights = sampleWeight && reshape(flatWeights(entries, sampleWeight), [-1, 1]);
+      const weights = (sampleWeight ?? mask) && reshape(flatWeights(entries, sampleWeight, mask), [-1, 1]);
       const total = (counts: Tensor): Tensor => sum(weights ? multiply(counts, weights) : counts, 0);
       return concatenate(
         [

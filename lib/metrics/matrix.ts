@@ -38,9 +38,9 @@ function matrixMetric(
   const metric: Metric = {
     name,
     size: classes * classes,
-    update(yTrue, yPred, sampleWeight) {
+    update(yTrue, yPred, sampleWeight, mask) {
       const cells = add(multiply(labelsOf(yTrue, yPred), classes), argmax(yPred));
-      return scatterAdd(reshape(cells, [-1]), flatWeights(cells.shape, sampleWeight), classes * classes);
+      return scatterAdd(reshape(cells, [-1]), flatWeights(cells.shape, sampleWeight, mask), classes * classes);
     },
     result: (totals) => score((row, column) => totals[row * classes + column] as number, classes),
     ...(several ? { resultAll: (totals: ArrayLike<number>) => Array.from(totals) } : {}),

@@ -5,10 +5,11 @@ import { sum } from '../ir/ops/reduce.js';
 import { stack } from '../ir/ops/shape.js';
 import { perSample } from '../losses/targets.js';
 import type { Metric } from './metric.js';
+import { weightsOf } from './weights.js';
 
 /**
  * The mean over all samples of a traced function, weighted by the sample weights: two sums, sum(value * weight) and
- * sum(weight).
+ * sum(weight). Steps that a mask leaves out have weight 0.
  *
  * @param fn from targets and predictions to one value per sample [batch, ...] (numbers or bool), or to a single value,
  *     which counts for the whole batch
@@ -27,20 +28,22 @@ export function meanMetric(
   return {
     name,
     size: 2,
-    update(yTrue, yPred, sampleWeight) {
-      const values = perSample(cast(fn(yTrue, yPred), 'float32'));
+    update(yTrue, yPred, sampleWeight, mask) {
+      const values = cast(fn(yTrue, yPred), 'float32');
       const batch = yPred.shape[0] ?? 1;
+      const overSamples = (t: Tensor): Tensor => sum(perSample(t));
       if (values.rank === 0) {
-        const weight = sampleWeight === undefined ? scalar(batch) : sum(sampleWeight);
+        const weight = sampleWeight === undefined ? scalar(batch) : overSamples(sampleWeight);
         return stack([multiply(values, weight), weight]);
       }
-      if (values.size !== batch) {
+      if (values.shape[0] !== batch) {
         throw new Error(
           `metric ${name}: expected one value per sample ([${batch}]) or a single value, got ${formatType(values)}`,
         );
       }
-      if (sampleWeight === undefined) return stack([sum(values), scalar(batch)]);
-      return stack([sum(multiply(values, sampleWeight)), sum(sampleWeight)]);
+      const weights = weightsOf(values.shape, sampleWeight, mask);
+      if (weights === undefined) return stack([overSamples(values), scalar(batch)]);
+      return stack([overSamples(multiply(values, weights)), overSamples(weights)]);
     },
     result: (totals) => finish(totals[1] === 0 ? 0 : (totals[0] as number) / (totals[1] as number)),
   };

@@ -9,8 +9,11 @@ import type { Tensor } from '../ir/graph.js';
 export interface Metric {
   readonly name: string;
   readonly size: number;
-  /** @param sampleWeight float32 [batch], or undefined for weight 1 */
-  update(yTrue: Tensor, yPred: Tensor, sampleWeight: Tensor | undefined): Tensor;
+  /**
+   * @param sampleWeight float32 [batch], or [batch, time] where each time step has a weight; undefined for weight 1
+   * @param mask bool [batch, time, ...], false for steps that do not count; undefined where all do
+   */
+  update(yTrue: Tensor, yPred: Tensor, sampleWeight: Tensor | undefined, mask?: Tensor): Tensor;
   result(totals: ArrayLike<number>): number;
   /**
    * All numbers, for a metric that has several: one for each class, or a confusion matrix row by row. Reported beside

@@ -205,9 +205,9 @@ export const r2Score = (): Metric => {
   const metric: Metric = {
     name,
     size: 4,
-    update(yTrue, yPred, sampleWeight) {
+    update(yTrue, yPred, sampleWeight, mask) {
       const y = reshape(alignTargets(name, yTrue, yPred), [-1]);
-      const weights = flatWeights(yPred.shape, sampleWeight);
+      const weights = flatWeights(yPred.shape, sampleWeight, mask);
       const error = square(subtract(y, reshape(yPred, [-1])));
       return stack(
         [weights, multiply(weights, y), multiply(weights, square(y)), multiply(weights, error)].map((v) => sum(v)),

@@ -1,6 +1,6 @@
 import type { Tensor, Variable } from '../ir/graph.js';
-import { add, equal, mod, multiply, subtract, where } from '../ir/ops/elementwise.js';
-import type { UpdateContext } from './optimizer.js';
+import { add, equal, greaterEqual, mod, multiply, subtract, where } from '../ir/ops/elementwise.js';
+import type { Parameter, UpdateContext } from './optimizer.js';
 import type { OptimizerOptions } from './options.js';
 
 /** Name of the slot that holds the moving average of a weight. */
@@ -21,4 +21,18 @@ export function averaged(variable: Variable, value: Tensor, options: OptimizerOp
   context.write(slot, average);
   if (emaOverwriteFrequency === undefined) return value;
   return where(equal(mod(context.step, emaOverwriteFrequency), 0), average, value);
+}
+
+/** Gives weights their moving averages, if the options keep some and there has been an update. */
+export function finalizeAverages(
+  parameters: readonly Omit<Parameter, 'gradient'>[],
+  options: OptimizerOptions,
+  context: UpdateContext,
+): void {
+  const { useEma = false, gradientAccumulationSteps = 1 } = options;
+  if (!useEma) return;
+  const updated = greaterEqual(context.step, gradientAccumulationSteps);
+  for (const { variable, value } of parameters) {
+    context.write(variable, where(updated, context.read(context.slot(averageSlot, variable)), value));
+  }
 }

@@ -2,7 +2,7 @@ import type { Tensor } from '../ir/graph.js';
 import { add, multiply, subtract } from '../ir/ops/elementwise.js';
 import { type Schedule, traceSchedule } from '../schedules/schedule.js';
 import { accumulated } from './accumulation.js';
-import { averaged } from './averaging.js';
+import { averaged, finalizeAverages } from './averaging.js';
 import { clipped } from './clipping.js';
 import { matches, settingsOf } from './groups.js';
 import type { Optimizer, Parameter, UpdateContext } from './optimizer.js';
@@ -77,6 +77,10 @@ export abstract class GradientDescent implements Optimizer {
       const next = rule(this.#decayed(parameter, weightDecay, rate), weightDecay);
       context.write(variable, averaged(variable, next, this.common, context));
     }
+  }
+
+  finalize(parameters: readonly Omit<Parameter, 'gradient'>[], context: UpdateContext): void {
+    finalizeAverages(parameters, this.common, context);
   }
 
   getConfig(): Record<string, unknown> {

@@ -7,6 +7,7 @@ export { type FtrlOptions, ftrl } from './ftrl.js';
 export type { GroupSettings, NamePattern, ParameterGroup, ParameterGroups } from './groups.js';
 export { lamb } from './lamb.js';
 export { type LionOptions, lion } from './lion.js';
+export { type LossScaleOptions, lossScale } from './loss-scale.js';
 export { type MuonOptions, muon } from './muon.js';
 export type { Optimizer, Parameter, UpdateContext } from './optimizer.js';
 export type { Convention, OptimizerOptions } from './options.js';

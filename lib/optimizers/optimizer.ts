@@ -33,8 +33,13 @@ export interface Optimizer {
   readonly name: string;
   /** A number, which can be assigned also during training; or a schedule, which stays what it is. */
   learningRate: number | Schedule;
-  /** The loss is multiplied by this before it is differentiated; `update` gets gradients that are larger by it. Default: 1. */
-  readonly lossScale?: number;
+  /**
+   * The loss is multiplied by this before it is differentiated; `update` gets gradients that are larger by it. A function
+   * reads it from the optimizer's state. Default: 1.
+   */
+  readonly lossScale?: number | ((context: Pick<UpdateContext, 'slot' | 'read'>) => Tensor);
   update(parameters: readonly Parameter[], context: UpdateContext): void;
+  /** Gives weights the values that they keep when `fit` is done, if these are not those of the last update. */
+  finalize?(parameters: readonly Omit<Parameter, 'gradient'>[], context: UpdateContext): void;
   getConfig(): Record<string, unknown>;
 }

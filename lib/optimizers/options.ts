@@ -31,12 +31,13 @@ export interface OptimizerOptions {
    */
   readonly gradientAccumulationSteps?: number;
   /**
-   * Keeps an exponential moving average of all weights; `model.getAveragedWeights()` returns it. Default: false.
+   * Keeps an exponential moving average of all weights; `model.getAveragedWeights()` returns it, and when `fit` is done
+   * the weights are replaced by it, as in Keras. Default: false.
    */
   readonly useEma?: boolean;
   /** Part of the average that each update keeps, 0 .. 1. Default: 0.99. */
   readonly emaMomentum?: number;
-  /** The weights are replaced by their average each time this many updates are done. Default: never. */
+  /** The weights are replaced by their average each time this many updates are done. Default: only at the end of `fit`. */
   readonly emaOverwriteFrequency?: number;
   /**
    * The loss is multiplied by this before it is differentiated, and the gradients divided by it: keeps very small

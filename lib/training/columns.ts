@@ -95,7 +95,7 @@ const isDetached = (source: NumberArray): boolean =>
   source.buffer instanceof ArrayBuffer && (source.buffer as { detached?: boolean }).detached === true;
 
 /** Sizes along the first path down. Rows may be typed arrays. */
-function nestedShape(value: unknown): number[] {
+export function nestedShape(value: unknown): number[] {
   const shape: number[] = [];
   let at = value;
   while (Array.isArray(at) || isNumberArray(at)) {

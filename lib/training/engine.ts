@@ -4,7 +4,15 @@ import type { Job, JobResult } from '../runtime/addon.js';
 import { State } from './state.js';
 import { SumBlock } from './sums.js';
 import type { Topology } from './topology.js';
-import { type Objective, type StepTypes, StepVariables, traceEvalStep, tracePredict, traceTrainStep } from './trace.js';
+import {
+  type Objective,
+  type StepTypes,
+  StepVariables,
+  traceEvalStep,
+  traceFinalize,
+  tracePredict,
+  traceTrainStep,
+} from './trace.js';
 
 /** Plans of a step for each batch size and kind of data, compiled when first needed, and the state that they work on. */
 export class Engine {
@@ -44,6 +52,18 @@ export class Engine {
 
   evalPlan(types: StepTypes): number {
     return this.#plan(`eval ${describe(types)}`, () => traceEvalStep(this.#objective, types, this.evaluation.sums));
+  }
+
+  /** Gives the weights the values that training should end with. */
+  finalizeWeights(where: string): void {
+    this.checkAlive(where);
+    const graph = traceFinalize(this.#objective);
+    if (graph !== undefined)
+      this.state.session.runSync(
+        this.#plan('finalize', () => graph),
+        [],
+        [],
+      );
   }
 
   get #objective(): Objective {
@@ -131,8 +151,8 @@ export function positionOf(job: Pick<Job, 'segments'>, step: number): string {
   return `epoch ${epoch + 1}, batch ${step - epoch * stepsPerEpoch + 1}`;
 }
 
-const describe = ({ rows, targets, weighted }: StepTypes): string =>
-  `${rows} ${targets.map((t) => `${t.dtype}[${t.shape}]`).join(' ')}${weighted ? ' weighted' : ''}`;
+const describe = ({ rows, targets, weights }: StepTypes): string =>
+  `${rows} ${[targets, weights].map((types) => types.map((t) => `${t.dtype}[${t.shape}]`).join(' ')).join(' weighted ')}`;
 
 function joined(parts: readonly Float32Array[]): Float32Array {
   if (parts.length === 1) return parts[0] as Float32Array;

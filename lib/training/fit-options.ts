@@ -1,10 +1,7 @@
 import { argumentError, boolean, checkOptions, integer, numberIn, positiveInteger } from '../layers/arguments.js';
 import type { Callback } from './callback.js';
-import type { ModelData, NumberArray } from './columns.js';
-import type { ClassWeight } from './weighting.js';
-
-/** One weight for each sample. */
-export type SampleWeight = NumberArray | readonly number[];
+import type { ModelData } from './columns.js';
+import type { ClassWeight, SampleWeight } from './weighting.js';
 
 export interface FitOptions {
   /** Number of the epoch to stop before, counted from 0. Default: 1. */

@@ -89,6 +89,7 @@ export class FitLoop {
         break;
       }
     }
+    if (next > this.#begin) engine.finalizeWeights('fit');
     await this.#each((c) => c.onTrainEnd?.(this.#last, context));
     return this.#history;
   }

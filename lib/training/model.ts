@@ -369,7 +369,11 @@ export class Model {
 
   /**
    * Sets the states of stateful recurrent layers to 0: what comes next begins new sequences. A callback may call it, for
-   * example at the end of each epoch.
+   * example at the beginning of each epoch.
+   *
+   * @example
+   * const reset = { onEpochBegin: () => model.resetStates() };
+   * await model.fit(x, y, { batchSize: 4, shuffle: false, epochs: 10, callbacks: [reset] });
    */
   resetStates(): void {
     this.#usable('resetStates');

@@ -2,11 +2,10 @@ import type { Job } from '../runtime/addon.js';
 import { type Column, commonRows, type ModelData, readColumn, splitData } from './columns.js';
 import { segmentRows } from './dataset.js';
 import type { Engine } from './engine.js';
-import type { SampleWeight } from './fit-options.js';
 import type { CompiledObjective } from './objective.js';
-import { inputTypes, readTarget, typeOf } from './targets.js';
+import { inputTypes, readTarget, sampleShape, typeOf } from './targets.js';
 import type { StepTypes } from './trace.js';
-import { type ClassWeight, weightColumn } from './weighting.js';
+import { type WeightOptions, weightColumns } from './weighting.js';
 
 /** Names of a model's inputs and outputs. */
 export interface PortNames {
@@ -22,11 +21,9 @@ export interface Batches {
   readonly types: Omit<StepTypes, 'rows'>;
 }
 
-export interface WeightOptions {
-  readonly sampleWeight?: SampleWeight;
-  readonly classWeight?: ClassWeight;
+export interface BatchesOptions extends WeightOptions {
   /** Part of the rows, from the end, that validates. */
-  readonly validationSplit?: number;
+  readonly validationSplit?: number | undefined;
 }
 
 /**
@@ -40,7 +37,7 @@ export function readBatches(
   names: PortNames,
   x: ModelData,
   y: ModelData,
-  options: WeightOptions = {},
+  { validationSplit = 0, ...weighting }: BatchesOptions = {},
 ): Batches {
   const xParts = splitData(where, 'x', names.inputs, x);
   const inputs = inputTypes(topology.inputs, names.inputs).map((type, i) =>
@@ -54,13 +51,12 @@ export function readBatches(
     return readTarget(where, output, loss, yParts[i] as Float32Array, rows, label);
   });
   commonRows(where, [...inputs, ...targets]);
-  const { sampleWeight, classWeight, validationSplit = 0 } = options;
-  const trainingRows = splitRow(rows, validationSplit);
-  const weight = weightColumn(where, rows, sampleWeight, classWeight, targets, trainingRows);
+  const outputs = { names: names.outputs, shapes: topology.outputs.map(sampleShape), targets };
+  const weights = weightColumns(where, rows, outputs, weighting, splitRow(rows, validationSplit));
   return {
     rows,
-    columns: [...inputs, ...targets, ...(weight === undefined ? [] : [weight])],
-    types: { inputs: inputs.map(typeOf), targets: targets.map(typeOf), weighted: weight !== undefined },
+    columns: [...inputs, ...targets, ...weights],
+    types: { inputs: inputs.map(typeOf), targets: targets.map(typeOf), weights: weights.map(typeOf) },
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Shape, TensorType } from '../ir/graph.js';
 import { sizeOf, Tensor } from '../ir/graph.js';
 import type { SymbolicTensor } from '../layers/symbolic.js';
-import { type ArrayData, type Column, type ColumnType, readColumn } from './columns.js';
+import { type ArrayData, type Column, type ColumnType, nestedShape, readColumn } from './columns.js';
 import type { CompiledObjective } from './objective.js';
 
 export const sampleShape = (t: SymbolicTensor): Shape => t.shape.slice(1) as number[];
@@ -41,13 +41,7 @@ export function readTarget(
 
 function customShape(output: Shape, data: ArrayData, rows: number): Shape {
   if (data instanceof Tensor) return data.shape.slice(1);
-  if (Array.isArray(data)) {
-    const shape: number[] = [];
-    for (let at: unknown = data[0]; Array.isArray(at) || ArrayBuffer.isView(at); at = (at as ArrayLike<unknown>)[0]) {
-      shape.push((at as ArrayLike<unknown>).length);
-    }
-    return shape;
-  }
+  if (Array.isArray(data)) return nestedShape(data).slice(1);
   const { length } = data as ArrayLike<number>;
   if (length === rows * sizeOf(output) || length % rows !== 0) return output;
   return length === rows ? [] : [length / rows];

@@ -5,9 +5,9 @@ import { add, multiply, stopGradient } from '../ir/ops/elementwise.js';
 import { withRandom } from '../ir/ops/random.js';
 import { reshape } from '../ir/ops/shape.js';
 import type { CallContext, ConstraintFn, Weight } from '../layers/layer.js';
+import { maskOf } from '../layers/mask.js';
 import type { LossFunction } from '../losses/loss.js';
 import { reduceLoss } from '../losses/reduce.js';
-import { perSample } from '../losses/targets.js';
 import type { Metric } from '../metrics/metric.js';
 import type { Optimizer, UpdateContext } from '../optimizers/optimizer.js';
 import { newVariable } from './state.js';
@@ -85,7 +85,8 @@ export interface StepTypes {
   readonly rows: number;
   readonly inputs: readonly TensorType[];
   readonly targets: readonly TensorType[];
-  readonly weighted: boolean;
+  /** Of samples or their time steps: none, one for all outputs, or one for each. */
+  readonly weights: readonly TensorType[];
 }
 
 const withRows = (type: TensorType, rows: number): Shape => [rows, ...type.shape];
@@ -102,7 +103,7 @@ function randomFromState<T>(state: StateTrace, variables: StepVariables, body: (
   return withRandom(source, body);
 }
 
-/** The mean loss of one output over the batch: sum(weight_i * loss_i) / rows. */
+/** The mean loss of one output over the batch: sum(weight_i * loss_i) / entries. */
 function batchLoss({ loss, name }: OutputLoss, yTrue: Tensor, yPred: Tensor, weights: Tensor | undefined): Tensor {
   return withScope(`loss of ${name}`, () => {
     const value = loss(yTrue, yPred);
@@ -116,7 +117,7 @@ function batchLoss({ loss, name }: OutputLoss, yTrue: Tensor, yPred: Tensor, wei
           `got shape [${value.shape.join(', ')}]`,
       );
     }
-    return reduceLoss(perSample(value), weights);
+    return reduceLoss(value, weights, maskOf(yPred));
   });
 }
 
@@ -132,26 +133,34 @@ export interface Objective {
   readonly slots: OptimizerSlots;
 }
 
+/** Outside of training, only what stateful layers remember changes. */
+function writesOfStates(topology: Topology, state: StateTrace): CallContext['write'] {
+  const remembered = new Set<Variable>(topology.stateWeights);
+  return (variable, value) => {
+    if (remembered.has(variable)) state.write(variable, value);
+  };
+}
+
 /** Forward pass, total loss and the sums that it adds to: common to training and evaluation. */
 function traceObjective(objective: Objective, types: StepTypes, state: StateTrace, sums: Sums, training: boolean) {
   const { topology, losses, metrics, variables } = objective;
   const { rows } = types;
   const inputs = placeholders(types.inputs, rows, 0);
   const targets = placeholders(types.targets, rows, inputs.length);
-  const weightType = { shape: [], dtype: 'float32' } as const;
-  const weights = types.weighted ? placeholders([weightType], rows, inputs.length + targets.length) : [];
+  const weights = placeholders(types.weights, rows, inputs.length + targets.length);
+  const weightsOf = (output: number): Tensor | undefined => weights[weights.length > 1 ? output : 0];
   const penalties: Tensor[] = [];
   const context: CallContext = {
     training,
     read: state.read,
-    write: training ? state.write : () => {},
+    write: training ? state.write : writesOfStates(topology, state),
     addLoss: (penalty) => penalties.push(penalty),
   };
   const outputs = randomFromState(state, variables, () => topology.trace(inputs, context));
   penalties.push(...topology.penalties(context));
 
   const accumulate = (to: Variable, value: Tensor): void => state.write(to, add(state.read(to), stopGradient(value)));
-  const parts = losses.map((l, i) => batchLoss(l, targets[i] as Tensor, outputs[i] as Tensor, weights[0]));
+  const parts = losses.map((l, i) => batchLoss(l, targets[i] as Tensor, outputs[i] as Tensor, weightsOf(i)));
   const weightedParts = parts.map((part, i) => scaled(part, (losses[i] as OutputLoss).weight));
   const total = [...weightedParts, ...penalties].reduce((a, b) => add(a, b));
   accumulate(sums.loss, multiply(total, rows));
@@ -160,8 +169,9 @@ function traceObjective(objective: Objective, types: StepTypes, state: StateTrac
   });
   metrics.forEach(({ metric, output, weighted, key }, i) => {
     withScope(`metric ${key}`, () => {
-      const yPred = stopGradient(outputs[output] as Tensor);
-      const update = metric.update(targets[output] as Tensor, yPred, weighted ? weights[0] : undefined);
+      const yPred = outputs[output] as Tensor;
+      const weight = weighted ? weightsOf(output) : undefined;
+      const update = metric.update(targets[output] as Tensor, stopGradient(yPred), weight, maskOf(yPred));
       if (update.size !== metric.size) {
         throw new Error(
           `metric ${key}: update must return ${metric.size} sums, got shape [${update.shape.join(', ')}]`,
@@ -174,14 +184,16 @@ function traceObjective(objective: Objective, types: StepTypes, state: StateTrac
   return { inputs: [...inputs, ...targets, ...weights], total };
 }
 
-const scaled = (value: Tensor, weight: number): Tensor => (weight === 1 ? value : multiply(value, weight));
+const scaled = (value: Tensor, weight: number | Tensor): Tensor => (weight === 1 ? value : multiply(value, weight));
 
 /** One training step: forward, loss, gradients, optimizer, sums. Has no outputs; everything it does is in the state. */
 export function traceTrainStep(objective: Objective, types: StepTypes, sums: Sums): Graph {
   const state = new StateTrace();
   const { inputs, total } = traceObjective(objective, types, state, sums, true);
   const values = objective.trainable.map(state.read);
-  const slopes = gradients(scaled(total, objective.optimizer.lossScale ?? 1), values);
+  const { lossScale = 1 } = objective.optimizer;
+  const scale = typeof lossScale === 'number' ? lossScale : lossScale({ slot: objective.slots.get, read: state.read });
+  const slopes = gradients(scaled(total, scale), values);
   traceUpdate(objective, state, (i) => slopes[i] as Tensor);
   return { inputs, outputs: [], writes: state.writes() };
 }
@@ -202,9 +214,10 @@ export function tracePredict(
 ): Graph {
   const state = new StateTrace();
   const fed = placeholders(inputs, rows, 0);
-  const context: CallContext = { training: false, read: state.read, write: () => {}, addLoss: () => {} };
+  const write = writesOfStates(topology, state);
+  const context: CallContext = { training: false, read: state.read, write, addLoss: () => {} };
   const outputs = randomFromState(state, variables, () => topology.trace(fed, context));
-  return { inputs: fed, outputs, writes: [] };
+  return { inputs: fed, outputs, writes: state.writes() };
 }
 
 /** The optimizer's update of all trainable weights, and the step counter. */
@@ -233,6 +246,24 @@ function traceUpdate(
     optimizer.update(parameters, context);
   });
   state.write(variables.step, step);
+}
+
+/** What the optimizer does to the weights when training is done; undefined for nothing. */
+export function traceFinalize({ trainable, optimizer, variables, slots }: Objective): Graph | undefined {
+  const state = new StateTrace();
+  withScope(`optimizer ${optimizer.name}`, () => {
+    const parameters = trainable.map((variable) => ({ variable, value: state.read(variable) }));
+    const context: UpdateContext = {
+      learningRate: state.read(variables.learningRate),
+      step: state.read(variables.step),
+      slot: slots.get,
+      read: state.read,
+      write: state.write,
+    };
+    optimizer.finalize?.(parameters, context);
+  });
+  const writes = state.writes();
+  return writes.length === 0 ? undefined : { inputs: [], outputs: [], writes };
 }
 
 /** The optimizer's state: made when its update is traced for the first time, the same variables ever after. */

@@ -406,11 +406,4 @@ describe('masking', () => {
     expect(valuesOf(y)[0]).not.toEqual(valuesOf(traceWith(gru, [plain], weights)[0])[0]);
     expect(maskOf(traceWith(layers.flatten(), [marked], {})[0])).toBeUndefined();
   });
-
-  test('a step counts after a merge if it does in all inputs', () => {
-    const other = tensor([[[1, 1], [-1, -1], [1, 1]], [[1, 1], [1, 1], [1, 1]]]); // biome-ignore format: samples
-    const marked = [padded, other].map((t) => traceWith(layers.masking({ maskValue: -1 }), [t], {})[0]);
-    const [sum] = traceWith(layers.add(), marked, {});
-    expect(valuesOf(maskOf(sum) as Tensor)[0]).toEqual([1, 0, 0, 0, 1, 1]);
-  });
 });

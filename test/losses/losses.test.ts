@@ -7,7 +7,7 @@ import { sum } from '../../lib/ir/ops/reduce';
 import * as losses from '../../lib/losses/index';
 import type { Loss } from '../../lib/losses/loss';
 import { reduceLoss } from '../../lib/losses/reduce';
-import { type LossName, resolveLoss } from '../../lib/losses/resolve';
+import { type LossName, lossNames, resolveLoss } from '../../lib/losses/resolve';
 import { evaluate, expectClose, fed } from '../helpers/evaluate';
 
 const predictions = [
@@ -109,10 +109,21 @@ describe('values', () => {
     );
   });
 
-  test('further axes are averaged into one value per sample', () => {
+  test('the last axis is averaged, further ones are entries of their own', () => {
     const result = losses.meanSquaredError()(fed(0, [2, 3, 2]), fed(1, [2, 3, 2]));
     const y = [1, 2, 3, 4, 5, 6, 0, 0, 0, 0, 0, 6];
-    expectClose(evaluate([result], [y, new Float64Array(12)]).outputs[0], [91 / 6, 6]);
+    expect(result.shape).toEqual([2, 3]);
+    expectClose(evaluate([result], [y, new Float64Array(12)]).outputs[0], [2.5, 12.5, 30.5, 0, 0, 18]);
+  });
+
+  test('every loss gives one number for each time step of [batch, time, n]', () => {
+    const n = 2;
+    for (const name of lossNames.filter((key) => key !== 'ctc' && key !== 'tripletMargin')) {
+      const loss = resolveLoss('test', name as LossName);
+      const [labels, wide] = [loss.task === 'sparseCategorical', name === 'gaussianNLL' ? 2 * n : n];
+      const y = labels ? fed(0, [2, 3], 'int32') : fed(0, [2, 3, n]);
+      expect([name, loss(y, fed(1, [2, 3, wide])).shape]).toEqual([name, [2, 3]]);
+    }
   });
 
   test('sparse labels of shape [N] and [N, 1] pick the log probability', () => {
@@ -209,6 +220,29 @@ describe('reduceLoss', () => {
   test('divides by the batch size, with and without weights', () => {
     expect(value(reduceLoss(perSample))).toBeCloseTo(3, 5);
     expect(value(reduceLoss(perSample, tensor([1, 0, 2])))).toBeCloseTo(13 / 3, 5);
+  });
+
+  const steps = tensor([[1, 2], [6, Number.NaN]]); // biome-ignore format: samples
+  const mask = tensor([[true, true], [true, false]] as never); // biome-ignore format: samples
+
+  test('entries that a mask leaves out are not counted, whatever they are', () => {
+    expect(value(reduceLoss(steps, undefined, mask))).toBeCloseTo(9 / 3, 5);
+    expect(value(reduceLoss(steps, tensor([1, 0.5]), mask))).toBeCloseTo(6 / 3, 5);
+    expect(value(reduceLoss(steps, tensor([[1, 2], [0, 5]]), mask))).toBeCloseTo(5 / 3, 5); // biome-ignore format: samples
+    expect(
+      value(
+        reduceLoss(
+          steps,
+          undefined,
+          tensor([
+            [false, false],
+            [false, false],
+          ] as never),
+        ),
+      ),
+    ).toBe(0);
+    expect(value(reduceLoss(perSample, undefined, tensor([[true, false], [true, true], [false, false]] as never)))) // biome-ignore format: samples
+      .toBeCloseTo(3, 5);
   });
 
   test('a single value stays; weights need one value per sample', () => {

@@ -1,4 +1,7 @@
-import { callbacks } from '../../lib/training/index';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { callbacks, loadModel } from '../../lib/training/index';
 import { optimizers, schedules } from './library';
 import { bits, linear, messageOf, noise } from './support';
 
@@ -62,20 +65,99 @@ test('a loss scale of a power of 2 changes no bit', async () => {
   expect(bits(scaled)).toBe(bits(plain));
 });
 
-test('averaged weights can be read and used', async () => {
-  const net = await trained(optimizers.sgd({ learningRate: 0.1, useEma: true, emaMomentum: 0.9 }));
-  const plain = await trained(optimizers.sgd({ learningRate: 0.1 }));
-  expect(bits(net)).toBe(bits(plain));
-  const averages = net.getAveragedWeights();
-  expect(averages.map((w) => w.name)).toEqual(['line/kernel', 'line/bias']);
-  const distance = (values: number[]): number => Math.hypot(...values.map((v, i) => v - valuesOf(plain)[i]));
-  const moved = distance(averages.flatMap((w) => [...w.data]));
-  expect(moved).toBeGreaterThan(0.001);
-  // between the beginning and the end
-  expect(moved).toBeLessThan(distance([0.5, -0.25, 0.1]));
-  net.setWeights(averages);
-  expect(valuesOf(net)).toEqual(averages.flatMap((w) => [...w.data]));
-  expect(() => plain.getAveragedWeights()).toThrow('getAveragedWeights: the optimizer sgd keeps no averages');
+describe('averaged weights', () => {
+  const average = { useEma: true, emaMomentum: 0.9 } as const;
+
+  test('can be read while training goes on with the weights; they are what is left at the end', async () => {
+    const plain = linear();
+    plain.compile({ optimizer: optimizers.sgd({ learningRate: 0.1 }), loss: 'mse', seed: 1 });
+    const walk: number[][] = [];
+    await plain.fit(x, y, { ...fitOptions, callbacks: [{ onBatchEnd: () => void walk.push(valuesOf(plain)) }] });
+    const expected = walk.reduce((a, w) => a.map((v, i) => 0.9 * v + 0.1 * w[i]));
+
+    const net = linear();
+    net.compile({ optimizer: optimizers.sgd({ learningRate: 0.1, ...average }), loss: 'mse', seed: 1 });
+    let last: number[] = [];
+    let atEnd: number[] = [];
+    const callback = {
+      onEpochEnd: () => {
+        last = valuesOf(net);
+      },
+      onTrainEnd: () => {
+        atEnd = valuesOf(net);
+      },
+    };
+    await net.fit(x, y, { ...fitOptions, callbacks: [callback] });
+    expect(last).toEqual(valuesOf(plain));
+    near(atEnd, expected);
+    expect(valuesOf(net)).toEqual(atEnd);
+    const averages = net.getAveragedWeights();
+    expect(averages.map((w) => w.name)).toEqual(['line/kernel', 'line/bias']);
+    expect(averages.flatMap((w) => [...w.data])).toEqual(atEnd);
+    expect(() => plain.getAveragedWeights()).toThrow('getAveragedWeights: the optimizer sgd keeps no averages');
+  });
+
+  test('do not replace the weights of a training without an update', async () => {
+    const optimizer = optimizers.sgd({ learningRate: 0.1, ...average, gradientAccumulationSteps: 7 });
+    const net = linear();
+    net.compile({ optimizer, loss: 'mse', seed: 1 });
+    const before = bits(net);
+    await net.fit(x, y, { ...fitOptions, epochs: 1 });
+    expect(bits(net)).toBe(before);
+    await net.fit(x, y, { ...fitOptions, epochs: 1 });
+    expect(bits(net)).not.toBe(before);
+  });
+});
+
+describe('a dynamic loss scale', () => {
+  const options = { initialScale: 2 ** 10, dynamicGrowthSteps: 4 } as const;
+  const scaled = () => optimizers.lossScale(optimizers.adam({ learningRate: 0.05 }), options);
+
+  test('changes no bit of a training with finite gradients', async () => {
+    const plain = await trained(optimizers.adam({ learningRate: 0.05 }));
+    const net = await trained(scaled());
+    expect(bits(net)).toBe(bits(plain));
+    net.optimizer.learningRate = 0.01;
+    expect(net.optimizer.learningRate).toBe(0.01);
+  });
+
+  test('leaves out steps whose gradients are not finite', async () => {
+    const spoiled = x.slice();
+    spoiled[2 * 25] = 3e38; // in the third batch
+    const rest = (values: Float32Array, width: number) =>
+      Float32Array.from([...values.subarray(0, 20 * width), ...values.subarray(30 * width)]);
+    const warn = jest.spyOn(console, 'warn').mockImplementation(() => {});
+    const net = linear();
+    net.compile({ optimizer: scaled(), loss: 'mse', seed: 1 });
+    await net.fit(spoiled, y, { ...fitOptions, epochs: 2 });
+    const other = linear();
+    other.compile({ optimizer: optimizers.adam({ learningRate: 0.05 }), loss: 'mse', seed: 1 });
+    await other.fit(rest(x, 2), rest(y, 1), { ...fitOptions, epochs: 2 });
+    warn.mockRestore();
+    expect(bits(net)).toBe(bits(other));
+  });
+
+  test('is saved, and training goes on with the same bits', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'steepest-scale-'));
+    try {
+      const whole = await trained(scaled());
+      const net = linear();
+      net.compile({ optimizer: scaled(), loss: 'mse', seed: 1 });
+      await net.fit(x, y, { ...fitOptions, epochs: 1 });
+      await net.save(folder);
+      const loaded = await loadModel(folder);
+      expect(loaded.optimizer.getConfig()).toMatchObject(options);
+      await loaded.fit(x, y, { ...fitOptions, ...loaded.resumePoint });
+      expect(bits(loaded)).toBe(bits(whole));
+      const config = JSON.parse(readFileSync(path.join(folder, 'config.json'), 'utf8'));
+      expect(config.training.compile.optimizer).toMatchObject({
+        kind: 'optimizers.lossScale',
+        config: { optimizer: { kind: 'optimizers.adam' }, ...options },
+      });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
 });
 
 test.each(['adafactor', 'lamb', 'muon', 'ftrl', 'nadam', 'radam'] as const)('%s trains', async (name) => {

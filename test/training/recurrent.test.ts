@@ -43,7 +43,8 @@ test('dropout changes training and leaves prediction alone', async () => {
   expect(net.predictSync(one)).toEqual(net.predictSync(one));
 });
 
-test('a stateful layer goes on where the last batch of training ended, until resetStates', () => {
+/** Adds up what it gets: one number for each of 2 samples, 3 steps at a time. */
+function running(): Model {
   const net = sequential([
     layers.simpleRNN({
       ...{ units: 1, activation: 'linear', useBias: false, stateful: true, batchSize: 2, name: 'sum' },
@@ -53,21 +54,99 @@ test('a stateful layer goes on where the last batch of training ended, until res
   const warn = jest.spyOn(console, 'warn').mockImplementation(() => {});
   net.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
   warn.mockRestore();
+  return net;
+}
+
+describe('stateful layers', () => {
   const batch = Float32Array.of(1, 2, 3, 10, 20, 30);
-  const state = () => [...(net.getWeights().find((w) => w.name === 'sum/state_0')?.data ?? [])];
   const zero = Float32Array.of(0, 0);
-  net.trainOnBatch(batch, zero);
-  expect(state()).toEqual([6, 60]);
-  net.trainOnBatch(batch, zero);
-  expect(state()).toEqual([12, 120]);
-  expect([...net.predictSync(batch)]).toEqual([18, 180]);
-  expect(state()).toEqual([12, 120]);
-  net.resetStates();
-  expect(state()).toEqual([0, 0]);
-  expect([...net.predictSync(batch)]).toEqual([6, 60]);
-  expect(() => net.predictSync(Float32Array.of(1, 2, 3))).toThrow(
-    'sum (simpleRNN): is stateful with batchSize 2, got a batch of 1 samples',
-  );
+  const stateOf = (net: Model) => [...(net.getWeights().find((w) => w.name === 'sum/state_0')?.data ?? [])];
+
+  test('go on where the last batch ended, until resetStates', async () => {
+    const net = running();
+    net.trainOnBatch(batch, zero);
+    expect(stateOf(net)).toEqual([6, 60]);
+    net.trainOnBatch(batch, zero);
+    expect(stateOf(net)).toEqual([12, 120]);
+    expect([...net.predictSync(batch)]).toEqual([18, 180]);
+    expect(stateOf(net)).toEqual([18, 180]);
+    const { loss } = await net.evaluate(batch, zero, { batchSize: 2 });
+    expect(loss).toBe((24 ** 2 + 240 ** 2) / 2);
+    net.resetStates();
+    expect(stateOf(net)).toEqual([0, 0]);
+    // two batches: the third sample goes on where the first one was
+    const predicted = (await net.predict(Float32Array.of(...batch, ...batch), { batchSize: 2 })) as Tensor;
+    expect([...predicted.data]).toEqual([6, 60, 12, 120]);
+    expect(() => net.predictSync(Float32Array.of(1, 2, 3))).toThrow(
+      'sum (simpleRNN): is stateful with batchSize 2, got a batch of 1 samples',
+    );
+    net.dispose();
+  });
+
+  test('keep their states from step to step and epoch to epoch of fit; a callback resets them', async () => {
+    const [x, y] = [Float32Array.of(...batch, ...batch), new Float32Array(4)];
+    const options = { epochs: 2, batchSize: 2, shuffle: false, verbose: 0 } as const;
+    const square = (...sums: number[]) => sums.reduce((a, s) => a + s * s, 0) / sums.length;
+    const net = running();
+    const { history } = await net.fit(x, y, options);
+    expect(history.loss).toEqual([square(6, 60, 12, 120), square(18, 180, 24, 240)]);
+    expect(stateOf(net)).toEqual([24, 240]);
+    const reset = { onEpochBegin: () => net.resetStates() };
+    const again = await net.fit(x, y, { ...options, callbacks: [reset] });
+    expect(again.history.loss).toEqual([square(6, 60, 12, 120), square(6, 60, 12, 120)]);
+    net.dispose();
+  });
+
+  test.each([
+    ['lstm', (o: object) => layers.lstm({ units: 3, ...o })],
+    ['gru', (o: object) => layers.gru({ units: 3, ...o })],
+    [
+      'stacked cells',
+      (o: object) => layers.rnn({ cell: [layers.lstmCell({ units: 2 }), layers.gruCell({ units: 3 })], ...o }),
+    ],
+  ])('%s: parts of a sequence one after the other are the whole sequence, padding included', async (_, make) => {
+    const [samples, parts, length] = [2, 3, 4];
+    const common = { returnSequences: true } as const;
+    const whole = sequential([layers.masking({ maskValue: 9, inputShape: [parts * length, features] }), make(common)]);
+    const chunk = sequential([
+      layers.masking({ maskValue: 9, inputShape: [length, features] }),
+      make({ ...common, stateful: true, batchSize: samples }),
+    ]);
+    chunk.setWeights(Object.fromEntries(whole.getWeights().map((w) => [w.name, w.data])));
+    const values = noise(samples * parts * length * features, 8);
+    values.fill(9, 5 * features, 7 * features); // of the first sample, in the middle of the second part
+    const expected = [...whole.predictSync(values)];
+    const got = Array.from({ length: parts }, (_p, p) => {
+      const rowsOf = (s: number) =>
+        values.subarray((s * parts + p) * length * features, (s * parts + p + 1) * length * features);
+      return [...chunk.predictSync(Float32Array.of(...rowsOf(0), ...rowsOf(1)))];
+    });
+    const units = 3;
+    for (let s = 0; s < samples; s++) {
+      const joined = got.flatMap((part) => part.slice(s * length * units, (s + 1) * length * units));
+      for (const [i, v] of joined.entries()) {
+        expect(v).toBeCloseTo(expected[s * parts * length * units + i] as number, 5);
+      }
+    }
+    whole.dispose();
+    chunk.dispose();
+  });
+
+  test('states are saved with the model', async () => {
+    const net = running();
+    net.trainOnBatch(batch, zero);
+    const folder = mkdtempSync(path.join(tmpdir(), 'steepest-'));
+    try {
+      await net.save(folder);
+      const warn = jest.spyOn(console, 'warn').mockImplementation(() => {});
+      const loaded = await loadModel(folder);
+      warn.mockRestore();
+      expect(stateOf(loaded)).toEqual([6, 60]);
+      expect([...loaded.predictSync(batch)]).toEqual([12, 120]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
 });
 
 test('masked steps do not change the result', () => {

@@ -33,8 +33,8 @@ const needed: Readonly<Record<string, unknown>> = {
   'schedules.stepDecay': { initialLearningRate: 0.1, stepSize: 10 },
 };
 
-/** Exports that make values from functions of the user. */
-const others = ['metrics.meanMetric', 'metrics.sumMetric'];
+/** Exports that make values from functions of the user, or that take another value of the library first. */
+const others = ['metrics.meanMetric', 'metrics.sumMetric', 'optimizers.lossScale'];
 
 const factories = Object.entries(families).flatMap(([family, members]) =>
   Object.entries(members)
@@ -104,6 +104,15 @@ test('a schedule inside of an optimizer', () => {
         config: { initialLearningRate: 0.1, decaySteps: 10, decayRate: 0.5 },
       },
     },
+  });
+  expect(save(decodeValue('file', saved as never))).toEqual(saved);
+});
+
+test('an optimizer inside of another', () => {
+  const saved = save(optimizers.lossScale(optimizers.sgd({ momentum: 0.5 }), { initialScale: 8 }));
+  expect(saved).toEqual({
+    kind: 'optimizers.lossScale',
+    config: { optimizer: { kind: 'optimizers.sgd', config: { momentum: 0.5, learningRate: 0.01 } }, initialScale: 8 },
   });
   expect(save(decodeValue('file', saved as never))).toEqual(saved);
 });

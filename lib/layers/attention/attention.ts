@@ -6,7 +6,6 @@ import { sum } from '../../ir/ops/reduce.js';
 import { expandDims, swapLastAxes } from '../../ir/ops/shape.js';
 import { boolean, checkOptions, integer, numberIn } from '../arguments.js';
 import { type CallContext, Layer, type LayerOptions, layerOptionKeys, type Weight } from '../layer.js';
-import { maskOf } from '../mask.js';
 import { withSeed } from '../random.js';
 import { attentionInputs, maskOfScores, withMaskOf } from './heads.js';
 
@@ -52,7 +51,8 @@ class Attention extends Layer {
   }
 
   override call(inputs: readonly Tensor[], context: CallContext): Tensor {
-    const { query, value, key, mask = maskOf(value) } = attentionInputs(this, inputs);
+    const sorted = attentionInputs(this, inputs);
+    const { query, value, key } = sorted;
     if (query.shape[2] !== key.shape[2]) {
       throw this.error(
         `query and key must have the same number of features, got ${query.shape[2]} and ${key.shape[2]}`,
@@ -62,7 +62,7 @@ class Attention extends Layer {
     const scale = this.#scale && context.read(this.#scale);
     const scores = this.kind === 'attention' ? dot(query, key, scale) : additive(query, key, scale);
     const weights = withSeed(seed, () =>
-      attentionWeights(scores, { mask: maskOfScores(mask, 0), causal, dropout: context.training ? dropout : 0 }),
+      attentionWeights(scores, { mask: maskOfScores(sorted, 0), causal, dropout: context.training ? dropout : 0 }),
     );
     return withMaskOf(query, matmul(weights, value));
   }
@@ -84,8 +84,8 @@ function additive(query: Tensor, key: Tensor, scale: Tensor | undefined): Tensor
  * Dot-product attention without projections: softmax(scale · query · key^T) · value.
  *
  * - inputs: [query, value, key, mask]: query [batch, T, D], value [batch, S, E] (default: the query), key [batch, S, D]
- *   (default: the value), and last, if there is one, a bool mask [batch, S] or [batch, T, S], true where to attend (default:
- *   the mask of the value, see `masking`)
+ *   (default: the value), and last, if there is one, a bool mask [batch, S] or [batch, T, S], true where to attend. Steps
+ *   that a mask of value or key leaves out (see `masking`) are not attended to, those of the query become 0
  * - output: float32 [batch, T, E]
  * - weights: scale [] with `useScale`
  *

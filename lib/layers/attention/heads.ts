@@ -1,8 +1,9 @@
 import { type InitializerName, resolveInitializer } from '../../initializers/resolve.js';
 import { formatType, type Tensor, type TensorType } from '../../ir/graph.js';
-import { expandDims } from '../../ir/ops/shape.js';
+import { logicalAnd } from '../../ir/ops/elementwise.js';
+import { expandDims, reshape } from '../../ir/ops/shape.js';
 import type { InitializerFn, Layer } from '../layer.js';
-import { maskOf, withMask } from '../mask.js';
+import { stepMaskOf, withMask } from '../mask.js';
 
 /** Inputs of an attention layer, sorted out. */
 export interface AttentionInputs<T extends TensorType> {
@@ -43,16 +44,31 @@ function checkMask(layer: Layer, mask: TensorType, query: TensorType, key: Tenso
   }
 }
 
-/** A mask [batch, S] or [batch, T, S] with further axes after the batch (heads), broadcasting against scores. */
-export function maskOfScores(mask: Tensor | undefined, further: number): Tensor | undefined {
-  let wide = mask?.rank === 2 ? expandDims(mask, 1) : mask;
-  for (let i = 0; i < further; i++) wide = wide && expandDims(wide, 1);
-  return wide;
+/**
+ * Which key each query may attend to: what the mask that was given, the masks of value and key, and that of the query
+ * allow. Broadcasts against scores [batch, ...further axes, T, S].
+ *
+ * @param further number of axes between the batch and the time steps: heads
+ */
+export function maskOfScores(
+  { query, value, key, mask }: AttentionInputs<Tensor>,
+  further: number,
+): Tensor | undefined {
+  const ofKeys = [...new Set([mask, stepMaskOf(value), stepMaskOf(key)])].filter((m) => m !== undefined);
+  const ofQuery = stepMaskOf(query);
+  const all = [
+    ...ofKeys.map((m) => (m.rank === 2 ? expandDims(m, 1) : m)), // [batch, 1, S]
+    ...(ofQuery === undefined ? [] : [expandDims(ofQuery, 2)]), // [batch, T, 1]
+  ];
+  if (all.length === 0) return undefined;
+  const joint = all.reduce((a, b) => logicalAnd(a, b));
+  const [batch, ...steps] = joint.shape as [number, number, number];
+  return reshape(joint, [batch, ...new Array<number>(further).fill(1), ...steps]);
 }
 
 /** A result that has a vector for each time step of `query` has its mask, too. */
 export function withMaskOf(query: Tensor, result: Tensor): Tensor {
-  const mask = maskOf(query);
+  const mask = stepMaskOf(query);
   return mask === undefined ? result : withMask(result, mask);
 }
 

@@ -1,13 +1,15 @@
-import { type InitializerName, resolveInitializer } from '../../initializers/resolve.js';
+import type { ConstraintName } from '../../constraints/resolve.js';
+import type { InitializerName } from '../../initializers/resolve.js';
 import type { Tensor, TensorType } from '../../ir/graph.js';
 import { scaledDotProductAttention } from '../../ir/ops/attention.js';
 import { add } from '../../ir/ops/elementwise.js';
 import { matmul } from '../../ir/ops/linalg.js';
 import { expandDims, reshape, transpose } from '../../ir/ops/shape.js';
-import { type RegularizerName, resolveRegularizer } from '../../regularizers/resolve.js';
+import type { RegularizerName } from '../../regularizers/resolve.js';
 import { boolean, checkOptions, integer, numberIn, positiveInteger } from '../arguments.js';
 import {
   type CallContext,
+  type ConstraintFn,
   type InitializerFn,
   Layer,
   type LayerOptions,
@@ -15,8 +17,8 @@ import {
   type RegularizerFn,
   type Weight,
 } from '../layer.js';
-import { maskOf } from '../mask.js';
 import { withSeed } from '../random.js';
+import { checkWeightOptions, weightOptionKeys, weightTreatment } from '../weight-options.js';
 import { asMatrix, attentionInputs, maskOfScores, withMaskOf } from './heads.js';
 
 /** What both kinds of attention with heads take. */
@@ -33,6 +35,9 @@ interface HeadOptions extends LayerOptions {
   readonly biasInitializer?: InitializerName | InitializerFn;
   readonly kernelRegularizer?: RegularizerName | RegularizerFn;
   readonly biasRegularizer?: RegularizerName | RegularizerFn;
+  /** What each kernel is forced to be after each update. */
+  readonly kernelConstraint?: ConstraintName | ConstraintFn;
+  readonly biasConstraint?: ConstraintName | ConstraintFn;
   /** As in `dropout`. */
   readonly seed?: number;
 }
@@ -72,10 +77,7 @@ interface Projection {
   readonly bias: Weight | undefined;
 }
 
-const shared = [
-  ...['dropout', 'useBias', 'useCausalMask', 'kernelInitializer', 'biasInitializer'],
-  ...['kernelRegularizer', 'biasRegularizer', 'seed'],
-];
+const shared = ['dropout', 'useBias', 'useCausalMask', 'seed', ...weightOptionKeys('kernel', 'bias')];
 
 class MultiHeadAttention extends Layer {
   #query!: Projection;
@@ -95,12 +97,7 @@ class MultiHeadAttention extends Layer {
     for (const key of ['useBias', 'useCausalMask'] as const) {
       if (options[key] !== undefined) boolean(where, key, options[key]);
     }
-    for (const key of ['kernelInitializer', 'biasInitializer'] as const) {
-      if (options[key] !== undefined) resolveInitializer(where, key, options[key]);
-    }
-    for (const key of ['kernelRegularizer', 'biasRegularizer'] as const) {
-      if (options[key] !== undefined) resolveRegularizer(where, key, options[key]);
-    }
+    checkWeightOptions(where, options, ['kernel', 'bias']);
   }
 
   override build(inputs: readonly TensorType[]): void {
@@ -114,7 +111,8 @@ class MultiHeadAttention extends Layer {
   }
 
   override call(inputs: readonly Tensor[], context: CallContext): Tensor {
-    const { query, key, value, mask = maskOf(value) } = attentionInputs(this, inputs);
+    const sorted = attentionInputs(this, inputs);
+    const { query, key, value } = sorted;
     const { heads, keyHeads } = this.sizes;
     const { dropout = 0, useCausalMask: causal = false, seed } = this.options;
     const grouped = keyHeads !== heads;
@@ -131,7 +129,7 @@ class MultiHeadAttention extends Layer {
     const v = split(value, this.#value, 'value');
     const joint = withSeed(seed, () =>
       scaledDotProductAttention(q, k, v, {
-        mask: maskOfScores(mask, grouped ? 2 : 1),
+        mask: maskOfScores(sorted, grouped ? 2 : 1),
         causal,
         dropout: context.training ? dropout : 0,
       }),
@@ -150,21 +148,13 @@ class MultiHeadAttention extends Layer {
   }
 
   #projection(name: string, from: readonly number[], to: readonly number[]): Projection {
-    const { useBias = true, kernelInitializer = 'glorotUniform', biasInitializer = 'zeros' } = this.options;
-    const { kernelRegularizer, biasRegularizer } = this.options;
+    const { useBias = true, kernelInitializer = 'glorotUniform' } = this.options;
     const kernel = this.addWeight({
-      name: `${name}Kernel`,
-      shape: [...from, ...to],
+      ...{ name: `${name}Kernel`, shape: [...from, ...to], ...weightTreatment(this.options, 'kernel') },
       initializer: asMatrix(this.label, 'kernelInitializer', kernelInitializer, from.length),
-      regularizer: kernelRegularizer,
     });
     const bias = useBias
-      ? this.addWeight({
-          name: `${name}Bias`,
-          shape: to,
-          initializer: biasInitializer,
-          regularizer: biasRegularizer,
-        })
+      ? this.addWeight({ name: `${name}Bias`, shape: to, ...weightTreatment(this.options, 'bias', 'zeros') })
       : undefined;
     return { kernel, bias };
   }
@@ -184,8 +174,8 @@ class MultiHeadAttention extends Layer {
  * Attention in several heads: each projects query, key and value, attends, and the results are joined and projected.
  *
  * - inputs: [query, value, key, mask]: query [batch, T, features], value (default: the query), key (default: the value)
- *   [batch, S, features], and last, if there is one, a bool mask [batch, S] or [batch, T, S], true where to attend (default:
- *   the mask of the value, see `masking`)
+ *   [batch, S, features], and last, if there is one, a bool mask [batch, S] or [batch, T, S], true where to attend. Steps
+ *   that a mask of value or key leaves out (see `masking`) are not attended to, those of the query attend to nothing
  * - output: float32 [batch, T, outputDim]
  * - weights: queryKernel, keyKernel [features, numHeads, keyDim], valueKernel [features, numHeads, valueDim],
  *   outputKernel [numHeads, valueDim, outputDim], and biases of the last axes

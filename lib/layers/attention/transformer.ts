@@ -6,7 +6,7 @@ import { boolean, checkOptions, numberIn, positiveInteger } from '../arguments.j
 import { dense } from '../dense.js';
 import { dropout as dropoutLayer } from '../dropout.js';
 import { type CallContext, type InitializerFn, Layer, type LayerOptions, layerOptionKeys } from '../layer.js';
-import { maskOf } from '../mask.js';
+import { stepMaskOf } from '../mask.js';
 import { layerNormalization } from '../normalization.js';
 import { attentionInputs, withMaskOf } from './heads.js';
 import { multiHeadAttention } from './multi-head.js';
@@ -146,7 +146,7 @@ class TransformerEncoder extends Transformer {
   }
 
   override call(inputs: readonly Tensor[], context: CallContext): Tensor {
-    const { query, mask = maskOf(query) } = this.#inputs(inputs);
+    const { query, mask = stepMaskOf(query) } = this.#inputs(inputs);
     const masks = mask === undefined ? [] : [mask];
     const attended = this.around(this.#residual, query, context, (x) => run(this.#attention, [x, ...masks], context));
     return withMaskOf(query, this.feedforward(attended, context));
@@ -201,8 +201,8 @@ class TransformerDecoder extends Transformer {
 
   override call(inputs: readonly Tensor[], context: CallContext): Tensor {
     const { x, encoded, ...given } = this.#inputs(inputs);
-    const mask = given.mask ?? maskOf(x);
-    const encodedMask = given.encodedMask ?? (encoded && maskOf(encoded));
+    const mask = given.mask ?? stepMaskOf(x);
+    const encodedMask = given.encodedMask ?? (encoded && stepMaskOf(encoded));
     const cross = this.#cross;
     if ((encoded === undefined) !== (cross === undefined)) {
       throw this.error(`was built ${cross === undefined ? 'without' : 'with'} an encoder's sequence as second input`);

@@ -1,5 +1,5 @@
 import type { Shape, Tensor } from '../../ir/graph.js';
-import { type CallContext, Layer } from '../layer.js';
+import { type CallContext, Layer, type LayerOptions } from '../layer.js';
 
 /** What a cell makes of one time step. */
 export interface CellStep {
@@ -41,6 +41,14 @@ export interface CellRun {
  * layers.rnn({ cell: new LeakyCell() });
  */
 export abstract class RecurrentCell extends Layer {
+  /** @throws Error when the options have an activity regularizer: the outputs are those of the layer around the cell */
+  constructor(options: LayerOptions = {}) {
+    super(options);
+    if (options.activityRegularizer !== undefined) {
+      throw new Error('activityRegularizer is for the recurrent layer, not for its cell');
+    }
+  }
+
   /** Shapes of the states of one sample. */
   abstract readonly stateShapes: readonly Shape[];
 

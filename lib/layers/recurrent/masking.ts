@@ -36,8 +36,16 @@ class Masking extends Layer {
 
 /**
  * Marks the time steps of [batch, time, features] in which every feature equals `maskValue` as left out, and sets them to
- * 0. Recurrent layers skip such steps; dense, activation, dropout, merging and recurrent layers (with `returnSequences`)
- * pass the mark on, others drop it. The loss does not know it: give it `sampleWeight` where steps should not count.
+ * 0. The mark travels with the sequence:
+ *
+ * - layers that treat every step alike pass it on: dense, activations, dropout and noise, normalizations, timeDistributed,
+ *   merging layers, recurrent layers with `returnSequences`, attention (that of the query); all others drop it
+ * - recurrent layers skip such steps, attention does not look at them, `globalAveragePooling1d` and `batchNormalization`
+ *   leave them out of their means
+ * - where it reaches an output of the model, loss and metrics leave such steps out as well: the loss is the mean over the
+ *   steps that count
+ *
+ * An `embedding` with `maskZero` makes such marks, too.
  *
  * @throws Error when `maskValue` is not finite; when applied, if the input has another rank
  *

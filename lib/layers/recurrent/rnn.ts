@@ -5,7 +5,7 @@ import { zeros } from '../../ir/ops/random.js';
 import { flip, reshape, transpose } from '../../ir/ops/shape.js';
 import { argumentError, boolean, checkOptions, positiveInteger } from '../arguments.js';
 import { type CallContext, Layer, type LayerOptions, layerOptionKeys, type Weight } from '../layer.js';
-import { maskOf, withMask } from '../mask.js';
+import { stepMaskOf, withMask } from '../mask.js';
 import { probeContext } from '../symbolic.js';
 import { RecurrentCell } from './cell.js';
 import { stackedRNNCells } from './stacked-cells.js';
@@ -19,9 +19,9 @@ export interface RecurrentOptions extends LayerOptions {
   /** Goes from the last time step to the first; a returned sequence is in the order of the work. Default: false. */
   readonly goBackwards?: boolean;
   /**
-   * In training, a batch starts with the states that the one before it ended with: sample i goes on where sample i was.
-   * Evaluation and prediction start from them too, but leave them as they are. `model.resetStates` sets them to 0.
-   * Default: false.
+   * A batch starts with the states that the one before it ended with, in training, evaluation and prediction alike: sample
+   * i goes on where sample i was. So batches should follow each other in time: `fit` needs `shuffle: false`.
+   * `model.resetStates` sets the states to 0, as should be done before other sequences begin. Default: false.
    */
   readonly stateful?: boolean;
   /** Number of samples in every batch; needed with `stateful`. */
@@ -151,7 +151,7 @@ export class Recurrent extends Layer {
         throw this.error(`initial state ${i} must be float32[${expected.join(', ')}], got ${formatType(state)}`);
       }
     });
-    return { x, mask: given ?? maskOf(x), initial: others.length > 0 ? others : undefined };
+    return { x, mask: given ?? stepMaskOf(x), initial: others.length > 0 ? others : undefined };
   }
 
   #startStates(batch: number, context: CallContext): readonly Tensor[] {

@@ -1,11 +1,11 @@
-import { type ConstraintName, resolveConstraint } from '../../constraints/resolve.js';
-import { type InitializerName, resolveInitializer } from '../../initializers/resolve.js';
+import type { ConstraintName } from '../../constraints/resolve.js';
+import type { InitializerName } from '../../initializers/resolve.js';
 import { formatType, type Shape, type Tensor, type TensorType } from '../../ir/graph.js';
 import { add, multiply } from '../../ir/ops/elementwise.js';
 import { matmul } from '../../ir/ops/linalg.js';
 import { dropout, ones } from '../../ir/ops/random.js';
 import { expandDims, reshape } from '../../ir/ops/shape.js';
-import { type RegularizerName, resolveRegularizer } from '../../regularizers/resolve.js';
+import type { RegularizerName } from '../../regularizers/resolve.js';
 import { type Activation, type ActivationFn, resolveActivation } from '../activations.js';
 import { boolean, checkOptions, numberIn, positiveInteger } from '../arguments.js';
 import {
@@ -17,6 +17,7 @@ import {
   type RegularizerFn,
   type Weight,
 } from '../layer.js';
+import { checkWeightOptions, weightOptionKeys, weightTreatment } from '../weight-options.js';
 import { type CellRun, type CellStep, RecurrentCell } from './cell.js';
 
 export interface SimpleRNNCellOptions extends LayerOptions {
@@ -51,14 +52,9 @@ export interface GatedCellOptions extends SimpleRNNCellOptions {
 }
 
 export const simpleCellKeys = [
-  ...['units', 'activation', 'useBias', 'kernelInitializer', 'recurrentInitializer', 'biasInitializer'],
-  ...['kernelRegularizer', 'recurrentRegularizer', 'biasRegularizer'],
-  ...['kernelConstraint', 'recurrentConstraint', 'biasConstraint', 'dropout', 'recurrentDropout'],
-] as const;
-
-const initializerKeys = ['kernelInitializer', 'recurrentInitializer', 'biasInitializer'] as const;
-const regularizerKeys = ['kernelRegularizer', 'recurrentRegularizer', 'biasRegularizer'] as const;
-const constraintKeys = ['kernelConstraint', 'recurrentConstraint', 'biasConstraint'] as const;
+  ...['units', 'activation', 'useBias', 'dropout', 'recurrentDropout'],
+  ...weightOptionKeys('kernel', 'recurrent', 'bias'),
+];
 
 /** Values of the weights in one run of a cell, and what `recurrent` does with a state before a product. */
 export interface CellWeights {
@@ -89,10 +85,7 @@ export abstract class StandardCell<O extends SimpleRNNCellOptions> extends Recur
     positiveInteger(where, 'units', options.units);
     if (options.useBias !== undefined) boolean(where, 'useBias', options.useBias);
     this.activation = resolveActivation(where, options.activation ?? 'tanh');
-    // built much later: a bad name should fail where it was written
-    for (const key of initializerKeys) if (options[key] !== undefined) resolveInitializer(where, key, options[key]);
-    for (const key of regularizerKeys) if (options[key] !== undefined) resolveRegularizer(where, key, options[key]);
-    for (const key of constraintKeys) if (options[key] !== undefined) resolveConstraint(where, key, options[key]);
+    checkWeightOptions(where, options, ['kernel', 'recurrent', 'bias']);
     for (const key of ['dropout', 'recurrentDropout'] as const) {
       if (options[key] !== undefined) numberIn(where, key, options[key], { min: 0, max: 1 });
     }
@@ -119,24 +112,19 @@ export abstract class StandardCell<O extends SimpleRNNCellOptions> extends Recur
     this.#kernel = this.addWeight({
       name: 'kernel',
       shape: [this.#features(inputs[0] as TensorType), gates * units],
-      initializer: options.kernelInitializer,
-      regularizer: options.kernelRegularizer,
-      constraint: options.kernelConstraint,
+      ...weightTreatment(options, 'kernel'),
     });
     this.#recurrentKernel = this.addWeight({
       name: 'recurrentKernel',
       shape: [units, gates * units],
-      initializer: options.recurrentInitializer ?? 'orthogonal',
-      regularizer: options.recurrentRegularizer,
-      constraint: options.recurrentConstraint,
+      ...weightTreatment(options, 'recurrent', 'orthogonal'),
     });
     if (options.useBias === false) return;
     this.#bias = this.addWeight({
       name: 'bias',
       shape: this.biasShape,
+      ...weightTreatment(options, 'bias'),
       initializer: this.biasInitializer,
-      regularizer: options.biasRegularizer,
-      constraint: options.biasConstraint,
     });
   }
 

@@ -2,6 +2,7 @@ import type { Tensor, TensorType } from '../../ir/graph.js';
 import { reshape } from '../../ir/ops/shape.js';
 import { argumentError, checkOptions } from '../arguments.js';
 import { type CallContext, Layer, type LayerOptions, layerOptionKeys } from '../layer.js';
+import { maskOf, passStepMasks, withMask } from '../mask.js';
 
 export interface TimeDistributedOptions extends LayerOptions {
   /** Applied to every time step. */
@@ -12,7 +13,6 @@ const where = 'layers.timeDistributed';
 
 class TimeDistributed extends Layer {
   readonly kind = 'timeDistributed';
-  protected override readonly passesMask = true;
   readonly #layer: Layer;
 
   constructor(readonly options: TimeDistributedOptions) {
@@ -32,22 +32,34 @@ class TimeDistributed extends Layer {
       const shape = this.#steps(t);
       if (t.shape[1] !== time)
         throw this.error(`inputs must have the same number of steps, got ${time} and ${t.shape[1]}`);
-      return reshape(t, shape);
+      const step = reshape(t, shape);
+      // of sequences of sequences, the layer sees the inner ones and what counts in them
+      const mask = maskOf(t);
+      return mask === undefined || mask.rank === 2 ? step : withMask(step, asSteps(mask));
     });
-    return this.#layer.trace(steps, context).map((t) => reshape(t, [batch, time, ...t.shape.slice(1)]));
+    const outputs = this.#layer.trace(steps, context).map((t) => {
+      const inner = maskOf(t);
+      const output = asSequence(t, batch, time);
+      return inner === undefined ? output : withMask(output, asSequence(inner, batch, time));
+    });
+    passStepMasks(inputs, outputs);
+    return outputs;
   }
 
   override getConfig(): Record<string, unknown> {
     return { ...this.options };
   }
 
-  /** [batch, time, ...] -> [batch · time, ...] */
+  /** Shape [batch, time, ...] -> [batch · time, ...] */
   #steps({ shape }: TensorType): number[] {
     const [batch, time, ...rest] = shape as [number, number, ...number[]];
     if (shape.length >= 2) return [batch * time, ...rest];
     throw this.error(`expected input of shape [batch, time, ...], got [${shape.join(', ')}]`);
   }
 }
+
+const asSteps = (t: Tensor): Tensor => reshape(t, [-1, ...t.shape.slice(2)]);
+const asSequence = (t: Tensor, batch: number, time: number): Tensor => reshape(t, [batch, time, ...t.shape.slice(1)]);
 
 /**
  * Applies a layer to every time step of its input, with the same weights: [batch, time, ...] -> [batch, time, ...]. All

@@ -41,13 +41,9 @@ class ConvTranspose extends Convolution<ConvTransposeOptions> {
   }
 
   override build(inputs: readonly TensorType[]): void {
-    const { filters, kernelInitializer, kernelRegularizer, kernelConstraint } = this.options;
+    const { filters } = this.options;
     const channels = channelsOf(this, this.single(inputs), this.rank);
-    this.#kernel = this.addKernel('kernel', [...this.kernelSize, filters, channels], {
-      initializer: kernelInitializer,
-      regularizer: kernelRegularizer,
-      constraint: kernelConstraint,
-    });
+    this.#kernel = this.addKernel('kernel', [...this.kernelSize, filters, channels]);
     this.addBias(filters);
   }
 

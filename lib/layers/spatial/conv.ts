@@ -42,15 +42,11 @@ class Conv extends Convolution<Conv1dOptions> {
   }
 
   override build(inputs: readonly TensorType[]): void {
-    const { filters, groups = 1, kernelInitializer, kernelRegularizer, kernelConstraint } = this.options;
+    const { filters, groups = 1 } = this.options;
     const channels = channelsOf(this, this.single(inputs), this.rank);
     if (channels % groups !== 0)
       throw this.error(`groups (${groups}) must divide the ${channels} channels of the input`);
-    this.#kernel = this.addKernel('kernel', [...this.kernelSize, channels / groups, filters], {
-      initializer: kernelInitializer,
-      regularizer: kernelRegularizer,
-      constraint: kernelConstraint,
-    });
+    this.#kernel = this.addKernel('kernel', [...this.kernelSize, channels / groups, filters]);
     this.addBias(filters);
   }
 

@@ -1,8 +1,8 @@
-import { type ConstraintName, resolveConstraint } from '../../constraints/resolve.js';
-import { type InitializerName, resolveInitializer } from '../../initializers/resolve.js';
+import type { ConstraintName } from '../../constraints/resolve.js';
+import type { InitializerName } from '../../initializers/resolve.js';
 import type { Shape, Tensor } from '../../ir/graph.js';
 import { add } from '../../ir/ops/elementwise.js';
-import { type RegularizerName, resolveRegularizer } from '../../regularizers/resolve.js';
+import type { RegularizerName } from '../../regularizers/resolve.js';
 import { type Activation, type ActivationFn, resolveActivation } from '../activations.js';
 import { boolean, checkOptions } from '../arguments.js';
 import {
@@ -15,6 +15,7 @@ import {
   type RegularizerFn,
   type Weight,
 } from '../layer.js';
+import { checkWeightOptions, weightOptionKeys, weightTreatment } from '../weight-options.js';
 import { type PerAxis, type Rank, sizes } from './arguments.js';
 
 /** What all layers that convolve have in common. */
@@ -33,22 +34,9 @@ export interface ConvolutionOptions extends LayerOptions {
   readonly biasInitializer?: InitializerName | InitializerFn;
   readonly biasRegularizer?: RegularizerName | RegularizerFn;
   readonly biasConstraint?: ConstraintName | ConstraintFn;
-  /** Penalty on the outputs, averaged over the batch. */
-  readonly activityRegularizer?: RegularizerName | RegularizerFn;
 }
 
-/** How one kernel begins and what happens to it. */
-export interface KernelOptions {
-  readonly initializer?: InitializerName | InitializerFn | undefined;
-  readonly regularizer?: RegularizerName | RegularizerFn | undefined;
-  readonly constraint?: ConstraintName | ConstraintFn | undefined;
-}
-
-const commonKeys = [
-  ...layerOptionKeys,
-  ...['kernelSize', 'strides', 'dilationRate', 'activation', 'useBias'],
-  ...['biasInitializer', 'biasRegularizer', 'biasConstraint', 'activityRegularizer'],
-];
+const commonKeys = [...layerOptionKeys, 'kernelSize', 'strides', 'dilationRate', 'activation', 'useBias'];
 
 /** activation(convolution + bias): what differs is which kernels there are and how they are applied. */
 export abstract class Convolution<O extends ConvolutionOptions> extends Layer {
@@ -67,42 +55,25 @@ export abstract class Convolution<O extends ConvolutionOptions> extends Layer {
     keys: readonly string[],
   ) {
     const where = `layers.${kind}`;
-    const kernelKeys = kernels.flatMap((k) => [`${k}Initializer`, `${k}Regularizer`, `${k}Constraint`]);
-    checkOptions(where, options, [...commonKeys, ...kernelKeys, ...keys]);
+    checkOptions(where, options, [...commonKeys, ...weightOptionKeys(...kernels, 'bias'), ...keys]);
     super(options);
     this.kernelSize = sizes(where, 'kernelSize', options.kernelSize, rank);
     this.strides = sizes(where, 'strides', options.strides ?? 1, rank);
     this.dilationRate = sizes(where, 'dilationRate', options.dilationRate ?? 1, rank);
     if (options.useBias !== undefined) boolean(where, 'useBias', options.useBias);
     this.#activation = resolveActivation(where, options.activation ?? 'linear');
-    // built much later: a bad name should fail where it was written
-    const given = options as unknown as Readonly<Record<string, never>>;
-    for (const name of [...kernels, 'bias']) {
-      const [initializer, regularizer, constraint] = [`${name}Initializer`, `${name}Regularizer`, `${name}Constraint`];
-      if (given[initializer] !== undefined) resolveInitializer(where, initializer, given[initializer]);
-      if (given[regularizer] !== undefined) resolveRegularizer(where, regularizer, given[regularizer]);
-      if (given[constraint] !== undefined) resolveConstraint(where, constraint, given[constraint]);
-    }
-    if (options.activityRegularizer !== undefined) {
-      this.activityRegularizer = resolveRegularizer(where, 'activityRegularizer', options.activityRegularizer);
-    }
+    checkWeightOptions(where, options, [...kernels, 'bias']);
   }
 
-  protected addKernel(name: string, shape: Shape, { initializer, regularizer, constraint }: KernelOptions): Weight {
-    return this.addWeight({ name, shape, initializer, regularizer, constraint });
+  /** @param kernel how its options begin: `kernel` has `kernelInitializer` */
+  protected addKernel(name: string, shape: Shape, kernel = 'kernel'): Weight {
+    return this.addWeight({ name, shape, ...weightTreatment(this.options, kernel) });
   }
 
   /** After the kernels, so that it comes last among the weights. */
   protected addBias(filters: number): void {
-    const { useBias = true, biasInitializer = 'zeros', biasRegularizer, biasConstraint } = this.options;
-    if (!useBias) return;
-    this.#bias = this.addWeight({
-      name: 'bias',
-      shape: [filters],
-      initializer: biasInitializer,
-      regularizer: biasRegularizer,
-      constraint: biasConstraint,
-    });
+    if (this.options.useBias === false) return;
+    this.#bias = this.addWeight({ name: 'bias', shape: [filters], ...weightTreatment(this.options, 'bias', 'zeros') });
   }
 
   protected activate(y: Tensor, context: CallContext): Tensor {

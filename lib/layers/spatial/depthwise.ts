@@ -41,13 +41,9 @@ abstract class Depthwise<O extends DepthwiseConvOptions> extends Convolution<O> 
 
   /** Adds the kernel; returns how many channels it makes. */
   protected addDepthwise(name: string, inputs: readonly TensorType[]): number {
-    const { depthMultiplier = 1, depthwiseInitializer, depthwiseRegularizer, depthwiseConstraint } = this.options;
+    const { depthMultiplier = 1 } = this.options;
     const channels = channelsOf(this, this.single(inputs), this.rank);
-    this.depthwise = this.addKernel(name, [...this.kernelSize, channels, depthMultiplier], {
-      initializer: depthwiseInitializer,
-      regularizer: depthwiseRegularizer,
-      constraint: depthwiseConstraint,
-    });
+    this.depthwise = this.addKernel(name, [...this.kernelSize, channels, depthMultiplier], 'depthwise');
     return channels * depthMultiplier;
   }
 
@@ -86,14 +82,10 @@ class SeparableConv extends Depthwise<SeparableConvOptions> {
   }
 
   override build(inputs: readonly TensorType[]): void {
-    const { filters, pointwiseInitializer, pointwiseRegularizer, pointwiseConstraint } = this.options;
+    const { filters } = this.options;
     const channels = this.addDepthwise('depthwiseKernel', inputs);
     const window = this.kernelSize.map(() => 1);
-    this.#pointwise = this.addKernel('pointwiseKernel', [...window, channels, filters], {
-      initializer: pointwiseInitializer,
-      regularizer: pointwiseRegularizer,
-      constraint: pointwiseConstraint,
-    });
+    this.#pointwise = this.addKernel('pointwiseKernel', [...window, channels, filters], 'pointwise');
     this.addBias(filters);
   }
 

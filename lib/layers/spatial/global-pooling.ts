@@ -1,8 +1,11 @@
 import type { Tensor } from '../../ir/graph.js';
+import { cast, divide, maximum, multiply } from '../../ir/ops/elementwise.js';
 import { adaptiveAveragePool } from '../../ir/ops/pool.js';
-import { max, mean } from '../../ir/ops/reduce.js';
+import { max, mean, sum } from '../../ir/ops/reduce.js';
+import { expandDims } from '../../ir/ops/shape.js';
 import { boolean, checkOptions } from '../arguments.js';
 import { Layer, type LayerOptions, layerOptionKeys } from '../layer.js';
+import { stepMaskOf } from '../mask.js';
 import { channelsOf, type PerAxis, type Rank, sizes } from './arguments.js';
 
 export interface GlobalPoolingOptions extends LayerOptions {
@@ -27,12 +30,21 @@ class GlobalPooling extends Layer {
     const x = this.single(inputs);
     channelsOf(this, x, this.rank);
     const axes = Array.from({ length: this.rank }, (_, a) => a + 1);
-    return this.reduce(x, axes, { keepDims: this.options.keepDims ?? false });
+    const { keepDims = false } = this.options;
+    const mask = this.kind === 'globalAveragePooling1d' ? stepMaskOf(x) : undefined;
+    return mask === undefined ? this.reduce(x, axes, { keepDims }) : maskedMean(x, mask, keepDims);
   }
 
   override getConfig(): Record<string, unknown> {
     return { ...this.options };
   }
+}
+
+/** The mean over the steps that count; 0 where none does. */
+function maskedMean(x: Tensor, mask: Tensor, keepDims: boolean): Tensor {
+  const counts = cast(expandDims(mask, -1), 'float32'); // [batch, time, 1]
+  const total = sum(multiply(x, counts), 1, { keepDims });
+  return divide(total, maximum(sum(counts, 1, { keepDims }), 1));
 }
 
 /**
@@ -71,7 +83,7 @@ export const globalMaxPooling3d = (options: GlobalPoolingOptions = {}): Layer =>
 
 /**
  * The mean of each channel: float32 [batch, length, channels] -> [batch, channels], or [batch, 1, channels] with
- * `keepDims`.
+ * `keepDims`. Steps that a mask leaves out (see `masking`) do not count.
  *
  * @throws Error when an argument is not valid; when applied, if the rank does not fit
  *

@@ -24,10 +24,16 @@ const families: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   initializers,
   losses,
   metrics,
-  optimizers,
+  optimizers: { ...optimizers, lossScale: scaledOptimizer },
   regularizers,
   schedules,
 };
+
+/** The only factory of an optimizer with two arguments. */
+function scaledOptimizer(config: { optimizer: optimizers.Optimizer } & optimizers.LossScaleOptions): unknown {
+  const { optimizer, ...options } = config;
+  return optimizers.lossScale(optimizer, options);
+}
 
 /** Numbers that JSON cannot write. */
 const numbers: Readonly<Record<string, number>> = {
