@@ -65,7 +65,7 @@ test('every example is compiled', () => {
 
 test('a data file is found whatever its package exports; a missing package says what to do', () => {
   const { dataFile } = require(path.join(root, 'out', 'examples', 'support', 'datasets.js'));
-  expect(() => require.resolve('jest/README.md')).toThrow('not defined by "exports"');
+  expect(Object.keys(require('jest/package.json').exports)).not.toContain('./README.md');
   expect(dataFile('jest/README.md')).toBe(path.join(root, 'node_modules', 'jest', 'README.md'));
   expect(() => dataFile('no-such-package/data.csv')).toThrow(
     'this example reads no-such-package/data.csv: run "npm install --prefix examples/data" first',
