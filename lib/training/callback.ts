@@ -19,6 +19,7 @@ export interface Progress {
   readonly epoch: number;
   /** Steps done in the epoch; all of them when the epoch has ended. */
   readonly step: number;
+  /** Mean since the epoch began, validation and callbacks not counted. */
   readonly samplesPerSecond: number;
   /** Running means of the epoch; when it has ended, with the validation's numbers. */
   readonly logs: Logs;

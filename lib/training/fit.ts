@@ -41,7 +41,8 @@ export class FitLoop {
   #stepsPerCall = 1;
   #warned = false;
   #last: Logs = {};
-  #samplesPerSecond = 0;
+  /** Calls since the epoch began. */
+  #elapsed = { steps: 0, seconds: 0 };
 
   constructor(readonly plan: FitPlan) {
     const { callbacks, segments, engine, validate, initialEpoch, initialStep } = plan;
@@ -127,11 +128,14 @@ export class FitLoop {
         stop: callbacks.some((c) => c.stopOnNonFinite === true),
       },
     };
+    if (begin % this.#stepsPerEpoch === 0) this.#elapsed = { steps: 0, seconds: 0 };
+    const started = performance.now();
     const result = await engine.run('fit', job, signal);
     const steps = result.next - begin;
+    this.#elapsed.steps += steps;
+    this.#elapsed.seconds += (performance.now() - started) / 1000;
     if (steps > 0) {
       const secondsPerStep = Math.max(result.seconds / steps, 1e-9);
-      this.#samplesPerSecond = this.#rowsPerEpoch / this.#stepsPerEpoch / secondsPerStep;
       const target = Math.max(secondsPerCall, shuffle ? this.#rowsPerEpoch * shuffleSecondsPerRow : 0);
       this.#stepsPerCall = Math.max(1, Math.min(this.#stepsPerCall * 8, Math.round(target / secondsPerStep)));
     }
@@ -157,7 +161,7 @@ export class FitLoop {
     await this.#progress({
       epoch,
       step: this.#stepsPerEpoch,
-      samplesPerSecond: this.#samplesPerSecond,
+      samplesPerSecond: this.#samplesPerSecond(),
       logs,
       ended: true,
     });
@@ -169,7 +173,13 @@ export class FitLoop {
     const epoch = Math.floor(next / this.#stepsPerEpoch);
     const step = next - epoch * this.#stepsPerEpoch;
     const logs = this.#runningLogs(next);
-    await this.#progress({ epoch, step, samplesPerSecond: this.#samplesPerSecond, logs, ended: false });
+    await this.#progress({ epoch, step, samplesPerSecond: this.#samplesPerSecond(), logs, ended: false });
+  }
+
+  /** The mean since the epoch began: single calls are too short to speak for it, and the last batch may be small. */
+  #samplesPerSecond(): number {
+    const { steps, seconds } = this.#elapsed;
+    return ((this.#rowsPerEpoch / this.#stepsPerEpoch) * steps) / Math.max(seconds, 1e-9);
   }
 
   #progress(progress: Progress): Promise<void> {

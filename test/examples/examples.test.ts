@@ -63,6 +63,15 @@ test('every example is compiled', () => {
   expect(names('out/examples', '.js')).toEqual(names('examples', '.ts'));
 });
 
+test('a data file is found whatever its package exports; a missing package says what to do', () => {
+  const { dataFile } = require(path.join(root, 'out', 'examples', 'support', 'datasets.js'));
+  expect(Object.keys(require('jest/package.json').exports)).not.toContain('./README.md');
+  expect(dataFile('jest/README.md')).toBe(path.join(root, 'node_modules', 'jest', 'README.md'));
+  expect(() => dataFile('no-such-package/data.csv')).toThrow(
+    'this example reads no-such-package/data.csv: run "npm install --prefix examples/data" first',
+  );
+});
+
 test('xor: the loss falls, and all four cases come out right', async () => {
   const text = await run('xor');
   const losses = numbersIn(text, /^Step \d+: loss ([\d.]+)$/gm);
@@ -127,6 +136,15 @@ test('mnist-sequential: knows the first digit after one epoch', async () => {
   const text = await run('mnist-sequential', ['--epochs', '1']);
   expect(numbersIn(text, /^Test accuracy ([\d.]+) %$/gm)[0]).toBeGreaterThan(93);
   expect(text).toContain('The first test image is a 7; the model says 7');
+}, 300_000);
+
+test('multimodal: both inputs together know what neither can', async () => {
+  const text = await run('multimodal', ['--epochs', '2', '--limit', '20000']);
+  const [image, number, both] = numbersIn(text, /^Test accuracy ([\d.]+) % with/gm) as [number, number, number];
+  // The best that one input allows is 75 % on average.
+  expect(Math.max(image, number)).toBeLessThan(78);
+  expect(Math.min(image, number)).toBeGreaterThan(65);
+  expect(both).toBeGreaterThan(85);
 }, 300_000);
 
 test('char-transformer: the loss falls, and it writes 300 characters of its own', async () => {

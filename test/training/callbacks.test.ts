@@ -180,6 +180,32 @@ describe('progress', () => {
     );
   });
 
+  test('the speed at the end of an epoch is that of the whole epoch, not of its last and small batch', async () => {
+    const net = sequential([
+      layers.dense({ units: 512, activation: 'relu', inputShape: [256] }),
+      layers.dense({ units: 1 }),
+    ]);
+    net.compile({ optimizer: 'sgd', loss: 'meanSquaredError', seed: 1 });
+    const samples = 1025;
+    let begin = 0;
+    let [seconds, speed] = [0, 0];
+    const watch: Callback = {
+      onEpochBegin: () => {
+        begin = performance.now();
+      },
+      onBatchEnd: () => {}, // so that each of the two batches is a native call
+      onProgress: ({ samplesPerSecond, ended }) => {
+        if (!ended) return;
+        seconds = (performance.now() - begin) / 1000;
+        speed = samplesPerSecond;
+      },
+    };
+    await net.fit(new Float32Array(256 * samples), new Float32Array(samples), { batchSize: 1024, callbacks: [watch] });
+    expect(speed).toBeGreaterThan((0.99 * samples) / seconds);
+    expect(speed).toBeLessThan((10 * samples) / seconds);
+    net.dispose();
+  });
+
   test('verbose 2 writes a line for each epoch, with the validation', async () => {
     const net = mlp();
     const write = jest.spyOn(process.stdout, 'write').mockImplementation(() => true);
