@@ -44,7 +44,8 @@ function instructions(opTable) {
   return Object.entries(opTable)
     .filter(([, op]) => op.kind !== 'scalar' && op.code > 0)
     .map(([name, op]) => {
-      const columns = [op.code, op.inputs, op.outputs, op.words ?? 0, op.program === true, op.epilogue === true];
+      const flags = [op.program, op.epilogue, op.slides].map((flag) => flag === true);
+      const columns = [op.code, op.inputs, op.outputs, op.words ?? 0, ...flags];
       return `STEEPEST_INSTRUCTION(${pascal(name)}, "${name}", ${columns.join(', ')})`;
     });
 }
@@ -67,7 +68,7 @@ function generate({ opTable, encoding, tableHash }) {
     '// (Name, "name", code, operands, lanes: 1 float 2 int 3 both, predicate, positional)',
     ...list('STEEPEST_SCALAR_OP', scalarOps(opTable)),
     '',
-    '// (Name, "name", code, inputs or -1, outputs or -1, attribute words, program, epilogue)',
+    '// (Name, "name", code, inputs or -1, outputs or -1, attribute words, program, epilogue, slides)',
     ...list('STEEPEST_INSTRUCTION', instructions(opTable)),
     '',
   ].join('\n');

@@ -1,10 +1,8 @@
-import { type Box, sumBoxes } from '../ir/boxes.js';
 import { withScope } from '../ir/build.js';
-import { type Gradient, type Vjp, vjps } from '../ir/gradients.js';
-import { formatType, type Node, type Shape, sameShape, Tensor, topological } from '../ir/graph.js';
-import { add } from '../ir/ops/elementwise.js';
+import { type Flowing, sumGradients, type Vjp, vjps } from '../ir/gradients.js';
+import { formatType, type Node, sameShape, Tensor, topological } from '../ir/graph.js';
 import { onesLike, zerosLike } from '../ir/ops/random.js';
-import { type Product, sumProducts } from '../ir/products.js';
+import { scanFlows } from './scan-gradient.js';
 
 /**
  * Reverse-mode differentiation: extends the graph by dL/dx for each x in `wrt`, where dL/d(of) is `upstream`.
@@ -18,60 +16,77 @@ import { type Product, sumProducts } from '../ir/products.js';
  */
 export function gradients(of: Tensor, wrt: readonly Tensor[], upstream?: Tensor): Tensor[] {
   checkArguments(of, wrt, upstream);
-  const dependent = dependents(of, wrt);
-  const arrived = new Map<Tensor, Exclude<Gradient, undefined>[]>([[of, [upstream ?? onesLike(of)]]]);
-  const totals = new Map<Tensor, Tensor>();
+  const nodes = topological({ inputs: [], outputs: [of], writes: [] });
+  const { total } = flowBack([{ to: of, gradient: upstream ?? onesLike(of) }], wrt, nodes);
+  return wrt.map((t) => total(t) ?? zerosLike(t));
+}
 
+/** What flows back to one tensor. */
+export interface Flow {
+  readonly to: Tensor;
+  readonly gradient: Flowing;
+}
+
+/** What has flowed back to tensors: all parts, or their sum; undefined where nothing did. */
+export interface Arrived {
+  readonly parts: (t: Tensor) => readonly Flowing[] | undefined;
+  readonly total: (t: Tensor) => Tensor | undefined;
+}
+
+/**
+ * Walks back through `nodes` (sorted, producers first) from where gradients are known.
+ *
+ * @param wrt where to: what these do not reach through `nodes` is left out
+ */
+export function flowBack(from: readonly Flow[], wrt: readonly Tensor[], nodes: readonly Node[]): Arrived {
+  const dependent = dependents(wrt, nodes);
+  const arrived = new Map<Tensor, Flowing[]>();
+  const totals = new Map<Tensor, Tensor>();
+  const arrive = ({ to, gradient }: Flow): void => {
+    const parts = arrived.get(to);
+    if (parts === undefined) arrived.set(to, [gradient]);
+    else parts.push(gradient);
+  };
   const total = (t: Tensor): Tensor | undefined => {
     const found = totals.get(t);
     if (found !== undefined) return found;
     const parts = arrived.get(t);
     if (parts === undefined) return undefined;
-    const sum = sumParts(t.shape, parts);
+    const sum = sumGradients(t.shape, parts);
     totals.set(t, sum);
     return sum;
   };
 
-  for (const node of [...dependent.nodes].sort((a, b) => b.id - a.id)) {
-    const y = node.outputs[0] as Tensor;
-    const rule = vjps[node.op] as Vjp | 'none';
-    if (rule === 'none') continue;
+  from.forEach(arrive);
+  for (const node of [...dependent.nodes].reverse()) {
     withScope(node.scope === '' ? 'gradient' : `${node.scope}/gradient`, () => {
-      const dy = total(y);
-      if (dy === undefined) return;
-      rule(dy, node.inputs, y, node.attrs).forEach((gradient, i) => {
-        const input = node.inputs[i] as Tensor;
-        if (gradient === undefined || !dependent.tensors.has(input)) return;
-        if (gradient instanceof Tensor) checkRule(node, input, gradient);
-        const parts = arrived.get(input);
-        if (parts === undefined) arrived.set(input, [gradient]);
-        else parts.push(gradient);
-      });
+      for (const flow of flowsOf(node, total, dependent.tensors)) {
+        if (!dependent.tensors.has(flow.to)) continue;
+        if (flow.gradient instanceof Tensor) checkRule(node, flow.to, flow.gradient);
+        arrive(flow);
+      }
     });
   }
-  return wrt.map((t) => total(t) ?? zerosLike(t));
+  return { parts: (t) => arrived.get(t), total };
 }
 
-/** The sum of everything that flowed back to one tensor. */
-function sumParts(shape: Shape, parts: readonly Exclude<Gradient, undefined>[]): Tensor {
-  const whole: Tensor[] = [];
-  const boxes: Box[] = [];
-  const products: Product[] = [];
-  for (const part of parts) {
-    if (part instanceof Tensor) whole.push(part);
-    else if ('value' in part) boxes.push(part);
-    else products.push(part);
-  }
-  if (boxes.length > 0) whole.push(sumBoxes(shape, boxes));
-  if (products.length > 0) whole.push(sumProducts(products));
-  return whole.reduce((a, b) => add(a, b));
+/** What a node hands to its inputs. */
+function flowsOf(node: Node, total: Arrived['total'], wanted: ReadonlySet<Tensor>): Flow[] {
+  if (node.is('scan')) return scanFlows(node, node.outputs.map(total), wanted, flowBack);
+  const y = node.outputs[0] as Tensor;
+  const dy = total(y);
+  const rule = vjps[node.op] as Vjp | 'none' | 'control';
+  if (dy === undefined || typeof rule === 'string') return [];
+  return rule(dy, node.inputs, y, node.attrs).flatMap((gradient, i) =>
+    gradient === undefined ? [] : [{ to: node.inputs[i] as Tensor, gradient }],
+  );
 }
 
-/** The float32 tensors that depend on one of `wrt` and that `of` depends on, and the nodes that lead back from them. */
-function dependents(of: Tensor, wrt: readonly Tensor[]): { tensors: Set<Tensor>; nodes: Set<Node> } {
+/** The float32 tensors that depend on one of `wrt`, and the nodes that lead back from them. */
+function dependents(wrt: readonly Tensor[], among: readonly Node[]): { tensors: Set<Tensor>; nodes: Set<Node> } {
   const tensors = new Set<Tensor>(wrt);
   const nodes = new Set<Node>();
-  for (const node of topological({ inputs: [], outputs: [of], writes: [] })) {
+  for (const node of among) {
     if (vjps[node.op] === 'none' || !node.inputs.some((input) => tensors.has(input))) continue;
     for (const output of node.outputs) if (output.dtype === 'float32') tensors.add(output);
     nodes.add(node);

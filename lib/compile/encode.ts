@@ -1,8 +1,9 @@
-import type { Attributes, Graph, Node, Shape, Tensor, TensorType, Variable } from '../ir/graph.js';
+import type { Place } from '../ir/body.js';
+import type { Attributes, Graph, Node, Tensor, TensorType, Variable } from '../ir/graph.js';
 import { encoding, opTable, tableHash } from '../ir/optable.js';
 import { identityProgram } from '../ir/program.js';
 import { encodeProgram } from './encode-program.js';
-import type { ArenaPlan } from './memory.js';
+import type { ArenaPlan, BodyPlan } from './memory.js';
 import { memoryOf, type Schedule } from './schedule.js';
 import { bytesPerElement, type StateLayout } from './state-layout.js';
 import { rowMajorStrides, type StridedView } from './views.js';
@@ -22,110 +23,26 @@ const words = (n: number): number => n >>> 0;
 const hasElements = (t: Tensor): boolean => t.size > 0;
 
 /** Writes the plan. Layout: docs/ARCHITECTURE.md, "The encoded plan". */
-export function encode(
-  graph: Graph,
-  { order, direct, copies }: Schedule,
-  arena: ArenaPlan,
-  layout: StateLayout,
-): CompiledPlan {
-  const views: number[] = [];
-  const instructions: number[] = [];
+export function encode(graph: Graph, steps: Schedule, arena: ArenaPlan, layout: StateLayout): CompiledPlan {
+  const views = new ViewTable();
   const constants = new ConstantPool();
-  let viewCount = 0;
-  let instructionCount = 0;
-  const known = new Map<string, number>();
   const fed = graph.inputs.filter(hasElements);
   const fetched = graph.outputs.filter(hasElements);
-
-  const addView = (
-    space: number,
-    dtype: TensorType['dtype'],
-    byteOffset: number,
-    offset: number,
-    shape: Shape,
-    strides: readonly number[],
-  ) => {
-    const base = Math.floor(byteOffset / unit);
-    const rest = (byteOffset - base * unit) / bytesPerElement(dtype);
-    const entry = [
-      space | (dtypes[dtype] << 8) | (shape.length << 16),
-      base,
-      words(offset + rest),
-      ...shape,
-      ...shape.map((n, i) => words(n <= 1 ? 0 : (strides[i] as number))),
-    ];
-    const key = entry.join();
-    let id = known.get(key);
-    if (id === undefined) {
-      id = viewCount++;
-      known.set(key, id);
-      views.push(...entry);
-    }
-    return id;
-  };
-  const variableView = (v: Variable): number =>
-    addView(spaces.state, v.dtype, layout.offsetOf(v), 0, v.shape, rowMajorStrides(v.shape));
-  const viewAt = ({ base, offset, shape, strides }: StridedView, dtype: TensorType['dtype']): number => {
-    const variable = base.node.is('variable') ? (base.node.attrs as Attributes['variable']).variable : direct.get(base);
-    if (variable !== undefined) return addView(spaces.state, dtype, layout.offsetOf(variable), offset, shape, strides);
-    if (base.node.is('constant')) return addView(spaces.constant, dtype, constants.add(base), offset, shape, strides);
-    return addView(spaces.arena, dtype, arena.offsets.get(base) as number, offset, shape, strides);
-  };
-  const viewOf = (t: Tensor): number => viewAt(memoryOf(t), t.dtype);
-  const emit = (
-    opcode: number,
-    inputs: readonly number[],
-    outputs: readonly number[],
-    attrs: readonly number[],
-  ): void => {
-    const body = [inputs.length, outputs.length, ...inputs, ...outputs, ...attrs];
-    instructions.push(opcode, body.length + 2, ...body);
-    instructionCount++;
-  };
-
-  for (const node of order) {
-    if (node.op === 'concat') {
-      emitConcat(node);
-    } else if (node.is('input')) {
-      const { slot } = node.attrs as Attributes['input'];
-      const before = graph.inputs.slice(0, slot).filter(hasElements).length;
-      emit(opTable.feed.code, [], node.outputs.map(viewOf), [before]);
-    } else {
-      emit(opTable[node.op].code, node.inputs.map(viewOf), node.outputs.map(viewOf), attributeWords(node));
-    }
-  }
-  for (const { value, variable } of copies) {
-    // the value is contiguous (legalizeViews), but may have another shape of the same size
-    const { base, offset } = memoryOf(value);
-    const { shape } = variable;
-    const from = viewAt({ base, offset, shape, strides: rowMajorStrides(shape) }, value.dtype);
-    emit(opTable.copy.code, [from], [variableView(variable)], []);
-  }
-  fetched.forEach((t, slot) => {
-    emit(opTable.fetch.code, [viewOf(t)], [], [slot]);
+  const writer = new InstructionWriter(views, constants, {
+    ...{ steps, arena, offset: 0 },
+    locate: (variable) => ({ space: spaces.state, bytes: layout.offsetOf(variable) }),
+    feedSlot: (slot) => graph.inputs.slice(0, slot).filter(hasElements).length,
   });
-
-  /** Each part is copied into its slice of the result, unless it was made there. */
-  function emitConcat(node: Node): void {
-    const { axis } = node.attrs as Attributes['concat'];
-    const base = node.outputs[0] as Tensor;
-    const strides = rowMajorStrides(base.shape);
-    let at = 0;
-    for (const [input, part] of node.inputs.entries()) {
-      const { shape } = part;
-      const offset = at * (strides[axis] as number);
-      at += shape[axis] as number;
-      const home = arena.homes.get(memoryOf(part).base);
-      if (home?.concat === node && home.input === input) continue;
-      emit(opTable.copy.code, [viewOf(part)], [viewAt({ base, offset, shape, strides }, base.dtype)], []);
-    }
-  }
+  writer.writeAll();
+  fetched.forEach((t, slot) => {
+    writer.emit(opTable.fetch.code, [writer.viewOf(t)], [], [slot]);
+  });
 
   const type = ({ dtype, shape }: TensorType): number[] => [dtypes[dtype], shape.length, ...shape];
   const feeds = fed.map(({ shape, dtype }) => ({ shape, dtype }));
   const fetches = fetched.map(({ shape, dtype }) => ({ shape, dtype }));
   const data = constants.words();
-  const body = [...feeds.flatMap(type), ...fetches.flatMap(type), ...views, ...instructions];
+  const body = [...feeds.flatMap(type), ...fetches.flatMap(type), ...views.words, ...writer.words];
   const header: number[] = new Array(encoding.headerWords).fill(0);
   const total = header.length + data.length + body.length;
   [encoding.magic, encoding.version, tableHash(), total, arena.bytes / unit, layout.bytes / unit, data.length].forEach(
@@ -133,7 +50,7 @@ export function encode(
       header[i] = w;
     },
   );
-  [viewCount, instructionCount, feeds.length, fetches.length].forEach((w, i) => {
+  [views.count, writer.count, feeds.length, fetches.length].forEach((w, i) => {
     header[7 + i] = w;
   });
   const plan = new Uint32Array(total);
@@ -141,6 +58,173 @@ export function encode(
   plan.set(data, header.length);
   plan.set(body, header.length + data.length);
   return { words: plan, arenaBytes: arena.bytes, feeds, fetches };
+}
+
+/** Where an array begins. In a loop it may move with every step. */
+interface Location {
+  readonly space: number;
+  readonly bytes: number;
+  readonly slide?: { readonly steps: number; readonly elements: number };
+}
+
+/** What the instructions of a plan, or of the body of a loop, are written from. */
+interface Level {
+  readonly steps: Schedule;
+  readonly arena: ArenaPlan;
+  /** Where its part of the arena begins. */
+  readonly offset: number;
+  readonly locate: (variable: Variable) => Location;
+  readonly feedSlot: (slot: number) => number;
+}
+
+/** The views of a plan, each once. */
+class ViewTable {
+  readonly words: number[] = [];
+  count = 0;
+  readonly #known = new Map<string, number>();
+
+  /** Offset and strides in elements. */
+  add({ space, bytes, slide }: Location, { dtype }: Tensor, view: Omit<StridedView, 'base'>): number {
+    const { offset, shape, strides } = view;
+    const base = Math.floor(bytes / unit);
+    const rest = (bytes - base * unit) / bytesPerElement(dtype);
+    const entry = [
+      space | (dtypes[dtype] << 8) | (shape.length << 16) | (slide === undefined ? 0 : encoding.slidingView),
+      base,
+      words(offset + rest),
+      ...(slide === undefined ? [] : [slide.steps, words(slide.elements)]),
+      ...shape,
+      ...shape.map((n, i) => words(n <= 1 ? 0 : (strides[i] as number))),
+    ];
+    const key = entry.join();
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    this.#known.set(key, this.count);
+    this.words.push(...entry);
+    return this.count++;
+  }
+}
+
+class InstructionWriter {
+  readonly words: number[] = [];
+  count = 0;
+
+  constructor(
+    readonly views: ViewTable,
+    readonly constants: ConstantPool,
+    readonly level: Level,
+  ) {}
+
+  /** All but the fetches. */
+  writeAll(): void {
+    const { order, copies } = this.level.steps;
+    for (const node of order) this.#write(node);
+    for (const { value, variable } of copies) {
+      // the value is contiguous (legalizeViews), but may have another shape of the same size
+      const { base, offset } = memoryOf(value);
+      const view = { shape: variable.shape, strides: rowMajorStrides(variable.shape) };
+      const from = this.views.add(this.#locationOf(base), value, { ...view, offset });
+      this.#copy(from, this.views.add(this.level.locate(variable), value, { ...view, offset: 0 }));
+    }
+  }
+
+  emit(opcode: number, inputs: readonly number[], outputs: readonly number[], attrs: readonly number[]): void {
+    this.words.push(opcode, 4 + inputs.length + outputs.length + attrs.length);
+    this.words.push(inputs.length, outputs.length, ...inputs, ...outputs);
+    // the body of a loop may be long
+    for (const word of attrs) this.words.push(word);
+    this.count++;
+  }
+
+  viewOf(t: Tensor): number {
+    const { base, ...view } = memoryOf(t);
+    return this.views.add(this.#locationOf(base), t, view);
+  }
+
+  #locationOf(base: Tensor): Location {
+    const { arena, steps, offset, locate } = this.level;
+    const variable = base.node.is('variable')
+      ? (base.node.attrs as Attributes['variable']).variable
+      : steps.direct.get(base);
+    if (variable !== undefined) return locate(variable);
+    if (base.node.is('constant')) return { space: spaces.constant, bytes: this.constants.add(base) };
+    return { space: spaces.arena, bytes: offset + (arena.offsets.get(base) as number) };
+  }
+
+  #copy(from: number, to: number): void {
+    this.emit(opTable.copy.code, [from], [to], []);
+  }
+
+  #write(node: Node): void {
+    if (node.op === 'concat') {
+      this.#writeConcat(node);
+    } else if (node.is('loop')) {
+      this.#writeLoop(node);
+    } else if (node.is('input')) {
+      const { slot } = node.attrs as Attributes['input'];
+      this.emit(opTable.feed.code, [], this.#viewsOf(node.outputs), [this.level.feedSlot(slot)]);
+    } else {
+      const attrs = attributeWords(node);
+      this.emit(opTable[node.op].code, this.#viewsOf(node.inputs), this.#viewsOf(node.outputs), attrs);
+    }
+  }
+
+  #viewsOf(tensors: readonly Tensor[]): number[] {
+    return tensors.map((t) => this.viewOf(t));
+  }
+
+  /** Each part is copied into its slice of the result, unless it was made there. */
+  #writeConcat(node: Node): void {
+    const { axis } = node.attrs as Attributes['concat'];
+    const { homes } = this.level.arena;
+    const whole = node.outputs[0] as Tensor;
+    const strides = rowMajorStrides(whole.shape);
+    let at = 0;
+    for (const [input, part] of node.inputs.entries()) {
+      const { shape } = part;
+      const offset = at * (strides[axis] as number);
+      at += shape[axis] as number;
+      const home = homes.get(memoryOf(part).base);
+      if (home?.concat === node && home.input === input) continue;
+      this.#copy(this.viewOf(part), this.views.add(this.#locationOf(whole), whole, { offset, shape, strides }));
+    }
+  }
+
+  /** First values of the carries are copied to where they begin; then comes the loop, with its own instructions. */
+  #writeLoop(node: Node<'loop'>): void {
+    const { steps, starts } = node.attrs as Attributes['loop'];
+    const operands = [...node.inputs, ...node.outputs].map((t) => {
+      const { base, offset, strides } = memoryOf(t);
+      const { space, bytes } = this.#locationOf(base);
+      return { space, bytes: bytes + offset * bytesPerElement(t.dtype), row: strides[0] ?? 0 };
+    });
+    const locate = ({ operand, row, dtype }: Pick<Place, 'operand' | 'row' | 'dtype'>): Location => {
+      const { space, bytes, row: elements } = operands[operand] as (typeof operands)[number];
+      if (row === undefined) return { space, bytes };
+      const first = bytes + row.first * elements * bytesPerElement(dtype);
+      const moves = steps > 1 && elements !== 0;
+      return { space, bytes: first, ...(moves ? { slide: { steps, elements: row.step * elements } } : {}) };
+    };
+    for (const { input, output, row } of starts) {
+      const value = node.inputs[input] as Tensor;
+      const { space, bytes } = locate({
+        operand: node.inputs.length + output,
+        dtype: value.dtype,
+        ...(row === undefined ? {} : { row: { first: row, step: 1 } }),
+      });
+      const view = { offset: 0, shape: value.shape, strides: rowMajorStrides(value.shape) };
+      this.#copy(this.viewOf(value), this.views.add({ space, bytes }, value, view));
+    }
+    const body = this.level.arena.bodies.get(node) as BodyPlan;
+    const inner = new InstructionWriter(this.views, this.constants, {
+      ...body,
+      offset: this.level.offset + body.offset,
+      locate: (variable) => locate(variable as Place),
+      feedSlot: this.level.feedSlot,
+    });
+    inner.writeAll();
+    this.emit(opTable.loop.code, [], [], [steps, inner.count, ...inner.words]);
+  }
 }
 
 /** Kernels always see three spatial axes: missing ones come first. */

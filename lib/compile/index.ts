@@ -1,7 +1,9 @@
 import type { Graph } from '../ir/graph.js';
 import { type CompiledPlan, encode } from './encode.js';
 import { fuse } from './fuse.js';
+import { lowerLoops } from './loops.js';
 import { planMemory } from './memory.js';
+import { withBodies } from './rewrite.js';
 import { schedule } from './schedule.js';
 import { simplify } from './simplify.js';
 import type { StateLayout } from './state-layout.js';
@@ -19,15 +21,16 @@ export interface CompileOptions {
 }
 
 /**
- * Graph to encoded plan: simplify -> legalize views -> fuse -> schedule -> memory -> encode.
+ * Graph to encoded plan: lower loops -> simplify -> legalize views -> fuse -> schedule -> memory -> encode.
  *
  * @param layout where state lives; must already hold every variable of the graph
  */
 export function compile(graph: Graph, layout: StateLayout, options: CompileOptions = {}): CompiledPlan {
   const passes: [string, (g: Graph) => Graph][] = [
-    ['simplify', simplify],
-    ['views', legalizeViews],
-    ['fuse', (g) => fuse(g, options.fuse ?? true)],
+    ['loops', lowerLoops],
+    ['simplify', withBodies(simplify)],
+    ['views', withBodies(legalizeViews)],
+    ['fuse', withBodies((g) => fuse(g, options.fuse ?? true))],
   ];
   let current = graph;
   for (const [name, pass] of passes) {

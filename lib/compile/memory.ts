@@ -1,7 +1,7 @@
-import type { Node, Tensor } from '../ir/graph.js';
+import type { Attributes, Node, Tensor } from '../ir/graph.js';
 import { encoding, opInfo } from '../ir/optable.js';
 import { findHomes, type Home } from './joins.js';
-import { aligned, memoryOf, type Schedule, segmentOf } from './schedule.js';
+import { aligned, memoryOf, type Schedule, schedule, segmentOf } from './schedule.js';
 import { bytesPerElement } from './state-layout.js';
 
 /** Where the result of an instruction lies in the arena. */
@@ -10,7 +10,15 @@ export interface ArenaPlan {
   readonly offsets: ReadonlyMap<Tensor, number>;
   /** Tensors that lie inside a concatenation already. */
   readonly homes: ReadonlyMap<Tensor, Home>;
+  /** Bodies of loops: each has a part of the arena for what a step makes. */
+  readonly bodies: ReadonlyMap<Node, BodyPlan>;
   readonly bytes: number;
+}
+
+export interface BodyPlan {
+  readonly steps: Schedule;
+  readonly arena: ArenaPlan;
+  readonly offset: number;
 }
 
 interface Buffer {
@@ -58,10 +66,18 @@ export function planMemory(steps: Schedule, outputs: readonly Tensor[]): ArenaPl
     buffer.end = Math.max(buffer.end, end);
     return buffer;
   };
+  const bodies = new Map<Node, Omit<BodyPlan, 'offset'> & { readonly buffer: Buffer }>();
   const roots = new Set([...homes.values()].map(({ root }) => root));
   for (const node of order) {
     const now = time.get(node) as number;
     const reused = new Set<Buffer>();
+    if (node.is('loop')) {
+      const inner = schedule((node.attrs as Attributes['loop']).body);
+      const arena = planMemory(inner, []);
+      const buffer = { bytes: arena.bytes, begin: now, end: now, offset: 0 };
+      buffers.push(buffer);
+      bodies.set(node, { steps: inner, arena, buffer });
+    }
     for (const output of node.outputs) {
       if (direct.has(output)) continue;
       const end = Math.max(lastUse.get(output) ?? now, now);
@@ -83,7 +99,8 @@ export function planMemory(steps: Schedule, outputs: readonly Tensor[]): ArenaPl
   const bytes = place(buffers);
   const offsets = new Map([...bufferOf].map(([t, b]) => [t, b.offset]));
   for (const [t, { root, offset }] of homes) offsets.set(t, (offsets.get(root) as number) + offset);
-  return { offsets, homes, bytes };
+  const placed = [...bodies].map(([node, { buffer, ...body }]) => [node, { ...body, offset: buffer.offset }] as const);
+  return { offsets, homes, bodies: new Map(placed), bytes };
 }
 
 /** A buffer that an elementwise output can take over because its input is read for the last time right there. */

@@ -12,7 +12,8 @@ import { encoding, type OpName, opInfo, opTable } from '../ir/optable.js';
  * ```
  *
  * Sizes and addresses are bytes. An instruction is: number, name, attribute words, inputs, outputs, program. Offset and
- * strides, in elements, are shown unless the view is contiguous from offset 0.
+ * strides, in elements, are shown unless the view is contiguous from offset 0; `slide` is how many elements a view moves
+ * with each step of a loop. The instructions of a loop follow it, numbered 3.0, 3.1, ...
  *
  * @throws Error when the words are no plan; only what is needed to print is looked at, the addon validates the rest
  */
@@ -39,8 +40,22 @@ export function printPlan(words: Uint32Array): string {
   for (let slot = 0; slot < feeds; slot++) lines.push(`feed ${slot} ${readSlot(reader)}`);
   for (let slot = 0; slot < fetches; slot++) lines.push(`fetch ${slot} ${readSlot(reader)}`);
   const table = Array.from({ length: views }, () => readView(reader));
-  for (let i = 0; i < instructions; i++) lines.push(`${i} ${readInstruction(reader, table)}`);
+  readInstructions(reader, instructions, table, '', lines);
   return lines.map((line) => `${line}\n`).join('');
+}
+
+function readInstructions(
+  reader: Reader,
+  count: number,
+  views: readonly string[],
+  prefix: string,
+  lines: string[],
+): void {
+  for (let i = 0; i < count; i++) {
+    const { text, body } = readInstruction(reader, views);
+    lines.push(`${prefix}${i} ${text}`);
+    readInstructions(reader, body, views, `${prefix}${i}.`, lines);
+  }
 }
 
 class Reader {
@@ -98,15 +113,17 @@ function readSlot(reader: Reader): string {
 
 function readView(reader: Reader): string {
   const kind = reader.word();
-  const rank = kind >>> 16;
+  const rank = (kind & ~encoding.slidingView) >>> 16;
   const base = reader.word() * encoding.unit;
   const offset = reader.word() | 0;
+  const slide = (kind & encoding.slidingView) === 0 ? '' : ` slide ${(reader.take(2)[1] as number) | 0}`;
   const shape = reader.take(rank);
   const strides = reader.take(rank).map((s) => s | 0);
   const space = lookup(spaceNames, kind & 0xff, 'space');
   const dtype = lookup(dtypeNames, (kind >>> 8) & 0xff, 'dtype');
   const text = `${space}+${base} ${dtype}${list(shape)}`;
-  return offset === 0 && isContiguous(shape, strides) ? text : `${text} offset ${offset} strides ${list(strides)}`;
+  const isPlain = offset === 0 && isContiguous(shape, strides);
+  return (isPlain ? text : `${text} offset ${offset} strides ${list(strides)}`) + slide;
 }
 
 /** Row-major without gaps; the stride of a dimension of size 1 does not matter. */
@@ -119,7 +136,8 @@ function isContiguous(shape: readonly number[], strides: readonly number[]): boo
   return true;
 }
 
-function readInstruction(reader: Reader, views: readonly string[]): string {
+/** `body`: number of instructions that follow, of a loop. */
+function readInstruction(reader: Reader, views: readonly string[]): { text: string; body: number } {
   const name = lookup(instructionNames, reader.word(), 'instruction');
   const info = opInfo(name);
   const end = reader.position - 1 + reader.word();
@@ -137,7 +155,7 @@ function readInstruction(reader: Reader, views: readonly string[]): string {
   // a product without an epilogue may leave its program out or pass the product through: no program either way
   if (info.epilogue && attrs[0] === 0) reader.skip(end - reader.position);
   else if (info.program) text += ` ${readProgram(reader)}`;
-  return text;
+  return { text, body: name === 'loop' ? (attrs[1] as number) : 0 };
 }
 
 function readProgram(reader: Reader): string {

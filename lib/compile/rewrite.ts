@@ -1,4 +1,4 @@
-import { type Graph, Node, type Tensor, topological } from '../ir/graph.js';
+import { type Attributes, type Graph, Node, type Tensor, topological } from '../ir/graph.js';
 
 /** The node with other inputs; the node itself when they are the same. */
 export function rebuild(node: Node, inputs: readonly Tensor[]): Node {
@@ -45,4 +45,17 @@ export function findUses(nodes: readonly Node[], graph: Graph): Uses {
     }
   }
   return { consumers, fetched: new Set(graph.outputs) };
+}
+
+/** Applies a pass to the bodies of loops first, from the inside out. */
+export function withBodies(pass: (graph: Graph) => Graph): (graph: Graph) => Graph {
+  const everywhere = (graph: Graph): Graph =>
+    pass(
+      rewrite(graph, (node, inputs) => {
+        if (!node.is('loop')) return rebuild(node, inputs).outputs;
+        const attrs = node.attrs as Attributes['loop'];
+        return new Node('loop', inputs, { ...attrs, body: everywhere(attrs.body) }, node.outputs, node.scope).outputs;
+      }),
+    );
+  return everywhere;
 }

@@ -1,3 +1,4 @@
+import { slides } from '../ir/body.js';
 import { formatType, type Graph, type Node, sizeOf, type Tensor, topological, type Variable } from '../ir/graph.js';
 import { isView, opInfo } from '../ir/optable.js';
 import { isContiguous, isIdentity, resolveView, type StridedView } from './views.js';
@@ -68,6 +69,7 @@ export function schedule(graph: Graph): Schedule {
       maker.op !== 'input' &&
       isIdentity(view) &&
       !direct.has(view.base) &&
+      (!slides(variable) || opInfo(maker.op).slides) &&
       readsSafely(maker, view.base, variable);
     if (!isDirect) {
       copies.push({ value, variable });

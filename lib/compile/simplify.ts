@@ -48,9 +48,9 @@ export function simplify(graph: Graph): Graph {
   });
 }
 
-/** Two nodes with the same key compute the same. Sources with data, and fed inputs, have none. */
+/** Two nodes with the same key compute the same. Sources with data, fed inputs and loops have none. */
 function keyOf(node: Node, variables: Map<Variable, number>): string | undefined {
-  if (node.op === 'input') return undefined;
+  if (node.op === 'input' || node.op === 'loop') return undefined;
   const inputs = node.inputs.map((t) => `${t.node.id}.${t.index}`).join(',');
   const shape = node.outputs.map((t) => `${t.dtype}[${t.shape}]`).join(';');
   if (node.is('constant')) {

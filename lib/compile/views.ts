@@ -1,6 +1,7 @@
+import { isPlace, slides } from '../ir/body.js';
 import { make } from '../ir/build.js';
-import { type Attributes, type Graph, type Shape, sizeOf, type Tensor } from '../ir/graph.js';
-import { isView } from '../ir/optable.js';
+import { type Attributes, type Graph, type Node, type Shape, sizeOf, type Tensor, topological } from '../ir/graph.js';
+import { isScalar, isView, opInfo } from '../ir/optable.js';
 import { rebuild, rewrite } from './rewrite.js';
 
 /** A strided window on the memory of `base`, which is not a view itself. Offset and strides count elements. */
@@ -110,20 +111,50 @@ function addressable(t: Tensor): Tensor {
   const node = rebuild(t.node, [origin]);
   const view = node.outputs[0] as Tensor;
   if (resolveView(view) !== undefined) return view;
-  return rebuild(t.node, [make('copy', [origin], {}, origin.shape, origin.dtype)]).outputs[0] as Tensor;
+  return rebuild(t.node, [copyOf(origin)]).outputs[0] as Tensor;
 }
+
+const copyOf = (t: Tensor): Tensor => make('copy', [t], {}, t.shape, t.dtype);
+const unslid = (t: Tensor): Tensor => (isSliding(t) ? copyOf(t) : t);
 
 /** In order and without gaps, in memory that no write of the same step changes before the end. */
 const settled = (t: Tensor): Tensor => {
   const view = resolveView(t);
   const ready = view !== undefined && isContiguous(view) && view.base.node.op !== 'variable';
-  return ready ? t : make('copy', [t], {}, t.shape, t.dtype);
+  return ready ? t : copyOf(t);
 };
+
+/** Whether a tensor is a step's part of a loop's operand. */
+const isSliding = (t: Tensor): boolean => {
+  const { node } = (resolveView(t) as StridedView).base;
+  return node.is('variable') && slides((node.attrs as Attributes['variable']).variable);
+};
+
+/** The inputs of a loop, as its body reads them: dense, or with dense rows. */
+function loopInputs(node: Node<'loop'>, inputs: readonly Tensor[]): Tensor[] {
+  const { body } = node.attrs as Attributes['loop'];
+  const read = new Map<number, boolean>(); // operand -> whether by rows
+  for (const { attrs } of topological(body)) {
+    if ('variable' in attrs && isPlace(attrs.variable)) read.set(attrs.variable.operand, slides(attrs.variable));
+  }
+  return inputs.map((t, i) => {
+    const { shape, strides, ...rest } = resolveView(t) as StridedView;
+    const rows = read.get(i) ?? false;
+    const part = rows ? { ...rest, shape: shape.slice(1), strides: strides.slice(1) } : { ...rest, shape, strides };
+    return !read.has(i) || isContiguous(part) ? t : copyOf(t);
+  });
+}
+
+/** Inputs as a node can read them. */
+function legalInputs(node: Node, inputs: readonly Tensor[]): readonly Tensor[] {
+  if (node.is('loop')) return loopInputs(node, inputs.map(unslid));
+  return isView(node.op) || isScalar(node.op) || opInfo(node.op).slides ? inputs : inputs.map(unslid);
+}
 
 /** After this pass every tensor resolves to a strided view, and what leaves the graph is contiguous and not state. */
 export function legalizeViews(graph: Graph): Graph {
   const legal = rewrite(graph, (node, inputs) => {
-    const rebuilt = rebuild(node, inputs);
+    const rebuilt = rebuild(node, legalInputs(node, inputs));
     return isView(node.op) ? [addressable(rebuilt.outputs[0] as Tensor)] : rebuilt.outputs;
   });
   return {

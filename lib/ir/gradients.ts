@@ -1,6 +1,6 @@
-import type { Box } from './boxes.js';
+import { type Box, sumBoxes } from './boxes.js';
 import { broadcastTo, constantValue, make, opError } from './build.js';
-import { type AttributesOf, formatType, type PoolAttributes, sameShape, sizeOf, Tensor } from './graph.js';
+import { type AttributesOf, formatType, type PoolAttributes, type Shape, sameShape, sizeOf, Tensor } from './graph.js';
 import {
   add,
   cos,
@@ -31,13 +31,29 @@ import { onesLike, zerosLike } from './ops/random.js';
 import { sum } from './ops/reduce.js';
 import { concatenate, expandDims, flip, pad, reshape, slice, sliceAxis, swapLastAxes, transpose } from './ops/shape.js';
 import type { OpName } from './optable.js';
-import type { Product } from './products.js';
+import { type Product, sumProducts } from './products.js';
 
 /**
  * What flows back to an input: nothing, a tensor of the input's shape, a box in it that is 0 elsewhere, or a product that
  * may be joined with others before it is computed.
  */
-export type Gradient = Tensor | Box | Product | undefined;
+export type Gradient = Flowing | undefined;
+export type Flowing = Tensor | Box | Product;
+
+/** The sum of everything that flowed back to one tensor. */
+export function sumGradients(shape: Shape, parts: readonly Flowing[]): Tensor {
+  const whole: Tensor[] = [];
+  const boxes: Box[] = [];
+  const products: Product[] = [];
+  for (const part of parts) {
+    if (part instanceof Tensor) whole.push(part);
+    else if ('value' in part) boxes.push(part);
+    else products.push(part);
+  }
+  if (boxes.length > 0) whole.push(sumBoxes(shape, boxes));
+  if (products.length > 0) whole.push(sumProducts(products));
+  return whole.reduce((a, b) => add(a, b));
+}
 
 /**
  * The vector-Jacobian product of an operation y = f(x): from dL/dy to one dL/dx per input.
@@ -57,7 +73,10 @@ const fused = (): never => {
   throw new Error('gradients: the graph has been fused; gradients are taken before fusion');
 };
 
-/** Every rule. 'none': piecewise constant, not a function of floats, or an effect - no gradient flows back. */
+/**
+ * Every rule. 'none': piecewise constant, not a function of floats, or an effect - no gradient flows back. 'control': has a
+ * body, which has to be differentiated itself.
+ */
 export const vjps = {
   input: 'none',
   variable: 'none',
@@ -216,8 +235,11 @@ export const vjps = {
     });
   },
 
+  scan: 'control',
+  loop: fused,
+
   write: 'none',
-} satisfies { [O in OpName]: Vjp<O> | 'none' };
+} satisfies { [O in OpName]: Vjp<O> | 'none' | 'control' };
 
 /**
  * Gradients of max or min, where `beyond` is > or <. Two tensors share the gradient of a tie; a constant keeps it, so that

@@ -1,3 +1,4 @@
+import type { Body, Start } from './body.js';
 import { type OpName, opTable } from './optable.js';
 import type { Program } from './program.js';
 
@@ -44,6 +45,9 @@ export interface Attributes {
   softmax: { readonly log: boolean };
   softmaxGrad: { readonly log: boolean };
   concat: { readonly axis: number };
+  scan: { readonly steps: number; readonly reverse: boolean; readonly body: Body };
+  /** The body reads and writes variables that are `Place`s; before the first step, inputs are copied to `starts`. */
+  loop: { readonly steps: number; readonly body: Graph; readonly starts: readonly Start[] };
   write: { readonly variable: Variable };
 }
 /**

@@ -10,13 +10,14 @@
  * - `scalar`: one number in, one number out, for each element. Fused into programs, see `program.ts`.
  * - `view`: another way to look at the same memory; becomes offset and strides, no kernel runs.
  * - `array`: a kernel of its own.
- * - `fused`: made by the fusion pass only.
+ * - `control`: runs a sub-graph.
+ * - `fused`: made by passes of the compiler only.
  * - `effect`: changes state.
  *
  * `code` is the number in an encoded plan: an instruction opcode for kinds that become instructions, a step opcode for
  * scalar operations (two separate ranges). 0 means that it never reaches a plan.
  */
-export type OpKind = 'source' | 'scalar' | 'view' | 'array' | 'fused' | 'effect';
+export type OpKind = 'source' | 'scalar' | 'view' | 'array' | 'control' | 'fused' | 'effect';
 
 /** Lane types a scalar operation accepts: `f` float32 (and bool, held as 0 or 1), `i` int32. */
 export type Lanes = 'f' | 'i' | 'fi';
@@ -34,6 +35,8 @@ export interface OpInfo {
   readonly predicate?: true;
   /** Scalar operations: the result depends on the position of the element (never moved across a change of domain). */
   readonly positional?: true;
+  /** Scalar operations: worth keeping rather than computing again. */
+  readonly costly?: true;
   /** Number of fixed attribute words after the operands of an instruction; a program may follow them. */
   readonly words?: number;
   /** Whether a scalar program follows the attribute words. */
@@ -43,9 +46,13 @@ export interface OpInfo {
    * Attribute word 0 says whether there is one.
    */
   readonly epilogue?: true;
+  /** In a loop, operands may be a step's part of a sequence, where they lie; other kernels get a copy of it. */
+  readonly slides?: true;
 }
 
 const unary = (code: number, lanes: Lanes = 'f') => ({ code, kind: 'scalar', inputs: 1, outputs: 1, lanes }) as const;
+const costly = (code: number, inputs = 1) =>
+  ({ code, kind: 'scalar', inputs, outputs: 1, lanes: 'f', costly: true }) as const;
 const binary = (code: number, lanes: Lanes = 'f') => ({ code, kind: 'scalar', inputs: 2, outputs: 1, lanes }) as const;
 const compare = (code: number) =>
   ({ code, kind: 'scalar', inputs: 2, outputs: 1, lanes: 'fi', predicate: true }) as const;
@@ -66,18 +73,18 @@ export const opTable = {
   neg: unary(1, 'fi'),
   abs: unary(2, 'fi'),
   sign: unary(3, 'fi'),
-  exp: unary(4),
-  log: unary(5),
-  log1p: unary(6),
-  expm1: unary(7),
+  exp: costly(4),
+  log: costly(5),
+  log1p: costly(6),
+  expm1: costly(7),
   sqrt: unary(8),
-  rsqrt: unary(9),
+  rsqrt: costly(9),
   recip: unary(10),
-  tanh: unary(11),
-  sigmoid: unary(12),
-  erf: unary(13),
-  sin: unary(14),
-  cos: unary(15),
+  tanh: costly(11),
+  sigmoid: costly(12),
+  erf: costly(13),
+  sin: costly(14),
+  cos: costly(15),
   floor: unary(16),
   ceil: unary(17),
   /** Half to even. */
@@ -96,10 +103,10 @@ export const opTable = {
   div: binary(35),
   min: binary(36, 'fi'),
   max: binary(37, 'fi'),
-  pow: binary(38),
+  pow: costly(38, 2),
   /** Floored modulo, the sign of the divisor (NumPy, Python). */
   mod: binary(39, 'fi'),
-  atan2: binary(40),
+  atan2: costly(40, 2),
   lt: compare(48),
   le: compare(49),
   eq: compare(50),
@@ -113,7 +120,7 @@ export const opTable = {
   /** a * b + c with one rounding. Made by the simplifier only. */
   fma: { code: 65, kind: 'scalar', inputs: 3, outputs: 1, lanes: 'f' },
   /** (seed: int32 scalar, counter: int32 scalar), immediate `stream`: uniform in [0, 1) with 24 bits, Philox4x32-10. */
-  random: { code: 72, kind: 'scalar', inputs: 2, outputs: 1, lanes: 'i', positional: true },
+  random: { code: 72, kind: 'scalar', inputs: 2, outputs: 1, lanes: 'i', positional: true, costly: true },
   /** Immediates `inner`, `size`: floor(position / inner) mod size, as int32. */
   iota: { code: 73, kind: 'scalar', inputs: 0, outputs: 1, lanes: 'i', positional: true },
 
@@ -134,15 +141,15 @@ export const opTable = {
   /** attrs: slot. */
   fetch: { code: 2, kind: 'effect', inputs: 1, outputs: 0, words: 1 },
   /** Any strided view to any strided view of the same shape. */
-  copy: array(3, 1),
+  copy: { code: 3, kind: 'array', inputs: 1, outputs: 1, words: 0, slides: true },
   /** attrs: number of segments; program. Inputs and outputs are listed segment after segment. */
-  map: { code: 4, kind: 'fused', inputs: -1, outputs: -1, words: 1, program: true },
+  map: { code: 4, kind: 'fused', inputs: -1, outputs: -1, words: 1, program: true, slides: true },
   /** attrs: kind (sum 0, max 1, min 2, prod 3), mask of reduced axes; program with one output, run before reducing. */
-  reduce: { code: 5, kind: 'array', inputs: -1, outputs: 1, words: 2, program: true },
+  reduce: { code: 5, kind: 'array', inputs: -1, outputs: 1, words: 2, program: true, slides: true },
   /** attrs: kind (max 0, min 1), axis. First index wins; the result is int32. */
   argReduce: array(6, 1, 2),
   /** attrs: epilogue (0 or 1); program. Inputs a [..., M, K], b [..., K, N], then the epilogue's extra operands. */
-  matmul: product(7, 1),
+  matmul: { ...product(7, 1), slides: true },
   /** table [V, ...inner], indices int32 [...] -> [...indices, ...inner]. */
   gather: array(8, 2),
   /** indices int32 [...], updates [...indices, ...inner] -> [V, ...inner], zero where nothing was added. */
@@ -180,7 +187,16 @@ export const opTable = {
    */
   argsort: array(22, 1, 2),
   /** Inputs in order along an axis; becomes copies into slices of the result. */
-  concat: { code: 0, kind: 'array', inputs: -1, outputs: 1 },
+  concat: { code: 0, kind: 'array', inputs: -1, outputs: 1, slides: true },
+
+  // --- control
+  /** Inputs: constants, first carries, sequences. Outputs: last carries, stacked results. See `Body`. */
+  scan: { code: 0, kind: 'control', inputs: -1, outputs: -1 },
+  /**
+   * What a scan is compiled to. attrs: steps, number of instructions; then the instructions, which are run `steps` times.
+   * They name their operands themselves, so a loop has none of its own.
+   */
+  loop: { code: 23, kind: 'fused', inputs: -1, outputs: -1, words: 2 },
 
   // --- effects
   /** Sets a state variable after everything in the step has read its old value. */
@@ -211,6 +227,10 @@ export const encoding = {
   lanes: { f: 0, i: 1 },
   reduceKinds: { sum: 0, max: 1, min: 2, prod: 3 },
   stepWords: 5,
+  /** Flag of a view in a loop that moves with every step; number of steps and elements per step follow its offset. */
+  slidingView: 1 << 24,
+  /** Loops in loops. */
+  maxDepth: 8,
 } as const;
 
 /** FNV-1a over the canonical text of the table: both sides compare it when the addon loads. */

@@ -1,3 +1,4 @@
+import type { Place } from './body.js';
 import {
   type Attributes,
   formatType,
@@ -81,6 +82,10 @@ export function evaluate(node: Node, x: readonly Float64Array[], bindings: Bindi
       return [view(node, x[0])];
     case 'concat':
       return [concat(node, x)];
+    case 'scan':
+      return scan(node, x, bindings);
+    case 'loop':
+      return loop(node, x);
     case 'map':
       return map(node, x);
     case 'reduce':
@@ -335,6 +340,50 @@ function argsort(node: Node, x: Float64Array): Float64Array {
     });
   });
   return out;
+}
+
+// --- loops
+
+/** The numbers 0 .. steps - 1, or backwards. */
+const stepsOf = (steps: number, reverse: boolean): number[] =>
+  Array.from({ length: steps }, (_, i) => (reverse ? steps - 1 - i : i));
+
+function scan(node: Node, x: readonly Float64Array[], bindings: Bindings): Float64Array[] {
+  const { steps, reverse, body } = node.attrs as Attributes['scan'];
+  const { constants, carries, elements, next, results } = body;
+  const states = constants.length + carries.length;
+  let carried = x.slice(constants.length, states);
+  const stacks = node.outputs.slice(carries.length).map((t) => new Float64Array(t.size));
+  for (const step of stepsOf(steps, reverse)) {
+    const values = new Map<Tensor, Float64Array>();
+    constants.forEach((t, i) => values.set(t, x[i]));
+    carries.forEach((t, i) => values.set(t, carried[i]));
+    elements.forEach((t, i) => values.set(t, x[states + i].subarray(step * t.size, (step + 1) * t.size)));
+    for (const inner of body.nodes) {
+      const inputs = inner.inputs.map((t) => values.get(t) as Float64Array);
+      evaluate(inner, inputs, bindings).forEach((value, i) => values.set(inner.outputs[i], value));
+    }
+    results.forEach((t, i) => stacks[i].set(values.get(t) as Float64Array, step * t.size));
+    carried = next.map((t) => values.get(t) as Float64Array);
+  }
+  return [...carried.map((values) => values.slice()), ...stacks];
+}
+
+function loop(node: Node, x: readonly Float64Array[]): Float64Array[] {
+  const { steps, body, starts } = node.attrs as Attributes['loop'];
+  const results = node.outputs.map((t) => new Float64Array(t.size));
+  const operands = [...x, ...results];
+  for (const { input, output, row = 0 } of starts) results[output].set(x[input], row * x[input].length);
+  const places = topological(body).flatMap((n) => ('variable' in n.attrs ? [n.attrs.variable as Place] : []));
+  for (let step = 0; step < steps; step++) {
+    const at = ({ operand, row, shape }: Place): Float64Array => {
+      const first = row === undefined ? 0 : (row.first + row.step * step) * sizeOf(shape);
+      return operands[operand].subarray(first, first + sizeOf(shape));
+    };
+    const { writes } = interpret(body, { variables: new Map(places.map((place) => [place, at(place)])) });
+    writes.forEach((value, place) => at(place as Place).set(value));
+  }
+  return results;
 }
 
 // --- linear algebra

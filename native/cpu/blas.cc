@@ -125,6 +125,7 @@ class BlasMatmul final : public Kernel {
       product_ = Floats(p_.m * p_.n);
     } else {
       c_ = memory.at<float>(instruction.outputs[0]);
+      cSlide_ = slideOf(instruction.outputs[0]);
     }
   }
 
@@ -136,6 +137,12 @@ class BlasMatmul final : public Kernel {
              p_.b + p_.bOffset(item), b_.ld, 0, c, n);
       if (epilogue_) finish(context.threads, item);
     }
+  }
+
+  void move(int64_t steps) override {
+    p_.move(steps);
+    if (epilogue_) return epilogue_->move(steps);
+    c_ = moved(c_, steps * cSlide_);
   }
 
  private:
@@ -151,9 +158,10 @@ class BlasMatmul final : public Kernel {
   }
 
   const Sgemm sgemm_;
-  const MatmulProblem p_;
+  MatmulProblem p_;
   const Operand a_, b_;
   float* c_ = nullptr;
+  int64_t cSlide_ = 0;  // bytes, with every step of a loop
   std::unique_ptr<Epilogue> epilogue_;
   Floats product_;
 };

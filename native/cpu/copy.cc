@@ -62,7 +62,7 @@ void transpose(const uint32_t* in, int64_t inStride, uint32_t* out, int64_t outS
 class CopyKernel : public Kernel {
  public:
   CopyKernel(const View& in, const View& out, const Memory& memory)
-      : plan_(out.dtype, out.rank, out.shape, in.strides, out.strides) {
+      : plan_(out.dtype, out.rank, out.shape, in.strides, out.strides), inSlide_(slideOf(in)), outSlide_(slideOf(out)) {
     if (out.dtype == DType::kBool) {
       in_ = memory.at<uint8_t>(in);
       out_ = memory.at<uint8_t>(out);
@@ -72,11 +72,16 @@ class CopyKernel : public Kernel {
     }
   }
   void run(RunContext& context) override { plan_.run(context.threads, in_, out_); }
+  void move(int64_t steps) override {
+    in_ = moved(in_, steps * inSlide_);
+    out_ = moved(out_, steps * outSlide_);
+  }
 
  private:
   CopyPlan plan_;
   const void* in_;
   void* out_;
+  int64_t inSlide_, outSlide_;
 };
 
 }  // namespace

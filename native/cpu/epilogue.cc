@@ -45,6 +45,11 @@ class ProgramEpilogue : public Epilogue {
     return (rows_ ? *rows_ : whole_).aheads(row * columns_ + column, rows, columns_, columns, kMaxAheads, to);
   }
 
+  void move(int64_t steps) override {
+    whole_.move(steps);
+    if (rows_) rows_->move(steps);
+  }
+
  private:
   static void runRange(const TileProgram& program, const float* product, int64_t begin, int64_t end) {
     runTiles(program, program.begin(), product, begin, end);
@@ -59,7 +64,7 @@ class ProgramEpilogue : public Epilogue {
     }
   }
 
-  const TileProgram whole_;          // rectangles as wide as the product, without gaps
+  TileProgram whole_;                // rectangles as wide as the product, without gaps
   std::optional<TileProgram> rows_;  // others, where the first cannot run those too
   const int64_t columns_;
 };

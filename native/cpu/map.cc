@@ -37,6 +37,10 @@ class Map : public Kernel {
     context.threads.each(chunks, [this](int64_t chunk) { runChunk(chunk); });
   }
 
+  void move(int64_t steps) override {
+    for (TileProgram& program : segments_) program.move(steps);
+  }
+
  private:
   struct Piece {
     const TileProgram* program;

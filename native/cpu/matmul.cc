@@ -75,8 +75,11 @@ class Matmul final : public Kernel {
       if (!finishes_) epilogue_ = bindEpilogue(instruction, 2, memory);
     }
     if (!epilogue_) c_ = memory.at<float>(instruction.outputs[0]);
+    cSlide_ = slideOf(instruction.outputs[0]);
     chooseReading();
     chooseGrids();
+    const bool steady = (instruction.steady >> (p_.transposed ? 0 : 1) & 1) != 0;
+    keepsPanels_ = steady && itemsPerPack_ == p_.batches && slab_ >= p_.n;
   }
 
   void run(RunContext& context) override {
@@ -85,10 +88,19 @@ class Matmul final : public Kernel {
     for (int64_t item = 0; item < p_.batches; item += itemsPerPack_) {
       for (int64_t column = 0; column < p_.n; column += slab_) {
         const int64_t columns = std::min(slab_, p_.n - column);
-        pack(context.threads, p_.b + p_.bOffset(item) + column * p_.bColumn, columns);
+        if (!hasPanels_) pack(context.threads, p_.b + p_.bOffset(item) + column * p_.bColumn, columns);
+        hasPanels_ = keepsPanels_;
         multiply(context.threads, item, itemsPerPack_, column, columns);
       }
     }
+  }
+
+  void enter() override { hasPanels_ = false; }
+
+  void move(int64_t steps) override {
+    p_.move(steps);
+    if (epilogue_) return epilogue_->move(steps);
+    c_ = moved(c_, steps * cSlide_);
   }
 
  private:
@@ -227,8 +239,9 @@ class Matmul final : public Kernel {
   }
 
   const GemmKernels& gemm_;
-  const MatmulProblem p_;
+  MatmulProblem p_;
   float* c_ = nullptr;  // null when the epilogue stores
+  int64_t cSlide_;      // bytes, with every step of a loop
   GemmFinish finish_;
   bool finishes_ = false;
   std::unique_ptr<Epilogue> epilogue_;
@@ -240,6 +253,8 @@ class Matmul final : public Kernel {
   Floats packed_;
   // The epilogue follows each tile's rows while they are in L1, and what the next ones need comes from memory meanwhile.
   bool byStrips_;
+  bool keepsPanels_;  // in a loop: B is the same in all steps
+  bool hasPanels_ = false;
   bool small_;   // one block: nothing to count
   Slots slots_;  // a running chunk's product and panels
   int64_t slotPanels_;

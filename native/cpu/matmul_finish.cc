@@ -86,7 +86,7 @@ class Recogniser {
   Symbol addBias(const Symbol& chain, const Symbol& bias) const {
     if (chain.kind != Symbol::kChain || bias.kind != Symbol::kInput || chain.stage >= Stage::kBiased) return {};
     const View& v = view(bias);
-    if (v.dtype != DType::kFloat32 || overlapsOutput(v)) return {};
+    if (v.dtype != DType::kFloat32 || v.steps != 0 || overlapsOutput(v)) return {};
     for (int i = 0; i < v.rank - 1; ++i) {
       if (v.shape[i] != 1 && v.strides[i] != 0) return {};
     }
@@ -117,7 +117,7 @@ class Recogniser {
   Symbol gate(const Symbol& chain, const Symbol& condition, bool multiplies) const {
     if (chain.kind != Symbol::kChain || condition.kind != Symbol::kPositive || chain.stage >= Stage::kGated) return {};
     const View& v = view(condition);
-    if (v.dtype != DType::kFloat32 || !v.contiguous() || overlapsOutput(v)) return {};
+    if (v.dtype != DType::kFloat32 || v.steps != 0 || !v.contiguous() || overlapsOutput(v)) return {};
     Symbol result = chain;
     result.stage = Stage::kGated;
     result.finish.gate = memory_.at<const float>(v);

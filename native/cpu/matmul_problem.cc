@@ -19,6 +19,7 @@ void foldBatchesIntoRows(MatmulProblem* p) {
 
 void transpose(MatmulProblem* p) {
   std::swap(p->a, p->b);
+  std::swap(p->aSlide, p->bSlide);
   std::swap(p->m, p->n);
   const int64_t row = p->aRow, depth = p->aDepth;
   p->aRow = p->bColumn;
@@ -56,6 +57,8 @@ MatmulProblem matmulProblem(const Instruction& instruction, const Memory& memory
   MatmulProblem p{};
   p.a = memory.at<const float>(a);
   p.b = memory.at<const float>(b);
+  p.aSlide = slideOf(a);
+  p.bSlide = slideOf(b);
   p.m = sizeFromEnd(a, 2);
   p.k = sizeFromEnd(a, 1);
   p.n = sizeFromEnd(b, 1);

@@ -19,6 +19,7 @@ struct MatmulProblem {
   const float* b;
   int64_t m, n, k;
   int64_t aRow, aDepth, bDepth, bColumn;
+  int64_t aSlide, bSlide;  // bytes, with every step of a loop
   std::vector<Axis> batch;  // outermost first
   int64_t batches;
   // One column: C^T = B^T A^T was taken instead, which has the same memory for C. m is 1 and n the rows of the instruction.
@@ -27,6 +28,10 @@ struct MatmulProblem {
   int64_t aOffset(int64_t item) const;
   int64_t bOffset(int64_t item) const;
   bool sharesB() const;  // every batch has the same B
+  void move(int64_t steps) {
+    a = moved(a, steps * aSlide);
+    b = moved(b, steps * bSlide);
+  }
 };
 
 // Batch axes that B does not have and that continue A's rows become rows.

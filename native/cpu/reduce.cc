@@ -80,6 +80,11 @@ class Reduce : public Kernel {
     if (parts_ > 1) joinParts();
   }
 
+  void move(int64_t steps) override {
+    program_.move(steps);
+    output_ = moved(output_, steps * outputSlide_);
+  }
+
  private:
   Reduce(const Instruction& instruction, const Memory& memory, const Layout& layout)
       : kind_(static_cast<ReduceKind>(instruction.attrs[0])),
@@ -88,7 +93,8 @@ class Reduce : public Kernel {
         outer_(layout.outer),
         reduced_(layout.reduced),
         inner_(layout.inner),
-        bool_(instruction.outputs[0].dtype == DType::kBool) {
+        bool_(instruction.outputs[0].dtype == DType::kBool),
+        outputSlide_(slideOf(instruction.outputs[0])) {
     output_ = bool_ ? memory.at<uint8_t>(instruction.outputs[0])
                     : reinterpret_cast<uint8_t*>(memory.at<T>(instruction.outputs[0]));
     strip_ = inner_ > kMaxColumns ? kStrip : inner_;
@@ -265,10 +271,11 @@ class Reduce : public Kernel {
 
   const ReduceKind kind_;
   const Reducer& reducer_;
-  const TileProgram program_;
+  TileProgram program_;
   const int64_t outer_, reduced_, inner_;
   const bool bool_;  // 0 and 1 in float lanes, bytes in memory
   uint8_t* output_;
+  const int64_t outputSlide_;
   int64_t strip_, strips_;  // columns that are reduced together
   int64_t units_;           // outer x strips: each writes its own outputs
   int64_t unitsPerChunk_;

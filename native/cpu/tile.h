@@ -21,6 +21,8 @@ class Epilogue {
   // What `run` will read of memory for such a rectangle, as far as it is worth fetching early: at most kMaxAheads runs.
   static constexpr int kMaxAheads = 4;
   virtual int aheads(int64_t row, int64_t rows, int64_t column, int64_t columns, Ahead* to) const = 0;
+
+  virtual void move(int64_t steps) = 0;  // as Kernel::move
 };
 
 // `firstExtra` is the index in instruction.inputs of the program's register 1.

@@ -113,13 +113,13 @@ struct TileProgram::Builder {
 
   const std::vector<int64_t>& contiguousStrides() const { return domain.strides.back(); }
 
-  uint16_t newSlot(uintptr_t address, bool scratch) {
+  uint16_t newSlot(uintptr_t address, bool scratch, int64_t slide = 0) {
     if (self.slots_.size() == static_cast<size_t>(TileWorker::kMaxSlots)) {
       throw PlanError("program of " + std::to_string(program.steps.size()) +
                       " steps: expected one that needs at most " + std::to_string(TileWorker::kMaxSlots) +
                       " registers");
     }
-    self.slots_.push_back({address, scratch});
+    self.slots_.push_back({address, scratch, slide});
     return static_cast<uint16_t>(self.slots_.size() - 1);
   }
   uint16_t newTileScratch() {
@@ -135,6 +135,7 @@ struct TileProgram::Builder {
     Operand o{};
     o.bytes = static_cast<uint8_t>(sizeOf(v.dtype));
     o.base = v.dtype == DType::kBool ? memory.at<uint8_t>(v) : reinterpret_cast<uint8_t*>(memory.at<uint32_t>(v));
+    o.slide = slideOf(v);
     o.strides = strides;
     return o;
   }
@@ -167,7 +168,7 @@ struct TileProgram::Builder {
     Value value;
     bool inMemory = true;  // a bool is widened after
     if (period == 1 && self.size_ > 1) {
-      value = {newSlot(reinterpret_cast<uintptr_t>(o.base), false), kUniform};
+      value = {newSlot(reinterpret_cast<uintptr_t>(o.base), false, o.slide), kUniform};
     } else if (period == self.size_ || (rows && strides.back() == 1)) {
       value = {walk(v, strides), kTile};
       inputAddress[r] = reinterpret_cast<uintptr_t>(o.base);
@@ -345,7 +346,9 @@ struct TileProgram::Builder {
     }
     if (!self.flat() || !program.steps.empty()) return;
     for (const Operand& o : self.walking_) {
-      if (o.slot == self.resultSlot_) self.plain_ = o.base;
+      if (o.slot != self.resultSlot_) continue;
+      self.plain_ = o.base;
+      self.plainSlide_ = o.slide;
     }
   }
 

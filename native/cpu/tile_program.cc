@@ -32,6 +32,14 @@ TileWorker& TileProgram::begin() const {
   return w;
 }
 
+void TileProgram::move(int64_t steps) {
+  for (Slot& slot : slots_) slot.address += static_cast<uintptr_t>(steps * slot.slide);
+  for (std::vector<Operand>* operands : {&walking_, &byRow_, &periodic_, &staged_}) {
+    for (Operand& o : *operands) o.base += steps * o.slide;
+  }
+  if (plain_ != nullptr) plain_ += steps * plainSlide_;
+}
+
 int64_t TileProgram::offsetOf(const std::vector<int64_t>& strides, int64_t row) const {
   int64_t offset = 0;
   for (size_t axis = shape_.size() - 1; axis-- > 0 && row != 0; row /= shape_[axis]) {

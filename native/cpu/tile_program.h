@@ -71,6 +71,9 @@ class TileProgram {
   // Where all values lie when the output is an input that is contiguous over the whole domain; else null.
   const uint8_t* plain() const { return plain_; }
 
+  // As Kernel::move.
+  void move(int64_t steps);
+
   // Runs all tiles of the elements begin .. end-1.
   void runRange(int64_t begin, int64_t end) const;
 
@@ -91,12 +94,14 @@ class TileProgram {
   };
   struct Slot {
     uintptr_t address;
-    bool scratch;  // relative to the worker's scratch
+    bool scratch;   // relative to the worker's scratch
+    int64_t slide;  // bytes, with every step of a loop
   };
   struct Operand {  // memory: walking, periodic or staged
     uint16_t slot;
     uint8_t bytes;  // of an element
     uint8_t* base;
+    int64_t slide;                 // bytes, with every step of a loop
     int64_t period;                // periodic: elements
     size_t scratch;                // periodic: where it was spread out
     std::vector<int64_t> strides;  // of the collapsed domain
@@ -123,6 +128,7 @@ class TileProgram {
   uint16_t productSlot_ = 0;
   uint16_t resultSlot_ = 0;
   const uint8_t* plain_ = nullptr;
+  int64_t plainSlide_ = 0;
 };
 
 }  // namespace steepest

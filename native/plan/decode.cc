@@ -8,6 +8,7 @@
 namespace steepest {
 namespace {
 
+constexpr size_t kMaxSliding = 1024;                // operands of an instruction: each is compared with all others
 constexpr int64_t kMaxElements = int64_t{1} << 40;  // of a view, and the bound of every address computation
 
 class Reader {
@@ -145,6 +146,13 @@ void checkReach(const Reader& reader, const View& view) {
     (view.strides[i] < 0 ? low : high) += view.strides[i] * steps;
     if (low < -kMaxElements || high > kMaxElements) reader.fail("the view reaches too far");
   }
+  if (view.steps > 1 && std::abs(view.slide) > kMaxElements / (view.steps - 1)) reader.fail("the view slides too far");
+}
+
+int64_t readSteps(Reader& reader) {
+  const uint32_t steps = reader.word("number of steps");
+  if (steps == 0 || steps > INT32_MAX) reader.fail(std::to_string(steps) + " steps: expected 1 to 2147483647");
+  return steps;
 }
 
 View readView(Reader& reader, const Plan& plan) {
@@ -154,13 +162,17 @@ View readView(Reader& reader, const Plan& plan) {
   View view = {};
   view.space = static_cast<Space>(space);
   view.dtype = readDType(reader, kind >> 8 & 0xff);
-  view.rank = readRank(reader, kind >> 16);
+  view.rank = readRank(reader, kind >> 16 & ~(STEEPEST_SLIDING_VIEW >> 16));
   view.base = uint64_t{reader.word("base of a view")} * kUnit;
   view.offset = static_cast<int32_t>(reader.word("offset of a view"));
+  if ((kind & STEEPEST_SLIDING_VIEW) != 0) {
+    view.steps = readSteps(reader);
+    view.slide = static_cast<int32_t>(reader.word("slide of a view"));
+  }
   readShape(reader, view);
   for (int i = 0; i < view.rank; ++i) view.strides[i] = static_cast<int32_t>(reader.word("a stride"));
   checkReach(reader, view);
-  const Extent extent = extentOf(view);
+  const Extent extent = sweptExtentOf(view);
   const uint64_t bytes = bytesOf(view.space, plan);
   if (extent.first < 0 || static_cast<uint64_t>(extent.last) >= bytes) {
     reader.fail("the view " + describe(view) + " reaches bytes " + std::to_string(extent.first) + " to " +
@@ -242,7 +254,58 @@ std::vector<View> readOperands(Reader& reader, size_t count, const std::vector<V
   return result;
 }
 
-Instruction readInstruction(Reader& whole, const std::vector<View>& views) {
+// Where an instruction stands.
+struct Context {
+  const Plan& plan;
+  const std::vector<View>& views;
+  uint32_t depth = 0;      // loops around it
+  int64_t steps = 0;       // of the innermost of them
+  int64_t repetitions = 1;  // in all
+};
+
+std::vector<Instruction> readInstructions(Reader& reader, uint32_t count, const Context& context);
+
+void readBody(Instruction& in, Reader& reader, const Context& context) {
+  if (context.depth == STEEPEST_MAX_DEPTH) {
+    reader.fail("loops in loops: at most " + std::to_string(STEEPEST_MAX_DEPTH) + " levels");
+  }
+  Context inner = context;
+  inner.depth = context.depth + 1;
+  inner.steps = in.attrs[0];
+  if (inner.steps == 0 || inner.steps > INT32_MAX / context.repetitions) {
+    reader.fail(std::to_string(inner.steps) + " steps: expected 1 to " + std::to_string(INT32_MAX) + " in all");
+  }
+  inner.repetitions = context.repetitions * inner.steps;
+  in.body = readInstructions(reader, in.attrs[1], inner);
+  markSteady(in.body);
+}
+
+// Only loops move views, and only kernels that know how to.
+void checkSliding(const Instruction& in, const Context& context) {
+  size_t sliding = 0;
+  for (const std::vector<View>* operands : {&in.inputs, &in.outputs}) {
+    for (const View& view : *operands) {
+      if (view.steps == 0) continue;
+      if (view.steps != context.steps) {
+        throw PlanError("the view " + describe(view) + " slides in " + std::to_string(view.steps) +
+                        " steps, the loop around it has " + std::to_string(context.steps));
+      }
+      ++sliding;
+    }
+  }
+  if (sliding == 0) return;
+  if (!instructionInfo(in.opcode)->slides) throw PlanError("operands of this instruction cannot slide");
+  if (sliding > kMaxSliding) throw PlanError("at most " + std::to_string(kMaxSliding) + " operands can slide");
+}
+
+void checkBorder(const Instruction& in, const Context& context) {
+  const Opcode opcode = static_cast<Opcode>(in.opcode);
+  if (context.depth > 0 && (opcode == Opcode::kFeed || opcode == Opcode::kFetch)) {
+    throw PlanError("not allowed in a loop");
+  }
+}
+
+Instruction readInstruction(Reader& whole, const Context& context) {
   const size_t start = whole.position();
   Instruction in;
   in.opcode = whole.word("an opcode");
@@ -257,28 +320,33 @@ Instruction readInstruction(Reader& whole, const std::vector<View>& views) {
   const uint32_t outputs = reader.word("number of outputs");
   checkCount(reader, info->inputs, inputs, "inputs");
   checkCount(reader, info->outputs, outputs, "outputs");
-  in.inputs = readOperands(reader, reader.count(inputs, 1, "inputs"), views);
-  in.outputs = readOperands(reader, reader.count(outputs, 1, "outputs"), views);
+  in.inputs = readOperands(reader, reader.count(inputs, 1, "inputs"), context.views);
+  in.outputs = readOperands(reader, reader.count(outputs, 1, "outputs"), context.views);
   in.attrs = reader.take(static_cast<size_t>(info->words), "attributes");
   if (info->program) readProgramOf(in, reader);
+  if (in.opcode == static_cast<uint32_t>(Opcode::kLoop)) readBody(in, reader, context);
   if (reader.left() != 0) reader.fail("words are left over in the instruction");
   return in;
 }
 
-void readInstructions(Reader& reader, uint32_t count, const std::vector<View>& views, Plan& plan) {
-  plan.instructions.reserve(reader.count(count, 4, "instructions"));
+std::vector<Instruction> readInstructions(Reader& reader, uint32_t count, const Context& context) {
+  std::vector<Instruction> instructions;
+  instructions.reserve(reader.count(count, 4, "instructions"));
   for (uint32_t i = 0; i < count; ++i) {
     const size_t start = reader.position();
-    plan.instructions.push_back(readInstruction(reader, views));
-    const Instruction& in = plan.instructions.back();
+    instructions.push_back(readInstruction(reader, context));
+    const Instruction& in = instructions.back();
     try {
-      validateInstruction(in, plan);
+      checkBorder(in, context);
+      validateInstruction(in, context.plan);
+      checkSliding(in, context);
       validateOverlap(in);
     } catch (const PlanError& error) {
       throw PlanError("plan, word " + std::to_string(start) + ", instruction " + std::to_string(i) + " (" +
                       instructionInfo(in.opcode)->name + "): " + error.what());
     }
   }
+  return instructions;
 }
 
 // A slot that nothing fetches would hand the caller old memory.
@@ -311,7 +379,7 @@ Plan decode(const uint32_t* words, size_t count) {
   views.reserve(reader.count(header.views, 3, "views"));
   for (uint32_t i = 0; i < header.views; ++i) views.push_back(readView(reader, plan));
 
-  readInstructions(reader, header.instructions, views, plan);
+  plan.instructions = readInstructions(reader, header.instructions, {plan, views});
   if (reader.left() != 0) reader.fail("words are left over after the last instruction");
   checkFetches(reader, plan);
   return plan;

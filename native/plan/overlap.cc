@@ -1,6 +1,7 @@
 // Reads and writes of one instruction that would disturb each other. This guards against wrong numbers, not against bad
 // memory accesses: every view has been checked against its space already.
 #include <algorithm>
+#include <utility>
 
 #include "ops.h"
 #include "table.h"
@@ -22,7 +23,13 @@ struct Range {
   }
 };
 
-Range rangeOf(const View& view, size_t index) { return {view.space, extentOf(view), index}; }
+Range rangeOf(const View& view, size_t index) { return {view.space, sweptExtentOf(view), index}; }
+
+// In some step. Views that slide alike keep their distance.
+bool everMeet(const View& a, const View& b) {
+  if (!rangeOf(a, 0).meets(rangeOf(b, 0))) return false;
+  return a.slide != b.slide || Range{a.space, extentOf(a), 0}.meets({b.space, extentOf(b), 0});
+}
 
 bool sameShape(const View& a, const View& b) {
   return a.rank == b.rank && std::equal(a.shape, a.shape + a.rank, b.shape);
@@ -31,7 +38,7 @@ bool sameShape(const View& a, const View& b) {
 // Element i of one is at the address of element i of the other, for every i.
 bool sameElements(const View& a, const View& b) {
   return sizeOf(a.dtype) == sizeOf(b.dtype) && sameShape(a, b) && a.contiguous() && b.contiguous() &&
-         extentOf(a).first == extentOf(b).first;
+         a.slide == b.slide && extentOf(a).first == extentOf(b).first;
 }
 
 // Whether the opcode reads element i of this input before it writes element i of this output, and never afterwards.
@@ -54,30 +61,100 @@ std::string pair(size_t output, const char* other, size_t index) {
 
 }  // namespace
 
+namespace {
+
+void validatePair(const Instruction& instruction, size_t input, size_t output) {
+  const View& in = instruction.inputs[input];
+  const View& out = instruction.outputs[output];
+  // Interleaved views (two slices of one buffer) meet as ranges and need not share an element.
+  const bool copy = instruction.opcode == static_cast<uint32_t>(Opcode::kCopy);
+  if (copy && !(in.contiguous() && out.contiguous())) return;
+  if (!sameElements(in, out) || !mayRunInPlace(instruction, input, output)) {
+    throw PlanError(pair(output, "input", input) + " and the instruction cannot run in place");
+  }
+}
+
+// Operands that slide, each with all others. The decoder bounds how many there are.
+void validateSliding(const Instruction& instruction) {
+  const std::vector<View>& inputs = instruction.inputs;
+  const std::vector<View>& outputs = instruction.outputs;
+  for (size_t j = 0; j < outputs.size(); ++j) {
+    for (size_t k = 0; outputs[j].steps != 0 && k < outputs.size(); ++k) {
+      if (k != j && everMeet(outputs[j], outputs[k])) throw PlanError(pair(j, "output", k));
+    }
+    for (size_t i = 0; outputs[j].steps != 0 && i < inputs.size(); ++i) {
+      if (everMeet(inputs[i], outputs[j])) validatePair(instruction, i, j);
+    }
+  }
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    for (size_t j = 0; inputs[i].steps != 0 && j < outputs.size(); ++j) {
+      if (everMeet(inputs[i], outputs[j])) validatePair(instruction, i, j);
+    }
+  }
+}
+
+}  // namespace
+
+namespace {
+
+void collectWritten(const std::vector<Instruction>& body, std::vector<Range>& written) {
+  for (const Instruction& in : body) {
+    for (const View& output : in.outputs) written.push_back(rangeOf(output, 0));
+    collectWritten(in.body, written);
+  }
+}
+
+// Sorted, and what overlaps is one.
+std::vector<Range> merged(std::vector<Range> ranges) {
+  std::sort(ranges.begin(), ranges.end());
+  std::vector<Range> result;
+  for (const Range& range : ranges) {
+    if (!result.empty() && result.back().meets(range)) {
+      result.back().extent.last = std::max(result.back().extent.last, range.extent.last);
+    } else {
+      result.push_back(range);
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+void markSteady(std::vector<Instruction>& body) {
+  std::vector<Range> all;
+  collectWritten(body, all);
+  const std::vector<Range> written = merged(std::move(all));
+  for (Instruction& in : body) {
+    in.steady = 0;
+    for (size_t i = 0; i < std::min<size_t>(in.inputs.size(), 32); ++i) {
+      const Range range = rangeOf(in.inputs[i], i);
+      auto next = std::lower_bound(written.begin(), written.end(), range);
+      const bool isWritten = (next != written.begin() && std::prev(next)->meets(range)) ||
+                             (next != written.end() && next->meets(range));
+      if (in.inputs[i].steps == 0 && !isWritten) in.steady |= uint32_t{1} << i;
+    }
+  }
+}
+
 void validateOverlap(const Instruction& instruction) {
+  validateSliding(instruction);
   std::vector<Range> outputs;
   outputs.reserve(instruction.outputs.size());
-  for (size_t i = 0; i < instruction.outputs.size(); ++i) outputs.push_back(rangeOf(instruction.outputs[i], i));
+  for (size_t i = 0; i < instruction.outputs.size(); ++i) {
+    if (instruction.outputs[i].steps == 0) outputs.push_back(rangeOf(instruction.outputs[i], i));
+  }
   std::sort(outputs.begin(), outputs.end());
   for (size_t i = 1; i < outputs.size(); ++i) {
     if (outputs[i - 1].meets(outputs[i])) throw PlanError(pair(outputs[i].index, "output", outputs[i - 1].index));
   }
 
   // Outputs are disjoint and sorted now: those that an input meets are neighbours.
-  const bool copy = instruction.opcode == static_cast<uint32_t>(Opcode::kCopy);
   for (size_t i = 0; i < instruction.inputs.size(); ++i) {
-    const View& input = instruction.inputs[i];
-    const Range range = rangeOf(input, i);
+    if (instruction.inputs[i].steps != 0) continue;
+    const Range range = rangeOf(instruction.inputs[i], i);
     auto next = std::lower_bound(outputs.begin(), outputs.end(), range);
     if (next != outputs.begin() && std::prev(next)->meets(range)) --next;
-    for (; next != outputs.end() && next->meets(range); ++next) {
-      const View& output = instruction.outputs[next->index];
-      // Interleaved views (two slices of one buffer) meet as ranges and need not share an element.
-      if (copy && !(input.contiguous() && output.contiguous())) continue;
-      if (!sameElements(input, output) || !mayRunInPlace(instruction, i, next->index)) {
-        throw PlanError(pair(next->index, "input", i) + " and the instruction cannot run in place");
-      }
-    }
+    for (; next != outputs.end() && next->meets(range); ++next) validatePair(instruction, i, next->index);
   }
 }
 

@@ -26,6 +26,9 @@ struct View {
   int64_t offset;  // elements from base to the element at index (0, ..., 0)
   int64_t shape[kMaxRank];
   int64_t strides[kMaxRank];
+  // In a loop of `steps` steps the view moves by `slide` elements with each; 0 steps: it stays.
+  int64_t steps;
+  int64_t slide;
 
   int64_t size() const;
   bool contiguous() const;  // row-major without gaps
@@ -54,6 +57,9 @@ struct Instruction {
   std::vector<View> outputs;
   std::vector<uint32_t> attrs;
   Program program;  // empty when the opcode has none
+  std::vector<Instruction> body;  // of a loop
+  // In a loop, of the first 32 inputs: bit i says that input i neither slides nor is written by the loop.
+  uint32_t steady = 0;
 };
 
 struct Plan {

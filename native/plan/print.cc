@@ -10,7 +10,8 @@
 // (line 1 is one line.) Sizes and addresses are bytes. An instruction is: number, name, attribute words, inputs in
 // brackets if there are any, outputs after an arrow if there are any, program if there is one. Offset and strides, in
 // elements, are shown unless the view is contiguous from offset 0. Operations carry the lanes of their operands: f or i;
-// immediates follow a # where the operation is positional.
+// immediates follow a # where the operation is positional. A view that moves with the steps of a loop ends with the
+// elements it moves by: slide 16384. The instructions of a loop follow it, numbered 3.0, 3.1, ...
 #include "table.h"
 #include "validate.h"
 
@@ -33,10 +34,11 @@ std::string reg(int index) { return "r" + std::to_string(index); }
 
 std::string printView(const View& view) {
   std::string text = std::string(nameOf(view.space)) + "+" + std::to_string(view.base) + " " + describe(view);
-  if (view.offset == 0 && view.contiguous()) return text;
+  const std::string slide = view.steps == 0 ? "" : " slide " + std::to_string(view.slide);
+  if (view.offset == 0 && view.contiguous()) return text + slide;
   std::vector<std::string> strides;
   for (int i = 0; i < view.rank; ++i) strides.push_back(std::to_string(view.strides[i]));
-  return text + " offset " + std::to_string(view.offset) + " strides [" + join(strides, ", ") + "]";
+  return text + " offset " + std::to_string(view.offset) + " strides [" + join(strides, ", ") + "]" + slide;
 }
 
 std::string printViews(const std::vector<View>& views) {
@@ -76,6 +78,16 @@ std::string printInstruction(const Instruction& in) {
   return text;
 }
 
+// The body of a loop follows it, numbered 3.0, 3.1, ...
+std::string printInstructions(const std::vector<Instruction>& instructions, const std::string& prefix) {
+  std::string text;
+  for (size_t i = 0; i < instructions.size(); ++i) {
+    const std::string number = prefix + std::to_string(i);
+    text += number + " " + printInstruction(instructions[i]) + "\n" + printInstructions(instructions[i].body, number + ".");
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string print(const Plan& plan) {
@@ -87,10 +99,7 @@ std::string print(const Plan& plan) {
   for (size_t i = 0; i < plan.fetches.size(); ++i) {
     text += "fetch " + std::to_string(i) + " " + describe(plan.fetches[i]) + "\n";
   }
-  for (size_t i = 0; i < plan.instructions.size(); ++i) {
-    text += std::to_string(i) + " " + printInstruction(plan.instructions[i]) + "\n";
-  }
-  return text;
+  return text + printInstructions(plan.instructions, "");
 }
 
 }  // namespace steepest

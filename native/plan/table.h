@@ -22,6 +22,7 @@ struct InstructionInfo {
   int words;    // of fixed attributes
   bool program;
   bool epilogue;  // two operands, then those of an optional program; attribute 0 says whether there is one
+  bool slides;    // operands may be a step's part of a sequence
 };
 
 // Null for a number that is no operation.

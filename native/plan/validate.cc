@@ -202,6 +202,12 @@ void validateCrossEntropyGrad(const Instruction& in) {
   expect(in.outputs[0], DType::kFloat32, shapeOf(in.inputs[0]), "dlogits");
 }
 
+// The instructions of its body have been validated when they were read.
+void validateLoop(const Instruction& in) {
+  expectInputs(in, 0);
+  expectOutputs(in, 0);
+}
+
 void validateOutputs(const Instruction& in) {
   const bool strided = in.opcode == static_cast<uint32_t>(Opcode::kCopy);
   for (size_t i = 0; i < in.outputs.size(); ++i) {
@@ -245,6 +251,13 @@ Extent extentOf(const View& view) {
   const int64_t base = static_cast<int64_t>(view.base);
   const int64_t size = static_cast<int64_t>(sizeOf(view.dtype));
   return {base + low * size, base + high * size + size - 1};
+}
+
+Extent sweptExtentOf(const View& view) {
+  Extent extent = extentOf(view);
+  const int64_t way = view.steps > 1 ? (view.steps - 1) * view.slide * static_cast<int64_t>(sizeOf(view.dtype)) : 0;
+  (way < 0 ? extent.first : extent.last) += way;
+  return extent;
 }
 
 void validateInstruction(const Instruction& in, const Plan& plan) {
@@ -292,6 +305,8 @@ void validateInstruction(const Instruction& in, const Plan& plan) {
       return validateCrossEntropy(in);
     case Opcode::kSoftmaxCrossEntropyGrad:
       return validateCrossEntropyGrad(in);
+    case Opcode::kLoop:
+      return validateLoop(in);
   }
 }
 

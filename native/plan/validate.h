@@ -18,13 +18,17 @@ struct Extent {
   int64_t first;
   int64_t last;
 };
-Extent extentOf(const View& view);
+Extent extentOf(const View& view);  // in the first step
+Extent sweptExtentOf(const View& view);  // in all steps
 
 // Registers are defined before use, operand lanes fit each operation, outputs fit their dtypes.
 void validateProgram(const Program& program, const std::vector<DType>& inputs, const std::vector<DType>& outputs);
 
 // Operand counts, shapes, dtypes and attributes of every opcode. Throws PlanError without a position.
 void validateInstruction(const Instruction& instruction, const Plan& plan);
+
+// Sets `steady` of the instructions of a loop.
+void markSteady(std::vector<Instruction>& body);
 
 // Outputs overlap neither each other nor, except in place where the opcode allows it, an input.
 void validateOverlap(const Instruction& instruction);

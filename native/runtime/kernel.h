@@ -23,6 +23,14 @@ struct Memory {
   }
 };
 
+// How far a view moves with every step of a loop, in bytes.
+inline int64_t slideOf(const View& v) { return v.slide * static_cast<int64_t>(sizeOf(v.dtype)); }
+
+template <typename T>
+T* moved(T* address, int64_t bytes) {
+  return reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(address) + static_cast<uintptr_t>(bytes));
+}
+
 // Rows that a feed copies in: rows first, first + 1, ... or, with a permutation, rows order[first], order[first + 1], ...
 // `rows` is the number of rows the memory holds. The host dtype may differ from the feed's (uint8 -> float32).
 enum class HostType : uint8_t { kFloat32, kInt32, kUint8, kBool };
@@ -54,9 +62,17 @@ class Kernel {
   // Work is cut into chunks by the size of the problem only, never by the number of threads: the bits must not depend
   // on it. Small work runs inline. Must not allocate and must not throw.
   virtual void run(RunContext& context) = 0;
+  // In a loop: operands that slide go on by so many steps. Kernels that let their operands slide (see the operation
+  // table) keep addresses of views only, and move them here.
+  virtual void move(int64_t) {}
+  // A loop begins: what was kept of steady operands (see Instruction) is out of date.
+  virtual void enter() {}
 };
 
 // Binds an instruction of a decoded plan. One function per family (see native/cpu/bind.cc for the table).
 std::unique_ptr<Kernel> bind(const Instruction& instruction, const Memory& memory);
+
+// Runs the instructions of its body in order, again and again.
+std::unique_ptr<Kernel> bindLoop(const Instruction& instruction, const Memory& memory);
 
 }  // namespace steepest

@@ -44,16 +44,61 @@ export interface Bounded {
 export function interpretWithBounds(graph: Graph, bindings: Bindings): Bounded {
   const values = new Map<Tensor, Float64Array>();
   const errors = new Map<Tensor, Float64Array>();
-  for (const node of topological(graph)) {
+  run(topological(graph), values, errors, bindings);
+  const of = (from: Map<Tensor, Float64Array>) => graph.outputs.map((t) => from.get(t) as Float64Array);
+  return { values: of(values), errors: of(errors) };
+}
+
+type Known = Map<Tensor, Float64Array>;
+
+function run(nodes: readonly Node[], values: Known, errors: Known, bindings: Bindings): void {
+  for (const node of nodes) {
     const x = node.inputs.map((t) => values.get(t) as Float64Array);
     const e = node.inputs.map((t) => errors.get(t) as Float64Array);
+    if (node.is('scan')) {
+      const bounded = scanWithBounds(node, x, e, bindings);
+      node.outputs.forEach((t, i) => {
+        values.set(t, bounded.values[i]);
+        errors.set(t, bounded.errors[i]);
+      });
+      continue;
+    }
     const [y] = evaluate(node, x, bindings);
     const out = node.outputs[0];
     values.set(out, y);
     errors.set(out, errorOf(node, x, e, y));
   }
-  const of = (from: Map<Tensor, Float64Array>) => graph.outputs.map((t) => from.get(t) as Float64Array);
-  return { values: of(values), errors: of(errors) };
+}
+
+/** Step after step, as `interpret` does it. */
+function scanWithBounds(node: Node, x: Arrays, e: Arrays, bindings: Bindings): Bounded {
+  const { steps, reverse, body } = node.attrs as Attributes['scan'];
+  const { constants, carries, elements, next, results } = body;
+  const states = constants.length + carries.length;
+  let carried = { values: x.slice(constants.length, states), errors: e.slice(constants.length, states) };
+  const stacks = () => results.map((t) => new Float64Array(t.size * steps));
+  const stacked = { values: stacks(), errors: stacks() };
+  for (let i = 0; i < steps; i++) {
+    const step = reverse ? steps - 1 - i : i;
+    const known = (all: Arrays, state: Arrays): Known =>
+      new Map([
+        ...constants.map((t, k) => [t, all[k]] as const),
+        ...carries.map((t, k) => [t, state[k]] as const),
+        ...elements.map((t, k) => [t, all[states + k].subarray(step * t.size, (step + 1) * t.size)] as const),
+      ]);
+    const [values, errors] = [known(x, carried.values), known(e, carried.errors)];
+    run(body.nodes, values, errors, bindings);
+    const of = (from: Known) => (t: Tensor) => from.get(t) as Float64Array;
+    results.forEach((t, k) => {
+      stacked.values[k].set(of(values)(t), step * t.size);
+      stacked.errors[k].set(of(errors)(t), step * t.size);
+    });
+    carried = { values: next.map(of(values)), errors: next.map(of(errors)) };
+  }
+  return {
+    values: [...carried.values, ...stacked.values],
+    errors: [...carried.errors, ...stacked.errors],
+  };
 }
 
 const abs = (x: Float64Array): Float64Array => x.map(Math.abs);

@@ -1,7 +1,7 @@
+import { type Element, makeScan, parameter } from '../body.js';
 import { opError } from '../build.js';
 import { formatType, type Shape, sameShape, Tensor } from '../graph.js';
-import { zeros } from './random.js';
-import { reshape, sliceAxis, stack } from './shape.js';
+import { randomOfSteps, zeros } from './random.js';
 
 /** One tensor, or several in a list or record. */
 export type TensorTree = Tensor | readonly Tensor[] | Readonly<Record<string, Tensor>>;
@@ -23,11 +23,12 @@ export interface ScanOptions {
  *
  *     for t in 0 .. T - 1:  (carry, outputs[t]) = body(carry, sequence[t])
  *
- * The loop is unrolled while it is traced: body runs T times, so the time to compile grows with T (a few milliseconds for
- * each step of a recurrent network with its gradient). What does not depend on the carry is best computed before, for
- * all steps at once.
+ * The body is traced once and becomes a loop of the compiled step. What it computes from neither the carry nor an element
+ * is computed once, before the loop; what depends on the elements only is best computed outside, for all steps at once.
+ * Random numbers differ from step to step. Gradients flow through; they keep the values of all steps that they need.
  *
- * @param body a pure function of the carry and of element t of every sequence (without the time axis)
+ * @param body a pure function of the carry and of element t of every sequence (without the time axis). Tensors inside
+ *     it mean nothing outside
  * @param initial the carry before the first step
  * @param sequence tensors [T, ...] with one T
  * @returns the last carry, and the outputs of all steps stacked: [T, ...]
@@ -53,31 +54,39 @@ export function scan<C extends TensorTree, X extends TensorTree, Y extends Tenso
   const steps = lengthOf(sequence);
   const { reverse = false } = options;
   if (typeof reverse !== 'boolean') throw opError('scan', `reverse must be true or false, got ${String(reverse)}`);
-  const run = (carry: C, x: X): ScanStep<C, Y> => checkStep(initial, body(carry, x));
-  if (steps === 0) {
-    // the body still says what its outputs look like
-    const blank = run(
-      initial,
-      mapTree(sequence, (t) => zeros(t.shape.slice(1), t.dtype)),
+  const first = leaves(initial).map(([path, t]) => parameter(`the carry${path} of scan`, t));
+  const elements = leaves(sequence).map(([path, t]): Element => {
+    const type = { shape: t.shape.slice(1), dtype: t.dtype };
+    return { parameter: parameter(`the element${path} of scan`, type), sequence: t };
+  });
+  const traced = randomOfSteps(steps, (drawn) => {
+    const step = body(
+      refill(initial, first),
+      refill(
+        sequence,
+        elements.map((e) => e.parameter),
+      ),
     );
-    return { carry: initial, output: mapTree(blank.output, (t) => zeros([0, ...t.shape], t.dtype)) };
-  }
-  const outputs = new Array<Y>(steps);
-  let carry = initial;
-  for (let i = 0; i < steps; i++) {
-    const t = reverse ? steps - 1 - i : i;
-    const step = run(
-      carry,
-      mapTree(sequence, (x) => elementAt(x, t)),
-    );
-    carry = step.carry;
-    outputs[t] = step.output;
-  }
-  return { carry, output: stackTrees(outputs) };
+    checkStep(initial, step);
+    return { step, elements: [...elements, ...drawn()] };
+  });
+  const { carry, output } = traced.step;
+  // the body still says what its outputs look like
+  if (steps === 0) return { carry: initial, output: mapTree(output, (t) => zeros([0, ...t.shape], t.dtype)) };
+  const next = new Map(leaves(carry));
+  const loop = makeScan({
+    steps,
+    reverse,
+    carries: leaves(initial).map(([path, t], i) => ({
+      parameter: first[i] as Tensor,
+      initial: t,
+      next: next.get(path) as Tensor,
+    })),
+    elements: traced.elements,
+    outputs: leaves(output).map(([, t]) => t),
+  });
+  return { carry: refill(initial, loop.last), output: refill(output, loop.outputs) };
 }
-
-/** Element t along the leading axis, which is dropped: a view. */
-const elementAt = (x: Tensor, t: number): Tensor => reshape(sliceAxis(x, 0, t, t + 1), x.shape.slice(1));
 
 const leaves = (tree: TensorTree): readonly (readonly [string, Tensor])[] =>
   tree instanceof Tensor ? [['', tree]] : Object.entries(tree).map(([key, t]) => [`[${key}]`, t] as const);
@@ -88,16 +97,10 @@ function mapTree<T extends TensorTree>(tree: T, f: (t: Tensor) => Tensor): T {
   return Object.fromEntries(Object.entries(tree).map(([key, t]) => [key, f(t)])) as T;
 }
 
-function stackTrees<Y extends TensorTree>(trees: readonly Y[]): Y {
-  const [first] = trees as readonly [Y, ...Y[]];
-  const columns = new Map(leaves(first).map(([path]) => [path, [] as Tensor[]]));
-  for (const tree of trees) {
-    checkLike('the output of body', first, tree);
-    for (const [path, t] of leaves(tree)) columns.get(path)?.push(t);
-  }
-  const paths = leaves(first).map(([path]) => path);
+/** The structure of a tree with other leaves, in order. */
+function refill<T extends TensorTree>(tree: T, tensors: readonly Tensor[]): T {
   let next = 0;
-  return mapTree(first, () => stack(columns.get(paths[next++] as string) as Tensor[]));
+  return mapTree(tree, () => tensors[next++] as Tensor);
 }
 
 function checkTree(what: string, tree: unknown): asserts tree is TensorTree {
@@ -122,14 +125,13 @@ function lengthOf(sequence: unknown): number {
   return first;
 }
 
-function checkStep<C extends TensorTree, Y extends TensorTree>(initial: C, step: ScanStep<C, Y>): ScanStep<C, Y> {
+function checkStep(initial: TensorTree, step: ScanStep<TensorTree, TensorTree>): void {
   if (typeof step !== 'object' || step === null) {
     throw opError('scan', `body must return { carry, output }, got ${String(step)}`);
   }
   checkTree('the carry of body', step.carry);
   checkTree('the output of body', step.output);
   checkLike('the carry of body', initial, step.carry);
-  return step;
 }
 
 function checkLike(what: string, expected: TensorTree, got: TensorTree): void {

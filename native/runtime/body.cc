@@ -1,0 +1,54 @@
+// The loop instruction. Its kernels are bound once; between two steps, operands that are parts of sequences move on.
+#include <vector>
+
+#include "kernel.h"
+
+namespace steepest {
+namespace {
+
+bool slides(const Instruction& instruction) {
+  for (const std::vector<View>* operands : {&instruction.inputs, &instruction.outputs}) {
+    for (const View& view : *operands) {
+      if (view.steps != 0) return true;
+    }
+  }
+  return false;
+}
+
+class Body final : public Kernel {
+ public:
+  Body(const Instruction& loop, const Memory& memory) : steps_(loop.attrs[0]) {
+    kernels_.reserve(loop.body.size());
+    for (const Instruction& instruction : loop.body) {
+      kernels_.push_back(bind(instruction, memory));
+      if (slides(instruction)) moving_.push_back(kernels_.back().get());
+    }
+  }
+
+  void run(RunContext& context) override {
+    for (const auto& kernel : kernels_) kernel->enter();
+    for (int64_t step = 0;; ++step) {
+      for (const auto& kernel : kernels_) kernel->run(context);
+      if (step + 1 == steps_) break;
+      moveAll(1);
+    }
+    moveAll(1 - steps_);
+  }
+
+ private:
+  void moveAll(int64_t steps) {
+    for (Kernel* kernel : moving_) kernel->move(steps);
+  }
+
+  const int64_t steps_;
+  std::vector<std::unique_ptr<Kernel>> kernels_;
+  std::vector<Kernel*> moving_;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> bindLoop(const Instruction& instruction, const Memory& memory) {
+  return std::make_unique<Body>(instruction, memory);
+}
+
+}  // namespace steepest
