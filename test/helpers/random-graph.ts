@@ -108,6 +108,24 @@ const steps: readonly Make[] = [
     return t.rank === 0 ? undefined : ops.softmax(t, axisOf(random, t));
   },
   (random, pool) => {
+    // over the leading axis, with something from outside; collected, or only the end
+    const t = random.pick(pool);
+    if (t.rank === 0 || t.shape[0] > 6) return undefined;
+    const [f, g] = [random.pick(binary), random.pick(unary)];
+    const w = random.pick(pool.filter((o) => fits(t.shape.slice(1), o.shape) && o.rank < t.rank).concat(t));
+    const [outside, reverse] = [w.rank < t.rank ? w : ops.mean(t, 0), random.uniform() < 0.5];
+    const { carry, output } = ops.scan(
+      (h: Tensor, now: Tensor) => {
+        const next = ops.tanh(f(h, now));
+        return { carry: next, output: sameShape(outside.shape, next.shape) ? f(g(next), outside) : g(next) };
+      },
+      ops.mean(t, 0),
+      t,
+      { reverse },
+    );
+    return random.uniform() < 0.5 ? output : carry;
+  },
+  (random, pool) => {
     const t = random.pick(pool);
     if (t.rank === 0) return undefined;
     const rows = Array.from({ length: random.int(1, 6) }, () => random.int(0, t.shape[0] - 1));

@@ -1,6 +1,7 @@
 import { encoding, opTable, tableHash } from '../../lib/ir/optable.js';
+import { printPlan } from '../../lib/compile/print.js';
 import { addon } from './native.js';
-import { addConstant, counterPlan, PlanWords, passThroughPlan } from './plan-words.js';
+import { addConstant, counterPlan, PlanWords, passThroughPlan, sumsPlan } from './plan-words.js';
 
 const shape = [2, 3];
 const identity = [1, 1, 0, 1, 0, 0];
@@ -38,6 +39,19 @@ fetch 0 float32[4, 2]
   );
 });
 
+test('prints a loop', () => {
+  const text = addon.printPlan(sumsPlan());
+  expect(printPlan(sumsPlan())).toBe(text);
+  expect(text).toBe(
+    `plan arena=64 state=64 constants=0
+0 copy (state+0 float32[4]) -> arena+0 float32[4]
+1 loop 2 2
+1.0 map 1 (arena+0 float32[4], state+0 float32[4] offset 4 strides [1] slide 4) -> arena+0 float32[4] { r2 = add.f r0 r1; return r2 }
+1.1 copy (arena+0 float32[4]) -> state+0 float32[4] offset 4 strides [1] slide 4
+`,
+  );
+});
+
 describe('refuses', () => {
   const header = (index: number, value: number): Uint32Array => counterPlan().map((w, i) => (i === index ? value : w));
   const program = (words: number[], dtype?: 'int32' | 'bool') =>
@@ -45,6 +59,19 @@ describe('refuses', () => {
       plan.instruction('map', [view(shape), view(shape)], [view(shape, dtype && { dtype })], [1, ...words]);
     });
   const { add, not, castInt } = opTable;
+  /** A loop that adds up rows; its view slides as told. */
+  const loop = (steps: number, slide: [number, number], count?: number) =>
+    withViews((plan, view) => {
+      const row = view([4], { slide });
+      const target = view([4]);
+      plan.loop(steps, () => plan.instruction('copy', [row], [target]));
+      if (count !== undefined) plan.instruction('loop', [], [], [steps, count]);
+    });
+  const nested = (depth: number, steps: number) =>
+    withViews((plan) => {
+      const wrap = (left: number): unknown => left > 0 && plan.loop(steps, () => wrap(left - 1));
+      wrap(depth);
+    });
 
   test.each<[string, Uint32Array, RegExp]>([
     ['no words', new Uint32Array(), /words end before magic/],
@@ -130,6 +157,49 @@ describe('refuses', () => {
       Uint32Array.from([...counterPlan(), 0]).map((w, i, all) => (i === 3 ? all.length : w)),
       /left over/,
     ],
+    ['a loop of no steps', loop(0, [2, 4]), /0 steps: expected 1 to/],
+    ['a view that slides out of its space', loop(200, [200, 64]), /reaches bytes 0 to/],
+    ['a view that slides before its space', loop(2, [2, -4]), /reaches bytes -16/],
+    ['a view that slides too far', loop(2, [0x7fffffff, 0x7fffffff]), /slides too far|reaches bytes/],
+    ['a view that slides in no steps', loop(2, [0, 4]), /0 steps/],
+    ['a view of another loop', loop(2, [3, 4]), /slides in 3 steps, the loop around it has 2/],
+    [
+      'a sliding view outside a loop',
+      withViews((plan, view) => {
+        const x = view([4], { slide: [2, 4] });
+        plan.instruction('copy', [x], [view([4])]);
+      }),
+      /slides in 2 steps/,
+    ],
+    [
+      'a kernel that cannot slide',
+      withViews((plan, view) => {
+        const x = view([1, 4], { slide: [2, 4] });
+        plan.loop(2, () => plan.instruction('softmax', [x], [view([1, 4])], [0]));
+      }),
+      /operands of this instruction cannot slide/,
+    ],
+    [
+      'views that meet in some step',
+      withViews((plan, view) => {
+        const x = view([4], { base: 0, slide: [4, 4] });
+        plan.loop(4, () => plan.instruction('map', [x], [view([4], { base: 0, offset: 12 })], [1, ...addConstant(1)]));
+      }),
+      /output 0 overlaps input 0/,
+    ],
+    [
+      'a fetch in a loop',
+      withViews((plan, view) => plan.loop(2, () => plan.fetch(view([4]), { shape: [4] }))),
+      /not allowed in a loop/,
+    ],
+    [
+      'operands of a loop',
+      withViews((plan, view) => plan.instruction('loop', [view([1])], [], [1, 0])),
+      /expected 0 inputs/,
+    ],
+    ['more instructions in a loop than words', loop(2, [2, 4], 9), /too few words|words end/],
+    ['too many steps in all', nested(3, 2 ** 20), /steps: expected 1 to 2147483647 in all/],
+    ['loops too deep', nested(9, 1), /at most 8 levels/],
   ])('%s', (_, words, message) => {
     expect(() => addon.printPlan(words)).toThrow(message);
   });
@@ -146,7 +216,7 @@ test('survives any words', () => {
     random = (Math.imul(random, 1664525) + 1013904223) >>> 0;
     return Math.floor((random / 2 ** 32) * n);
   };
-  const seeds = [counterPlan(), passThroughPlan(3, 5), passThroughPlan(1, 1, 'bool')];
+  const seeds = [counterPlan(), passThroughPlan(3, 5), passThroughPlan(1, 1, 'bool'), sumsPlan()];
   const values = [0, 1, 2, 255, 256, 65536, 0x7fffffff, 0x80000000, 0xffffffff];
   let accepted = 0;
   for (let i = 0; i < 20_000; i++) {

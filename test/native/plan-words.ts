@@ -15,6 +15,8 @@ interface ViewSpec extends Slot {
   readonly base?: number;
   readonly offset?: number;
   readonly strides?: readonly number[];
+  /** Number of steps, and elements by which the view moves with each. */
+  readonly slide?: readonly [number, number];
 }
 
 const rowMajor = (shape: readonly number[]): number[] =>
@@ -49,9 +51,19 @@ export class PlanWords {
     offset = 0,
     shape,
     strides = rowMajor(shape),
+    slide = [] as never,
   }: ViewSpec): number {
-    const kind = encoding.spaces[space] | (encoding.dtypes[dtype] << 8) | (shape.length << 16);
-    return this.#views.push([kind, base, offset, ...shape, ...strides]) - 1;
+    const flag = slide.length > 0 ? encoding.slidingView : 0;
+    const kind = encoding.spaces[space] | (encoding.dtypes[dtype] << 8) | (shape.length << 16) | flag;
+    return this.#views.push([kind, base, offset, ...slide, ...shape, ...strides]) - 1;
+  }
+
+  /** A loop around the instructions that `body` adds. */
+  loop(steps: number, body: () => void): this {
+    const before = this.#instructions.length;
+    body();
+    const inner = this.#instructions.splice(before);
+    return this.instruction('loop', [], [], [steps, inner.length, ...inner.flat()]);
   }
 
   instruction(op: OpName, inputs: readonly number[], outputs: readonly number[], attrs: readonly number[] = []): this {
@@ -84,6 +96,22 @@ export function counterPlan(): Uint32Array {
   const plan = new PlanWords(0, 1);
   const counter = plan.view({ space: 'state', shape: [] });
   return plan.instruction('map', [counter], [counter], [1, ...addConstant(1)]).words();
+}
+
+/** Running sums of a [3, 4] in the state, from the second row on: a loop whose views slide. */
+export function sumsPlan(): Uint32Array {
+  const plan = new PlanWords(1, 1);
+  const total = plan.view({ shape: [4] });
+  const [first, row] = [plan.view({ space: 'state', shape: [4] }), { space: 'state', shape: [4], offset: 4 } as const];
+  const now = plan.view({ ...row, slide: [2, 4] });
+  const add = [2, 1, 0, 3, 1, 2, opTable.add.code, 2, 0 | (1 << 8), 0, 0];
+  plan.instruction('copy', [first], [total]);
+  return plan
+    .loop(2, () => {
+      plan.instruction('map', [total, now], [total], [1, ...add]);
+      plan.instruction('copy', [total], [now]);
+    })
+    .words();
 }
 
 /** Feeds rows and fetches them again. */

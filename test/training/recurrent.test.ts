@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { tensor } from '../../lib/ir/build';
 import type { Tensor } from '../../lib/ir/graph';
+import * as ops from '../../lib/ir/ops/index';
 import { loadModel, type Model, sequential } from '../../lib/training/index';
 import { layers } from './library';
 import { noise } from './support';
@@ -192,4 +193,41 @@ test('a model inside timeDistributed keeps the names of its weights apart', () =
     'dense_1/kernel',
     'dense_1/bias',
   ]);
+});
+
+test('a cell may add penalties and write state in its steps', () => {
+  class Noting extends layers.RecurrentCell {
+    readonly kind = 'noting';
+    readonly stateShapes = [[1]];
+    #last!: ReturnType<layers.RecurrentCell['addWeight']>;
+    override build() {
+      this.#last = this.addWeight({ name: 'last', shape: [], initializer: 'zeros', trainable: false });
+    }
+    override call([x, h]: readonly Tensor[], context: Parameters<layers.RecurrentCell['call']>[1]) {
+      const next = ops.add(x, h);
+      context.addLoss(ops.mean(x));
+      context.write(this.#last, ops.mean(next));
+      return [next, next];
+    }
+    override getConfig() {
+      return {};
+    }
+  }
+  const net = sequential([layers.rnn({ cell: new Noting(), inputShape: [3, 1] })]);
+  const warn = jest.spyOn(console, 'warn').mockImplementation(() => {});
+  net.compile({ optimizer: 'sgd', loss: () => tensor(0) });
+  warn.mockRestore();
+  // means over the batch: 2, 4, 6
+  const { loss } = net.trainOnBatch(Float32Array.of(1, 2, 3, 3, 6, 9), Float32Array.of(0, 0));
+  expect(loss).toBeCloseTo(12, 5);
+  expect([...(net.getWeights().find((w) => w.name.endsWith('last'))?.data ?? [])]).toEqual([12]);
+});
+
+test('a thousand steps compile at once', () => {
+  const net = sequential([layers.lstm({ units: 4, inputShape: [1000, 2] }), head()]);
+  const long = noise(2 * 1000 * 2, 7);
+  compiled(net);
+  const first = net.trainOnBatch(long, Float32Array.of(0, 1)).loss;
+  for (let i = 0; i < 20; i++) net.trainOnBatch(long, Float32Array.of(0, 1));
+  expect(net.trainOnBatch(long, Float32Array.of(0, 1)).loss).toBeLessThan(first);
 });

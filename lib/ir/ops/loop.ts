@@ -54,10 +54,10 @@ export function scan<C extends TensorTree, X extends TensorTree, Y extends Tenso
   const steps = lengthOf(sequence);
   const { reverse = false } = options;
   if (typeof reverse !== 'boolean') throw opError('scan', `reverse must be true or false, got ${String(reverse)}`);
-  const first = leaves(initial).map(([path, t]) => parameter(`the carry${path} of scan`, t));
+  const first = leaves(initial).map(([path, t]) => parameter(`carry${path} of a scan`, t));
   const elements = leaves(sequence).map(([path, t]): Element => {
     const type = { shape: t.shape.slice(1), dtype: t.dtype };
-    return { parameter: parameter(`the element${path} of scan`, type), sequence: t };
+    return { parameter: parameter(`element${path} of a scan`, type), sequence: t };
   });
   const traced = randomOfSteps(steps, (drawn) => {
     const step = body(

@@ -8,6 +8,7 @@ import { type CallContext, Layer, type LayerOptions, layerOptionKeys, type Weigh
 import { stepMaskOf, withMask } from '../mask.js';
 import { probeContext } from '../symbolic.js';
 import { RecurrentCell } from './cell.js';
+import { StepEffects } from './effects.js';
 import { stackedRNNCells } from './stacked-cells.js';
 
 /** What all recurrent layers can do. */
@@ -93,26 +94,29 @@ export class Recurrent extends Layer {
     const { x, mask, initial } = this.#arguments(inputs);
     const batch = x.shape[0] as number;
     const directed = (t: Tensor): Tensor => (goBackwards ? flip(t, 1) : t);
-    const run = this.#cell.begin(context, batch);
+    const effects = new StepEffects(context);
+    const run = this.#cell.begin(effects.context, batch);
     const projected = run.project(timeMajor(directed(x)));
     const blank = zeros([batch, ...this.#cell.outputShape]);
 
     const { carry, output } = scan(
       ([previous, ...states]: readonly Tensor[], elements: readonly Tensor[]) => {
-        const next = run.step(elements.slice(0, projected.length), states);
+        const next = effects.during(() => run.step(elements.slice(0, projected.length), states));
         // a step that does not count repeats the output before it and leaves the states alone
         const keep = elements[projected.length];
         const masked = (now: Tensor, before: Tensor): Tensor => (keep === undefined ? now : choose(keep, now, before));
         const y = masked(next.output, previous as Tensor);
         const carried = [y, ...next.states.map((state, i) => masked(state, states[i] as Tensor))];
-        return { carry: carried, output: returnSequences ? [y] : [] };
+        return { carry: carried, output: [...effects.outputs, ...(returnSequences ? [y] : [])] };
       },
       [blank, ...(initial ?? this.#startStates(batch, context))],
       [...projected, ...(mask === undefined ? [] : [timeMajor(directed(mask))])],
     );
     const [last, ...states] = carry as [Tensor, ...Tensor[]];
     if (stateful) for (const [i, weight] of this.#states.entries()) context.write(weight, states[i] as Tensor);
-    const [sequence] = output;
+    const effectCount = effects.outputs.length;
+    effects.settle(output.slice(0, effectCount));
+    const sequence = output[effectCount];
     const result = sequence === undefined ? last : timeMajor(sequence);
     if (returnSequences && mask !== undefined) withMask(result, directed(mask));
     return [result, ...(returnState ? states : [])];
@@ -195,8 +199,8 @@ export function splitOptions<O extends RecurrentOptions>(options: O): { layer: R
  * - outputs: [batch, ...], or with `returnSequences` [batch, time, ...]; with `returnState` followed by the last states
  * - weights: the cell's
  *
- * Time steps that a mask leaves out (see `masking`) repeat the output before them and do not change the states. Steps are
- * unrolled: the time to compile a model grows with their number.
+ * Time steps that a mask leaves out (see `masking`) repeat the output before them and do not change the states. The cell is
+ * traced once, for all steps; penalties that it adds to the loss are added up over them.
  *
  * @throws Error when an argument is not valid; when applied, if the input has no time axis, or mask or states do not fit
  *

@@ -31,6 +31,59 @@ for (const reverse of [false, true]) {
     };
   });
 }
+define('scan that keeps a carry and swaps others', (random) => {
+  const [time, units] = [random.int(1, 4), random.int(1, 20)];
+  return {
+    inputs: [[time, units], [units], [units], [units]].map((shape) => float(random, shape, between(-0.9, 0.9))),
+    run: (x, a, b, fixed) => {
+      const { carry, output } = ops.scan(
+        ([p, q, r]: readonly Tensor[], now: Tensor) => ({
+          carry: [q, ops.multiply(p, now), r],
+          output: [p, ops.multiply(q, r), fixed],
+        }),
+        [a, b, fixed],
+        x,
+      );
+      return ops.add(ops.add(carry[0], ops.multiply(carry[1], carry[2])), ops.sum(ops.add(output[0], output[1]), 0));
+    },
+  };
+});
+define('scan of steps with kernels of their own', (random) => {
+  const [time, rows, columns] = [random.int(1, 4), random.int(1, 4), random.int(2, 9)];
+  return {
+    inputs: [[time, rows, columns], [rows, columns], [columns, columns]].map((s) => float(random, s, between(-1, 1))),
+    run: (x, h0, w) => {
+      const step = (h: Tensor, now: Tensor) => {
+        const mixed = ops.softmax(ops.add(ops.matmul(ops.softmax(now), w), ops.transpose(ops.transpose(h))));
+        const next = ops.subtract(ops.concatenate([ops.sliceAxis(mixed, 1, 1), ops.sliceAxis(now, 1, 0, 1)], 1), 0.1);
+        return { carry: next, output: ops.logSumExp(ops.multiply(next, h), 1) };
+      };
+      const { carry, output } = ops.scan(step, h0, x);
+      return ops.add(ops.sum(output, 0), ops.sum(carry, 1));
+    },
+  };
+});
+define('scan in a scan', (random) => {
+  const [outer, inner, units] = [random.int(1, 3), random.int(1, 3), random.int(1, 5)];
+  return {
+    inputs: [[outer, inner, units], [units], [units]].map((shape) => float(random, shape, between(-0.9, 0.9))),
+    run: (x, h0, w) => {
+      const step = (h: Tensor, now: Tensor) => {
+        const next = ops.tanh(ops.add(ops.multiply(h, w), now));
+        return { carry: next, output: ops.multiply(next, h) };
+      };
+      const { carry, output } = ops.scan(
+        (h: Tensor, row: Tensor) => {
+          const inside = ops.scan(step, h, row, { reverse: true });
+          return { carry: ops.add(inside.carry, ops.mean(inside.output, 0)), output: ops.sum(inside.output) };
+        },
+        h0,
+        x,
+      );
+      return ops.add(carry, ops.sum(output));
+    },
+  };
+});
 for (const [name, make, gates, biasRows] of [
   ['simpleRNN', layers.simpleRNN, 1, 1],
   ['lstm', layers.lstm, 4, 1],
