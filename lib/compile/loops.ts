@@ -1,8 +1,8 @@
 import { nodesBetween, type Place, type Start } from '../ir/body.js';
 import { broadcastTo, constantValue, hostArray, make } from '../ir/build.js';
 import { type Attributes, type Graph, Node, type Tensor, type TensorType, topological } from '../ir/graph.js';
-import { isView } from '../ir/optable.js';
 import { reshape, sliceAxis } from '../ir/ops/shape.js';
+import { isView } from '../ir/optable.js';
 import { rebuild, rewrite } from './rewrite.js';
 
 /**

@@ -356,15 +356,18 @@ function scan(node: Node, x: readonly Float64Array[], bindings: Bindings): Float
   const stacks = node.outputs.slice(carries.length).map((t) => new Float64Array(t.size));
   for (const step of stepsOf(steps, reverse)) {
     const values = new Map<Tensor, Float64Array>();
-    constants.forEach((t, i) => values.set(t, x[i]));
-    carries.forEach((t, i) => values.set(t, carried[i]));
-    elements.forEach((t, i) => values.set(t, x[states + i].subarray(step * t.size, (step + 1) * t.size)));
-    for (const inner of body.nodes) {
-      const inputs = inner.inputs.map((t) => values.get(t) as Float64Array);
-      evaluate(inner, inputs, bindings).forEach((value, i) => values.set(inner.outputs[i], value));
+    const valueOf = (t: Tensor) => values.get(t) as Float64Array;
+    for (const [i, t] of constants.entries()) values.set(t, x[i]);
+    for (const [i, t] of carries.entries()) values.set(t, carried[i]);
+    for (const [i, t] of elements.entries()) {
+      values.set(t, x[states + i].subarray(step * t.size, (step + 1) * t.size));
     }
-    results.forEach((t, i) => stacks[i].set(values.get(t) as Float64Array, step * t.size));
-    carried = next.map((t) => values.get(t) as Float64Array);
+    for (const inner of body.nodes) {
+      const computed = evaluate(inner, inner.inputs.map(valueOf), bindings);
+      for (const [i, value] of computed.entries()) values.set(inner.outputs[i], value);
+    }
+    for (const [i, t] of results.entries()) stacks[i].set(valueOf(t), step * t.size);
+    carried = next.map(valueOf);
   }
   return [...carried.map((values) => values.slice()), ...stacks];
 }
@@ -381,7 +384,7 @@ function loop(node: Node, x: readonly Float64Array[]): Float64Array[] {
       return operands[operand].subarray(first, first + sizeOf(shape));
     };
     const { writes } = interpret(body, { variables: new Map(places.map((place) => [place, at(place)])) });
-    writes.forEach((value, place) => at(place as Place).set(value));
+    for (const [place, value] of writes) at(place as Place).set(value);
   }
   return results;
 }

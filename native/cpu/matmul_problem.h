@@ -19,7 +19,7 @@ struct MatmulProblem {
   const float* b;
   int64_t m, n, k;
   int64_t aRow, aDepth, bDepth, bColumn;
-  int64_t aSlide, bSlide;  // bytes, with every step of a loop
+  int64_t aSlide, bSlide;   // bytes, with every step of a loop
   std::vector<Axis> batch;  // outermost first
   int64_t batches;
   // One column: C^T = B^T A^T was taken instead, which has the same memory for C. m is 1 and n the rows of the instruction.

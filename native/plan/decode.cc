@@ -258,8 +258,8 @@ std::vector<View> readOperands(Reader& reader, size_t count, const std::vector<V
 struct Context {
   const Plan& plan;
   const std::vector<View>& views;
-  uint32_t depth = 0;      // loops around it
-  int64_t steps = 0;       // of the innermost of them
+  uint32_t depth = 0;       // loops around it
+  int64_t steps = 0;        // of the innermost of them
   int64_t repetitions = 1;  // in all
 };
 

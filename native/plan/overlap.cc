@@ -129,8 +129,8 @@ void markSteady(std::vector<Instruction>& body) {
     for (size_t i = 0; i < std::min<size_t>(in.inputs.size(), 32); ++i) {
       const Range range = rangeOf(in.inputs[i], i);
       auto next = std::lower_bound(written.begin(), written.end(), range);
-      const bool isWritten = (next != written.begin() && std::prev(next)->meets(range)) ||
-                             (next != written.end() && next->meets(range));
+      const bool isWritten =
+          (next != written.begin() && std::prev(next)->meets(range)) || (next != written.end() && next->meets(range));
       if (in.inputs[i].steps == 0 && !isWritten) in.steady |= uint32_t{1} << i;
     }
   }

@@ -56,7 +56,7 @@ struct Instruction {
   std::vector<View> inputs;
   std::vector<View> outputs;
   std::vector<uint32_t> attrs;
-  Program program;  // empty when the opcode has none
+  Program program;                // empty when the opcode has none
   std::vector<Instruction> body;  // of a loop
   // In a loop, of the first 32 inputs: bit i says that input i neither slides nor is written by the loop.
   uint32_t steady = 0;

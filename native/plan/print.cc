@@ -83,7 +83,8 @@ std::string printInstructions(const std::vector<Instruction>& instructions, cons
   std::string text;
   for (size_t i = 0; i < instructions.size(); ++i) {
     const std::string number = prefix + std::to_string(i);
-    text += number + " " + printInstruction(instructions[i]) + "\n" + printInstructions(instructions[i].body, number + ".");
+    text +=
+        number + " " + printInstruction(instructions[i]) + "\n" + printInstructions(instructions[i].body, number + ".");
   }
   return text;
 }

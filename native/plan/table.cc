@@ -18,9 +18,9 @@ const ScalarInfo* scalarInfo(uint32_t op) {
 const InstructionInfo* instructionInfo(uint32_t opcode) {
   switch (opcode) {
 #define STEEPEST_INSTRUCTION(Name, name, code, inputs, outputs, words, program, epilogue, slides)      \
-  case code: {                                                                                 \
+  case code: {                                                                                         \
     static constexpr InstructionInfo info = {name, inputs, outputs, words, program, epilogue, slides}; \
-    return &info;                                                                              \
+    return &info;                                                                                      \
   }
 #include "../ops.inc"
     default:

@@ -18,7 +18,7 @@ struct Extent {
   int64_t first;
   int64_t last;
 };
-Extent extentOf(const View& view);  // in the first step
+Extent extentOf(const View& view);       // in the first step
 Extent sweptExtentOf(const View& view);  // in all steps
 
 // Registers are defined before use, operand lanes fit each operation, outputs fit their dtypes.

@@ -1,5 +1,5 @@
-import { encoding, opTable, tableHash } from '../../lib/ir/optable.js';
 import { printPlan } from '../../lib/compile/print.js';
+import { encoding, opTable, tableHash } from '../../lib/ir/optable.js';
 import { addon } from './native.js';
 import { addConstant, counterPlan, PlanWords, passThroughPlan, sumsPlan } from './plan-words.js';
 

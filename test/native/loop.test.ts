@@ -15,12 +15,7 @@ afterEach(() => addon.setThreads(threads));
 
 /** Value and gradients of an LSTM over `time` steps. */
 function lstm(time: number, batch: number, units: number) {
-  const shapes = [
-    [batch, time, 8],
-    [8, 4 * units],
-    [units, 4 * units],
-    [4 * units],
-  ];
+  const shapes = [[batch, time, 8], [8, 4 * units], [units, 4 * units], [4 * units]];
   const x = shapes.map((shape, slot) => make('input', [], { slot }, shape, 'float32'));
   const [sequence, kernel, recurrentKernel, bias] = x;
   const layer = layers.lstm({ units, returnSequences: true });
@@ -37,7 +32,10 @@ function lstm(time: number, batch: number, units: number) {
 test('a loop written by hand: running sums in the state', () => {
   const session = new addon.Session(64);
   const plan = session.addPlan(sumsPlan());
-  session.writeState(0, Float32Array.from({ length: 16 }, (_, i) => i));
+  session.writeState(
+    0,
+    Float32Array.from({ length: 16 }, (_, i) => i),
+  );
   const state = () => {
     const values = new Float32Array(16);
     session.readState(0, values);

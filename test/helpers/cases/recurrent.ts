@@ -51,7 +51,11 @@ define('scan that keeps a carry and swaps others', (random) => {
 define('scan of steps with kernels of their own', (random) => {
   const [time, rows, columns] = [random.int(1, 4), random.int(1, 4), random.int(2, 9)];
   return {
-    inputs: [[time, rows, columns], [rows, columns], [columns, columns]].map((s) => float(random, s, between(-1, 1))),
+    inputs: [
+      [time, rows, columns],
+      [rows, columns],
+      [columns, columns],
+    ].map((s) => float(random, s, between(-1, 1))),
     run: (x, h0, w) => {
       const step = (h: Tensor, now: Tensor) => {
         const mixed = ops.softmax(ops.add(ops.matmul(ops.softmax(now), w), ops.transpose(ops.transpose(h))));
