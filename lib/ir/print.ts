@@ -1,3 +1,4 @@
+import type { Body, Start } from './body.js';
 import {
   type Attributes,
   formatType,
@@ -22,37 +23,65 @@ const maxShown = 4;
  * return %2
  * ```
  *
- * Nodes are numbered from 0 in the order shown, so equal graphs print alike. A node with several outputs is referred to
+ * The body of a scan or a loop is indented below it. Nodes are numbered from 0 in the order shown, so equal graphs print alike. A node with several outputs is referred to
  * as `%3.0`, `%3.1`.
  */
 export function printGraph(graph: Graph): string {
-  const nodes = topological(graph);
-  const numbers = new Map(nodes.map((node, number) => [node, number]));
-  const name = (t: Tensor): string => {
-    const id = `%${numbers.get(t.node)}`;
-    return t.node.outputs.length === 1 ? id : `${id}.${t.index}`;
-  };
-  const lines = nodes.map((node) => printNode(node, name));
-  if (graph.outputs.length > 0) lines.push(`return ${graph.outputs.map(name).join(', ')}`);
-  return lines.map((line) => `${line}\n`).join('');
+  const printer = new Printer();
+  printer.nodes(topological(graph), '');
+  if (graph.outputs.length > 0) printer.line(`return ${printer.list(graph.outputs)}`);
+  return printer.lines.map((line) => `${line}\n`).join('');
 }
 
-function printNode(node: Node, name: (t: Tensor) => string): string {
-  const results = node.outputs.map(name).join(', ');
-  const inputs = node.inputs.length > 0 ? `(${node.inputs.map(name).join(', ')})` : '';
-  const attrs = printAttributes(node);
-  const types = node.outputs.map(formatType).join(', ');
-  return [
-    results === '' ? '' : `${results} = `,
-    `${node.op}${inputs}`,
-    attrs === '' ? '' : ` ${attrs}`,
-    types === '' ? '' : ` : ${types}`,
-    node.scope === '' ? '' : `  // ${node.scope}`,
-  ].join('');
+class Printer {
+  readonly lines: string[] = [];
+  readonly #names = new Map<Tensor, string>();
+  #count = 0;
+
+  line(text: string): void {
+    this.lines.push(text);
+  }
+
+  list(tensors: readonly Tensor[]): string {
+    return tensors.map((t) => this.#names.get(t)).join(', ');
+  }
+
+  nodes(nodes: readonly Node[], indent: string): void {
+    for (const node of nodes) {
+      const id = `%${this.#count++}`;
+      for (const t of node.outputs) this.#names.set(t, node.outputs.length === 1 ? id : `${id}.${t.index}`);
+      this.line(indent + this.#node(node));
+      if (node.is('scan')) this.#scan((node.attrs as Attributes['scan']).body, `${indent}  `);
+      if (node.is('loop')) this.nodes(topological((node.attrs as Attributes['loop']).body), `${indent}  `);
+    }
+  }
+
+  /** A body uses the names of the constants that it takes from outside. */
+  #scan({ carries, elements, nodes, next, results }: Body, indent: string): void {
+    this.nodes([...carries, ...elements].map((t) => t.node), indent); // biome-ignore format: one call
+    this.nodes(nodes, indent);
+    this.line(`${indent}next ${this.list(next)}; results ${this.list(results)}`);
+  }
+
+  #node(node: Node): string {
+    const results = this.list(node.outputs);
+    const inputs = node.inputs.length > 0 ? `(${this.list(node.inputs)})` : '';
+    const attrs = printAttributes(node);
+    const types = node.outputs.map(formatType).join(', ');
+    return [
+      results === '' ? '' : `${results} = `,
+      `${node.op}${inputs}`,
+      attrs === '' ? '' : ` ${attrs}`,
+      types === '' ? '' : ` : ${types}`,
+      node.scope === '' ? '' : `  // ${node.scope}`,
+    ].join('');
+  }
 }
 
 function printAttributes(node: Node): string {
-  const entries = Object.entries(node.attrs).filter(([, value]) => value !== undefined && typeof value !== 'function');
+  const isShown = (key: string, value: unknown): boolean =>
+    value !== undefined && typeof value !== 'function' && key !== 'body';
+  const entries = Object.entries(node.attrs).filter(([key, value]) => isShown(key, value));
   if (entries.length === 0) return '';
   return `{${entries.map(([key, value]) => `${key}: ${printAttribute(key, value)}`).join(', ')}}`;
 }
@@ -67,10 +96,15 @@ function printAttribute(key: string, value: unknown): string {
     case 'program':
     case 'epilogue':
       return printProgram(value as Program);
+    case 'starts':
+      return `[${(value as Attributes['loop']['starts']).map(printStart).join(', ')}]`;
     default:
       return Array.isArray(value) ? `[${value.join(', ')}]` : String(value);
   }
 }
+
+const printStart = ({ input, output, row }: Start): string =>
+  `${input} -> ${output}${row === undefined ? '' : ` row ${row}`}`;
 
 function printData(data: HostData): string {
   const shown = [...data.subarray(0, maxShown)].map((v) => formatNumber(v));
