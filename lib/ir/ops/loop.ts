@@ -1,7 +1,8 @@
 import { type Element, makeScan, parameter } from '../body.js';
 import { opError } from '../build.js';
 import { formatType, type Shape, sameShape, Tensor } from '../graph.js';
-import { randomOfSteps, zeros } from './random.js';
+import { randomOfSteps } from '../step-random.js';
+import { zeros } from './random.js';
 
 /** One tensor, or several in a list or record. */
 export type TensorTree = Tensor | readonly Tensor[] | Readonly<Record<string, Tensor>>;
