@@ -18,9 +18,11 @@ namespace {
 constexpr int64_t kFloatCost = 4;
 constexpr int64_t kBlockCost = int64_t{1} << 19;  // 5 to 10 us
 constexpr int64_t kMaxChunksBySplitting = 16;
-constexpr int64_t kBlockTiles = 16;  // rows of C in a block, in tiles
-constexpr int64_t kFewTiles = 4;
-constexpr int64_t kBlockPanels = 16;               // columns in panels: with k = 384 they fill most of a 1 MB cache
+constexpr int64_t kBlockTiles = 16;                // rows of C in a block, in tiles
+constexpr int64_t kBlockPanels = 8;                // columns in panels: with k = 512 they fill half of a 1 MB cache
+constexpr int64_t kWideFloats = int64_t{1} << 18;  // B larger than such a cache is cut into wider and lower blocks
+constexpr int64_t kWidePanels = 16;
+constexpr int64_t kWideTiles = 4;
 constexpr int64_t kStripCost = int64_t{1} << 18;   // so that starting an epilogue does not show
 constexpr int64_t kMaxDotRows = 8;                 // more rows are worth a transposed copy of B
 constexpr int64_t kSlabFloats = int64_t{1} << 22;  // of B packed at a time
@@ -44,7 +46,9 @@ Grid chooseGrid(const GemmKernels& gemm, int64_t m, int64_t n, int64_t k, int64_
   const int64_t tiles = ceilDiv(m, gemm.rows), panels = ceilDiv(n, gemm.panel);
   const int64_t cost = m * n * k + kFloatCost * (m * k + k * n + m * n);
   const int64_t wanted = std::max<int64_t>(1, cost * items / kBlockCost);  // blocks that are worth having
-  int64_t tilesEach = std::min(tiles, kBlockTiles), panelsEach = std::min(panels, kBlockPanels);
+  // Every block copies its tiles of A, which costs most where B's panels come from far away.
+  const bool wide = k * n >= kWideFloats;
+  int64_t tilesEach = std::min(tiles, kBlockTiles), panelsEach = std::min(panels, wide ? kWidePanels : kBlockPanels);
   const auto blocks = [&] { return items * ceilDiv(tiles, tilesEach) * ceilDiv(panels, panelsEach); };
   while (blocks() > wanted && (tilesEach < tiles || panelsEach < panels)) {
     if (tilesEach < tiles) {
@@ -54,8 +58,8 @@ Grid chooseGrid(const GemmKernels& gemm, int64_t m, int64_t n, int64_t k, int64_
     }
   }
   while (blocks() < std::min(wanted, kMaxChunksBySplitting) && (tilesEach > 1 || panelsEach > 1)) {
-    // Every block copies its tiles of A: columns stay together as long as there are rows to share out.
-    if (tilesEach > kFewTiles || panelsEach == 1) {
+    const bool tall = wide ? tilesEach > kWideTiles : tilesEach * gemm.rows > panelsEach * gemm.panel;
+    if (tall || panelsEach == 1) {
       tilesEach = ceilDiv(tilesEach, 2);
     } else {
       panelsEach = ceilDiv(panelsEach, 2);
