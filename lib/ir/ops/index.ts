@@ -5,6 +5,7 @@ export * from './conv.js';
 export * from './create.js';
 export * from './einsum.js';
 export * from './elementwise.js';
+export * as image from './image.js';
 export * from './indexing.js';
 export * from './linalg.js';
 export * from './loop.js';

@@ -1,8 +1,8 @@
-import { asTensor, make, type Operand, opError, tensor } from '../build.js';
+import { asTensor, make, type Operand, opError } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { cast } from './elementwise.js';
-import { matmul } from './linalg.js';
-import { repeat, transpose } from './shape.js';
+import { linearTaps, resample } from './resample.js';
+import { repeat } from './shape.js';
 import { checkWindow, type Padding, type PerAxis, perAxis, placeWindows } from './windows.js';
 
 export interface PoolOptions {
@@ -143,16 +143,7 @@ export function upSampling(x: Operand, size: PerAxis, interpolation: 'nearest' |
   return perAxis(op, 'size', size, input.rank - 2).reduce((t, times, a) => {
     if (interpolation === 'nearest') return times === 1 ? t : repeat(t, times, a + 1);
     const n = t.shape[a + 1] as number;
-    return resample(t, a + 1, n * times, (i) => {
-      const at = Math.min(Math.max((i + 0.5) / times - 0.5, 0), n - 1);
-      const [low, high] = [Math.floor(at), Math.min(Math.floor(at) + 1, n - 1)];
-      return low === high
-        ? [[low, 1]]
-        : [
-            [low, 1 - (at - low)],
-            [high, at - low],
-          ];
-    });
+    return resample(t, a + 1, n * times, linearTaps(n, n * times));
   }, input);
 }
 
@@ -163,15 +154,4 @@ function pixels(op: string, x: Operand): Tensor {
     throw opError(op, `expected x [N, ...spatial, C] with one to three spatial axes, got ${formatType(input)}`);
   }
   return input;
-}
-
-/** Each of `size` new elements along an axis as a weighted sum of old ones: [index, weight] pairs. */
-function resample(t: Tensor, axis: number, size: number, weightsOf: (i: number) => [number, number][]): Tensor {
-  const n = t.shape[axis] as number;
-  const matrix = new Float32Array(n * size);
-  for (let i = 0; i < size; i++) for (const [from, weight] of weightsOf(i)) matrix[from * size + i] = weight;
-  const order = t.shape.map((_, i) => i);
-  order.push(...order.splice(axis, 1)); // the axis last
-  const back = order.map((_, i) => order.indexOf(i));
-  return transpose(matmul(transpose(t, order), tensor(matrix, [n, size])), back);
 }
