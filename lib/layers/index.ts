@@ -39,6 +39,7 @@ export {
   type SinePositionEncodingOptions,
   sinePositionEncoding,
 } from './embedding.js';
+export * from './image/index.js';
 export { InputLayer, type InputOptions, input, inputLayer } from './input.js';
 export { type LambdaFn, lambda } from './lambda.js';
 export {

@@ -1,51 +1,20 @@
 import type { Tensor } from '../ir/graph.js';
 import { add, multiply, where as select } from '../ir/ops/elementwise.js';
 import { dropout as drop, randomBernoulli, randomNormal } from '../ir/ops/random.js';
-import { checkOptions, integer, numberIn } from './arguments.js';
-import { type CallContext, Layer, type LayerOptions, layerOptionKeys } from './layer.js';
-import { withSeed } from './random.js';
+import { numberIn } from './arguments.js';
+import type { Layer } from './layer.js';
+import { RandomLayer, type RandomLayerOptions } from './random-layer.js';
 
-export interface NoiseOptions extends LayerOptions {
-  /** Noise depends on this instead of the seed of the training run. It still differs from step to step. */
-  readonly seed?: number;
-}
+export type NoiseOptions = RandomLayerOptions;
+
 export interface RateOptions extends NoiseOptions {
   /** Probability that a value is dropped. */
   readonly rate: number;
 }
 
-/** Does something random in training, and nothing in inference. */
-abstract class Noise extends Layer {
-  protected override readonly passesMask = true;
-
-  constructor(
-    where: string,
-    readonly options: NoiseOptions,
-    own: readonly string[],
-  ) {
-    checkOptions(where, options, [...layerOptionKeys, 'seed', ...own]);
-    super(options);
-    if (options.seed !== undefined) integer(where, 'seed', options.seed);
-  }
-
-  override call(inputs: readonly Tensor[], context: CallContext): Tensor {
-    const x = this.single(inputs);
-    this.check(x);
-    return context.training ? withSeed(this.options.seed, () => this.disturb(x)) : x;
-  }
-
-  override getConfig(): Record<string, unknown> {
-    return { ...this.options };
-  }
-
-  /** @throws Error when the input does not fit */
-  protected check(_x: Tensor): void {}
-  protected abstract disturb(x: Tensor): Tensor;
-}
-
 type SpatialKind = 'spatialDropout1d' | 'spatialDropout2d' | 'spatialDropout3d';
 
-class SpatialDropout extends Noise {
+class SpatialDropout extends RandomLayer {
   readonly #rate: number;
 
   constructor(
@@ -58,13 +27,13 @@ class SpatialDropout extends Noise {
     this.#rate = numberIn(where, 'rate', options.rate, { min: 0, max: 1 });
   }
 
-  protected override check(x: Tensor): void {
-    if (x.rank === this.spatial + 2) return;
+  protected override prepare(x: Tensor): Tensor {
+    if (x.rank === this.spatial + 2) return x;
     const axes = ['batch', ...['depth', 'height', 'width'].slice(-this.spatial), 'channels'];
     throw this.error(`expected input [${axes.join(', ')}], got shape [${x.shape.join(', ')}]`);
   }
 
-  protected override disturb(x: Tensor): Tensor {
+  protected override randomize(x: Tensor): Tensor {
     return drop(x, this.#rate, { noiseShape: x.shape.map((n, i) => (i === 0 || i === x.rank - 1 ? n : 1)) });
   }
 }
@@ -109,7 +78,7 @@ export interface GaussianNoiseOptions extends NoiseOptions {
   readonly stddev: number;
 }
 
-class GaussianNoise extends Noise {
+class GaussianNoise extends RandomLayer {
   readonly kind = 'gaussianNoise';
   readonly #stddev: number;
 
@@ -118,7 +87,7 @@ class GaussianNoise extends Noise {
     this.#stddev = numberIn('layers.gaussianNoise', 'stddev', options.stddev, { min: 0 });
   }
 
-  protected override disturb(x: Tensor): Tensor {
+  protected override randomize(x: Tensor): Tensor {
     return add(x, randomNormal(x.shape, 0, this.#stddev));
   }
 }
@@ -135,7 +104,7 @@ class GaussianNoise extends Noise {
  */
 export const gaussianNoise = (options: GaussianNoiseOptions): Layer => new GaussianNoise(options);
 
-class GaussianDropout extends Noise {
+class GaussianDropout extends RandomLayer {
   readonly kind = 'gaussianDropout';
   readonly #rate: number;
 
@@ -144,7 +113,7 @@ class GaussianDropout extends Noise {
     this.#rate = numberIn('layers.gaussianDropout', 'rate', options.rate, { min: 0, max: 1, maxOpen: true });
   }
 
-  protected override disturb(x: Tensor): Tensor {
+  protected override randomize(x: Tensor): Tensor {
     return multiply(x, randomNormal(x.shape, 1, Math.sqrt(this.#rate / (1 - this.#rate))));
   }
 }
@@ -167,7 +136,7 @@ export const gaussianDropout = (options: RateOptions): Layer => new GaussianDrop
 /** What SELU tends to for x -> -infinity: -scale * alpha. */
 const saturation = -1.0507009873554805 * 1.6732632423543772;
 
-class AlphaDropout extends Noise {
+class AlphaDropout extends RandomLayer {
   readonly kind = 'alphaDropout';
   readonly #rate: number;
 
@@ -176,7 +145,7 @@ class AlphaDropout extends Noise {
     this.#rate = numberIn('layers.alphaDropout', 'rate', options.rate, { min: 0, max: 1, maxOpen: true });
   }
 
-  protected override disturb(x: Tensor): Tensor {
+  protected override randomize(x: Tensor): Tensor {
     const [rate, keep] = [this.#rate, 1 - this.#rate];
     // mean and variance of the mixture, for x of mean 0 and variance 1
     const scale = 1 / Math.sqrt(keep * (1 + rate * saturation * saturation));

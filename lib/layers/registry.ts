@@ -9,6 +9,17 @@ import { dense } from './dense.js';
 import { dot } from './dot.js';
 import { dropout } from './dropout.js';
 import { embedding, positionEmbedding, sinePositionEncoding } from './embedding.js';
+import {
+  centerCrop,
+  randomBrightness,
+  randomContrast,
+  randomCrop,
+  randomFlip,
+  randomRotation,
+  randomTranslation,
+  randomZoom,
+  resizing,
+} from './image/index.js';
 import { inputLayer } from './input.js';
 import { type LambdaFn, lambda } from './lambda.js';
 import type { Layer, LayerOptions } from './layer.js';
@@ -94,6 +105,7 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   batchNormalization,
   bidirectional,
   categoryEncoding,
+  centerCrop,
   concatenate,
   conv1d,
   conv1dTranspose,
@@ -144,10 +156,18 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   permute,
   positionEmbedding,
   prelu,
+  randomBrightness,
+  randomContrast,
+  randomCrop,
+  randomFlip,
+  randomRotation,
+  randomTranslation,
+  randomZoom,
   relu,
   repeatVector,
   rescaling,
   reshape,
+  resizing,
   rmsNormalization,
   rnn,
   separableConv1d,
