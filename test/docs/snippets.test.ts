@@ -7,7 +7,7 @@ import { examplesOf, readFamilies } from './examples';
 
 const root = path.join(__dirname, '..', '..');
 const folder = path.join(root, 'out', 'snippets'); // inside the package, so that 'steepest' is found
-const documents = ['README.md', 'docs/guide.md', 'docs/preprocessing.md', 'docs/saving.md'];
+const documents = ['README.md', 'docs/guide.md', 'docs/images.md', 'docs/preprocessing.md', 'docs/saving.md'];
 
 interface Program {
   /** 'README.md: Models' */

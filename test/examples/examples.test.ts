@@ -1,9 +1,10 @@
 // The examples as a reader runs them: compiled, in a process of their own. What they print is what is tested.
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { loadMnist } from 'steepest';
 
 const root = path.join(__dirname, '..', '..');
@@ -146,6 +147,48 @@ test('multimodal: both inputs together know what neither can', async () => {
   expect(Math.min(image, number)).toBeGreaterThan(65);
   expect(both).toBeGreaterThan(85);
 }, 300_000);
+
+describe('fashion-mnist', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'steepest-fashion-'));
+    const save = (name: string, shape: readonly number[], values: readonly number[]) => {
+      const header = [0, 0, 8, shape.length, ...shape.flatMap((n) => [0, 0, n >> 8, n & 255])];
+      writeFileSync(path.join(folder, `${name}.gz`), gzipSync(Uint8Array.from([...header, ...values])));
+    };
+    // class c is a horizontal bar in row 2 c + 4
+    for (const [part, count] of [
+      ['train', 640],
+      ['t10k', 50],
+    ] as const) {
+      const bar = (i: number) =>
+        Array.from({ length: 784 }, (_, at) => (Math.floor(at / 28) === 2 * (i % 10) + 4 ? 255 : 0));
+      const all = Array.from({ length: count }, (_, i) => i);
+      save(`${part}-images-idx3-ubyte`, [count, 28, 28], all.flatMap(bar));
+      save(
+        `${part}-labels-idx1-ubyte`,
+        [count],
+        all.map((i) => i % 10),
+      );
+    }
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('learns from any folder of IDX files', async () => {
+    const text = await run('fashion-mnist', ['--data', folder, '--epochs', '6', '--limit', '320']);
+    const losses = numbersIn(text, /^Epoch \d\/6 .* loss ([\d.]+) /gm);
+    expect(losses.length).toBe(6);
+    expect(losses[5]).toBeLessThan((losses[0] as number) / 2);
+    expect(numbersIn(text, /^Test loss [\d.]+, test accuracy ([\d.]+) %$/gm)[0]).toBeGreaterThan(40);
+  });
+
+  test('says where the pictures are to be had', async () => {
+    const missing = path.join(folder, 'nothing');
+    await expect(run('fashion-mnist', ['--data', missing])).rejects.toThrow(
+      `There is no Fashion-MNIST in ${missing}: run "apt-get install dataset-fashion-mnist"`,
+    );
+  });
+});
 
 test('char-transformer: the loss falls, and it writes 300 characters of its own', async () => {
   const text = await run('char-transformer', ['--epochs', '3', '--characters', '30000']);
