@@ -1,9 +1,7 @@
 // Expected numbers are what Keras 3.15 returns with its JAX backend, unless something else is said.
 import * as library from '../../lib/index';
 import * as layers from '../../lib/layers/index';
-import { evaluate } from '../helpers/evaluate';
 import { expectClose, runLayer } from '../helpers/layers';
-import { Random } from '../helpers/random';
 
 /** `count` images of one channel that all count 1, 2, 3, ... */
 const counting = (height: number, width: number, count = 1) => {
@@ -150,21 +148,6 @@ test.each(random)('%s: nothing in inference; other numbers for each image and st
   expect(new Set(each(first, 12)).size).toBeGreaterThan(1);
   expect(run(make(5), x)).not.toEqual(first);
   expect(run(make(5), x)).toEqual(run(make(5), x));
-});
-
-test('the addon computes what the reference does', () => {
-  const random = new Random(3);
-  const images = Float32Array.from({ length: 4 * 9 * 7 * 3 }, () => random.normal());
-  // quarters, so that rounding to a pixel cannot depend on the precision
-  const maps = Float32Array.from({ length: 4 * 6 }, () => random.int(-6, 6) / 4);
-  for (const fillMode of ['constant', 'nearest', 'reflect', 'wrap'] as const) {
-    for (const interpolation of ['nearest', 'bilinear'] as const) {
-      const [x, map] = [library.tensor(images, [4, 9, 7, 3]), library.tensor(maps, [4, 6])];
-      const warped = library.ops.image.affineTransform(x, map, { fillMode, interpolation });
-      const y = library.ops.image.resize(warped, [5, 11], { interpolation });
-      expectClose(y.data, evaluate([y]).outputs[0], 1e-5);
-    }
-  }
 });
 
 test('any number of threads trains the same bits', async () => {

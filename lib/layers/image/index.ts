@@ -1,4 +1,5 @@
 /** Layers that prepare and vary images. */
+export type { Factor } from './arguments.js';
 export {
   type RandomBrightnessOptions,
   type RandomContrastOptions,

@@ -4,6 +4,7 @@ import type { Case } from './case';
 import { conv } from './conv';
 import { einsum } from './einsum';
 import { elementwise } from './elementwise';
+import { image } from './image';
 import { indexing } from './indexing';
 import { integer } from './integer';
 import { matmul } from './matmul';
@@ -34,6 +35,7 @@ export const cases: readonly Case[] = [
   ...attention,
   ...conv,
   ...pool,
+  ...image,
   ...recurrent,
   ...randomNumbers,
 ];

@@ -1,0 +1,35 @@
+import { tensor } from '../../../lib/ir/build';
+import * as ops from '../../../lib/ir/ops/index';
+import { type Case, into } from './case';
+import { float } from './inputs';
+
+export const image: Case[] = [];
+const define = into(image, 'image');
+
+for (const interpolation of ['nearest', 'bilinear'] as const) {
+  define(`resize ${interpolation}`, (random) => {
+    const size: [number, number] = [random.int(1, 9), random.int(1, 9)];
+    const antialias = random.uniform() < 0.5;
+    const [cropToAspectRatio, padToAspectRatio] = random.pick([
+      [false, false],
+      [true, false],
+      [false, true],
+    ]);
+    const options = { interpolation, antialias, cropToAspectRatio, padToAspectRatio };
+    return {
+      inputs: [float(random, [2, random.int(1, 9), random.int(1, 9), 3])],
+      run: (x) => ops.image.resize(x, size, options),
+    };
+  });
+  for (const fillMode of ['constant', 'nearest', 'reflect', 'wrap'] as const) {
+    define(`affineTransform ${interpolation} ${fillMode}`, (random) => {
+      const [batch, height, width, channels] = [random.int(1, 3), random.int(1, 6), random.int(1, 6), random.int(1, 4)];
+      // quarters, so that which pixel is the nearest does not depend on the precision
+      const maps = Float32Array.from({ length: batch * 6 }, () => random.int(-6, 6) / 4);
+      return {
+        inputs: [float(random, [batch, height, width, channels])],
+        run: (x) => ops.image.affineTransform(x, tensor(maps, [batch, 6]), { interpolation, fillMode, fillValue: 0.5 }),
+      };
+    });
+  }
+}
