@@ -109,17 +109,26 @@ class Reader {
   }
 
   family(name, title, text, exported, prefix) {
-    const targets = exported.map((symbol) => ({ name: symbol.name, symbol: this.target(symbol) }));
+    const targets = exported.flatMap((symbol) => this.named(symbol));
     const entries = targets.map((target) => this.entry(target, prefix)).filter((entry) => entry !== undefined);
     // by file, and as they stand there: what belongs together is together
     entries.sort((a, b) => a.file.localeCompare(b.file) || a.position - b.position);
     return { name, title, text, entries };
   }
 
+  /** An export by its name; of a module inside, such as `ops.image`, all that it exports. */
+  named(symbol) {
+    const target = this.target(symbol);
+    if ((target.flags & SymbolFlags.ValueModule) === 0) return [{ name: symbol.name, symbol: target }];
+    return this.checker
+      .getExportsOfModule(target)
+      .map((inner) => ({ name: `${symbol.name}.${inner.name}`, symbol: this.target(inner) }));
+  }
+
   entry({ name, symbol }, prefix) {
     const node = this.declaration(symbol);
     const file = this.fileOf(symbol);
-    if (node === undefined || (symbol.flags & SymbolFlags.ValueModule) !== 0 || file === '') return undefined;
+    if (node === undefined || file === '') return undefined;
     const common = { name, call: prefix + name, file, position: node.pos, ...docstring(symbol, this.checker) };
     if (isInterfaceDeclaration(node)) {
       return { ...common, kind: 'interface', rows: this.rows(this.checker.getDeclaredTypeOfSymbol(symbol)) };

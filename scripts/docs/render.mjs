@@ -11,7 +11,7 @@ const table = (head, rows) =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 /** Where the section of a name is: names that differ in case only are numbered, as they follow each other. */
 function anchorsOf(entries) {
-  const slug = ({ name }) => name.toLowerCase();
+  const slug = ({ name }) => name.toLowerCase().replaceAll('.', '');
   return new Map(
     entries.map((entry, i) => {
       const before = entries.slice(0, i).filter((other) => slug(other) === slug(entry)).length;
