@@ -265,8 +265,10 @@ describe('save and loadModel', () => {
     const { x, y } = classes(256);
     const options = { epochs: 400, batchSize: 16, seed: 2 };
     const net = mlp({ dropout: 0.1 });
-    const training = net.fit(x, y, options);
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    let training: Promise<unknown> = Promise.resolve();
+    await new Promise<void>((underWay) => {
+      training = net.fit(x, y, { ...options, callbacks: [{ onEpochEnd: () => underWay() }] });
+    });
     await net.save(at('running'));
     await training;
     const resumed = await loadModel(at('running'));
