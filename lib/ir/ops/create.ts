@@ -1,6 +1,6 @@
 import { opError } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
-import { add, multiply } from './elementwise.js';
+import { add, multiply, power } from './elementwise.js';
 import { full, iota } from './random.js';
 import { broadcastTo, concatenate, reshape } from './shape.js';
 
@@ -55,3 +55,21 @@ export function meshgrid(vectors: readonly Tensor[], indexing: 'xy' | 'ij' = 'xy
     return broadcastTo(reshape(v, column), shape);
   });
 }
+
+export interface LogspaceOptions {
+  /** Whether `stop` is the last exponent. Default: true. */
+  readonly endpoint?: boolean;
+  /** Default: 10. */
+  readonly base?: number;
+}
+
+/**
+ * `count` powers of a base whose exponents go from `start` to `stop` at equal distances, as in `linspace`.
+ *
+ * @throws Error when `count` is not a whole number or is negative
+ *
+ * @example
+ * ops.logspace(0, 2, 3); // 1, 10, 100
+ */
+export const logspace = (start: number, stop: number, count = 50, options: LogspaceOptions = {}): Tensor =>
+  power(options.base ?? 10, linspace(start, stop, count, options));

@@ -1,5 +1,6 @@
 /** Operations on tensors, with NumPy's and Keras 3's names. Traced inside models, losses and `jit`; lazy outside. */
 export { scalar, tensor } from '../build.js';
+export * from './arrange.js';
 export * from './attention.js';
 export * from './conv.js';
 export * from './create.js';
@@ -20,3 +21,4 @@ export * from './random.js';
 export * from './reduce.js';
 export * from './scan.js';
 export * from './shape.js';
+export * from './vectors.js';

@@ -2,9 +2,9 @@ import { asTensor, normalizeAxis, type Operand, opError } from '../build.js';
 import { type DType, formatType, type Tensor } from '../graph.js';
 import { add, cast, equal, greaterEqual, lessEqual, multiply, where } from './elementwise.js';
 import { matmul } from './linalg.js';
-import { iota, zerosLike } from './random.js';
+import { iota, onesLike, zerosLike } from './random.js';
 import { sum } from './reduce.js';
-import { expandDims, pad, reshape, slice, transpose } from './shape.js';
+import { expandDims, pad, reshape, slice, stack, transpose } from './shape.js';
 
 /** For each element of the last two axes, column - row - k: 0 on the k-th diagonal, positive above it. */
 function aboveDiagonal(op: string, shape: readonly number[], k: number): Tensor {
@@ -37,6 +37,32 @@ export const triu = (x: Operand, k = 0): Tensor => {
 /** 1 on the k-th diagonal, 0 elsewhere: [rows, columns], square by default. */
 export const eye = (rows: number, columns = rows, k = 0, dtype: DType = 'float32'): Tensor =>
   cast(equal(aboveDiagonal('eye', [rows, columns], k), 0), dtype);
+
+/** The identity matrix: [n, n]. */
+export const identity = (n: number, dtype: DType = 'float32'): Tensor => eye(n, n, 0, dtype);
+
+/** 1 on the k-th diagonal and below, 0 above: [rows, columns], square by default. */
+export const tri = (rows: number, columns = rows, k = 0, dtype: DType = 'float32'): Tensor =>
+  cast(lessEqual(aboveDiagonal('tri', [rows, columns], k), 0), dtype);
+
+/**
+ * Vandermonde's matrix: the powers of each element of a vector [n] in a row, from count - 1 down to 0.
+ *
+ * @param count of powers. Default: n
+ * @param increasing from 0 up to count - 1. Default: false
+ * @throws Error when x is not of rank 1 or count is not a whole number >= 1
+ *
+ * @example
+ * ops.vander(tensor([2, 3]), 3); // [[4, 2, 1], [9, 3, 1]]
+ */
+export function vander(x: Tensor, count = x.size, increasing = false): Tensor {
+  if (x.rank !== 1) throw opError('vander', `x must have rank 1, got ${formatType(x)}`);
+  if (!Number.isInteger(count) || count < 1) throw opError('vander', `count must be a whole number >= 1, got ${count}`);
+  const powers = [onesLike(x)];
+  // products, not power(), whose gradient at 0 is not defined
+  while (powers.length < count) powers.push(multiply(powers.at(-1) as Tensor, x));
+  return stack(increasing ? powers : powers.reverse(), 1);
+}
 
 /**
  * A vector [n] as the k-th diagonal of a matrix [n + |k|, n + |k|] that is 0 elsewhere, or the k-th diagonal of a matrix

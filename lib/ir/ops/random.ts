@@ -117,3 +117,5 @@ export const ones = (shape: Shape, dtype: DType = 'float32'): Tensor => full(sha
 export const zerosLike = (x: Tensor): Tensor => zeros(x.shape, x.dtype);
 /** All 1, in the shape and dtype of x. */
 export const onesLike = (x: Tensor): Tensor => ones(x.shape, x.dtype);
+/** One value in the shape of another tensor, and in its dtype unless another is given. */
+export const fullLike = (x: Tensor, value: Operand, dtype: DType = x.dtype): Tensor => full(x.shape, value, dtype);
