@@ -12,20 +12,26 @@ import {
   exp,
   expm1,
   floor,
+  greater,
   less,
+  lessEqual,
   log,
   log1p,
+  logicalAnd,
+  logicalOr,
   maximum,
   minimum,
   mod,
   multiply,
   negative,
   notEqual,
+  power,
   round,
   sign,
   sin,
   sqrt,
   square,
+  stopGradient,
   subtract,
   where,
 } from './elementwise.js';
@@ -39,6 +45,24 @@ export const log2 = (x: Operand): Tensor => multiply(log(x), Math.LOG2E);
 export const log10 = (x: Operand): Tensor => multiply(log(x), Math.LOG10E);
 /** 2^x */
 export const exp2 = (x: Operand): Tensor => exp(multiply(x, Math.LN2));
+
+/** Cube root, of negative numbers too. Its gradient at 0 is not defined. */
+export const cbrt = (x: Operand): Tensor => {
+  const t = float('cbrt', x);
+  return multiply(sign(t), power(abs(t), 1 / 3));
+};
+/** sqrt(a^2 + b^2), without overflow. Its gradient at (0, 0) is not defined. */
+export const hypot = (a: Operand, b: Operand): Tensor => {
+  const [p, q] = [float('hypot', a), float('hypot', b)];
+  const top = stopGradient(maximum(abs(p), abs(q)));
+  // whatever it is divided by, it is the same: so the divisor needs no gradient
+  const unit = where(logicalAnd(greater(top, 0), isFinite(top)), top, 1);
+  return multiply(sqrt(add(square(divide(p, unit)), square(divide(q, unit)))), unit);
+};
+/** Degrees to radians. */
+export const deg2rad = (x: Operand): Tensor => multiply(float('deg2rad', x), Math.PI / 180);
+/** Radians to degrees. */
+export const rad2deg = (x: Operand): Tensor => multiply(float('rad2deg', x), 180 / Math.PI);
 
 /** sin(x) / cos(x) */
 export const tan = (x: Operand): Tensor => {
@@ -124,6 +148,24 @@ export const logicalXor = (a: Operand, b: Operand): Tensor =>
 export const isFinite = (x: Operand): Tensor => less(abs(float('isFinite', x)), scalar(Number.POSITIVE_INFINITY));
 /** True where x is infinite, of either sign. */
 export const isInf = (x: Operand): Tensor => equal(abs(float('isInf', x)), scalar(Number.POSITIVE_INFINITY));
+
+export interface IsCloseOptions {
+  /** Difference allowed for each unit of |b|. Default: 1e-5. */
+  readonly rtol?: number;
+  /** Difference allowed in any case. Default: 1e-8. */
+  readonly atol?: number;
+  /** Whether NaN is close to NaN. Default: false. */
+  readonly equalNaN?: boolean;
+}
+
+/** True where |a - b| <= atol + rtol |b|, and where both are the same infinity. */
+export function isClose(a: Operand, b: Operand, options: IsCloseOptions = {}): Tensor {
+  const [p, q] = [float('isClose', a), float('isClose', b)];
+  const { rtol = 1e-5, atol = 1e-8, equalNaN = false } = options;
+  const near = lessEqual(abs(subtract(p, q)), add(multiply(abs(q), rtol), atol));
+  const close = logicalOr(equal(p, q), logicalAnd(isFinite(q), near));
+  return equalNaN ? logicalOr(close, logicalAnd(notEqual(p, p), notEqual(q, q))) : close;
+}
 
 export interface NanToNumOptions {
   /** What replaces NaN. Default: 0. */

@@ -19,6 +19,7 @@ import {
   sigmoid,
   sign,
   sqrt,
+  square,
   stopGradient,
   subtract,
   tanh,
@@ -111,6 +112,14 @@ export const hardShrink = (x: Operand, threshold = 0.5): Tensor => {
   const t = asTensor('hardShrink', 'x', x);
   return where(lessEqual(abs(t), threshold), 0, t);
 };
+/** 0 below -1, x above 1, (x + 1)^2 / 4 between: a softplus with exact zeros. */
+export const sparsePlus = (x: Operand): Tensor => {
+  const t = asTensor('sparsePlus', 'x', x);
+  const between = multiply(square(add(clip(t, -1, 1), 1)), 0.25);
+  return add(between, relu(subtract(t, 1)));
+};
+/** 0 below -1, 1 above 1, (x + 1) / 2 between: the slope of `sparsePlus`. */
+export const sparseSigmoid = (x: Operand): Tensor => clip(multiply(add(x, 1), 0.5), 0, 1);
 /** (x + sqrt(x^2 + b)) / 2 */
 export const squareplus = (x: Operand, b = 4): Tensor => {
   const t = asTensor('squareplus', 'x', x);

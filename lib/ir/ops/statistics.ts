@@ -1,0 +1,160 @@
+import { asTensor, broadcastTo, normalizeAxes, normalizeAxis, type Operand, opError } from '../build.js';
+import { formatType, sameShape, sizeOf, type Tensor } from '../graph.js';
+import { ravel } from './arrange.js';
+import { add, cast, divide, isNaN as isNotANumber, less, lessEqual, multiply, subtract, where } from './elementwise.js';
+import { scatterAdd } from './indexing.js';
+import { searchSorted, sort } from './order.js';
+import { ones } from './random.js';
+import { type Axes, mean, type ReduceOptions, sum } from './reduce.js';
+import { concatenate, expandDims, reshape, sliceAxis, stack, transpose } from './shape.js';
+
+/**
+ * Differences of neighbours along an axis: y[i] = x[i + 1] - x[i], `n` times over. Each time one element less.
+ *
+ * @param axis default: -1
+ * @throws Error when n is not a whole number, is negative, or exceeds the size of the axis
+ *
+ * @example
+ * ops.diff(tensor([1, 4, 9])); // 3, 5
+ */
+export function diff(x: Operand, n = 1, axis = -1): Tensor {
+  const input = asTensor('diff', 'x', x);
+  let t = input.dtype === 'bool' ? cast(input, 'int32') : input;
+  const a = normalizeAxis('diff', axis, t.rank);
+  if (!Number.isInteger(n) || n < 0 || n > (t.shape[a] as number)) {
+    throw opError('diff', `n must be a whole number in 0 .. ${t.shape[a]} for ${formatType(t)}, got ${n}`);
+  }
+  for (let i = 0; i < n; i++) t = subtract(sliceAxis(t, a, 1), sliceAxis(t, a, 0, (t.shape[a] as number) - 1));
+  return t;
+}
+
+export interface AverageOptions extends ReduceOptions {
+  /** Of the shape of x, or one for each element of the only axis. Default: all 1. */
+  readonly weights?: Tensor;
+}
+
+/**
+ * Weighted mean over axes (default: all): sum(x * weights) / sum(weights).
+ *
+ * @throws Error when the weights do not fit
+ *
+ * @example
+ * ops.average(tensor([1, 5]), 0, { weights: tensor([3, 1]) }); // 2
+ */
+export function average(x: Operand, axes?: Axes, options: AverageOptions = {}): Tensor {
+  const t = asTensor('average', 'x', x);
+  const { weights } = options;
+  if (weights === undefined) return mean(t, axes, options);
+  const list = normalizeAxes('average', axes, t.rank);
+  let w = cast(weights, 'float32');
+  if (!sameShape(w.shape, t.shape)) {
+    const [axis] = list;
+    if (list.length !== 1 || w.rank !== 1 || w.size !== t.shape[axis as number]) {
+      throw opError(
+        'average',
+        `weights ${formatType(weights)} must have the shape of x ${formatType(t)}, or one for each element of a single axis`,
+      );
+    }
+    const along = t.shape.map((n, i) => (i === axis ? n : 1));
+    w = broadcastTo(reshape(w, along), t.shape);
+  }
+  return divide(sum(multiply(t, w), list, options), sum(w, list, options));
+}
+
+/**
+ * Quantiles over axes (default: all), between two elements on the line through them: of n elements in order, the one at
+ * position q (n - 1). NaN where there is a NaN. Gradients go to the one or two elements that a quantile comes from.
+ *
+ * @param q in 0 .. 1; a list gives a new leading axis with a quantile for each
+ * @returns float32
+ * @throws Error when q is not in 0 .. 1, or there are no elements
+ *
+ * @example
+ * ops.quantile(tensor([1, 2, 3, 10]), [0.25, 0.5]); // 1.75, 2.5
+ */
+export function quantile(x: Operand, q: number | readonly number[], axes?: Axes, options: ReduceOptions = {}): Tensor {
+  if (typeof q !== 'number') {
+    if (!Array.isArray(q) || q.length === 0) throw opError('quantile', `q must be a number or a list, got ${q}`);
+    return stack(q.map((one) => quantile(x, one, axes, options)));
+  }
+  if (!(q >= 0 && q <= 1)) throw opError('quantile', `q must be in 0 .. 1, got ${q}`);
+  const t = cast(asTensor('quantile', 'x', x), 'float32');
+  const list = normalizeAxes('quantile', axes, t.rank);
+  const kept = [...t.shape.keys()].filter((i) => !list.includes(i));
+  const shape = kept.map((i) => t.shape[i] as number);
+  const n = sizeOf(list.map((i) => t.shape[i] as number));
+  if (n === 0) throw opError('quantile', `the quantile of no values is not defined: ${formatType(t)}`);
+  const sorted = sort(reshape(transpose(t, [...kept, ...list]), [...shape, n]));
+  const at = (i: number): Tensor => reshape(sliceAxis(sorted, -1, i, i + 1), shape);
+  const low = Math.floor(q * (n - 1));
+  const part = q * (n - 1) - low;
+  // not low + (high - low) * part, in which two equal infinities would make NaN
+  const between = part === 0 ? at(low) : add(multiply(at(low), 1 - part), multiply(at(low + 1), part));
+  const value = where(isNotANumber(at(n - 1)), Number.NaN, between);
+  return options.keepDims === true
+    ? reshape(
+        value,
+        t.shape.map((m, i) => (list.includes(i) ? 1 : m)),
+      )
+    : value;
+}
+
+/** The middle element over axes (default: all), the mean of two where their number is even: `quantile` at 0.5. */
+export const median = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor => quantile(x, 0.5, axes, options);
+
+/**
+ * The interval that each value lies in, as int32: the i with bins[i - 1] <= x < bins[i]; 0 below all, n from the last on.
+ *
+ * @param bins rank 1, in ascending order
+ * @throws Error when `bins` is not of rank 1
+ *
+ * @example
+ * ops.digitize(tensor([0.5, 1, 7]), tensor([1, 2, 3])); // 0, 1, 3
+ */
+export const digitize = (x: Operand, bins: Tensor): Tensor => searchSorted(bins, x, 'right');
+
+/**
+ * How often each of the numbers 0 .. length - 1 occurs, as int32; with weights, the sums of theirs in float32. Counts are
+ * exact up to 2^24. Numbers out of range make the step fail with an error.
+ *
+ * @param x int32
+ * @param length known beforehand, as every shape is
+ * @param weights of the shape of x
+ * @throws Error when x is not int32, the weights do not fit, or length is not a whole number
+ *
+ * @example
+ * ops.bincount(tensor(Int32Array.of(1, 3, 1)), 4); // 0, 2, 0, 1
+ */
+export function bincount(x: Tensor, length: number, weights?: Tensor): Tensor {
+  if (x.dtype !== 'int32') throw opError('bincount', `x must be int32, got ${formatType(x)}`);
+  if (!Number.isInteger(length) || length < 0) {
+    throw opError('bincount', `length must be a whole number that is not negative, got ${length}`);
+  }
+  if (weights === undefined) return cast(scatterAdd(ravel(x), ones([x.size]), length), 'int32');
+  if (!sameShape(weights.shape, x.shape)) {
+    throw opError('bincount', `weights ${formatType(weights)} must have the shape of x ${formatType(x)}`);
+  }
+  return scatterAdd(ravel(x), ravel(weights), length);
+}
+
+/**
+ * How many elements lie between neighbouring edges, as int32: edges[i] <= x < edges[i + 1], and in the last interval its
+ * upper edge too. Elements outside count nowhere. Compares each element with each edge.
+ *
+ * @param edges [n + 1], in ascending order
+ * @returns int32 [n]
+ * @throws Error when `edges` is not of rank 1 with at least 2 elements
+ *
+ * @example
+ * ops.histogram(tensor([0, 0.5, 1, 2, 3]), tensor([0, 1, 2])); // 2, 2
+ */
+export function histogram(x: Operand, edges: Tensor): Tensor {
+  if (edges.rank !== 1 || edges.size < 2) {
+    throw opError('histogram', `edges must have rank 1 and at least 2 elements, got ${formatType(edges)}`);
+  }
+  const column = expandDims(ravel(x), 1);
+  const last = edges.size - 1;
+  const below = sum(less(column, sliceAxis(edges, 0, 0, last)), 0);
+  const inAll = sum(lessEqual(column, sliceAxis(edges, 0, last)), 0);
+  return diff(concatenate([below, inAll], 0));
+}
