@@ -2,6 +2,8 @@
 export { scalar, tensor } from '../build.js';
 export * from './arrange.js';
 export * from './attention.js';
+export * from './choose.js';
+export * from './control.js';
 export * from './conv.js';
 export * from './create.js';
 export * from './einsum.js';
@@ -21,6 +23,7 @@ export * from './position.js';
 export * from './random.js';
 export * from './reduce.js';
 export * from './scan.js';
+export * from './scatter.js';
 export * from './shape.js';
 export * from './statistics.js';
 export * from './vectors.js';
