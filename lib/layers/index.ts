@@ -31,6 +31,7 @@ export { type CustomLayerOptions, define } from './define.js';
 export { type DenseOptions, dense } from './dense.js';
 export { type DotOptions, dot } from './dot.js';
 export { type DropoutOptions, dropout } from './dropout.js';
+export { type EinsumDenseOptions, einsumDense } from './einsum-dense.js';
 export {
   type EmbeddingOptions,
   embedding,

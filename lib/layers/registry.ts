@@ -8,6 +8,7 @@ import { batchNormalization } from './batch-normalization.js';
 import { dense } from './dense.js';
 import { dot } from './dot.js';
 import { dropout } from './dropout.js';
+import { einsumDense } from './einsum-dense.js';
 import { embedding, positionEmbedding, sinePositionEncoding } from './embedding.js';
 import {
   centerCrop,
@@ -122,6 +123,7 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   discretization,
   dot,
   dropout,
+  einsumDense,
   elu,
   embedding,
   flatten,

@@ -82,6 +82,12 @@ export const genericCases: Readonly<Record<string, GenericCase>> = {
   discretization: { config: { binBoundaries: [-0.5, 0, 0.25], outputMode: 'oneHot' }, output: [4, 4] },
   dot: { config: { axes: 1, normalize: true }, ...two, output: [1] },
   dropout: { config: { rate: 0.25, noiseShape: [null, 1], seed: 7 } },
+  einsumDense: {
+    config: { equation: 'abc,cde->abde', outputShape: [null, 2, 3], biasAxes: 'e', activation: 'tanh' },
+    ...sequence,
+    output: [3, 2, 3],
+    params: 24 + 3,
+  },
   elu: { config: { alpha: 0.5 } },
   embedding: { config: { inputDim: 5, outputDim: 3 }, inputs: [[4]], integers: 5, output: [4, 3], params: 15 },
   flatten: { inputs: [[2, 3]], output: [6] },
