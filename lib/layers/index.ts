@@ -3,6 +3,7 @@ export { type ActivationOptions, activation } from './activation.js';
 export {
   type EluOptions,
   elu,
+  identity,
   type LeakyReluOptions,
   leakyRelu,
   type PreluOptions,
@@ -13,6 +14,7 @@ export {
   softmax,
 } from './activation-layers.js';
 export type { Activation, ActivationFn, ActivationName } from './activations.js';
+export { type ActivityRegularizationOptions, activityRegularization } from './activity-regularization.js';
 export { type AttentionOptions, additiveAttention, attention } from './attention/attention.js';
 export {
   type GroupQueryAttentionOptions,
@@ -77,6 +79,8 @@ export {
 export {
   type GroupNormalizationOptions,
   groupNormalization,
+  type InstanceNormalizationOptions,
+  instanceNormalization,
   type LayerNormalizationOptions,
   layerNormalization,
   type NormalizationOptions,

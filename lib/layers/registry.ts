@@ -1,5 +1,6 @@
 import { activation } from './activation.js';
-import { elu, leakyRelu, prelu, relu, softmax } from './activation-layers.js';
+import { elu, identity, leakyRelu, prelu, relu, softmax } from './activation-layers.js';
+import { activityRegularization } from './activity-regularization.js';
 import { argumentError } from './arguments.js';
 import { additiveAttention, attention } from './attention/attention.js';
 import { groupQueryAttention, multiHeadAttention } from './attention/multi-head.js';
@@ -33,7 +34,13 @@ import {
   spatialDropout2d,
   spatialDropout3d,
 } from './noise.js';
-import { groupNormalization, layerNormalization, rmsNormalization, unitNormalization } from './normalization.js';
+import {
+  groupNormalization,
+  instanceNormalization,
+  layerNormalization,
+  rmsNormalization,
+  unitNormalization,
+} from './normalization.js';
 import { categoryEncoding, discretization, integerLookup, normalization, rescaling } from './preprocessing/index.js';
 import {
   bidirectional,
@@ -92,6 +99,7 @@ export type LayerFactory = (config: never) => Layer;
  */
 const builtin: Readonly<Record<string, LayerFactory>> = {
   activation,
+  activityRegularization,
   adaptiveAveragePooling1d,
   adaptiveAveragePooling2d,
   adaptiveAveragePooling3d,
@@ -139,7 +147,9 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   groupQueryAttention,
   gru,
   gruCell,
+  identity,
   input: inputLayer,
+  instanceNormalization,
   integerLookup,
   lambda: ({ fn, ...options }: { fn: LambdaFn } & LayerOptions) => lambda(fn, options),
   layerNormalization,

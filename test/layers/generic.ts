@@ -19,6 +19,7 @@ const volume = { inputs: [[2, 2, 2, 2]] } as const;
 
 export const genericCases: Readonly<Record<string, GenericCase>> = {
   activation: { config: { activation: 'gelu' } },
+  activityRegularization: { config: { l1: 0.01, l2: 0.02 } },
   adaptiveAveragePooling1d: { config: { outputSize: 2 }, inputs: [[5, 2]], output: [2, 2] },
   adaptiveAveragePooling2d: { config: { outputSize: [2, 1] }, ...image, output: [2, 1, 2] },
   adaptiveAveragePooling3d: { config: { outputSize: 1 }, ...volume, output: [1, 1, 1, 2] },
@@ -110,7 +111,9 @@ export const genericCases: Readonly<Record<string, GenericCase>> = {
   },
   gru: { config: { units: 3, dropout: 0.1 }, ...sequence, output: [3], params: 81 },
   gruCell: { config: { units: 3 }, inputs: [[4], [3]], output: [3], params: 81 },
+  identity: {},
   input: { config: { shape: [4] } },
+  instanceNormalization: { config: { epsilon: 1e-4, scale: false }, ...sequence, params: 4 },
   integerLookup: { config: { vocabulary: [3, 1], outputMode: 'multiHot' }, integers: 5, output: [3] },
   lambda: { config: { fn: { kind: 'functions.genericLambda' } } },
   layerNormalization: { config: { epsilon: 1e-3, center: false }, ...sequence, params: 4 },

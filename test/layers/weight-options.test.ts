@@ -25,7 +25,10 @@ const prefixes: Readonly<Record<string, readonly string[]>> = {
     [...recurrent, ...recurrent.map((kind) => `${kind}Cell`)].map((kind) => [kind, ['kernel', 'recurrent', 'bias']]),
   ),
   ...Object.fromEntries(
-    ['batchNormalization', 'layerNormalization', 'groupNormalization'].map((kind) => [kind, ['gamma', 'beta']]),
+    ['batchNormalization', 'layerNormalization', 'groupNormalization', 'instanceNormalization'].map((kind) => [
+      kind,
+      ['gamma', 'beta'],
+    ]),
   ),
   ...Object.fromEntries(['multiHeadAttention', 'groupQueryAttention'].map((kind) => [kind, ['kernel', 'bias']])),
   embedding: ['embeddings'],
