@@ -23,6 +23,9 @@ export const genericCases: Readonly<Record<string, GenericCase>> = {
   adaptiveAveragePooling1d: { config: { outputSize: 2 }, inputs: [[5, 2]], output: [2, 2] },
   adaptiveAveragePooling2d: { config: { outputSize: [2, 1] }, ...image, output: [2, 1, 2] },
   adaptiveAveragePooling3d: { config: { outputSize: 1 }, ...volume, output: [1, 1, 1, 2] },
+  adaptiveMaxPooling1d: { config: { outputSize: 2 }, inputs: [[5, 2]], output: [2, 2] },
+  adaptiveMaxPooling2d: { config: { outputSize: [2, 1] }, ...image, output: [2, 1, 2] },
+  adaptiveMaxPooling3d: { config: { outputSize: 1 }, ...volume, output: [1, 1, 1, 2] },
   add: two,
   additiveAttention: {
     inputs: [
