@@ -121,7 +121,12 @@ export const genericCases: Readonly<Record<string, GenericCase>> = {
   lambda: { config: { fn: { kind: 'functions.genericLambda' } } },
   layerNormalization: { config: { epsilon: 1e-3, center: false }, ...sequence, params: 4 },
   leakyRelu: { config: { negativeSlope: 0.2 } },
-  lstm: { config: { units: 3, returnSequences: true }, ...sequence, output: [3, 3], params: 96 },
+  lstm: {
+    config: { units: 3, returnSequences: true, zeroOutputForMask: true },
+    ...sequence,
+    output: [3, 3],
+    params: 96,
+  },
   lstmCell: { config: { units: 3 }, inputs: [[4], [3], [3]], output: [3], params: 96 },
   masking: { config: { maskValue: 0.5 }, ...sequence },
   maxPooling1d: { config: { poolSize: 2, padding: 'same' }, ...sequence, output: [2, 4] },
