@@ -44,6 +44,18 @@ class Activation extends Layer {
   }
 }
 
+/**
+ * The input as it is: a place in a model that has a name, or one that another layer may take.
+ *
+ * - input and output: [batch, ...], same shape and dtype
+ *
+ * @throws Error when an option is not one that every layer has
+ *
+ * @example
+ * layers.identity({ name: 'embedding' });
+ */
+export const identity = (options: LayerOptions = {}): Layer => new Activation('identity', options, [], () => (x) => x);
+
 export interface ReluOptions extends LayerOptions {
   /** Largest result. Default: none. */
   readonly maxValue?: number;

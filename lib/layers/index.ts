@@ -3,6 +3,7 @@ export { type ActivationOptions, activation } from './activation.js';
 export {
   type EluOptions,
   elu,
+  identity,
   type LeakyReluOptions,
   leakyRelu,
   type PreluOptions,
@@ -13,6 +14,7 @@ export {
   softmax,
 } from './activation-layers.js';
 export type { Activation, ActivationFn, ActivationName } from './activations.js';
+export { type ActivityRegularizationOptions, activityRegularization } from './activity-regularization.js';
 export { type AttentionOptions, additiveAttention, attention } from './attention/attention.js';
 export {
   type GroupQueryAttentionOptions,
@@ -31,6 +33,7 @@ export { type CustomLayerOptions, define } from './define.js';
 export { type DenseOptions, dense } from './dense.js';
 export { type DotOptions, dot } from './dot.js';
 export { type DropoutOptions, dropout } from './dropout.js';
+export { type EinsumDenseOptions, einsumDense } from './einsum-dense.js';
 export {
   type EmbeddingOptions,
   embedding,
@@ -76,6 +79,8 @@ export {
 export {
   type GroupNormalizationOptions,
   groupNormalization,
+  type InstanceNormalizationOptions,
+  instanceNormalization,
   type LayerNormalizationOptions,
   layerNormalization,
   type NormalizationOptions,
@@ -121,6 +126,9 @@ export {
   adaptiveAveragePooling1d,
   adaptiveAveragePooling2d,
   adaptiveAveragePooling3d,
+  adaptiveMaxPooling1d,
+  adaptiveMaxPooling2d,
+  adaptiveMaxPooling3d,
   type GlobalPoolingOptions,
   globalAveragePooling1d,
   globalAveragePooling2d,

@@ -229,6 +229,13 @@ class RmsNormalization extends Normalization {
  */
 export const rmsNormalization = (options: RmsNormalizationOptions = {}): Layer => new RmsNormalization(options);
 
+export interface InstanceNormalizationOptions extends NormalizationOptions {
+  /** Added inside the square root. Default: 1e-5. */
+  readonly epsilon?: number;
+  /** Axis of the channels. Default: -1. */
+  readonly axis?: number;
+}
+
 export interface GroupNormalizationOptions extends NormalizationOptions {
   /** Number of groups that the channels are divided into; -1: one for each channel (instance normalization). Default: 32. */
   readonly groups?: number;
@@ -237,16 +244,23 @@ export interface GroupNormalizationOptions extends NormalizationOptions {
 }
 
 class GroupNormalization extends Normalization {
-  readonly kind = 'groupNormalization';
   readonly #groups: number;
   readonly #axis: number;
+  readonly #epsilon: number;
 
-  constructor(options: GroupNormalizationOptions) {
-    const where = 'layers.groupNormalization';
-    super(where, options, ['groups', 'axis']);
-    this.#groups = integer(where, 'groups', options.groups ?? 32);
+  constructor(
+    readonly kind: string,
+    options: GroupNormalizationOptions,
+    own: readonly string[],
+    groups: number,
+    epsilon: number,
+  ) {
+    const where = `layers.${kind}`;
+    super(where, options, own);
+    this.#epsilon = options.epsilon ?? epsilon;
+    this.#groups = integer(where, 'groups', groups);
     if (this.#groups < 1 && this.#groups !== -1) {
-      throw argumentError(where, 'groups', 'a positive integer, or -1 for one group per channel', options.groups);
+      throw argumentError(where, 'groups', 'a positive integer, or -1 for one group per channel', this.#groups);
     }
     this.#axis = options.axis ?? -1;
     checkAxes(where, integer(where, 'axis', this.#axis));
@@ -270,7 +284,7 @@ class GroupNormalization extends Normalization {
     const channels = x.shape[axis] as number;
     this.checkShape([channels], x);
     const groups = this.#groups === -1 ? channels : this.#groups;
-    return normalizeGroups(x, groups, { ...this.affine(context), axis, epsilon: this.options.epsilon ?? 1e-3 });
+    return normalizeGroups(x, groups, { ...this.affine(context), axis, epsilon: this.#epsilon });
   }
 }
 
@@ -284,11 +298,30 @@ class GroupNormalization extends Normalization {
  *
  * @example
  * layers.groupNormalization({ groups: 8 });
- * layers.groupNormalization({ groups: -1 }); // instance normalization
  *
- * Source: Wu and He, "Group normalization", ECCV 2018; Ulyanov et al., "Instance normalization", 2016.
+ * Source: Wu and He, "Group normalization", ECCV 2018.
  */
-export const groupNormalization = (options: GroupNormalizationOptions = {}): Layer => new GroupNormalization(options);
+export const groupNormalization = (options: GroupNormalizationOptions = {}): Layer =>
+  new GroupNormalization('groupNormalization', options, ['groups', 'axis'], options.groups ?? 32, 1e-3);
+
+/**
+ * Brings each channel of each sample to mean 0 and variance 1: group normalization with a group for every channel.
+ *
+ * - input and output: float32 [batch, ..., channels], same shape
+ * - weights: gamma and beta, each [channels]
+ *
+ * Keras has no such layer. `epsilon` is PyTorch's 1e-5; gamma and beta are there by default, as in the other normalizations
+ * here (in PyTorch they are not: `{ center: false, scale: false }`).
+ *
+ * @throws Error when an argument is not valid; when applied, if the axis is not one of the samples'
+ *
+ * @example
+ * layers.instanceNormalization();
+ *
+ * Source: Ulyanov, Vedaldi and Lempitsky, "Instance normalization", 2016.
+ */
+export const instanceNormalization = (options: InstanceNormalizationOptions = {}): Layer =>
+  new GroupNormalization('instanceNormalization', options, ['axis'], -1, 1e-5);
 
 export interface UnitNormalizationOptions extends LayerOptions {
   /** Axis or axes of the vectors. Default: -1. */

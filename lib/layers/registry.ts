@@ -1,5 +1,6 @@
 import { activation } from './activation.js';
-import { elu, leakyRelu, prelu, relu, softmax } from './activation-layers.js';
+import { elu, identity, leakyRelu, prelu, relu, softmax } from './activation-layers.js';
+import { activityRegularization } from './activity-regularization.js';
 import { argumentError } from './arguments.js';
 import { additiveAttention, attention } from './attention/attention.js';
 import { groupQueryAttention, multiHeadAttention } from './attention/multi-head.js';
@@ -8,6 +9,7 @@ import { batchNormalization } from './batch-normalization.js';
 import { dense } from './dense.js';
 import { dot } from './dot.js';
 import { dropout } from './dropout.js';
+import { einsumDense } from './einsum-dense.js';
 import { embedding, positionEmbedding, sinePositionEncoding } from './embedding.js';
 import {
   centerCrop,
@@ -32,7 +34,13 @@ import {
   spatialDropout2d,
   spatialDropout3d,
 } from './noise.js';
-import { groupNormalization, layerNormalization, rmsNormalization, unitNormalization } from './normalization.js';
+import {
+  groupNormalization,
+  instanceNormalization,
+  layerNormalization,
+  rmsNormalization,
+  unitNormalization,
+} from './normalization.js';
 import { categoryEncoding, discretization, integerLookup, normalization, rescaling } from './preprocessing/index.js';
 import {
   bidirectional,
@@ -55,6 +63,9 @@ import {
   adaptiveAveragePooling1d,
   adaptiveAveragePooling2d,
   adaptiveAveragePooling3d,
+  adaptiveMaxPooling1d,
+  adaptiveMaxPooling2d,
+  adaptiveMaxPooling3d,
   globalAveragePooling1d,
   globalAveragePooling2d,
   globalAveragePooling3d,
@@ -91,9 +102,13 @@ export type LayerFactory = (config: never) => Layer;
  */
 const builtin: Readonly<Record<string, LayerFactory>> = {
   activation,
+  activityRegularization,
   adaptiveAveragePooling1d,
   adaptiveAveragePooling2d,
   adaptiveAveragePooling3d,
+  adaptiveMaxPooling1d,
+  adaptiveMaxPooling2d,
+  adaptiveMaxPooling3d,
   add,
   additiveAttention,
   alphaDropout,
@@ -122,6 +137,7 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   discretization,
   dot,
   dropout,
+  einsumDense,
   elu,
   embedding,
   flatten,
@@ -137,7 +153,9 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   groupQueryAttention,
   gru,
   gruCell,
+  identity,
   input: inputLayer,
+  instanceNormalization,
   integerLookup,
   lambda: ({ fn, ...options }: { fn: LambdaFn } & LayerOptions) => lambda(fn, options),
   layerNormalization,

@@ -19,9 +19,13 @@ const volume = { inputs: [[2, 2, 2, 2]] } as const;
 
 export const genericCases: Readonly<Record<string, GenericCase>> = {
   activation: { config: { activation: 'gelu' } },
+  activityRegularization: { config: { l1: 0.01, l2: 0.02 } },
   adaptiveAveragePooling1d: { config: { outputSize: 2 }, inputs: [[5, 2]], output: [2, 2] },
   adaptiveAveragePooling2d: { config: { outputSize: [2, 1] }, ...image, output: [2, 1, 2] },
   adaptiveAveragePooling3d: { config: { outputSize: 1 }, ...volume, output: [1, 1, 1, 2] },
+  adaptiveMaxPooling1d: { config: { outputSize: 2 }, inputs: [[5, 2]], output: [2, 2] },
+  adaptiveMaxPooling2d: { config: { outputSize: [2, 1] }, ...image, output: [2, 1, 2] },
+  adaptiveMaxPooling3d: { config: { outputSize: 1 }, ...volume, output: [1, 1, 1, 2] },
   add: two,
   additiveAttention: {
     inputs: [
@@ -82,6 +86,12 @@ export const genericCases: Readonly<Record<string, GenericCase>> = {
   discretization: { config: { binBoundaries: [-0.5, 0, 0.25], outputMode: 'oneHot' }, output: [4, 4] },
   dot: { config: { axes: 1, normalize: true }, ...two, output: [1] },
   dropout: { config: { rate: 0.25, noiseShape: [null, 1], seed: 7 } },
+  einsumDense: {
+    config: { equation: 'abc,cde->abde', outputShape: [null, 2, 3], biasAxes: 'e', activation: 'tanh' },
+    ...sequence,
+    output: [3, 2, 3],
+    params: 24 + 3,
+  },
   elu: { config: { alpha: 0.5 } },
   embedding: { config: { inputDim: 5, outputDim: 3 }, inputs: [[4]], integers: 5, output: [4, 3], params: 15 },
   flatten: { inputs: [[2, 3]], output: [6] },
@@ -104,12 +114,19 @@ export const genericCases: Readonly<Record<string, GenericCase>> = {
   },
   gru: { config: { units: 3, dropout: 0.1 }, ...sequence, output: [3], params: 81 },
   gruCell: { config: { units: 3 }, inputs: [[4], [3]], output: [3], params: 81 },
+  identity: {},
   input: { config: { shape: [4] } },
+  instanceNormalization: { config: { epsilon: 1e-4, scale: false }, ...sequence, params: 4 },
   integerLookup: { config: { vocabulary: [3, 1], outputMode: 'multiHot' }, integers: 5, output: [3] },
   lambda: { config: { fn: { kind: 'functions.genericLambda' } } },
   layerNormalization: { config: { epsilon: 1e-3, center: false }, ...sequence, params: 4 },
   leakyRelu: { config: { negativeSlope: 0.2 } },
-  lstm: { config: { units: 3, returnSequences: true }, ...sequence, output: [3, 3], params: 96 },
+  lstm: {
+    config: { units: 3, returnSequences: true, zeroOutputForMask: true },
+    ...sequence,
+    output: [3, 3],
+    params: 96,
+  },
   lstmCell: { config: { units: 3 }, inputs: [[4], [3], [3]], output: [3], params: 96 },
   masking: { config: { maskValue: 0.5 }, ...sequence },
   maxPooling1d: { config: { poolSize: 2, padding: 'same' }, ...sequence, output: [2, 4] },

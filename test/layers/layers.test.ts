@@ -258,3 +258,17 @@ describe('layers of your own', () => {
     expect(twice.weights).toEqual([]);
   });
 });
+
+describe('layers that pass values on', () => {
+  test('identity', () => {
+    expect(outputs(layers.identity(), [x23]).values).toEqual([Float64Array.from(x23.values)]);
+  });
+
+  test('activityRegularization: with a penalty on them, averaged over the batch', () => {
+    const { values } = outputs(layers.activityRegularization({ l1: 0.5, l2: 2 }), [x23]);
+    expectClose(values[0], x23.values);
+    expectClose(values[1], [(0.5 * (1 + 2 + 3 + 1 + 0.5) + 2 * (1 + 4 + 9 + 1 + 0.25)) / 2]);
+    expectClose(outputs(layers.activityRegularization(), [x23]).values[1], [0]);
+    expect(() => layers.activityRegularization({ l1: -1 })).toThrow('layers.activityRegularization: l1 must be');
+  });
+});

@@ -168,6 +168,22 @@ describe('layerNormalization and its relatives', () => {
     }
   });
 
+  test('instanceNormalization: each channel of each sample by itself', () => {
+    // sequences 1, 3 and 10, 30 of channel 0, constants in channel 1
+    const image = { shape: [2, 2, 2], values: [1, 5, 3, 5, 10, 7, 30, 7] };
+    const [one, ten] = [1 / Math.sqrt(1 + 1e-5), 10 / Math.sqrt(100 + 1e-5)];
+    const plain = layers.instanceNormalization({ center: false, scale: false });
+    expectClose(runLayer(plain, [image]).values[0], [-one, 0, one, 0, -ten, 0, ten, 0]);
+    const weights = [
+      [2, 1],
+      [0, 7],
+    ];
+    const { values } = runLayer(layers.instanceNormalization({ epsilon: 3 }), [image], weights);
+    const wide = 20 / Math.sqrt(103);
+    expectClose(values[0], [-1, 7, 1, 7, -wide, 7, wide, 7]);
+    expect(() => layers.instanceNormalization({ groups: 2 } as never)).toThrow("unknown option 'groups'");
+  });
+
   test('unitNormalization, of a zero vector too', () => {
     const { values } = runLayer(layers.unitNormalization(), [{ shape: [2, 2], values: [3, 4, 0, 0] }]);
     expectClose(values[0], [0.6, 0.8, 0, 0]);

@@ -114,6 +114,21 @@ describe.each(kinds)('%s', (_, make, makeCell, stateCount) => {
     }
   });
 
+  test('zeroOutputForMask: sequences are 0 at masked steps, and as before at the others, states too', () => {
+    const mask = tensor([[true, false, true, false], [false, true, true, true]] as never); // biome-ignore format: rows
+    for (const goBackwards of [false, true]) {
+      const options = { returnSequences: true, returnState: true, goBackwards };
+      const [plain, ...states] = run(options, [x, mask]);
+      const [zeroed, ...same] = run({ ...options, zeroOutputForMask: true }, [x, mask]);
+      const counts = goBackwards ? [0, 1, 0, 1, 1, 1, 1, 0] : [1, 0, 1, 0, 0, 1, 1, 1];
+      const expected = Array.from(valuesOf(plain)[0], (v, i) => (counts[Math.floor(i / units)] === 1 ? v : 0));
+      expect([...valuesOf(zeroed)[0]]).toEqual(expected);
+      expect(same.map((s) => valuesOf(s)[0])).toEqual(states.map((s) => valuesOf(s)[0]));
+      const last = { goBackwards, zeroOutputForMask: true };
+      expect(valuesOf(run(last, [x, mask])[0])).toEqual(valuesOf(run({ goBackwards }, [x, mask])[0]));
+    }
+  });
+
   test('a stateful layer writes its states and starts from them', () => {
     const layer = make({ units, stateful: true, batchSize: batch, name: 'memory' });
     layer.apply(layers.input({ shape: [time, features] }));

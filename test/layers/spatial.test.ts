@@ -1,4 +1,7 @@
-import type { Shape, Variable } from '../../lib/ir/graph';
+import { gradients } from '../../lib/compile/autodiff';
+import { tensor } from '../../lib/ir/build';
+import type { Shape, Tensor, Variable } from '../../lib/ir/graph';
+import * as ops from '../../lib/ir/ops/index';
 import * as layers from '../../lib/layers/index';
 import { evaluate, expectClose, fed, recordingContext } from '../helpers/evaluate';
 
@@ -137,6 +140,28 @@ describe('pooling', () => {
     expectClose(run(layers.adaptiveAveragePooling1d({ outputSize: 2 }), [1, 5, 1]).values, [2, 4]);
     expectClose(run(layers.adaptiveAveragePooling2d({ outputSize: [1, 2] }), [1, 2, 2, 1]).values, [2, 3]);
     expectClose(run(layers.adaptiveAveragePooling3d({ outputSize: 1 }), [1, 1, 2, 2, 1]).values, [2.5]);
+    expect(run(layers.adaptiveMaxPooling1d({ outputSize: 2 }), [1, 5, 1]).values).toEqual([3, 5]);
+    expect(run(layers.adaptiveMaxPooling2d({ outputSize: [1, 2] }), [1, 2, 2, 1]).values).toEqual([3, 4]);
+    expect(run(layers.adaptiveMaxPooling3d({ outputSize: 1 }), [1, 1, 2, 2, 1]).values).toEqual([4]);
+  });
+
+  test('largest values of parts that overlap; of equal ones the first has the gradient', () => {
+    // rows 0..1, 1..3, 3..4 and columns 0..1, 1..2, as in torch.nn.AdaptiveMaxPool2d((3, 2))
+    const rows = [
+      [3, -1, 4],
+      [-1, 5, -9],
+      [2, 5, 5],
+      [5, 8, -9],
+      [7, -9, 3],
+    ];
+    const x = fed(0, [1, 5, 3, 1]);
+    const y = ops.adaptiveMaxPool(x, [3, 2]);
+    const [dx] = gradients(y, [x], ops.reshape(tensor([1, 2, 4, 8, 16, 32]), y.shape)) as [Tensor];
+    const [values, gradient] = evaluate([y, dx], [rows.flat()]).outputs as [Float64Array, Float64Array];
+    expect([...values]).toEqual([5, 5, 8, 8, 8, 8]);
+    expect([...gradient]).toEqual([0, 0, 0, 0, 1 + 2, 0, 0, 0, 0, 0, 4 + 8 + 16 + 32, 0, 0, 0, 0]);
+    const even = evaluate(gradients(y, [x], ops.reshape(tensor([1, 2, 4, 8, 16, 32]), y.shape)), [Array(15).fill(6)]);
+    expect([...(even.outputs[0] as Float64Array)]).toEqual([1, 2, 0, 4, 8, 0, 0, 0, 0, 16, 32, 0, 0, 0, 0]);
   });
 });
 

@@ -16,7 +16,7 @@ const recurrent = ['simpleRNN', 'lstm', 'gru'];
 
 /** What the options of each layer with weights of its own begin with: 'kernel' for kernelRegularizer, ... */
 const prefixes: Readonly<Record<string, readonly string[]>> = {
-  ...Object.fromEntries([...convolutions, 'dense'].map((kind) => [kind, ['kernel', 'bias']])),
+  ...Object.fromEntries([...convolutions, 'dense', 'einsumDense'].map((kind) => [kind, ['kernel', 'bias']])),
   ...Object.fromEntries(['depthwiseConv1d', 'depthwiseConv2d'].map((kind) => [kind, ['depthwise', 'bias']])),
   ...Object.fromEntries(
     ['separableConv1d', 'separableConv2d'].map((kind) => [kind, ['depthwise', 'pointwise', 'bias']]),
@@ -25,7 +25,10 @@ const prefixes: Readonly<Record<string, readonly string[]>> = {
     [...recurrent, ...recurrent.map((kind) => `${kind}Cell`)].map((kind) => [kind, ['kernel', 'recurrent', 'bias']]),
   ),
   ...Object.fromEntries(
-    ['batchNormalization', 'layerNormalization', 'groupNormalization'].map((kind) => [kind, ['gamma', 'beta']]),
+    ['batchNormalization', 'layerNormalization', 'groupNormalization', 'instanceNormalization'].map((kind) => [
+      kind,
+      ['gamma', 'beta'],
+    ]),
   ),
   ...Object.fromEntries(['multiHeadAttention', 'groupQueryAttention'].map((kind) => [kind, ['kernel', 'bias']])),
   embedding: ['embeddings'],

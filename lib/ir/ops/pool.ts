@@ -1,6 +1,7 @@
-import { asTensor, make, type Operand, opError } from '../build.js';
+import { asTensor, make, type Operand, opError, tensor } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { cast } from './elementwise.js';
+import { take } from './indexing.js';
 import { linearTaps, resample } from './resample.js';
 import { repeat } from './shape.js';
 import { checkWindow, type Padding, type PerAxis, perAxis, placeWindows } from './windows.js';
@@ -117,11 +118,45 @@ export function adaptiveAveragePool(x: Operand, outputSize: PerAxis): Tensor {
   return perAxis(op, 'outputSize', outputSize, input.rank - 2).reduce((t, size, a) => {
     const n = t.shape[a + 1] as number;
     return resample(t, a + 1, size, (i) => {
-      const [from, to] = [Math.floor((i * n) / size), Math.ceil(((i + 1) * n) / size)];
+      const [from, to] = part(i, n, size);
       return Array.from({ length: to - from }, (_, k): [number, number] => [from + k, 1 / (to - from)]);
     });
   }, input);
 }
+
+/**
+ * Largest values of as many parts as `outputSize` says, which are those of `adaptiveAveragePool` (PyTorch). The gradient of
+ * a part goes to its first maximum in row-major order.
+ *
+ * @param x float32 [N, ...spatial, C]
+ * @returns float32 [N, ...outputSize, C]
+ * @throws Error when `outputSize` is not valid
+ *
+ * @example
+ * ops.adaptiveMaxPool(images, [7, 7]);
+ */
+export function adaptiveMaxPool(x: Operand, outputSize: PerAxis): Tensor {
+  const op = 'adaptiveMaxPool';
+  const input = pixels(op, x);
+  const window: number[] = [];
+  const parts = perAxis(op, 'outputSize', outputSize, input.rank - 2).reduce((t, size, a) => {
+    const n = t.shape[a + 1] as number;
+    const ranges = Array.from({ length: size }, (_, i) => part(i, n, size));
+    const longest = Math.max(...ranges.map(([from, to]) => to - from));
+    window.push(longest);
+    if (longest * size === n) return t;
+    // one after the other and equally long: the last cell of a shorter part again, which changes no maximum and no first one
+    const cells = ranges.flatMap(([from, to]) => Array.from({ length: longest }, (_, k) => Math.min(from + k, to - 1)));
+    return take(t, tensor(Int32Array.from(cells)), a + 1);
+  }, input);
+  return maxPool(parts, window);
+}
+
+/** Where part i of `size` begins and ends in an axis of n cells. */
+const part = (i: number, n: number, size: number): [number, number] => [
+  Math.floor((i * n) / size),
+  Math.ceil(((i + 1) * n) / size),
+];
 
 /**
  * Every cell `size` times along each spatial axis ('nearest'), or values interpolated linearly between the centres of

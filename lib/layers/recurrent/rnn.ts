@@ -6,6 +6,7 @@ import { flip, reshape, transpose } from '../../ir/ops/shape.js';
 import { argumentError, boolean, checkOptions, positiveInteger } from '../arguments.js';
 import { type CallContext, Layer, type LayerOptions, layerOptionKeys, type Weight } from '../layer.js';
 import { stepMaskOf, withMask } from '../mask.js';
+import { overPrefix } from '../prefix.js';
 import { probeContext } from '../symbolic.js';
 import { RecurrentCell } from './cell.js';
 import { StepEffects } from './effects.js';
@@ -25,11 +26,15 @@ export interface RecurrentOptions extends LayerOptions {
    * `model.resetStates` sets the states to 0, as should be done before other sequences begin. Default: false.
    */
   readonly stateful?: boolean;
+  /** With `returnSequences`, steps that a mask leaves out are 0 instead of the output before them. Default: false. */
+  readonly zeroOutputForMask?: boolean;
   /** Number of samples in every batch; needed with `stateful`. */
   readonly batchSize?: number;
 }
 
-export const recurrentKeys = ['returnSequences', 'returnState', 'goBackwards', 'stateful', 'batchSize'] as const;
+const flags = ['returnSequences', 'returnState', 'goBackwards', 'stateful', 'zeroOutputForMask'] as const;
+
+export const recurrentKeys = [...flags, 'batchSize'] as const;
 
 export interface RNNOptions extends RecurrentOptions {
   /** What happens in one time step; a list is stacked. */
@@ -53,7 +58,7 @@ export class Recurrent extends Layer {
   ) {
     const where = `layers.${kind}`;
     super(options);
-    for (const key of ['returnSequences', 'returnState', 'goBackwards', 'stateful'] as const) {
+    for (const key of flags) {
       if (options[key] !== undefined) boolean(where, key, options[key]);
     }
     if (options.batchSize !== undefined) positiveInteger(where, 'batchSize', options.batchSize);
@@ -117,13 +122,19 @@ export class Recurrent extends Layer {
     const effectCount = effects.outputs.length;
     effects.settle(output.slice(0, effectCount));
     const sequence = output[effectCount];
-    const result = sequence === undefined ? last : timeMajor(sequence);
-    if (returnSequences && mask !== undefined) withMask(result, directed(mask));
+    const result = sequence === undefined ? last : this.#masked(timeMajor(sequence), mask && directed(mask));
     return [result, ...(returnState ? states : [])];
   }
 
   override getConfig(): Record<string, unknown> {
     return { ...this.options };
+  }
+
+  /** The outputs of all steps, with their mask. */
+  #masked(sequence: Tensor, mask: Tensor | undefined): Tensor {
+    if (mask === undefined) return sequence;
+    const { zeroOutputForMask = false } = this.options;
+    return withMask(zeroOutputForMask ? select(overPrefix(mask, sequence.shape), sequence, 0) : sequence, mask);
   }
 
   #checkSequence(x: TensorType): void {

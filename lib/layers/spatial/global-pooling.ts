@@ -1,6 +1,6 @@
 import type { Tensor } from '../../ir/graph.js';
 import { cast, divide, maximum, multiply } from '../../ir/ops/elementwise.js';
-import { adaptiveAveragePool } from '../../ir/ops/pool.js';
+import { adaptiveAveragePool, adaptiveMaxPool } from '../../ir/ops/pool.js';
 import { max, mean, sum } from '../../ir/ops/reduce.js';
 import { expandDims } from '../../ir/ops/shape.js';
 import { boolean, checkOptions } from '../arguments.js';
@@ -120,12 +120,13 @@ export interface AdaptivePoolingOptions extends LayerOptions {
   readonly outputSize: PerAxis;
 }
 
-class AdaptiveAveragePooling extends Layer {
+class AdaptivePooling extends Layer {
   readonly #outputSize: number[];
 
   constructor(
     readonly kind: string,
     readonly rank: Rank,
+    readonly pool: typeof adaptiveAveragePool,
     readonly options: AdaptivePoolingOptions,
   ) {
     const where = `layers.${kind}`;
@@ -137,7 +138,7 @@ class AdaptiveAveragePooling extends Layer {
   override call(inputs: readonly Tensor[]): Tensor {
     const x = this.single(inputs);
     channelsOf(this, x, this.rank);
-    return adaptiveAveragePool(x, this.#outputSize);
+    return this.pool(x, this.#outputSize);
   }
 
   override getConfig(): Record<string, unknown> {
@@ -155,7 +156,7 @@ class AdaptiveAveragePooling extends Layer {
  * layers.adaptiveAveragePooling1d({ outputSize: 8 });
  */
 export const adaptiveAveragePooling1d = (options: AdaptivePoolingOptions): Layer =>
-  new AdaptiveAveragePooling('adaptiveAveragePooling1d', 1, options);
+  new AdaptivePooling('adaptiveAveragePooling1d', 1, adaptiveAveragePool, options);
 
 /**
  * Means of parts of an image: [batch, height, width, channels] -> [batch, ...outputSize, channels].
@@ -166,7 +167,7 @@ export const adaptiveAveragePooling1d = (options: AdaptivePoolingOptions): Layer
  * layers.adaptiveAveragePooling2d({ outputSize: 7 });
  */
 export const adaptiveAveragePooling2d = (options: AdaptivePoolingOptions): Layer =>
-  new AdaptiveAveragePooling('adaptiveAveragePooling2d', 2, options);
+  new AdaptivePooling('adaptiveAveragePooling2d', 2, adaptiveAveragePool, options);
 
 /**
  * Means of parts of a volume: [batch, depth, height, width, channels] -> [batch, ...outputSize, channels].
@@ -177,4 +178,38 @@ export const adaptiveAveragePooling2d = (options: AdaptivePoolingOptions): Layer
  * layers.adaptiveAveragePooling3d({ outputSize: [4, 7, 7] });
  */
 export const adaptiveAveragePooling3d = (options: AdaptivePoolingOptions): Layer =>
-  new AdaptiveAveragePooling('adaptiveAveragePooling3d', 3, options);
+  new AdaptivePooling('adaptiveAveragePooling3d', 3, adaptiveAveragePool, options);
+
+/**
+ * Largest values of `outputSize` parts of a sequence, see `ops.adaptiveMaxPool`: float32 [batch, length, channels] ->
+ * [batch, outputSize, channels].
+ *
+ * @throws Error when `outputSize` is not valid; when applied, if the rank does not fit
+ *
+ * @example
+ * layers.adaptiveMaxPooling1d({ outputSize: 8 });
+ */
+export const adaptiveMaxPooling1d = (options: AdaptivePoolingOptions): Layer =>
+  new AdaptivePooling('adaptiveMaxPooling1d', 1, adaptiveMaxPool, options);
+
+/**
+ * Largest values of parts of an image: [batch, height, width, channels] -> [batch, ...outputSize, channels].
+ *
+ * @throws Error as `adaptiveMaxPooling1d`
+ *
+ * @example
+ * layers.adaptiveMaxPooling2d({ outputSize: 7 });
+ */
+export const adaptiveMaxPooling2d = (options: AdaptivePoolingOptions): Layer =>
+  new AdaptivePooling('adaptiveMaxPooling2d', 2, adaptiveMaxPool, options);
+
+/**
+ * Largest values of parts of a volume: [batch, depth, height, width, channels] -> [batch, ...outputSize, channels].
+ *
+ * @throws Error as `adaptiveMaxPooling1d`
+ *
+ * @example
+ * layers.adaptiveMaxPooling3d({ outputSize: [4, 7, 7] });
+ */
+export const adaptiveMaxPooling3d = (options: AdaptivePoolingOptions): Layer =>
+  new AdaptivePooling('adaptiveMaxPooling3d', 3, adaptiveMaxPool, options);

@@ -39,6 +39,11 @@ define('adaptiveAveragePool', (random) => {
   const output = [random.int(1, 5), random.int(1, 5)];
   return { inputs: [float(random, [2, ...sizes, 3])], run: (x) => ops.adaptiveAveragePool(x, output) };
 });
+define('adaptiveMaxPool', (random) => {
+  const sizes = [random.int(1, 9), random.int(1, 9)];
+  const output = [random.int(1, 5), random.int(1, 5)];
+  return { inputs: [float(random, [2, ...sizes, 3], distinct())], run: (x) => ops.adaptiveMaxPool(x, output) };
+});
 for (const interpolation of ['nearest', 'bilinear'] as const) {
   define(`upSampling ${interpolation}`, (random) => {
     const size = [random.int(1, 3), random.int(1, 3)];
