@@ -10,8 +10,8 @@ const draws = 8;
 afterAll(() => addon.selectTarget(target));
 
 describe.each([...new Set(cases.map((c) => c.family))])(`%s on ${targets.join(', ')}`, (family) => {
-  test.each(cases.filter((c) => c.family === family))('$name', ({ build, differentiable }) => {
-    for (let seed = 1; seed <= draws; seed++) {
+  test.each(cases.filter((c) => c.family === family))('$name', ({ build, differentiable, large }) => {
+    for (let seed = 1; seed <= (large ? 1 : draws); seed++) {
       checkNatively(problem(build(new Random(seed)), differentiable, seed), targets);
     }
   });

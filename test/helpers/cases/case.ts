@@ -23,10 +23,12 @@ export interface Case {
   readonly differentiable: boolean;
   /** Whether the gradient is differentiated once more. */
   readonly twice: boolean;
+  /** Of one size, which takes seconds: one draw says what eight would. */
+  readonly large: boolean;
   readonly build: (random: Random) => Instance;
 }
 
-export type Traits = { readonly differentiable?: boolean; readonly twice?: boolean };
+export type Traits = { readonly differentiable?: boolean; readonly twice?: boolean; readonly large?: boolean };
 export const notDifferentiable: Traits = { differentiable: false };
 export const once: Traits = { twice: false };
 
@@ -37,8 +39,8 @@ type Define = (name: string, build: Case['build'], traits?: Traits) => void;
 
 /** A function that adds cases of a family to its list. */
 export function into(list: Case[], family: string): Define {
-  return (name, build, { differentiable = true, twice = differentiable } = {}) => {
-    list.push({ family, name, differentiable, twice, build });
+  return (name, build, { differentiable = true, twice = differentiable, large = false } = {}) => {
+    list.push({ family, name, differentiable, twice, large, build });
   };
 }
 

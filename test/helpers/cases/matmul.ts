@@ -1,7 +1,7 @@
 import type { Shape } from '../../../lib/ir/graph';
 import * as ops from '../../../lib/ir/ops/index';
 import type { Random } from '../random';
-import { type Binary, type Case, into } from './case';
+import { type Binary, type Case, into, notDifferentiable } from './case';
 import { float } from './inputs';
 
 export const matmul: Case[] = [];
@@ -78,3 +78,22 @@ define('dense layer', (random) => {
     run: (x, kernel, bias) => ops.tanh(ops.add(ops.matmul(x, kernel), bias)),
   };
 });
+
+// Large enough to be cut into blocks and strips, whose rest is uneven: what follows the product runs beside the next strip.
+for (const form of ['as it lies', 'transposed'] as const) {
+  define(
+    `wide product and what follows, left factor ${form}`,
+    (random) => {
+      const [m, k, n] = [61, 383, 709];
+      const left = form === 'transposed' ? [k, m] : [m, k];
+      return {
+        inputs: [float(random, left), float(random, [k, n]), float(random, [m, n]), float(random, [m, n])],
+        run: (a, b, x, y) => {
+          const product = ops.matmul(form === 'transposed' ? ops.transpose(a) : a, b);
+          return ops.add(ops.multiply(ops.tanh(ops.multiply(product, 0.05)), x), y);
+        },
+      };
+    },
+    { ...notDifferentiable, large: true },
+  );
+}
