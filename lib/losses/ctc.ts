@@ -17,10 +17,11 @@ import {
 } from '../ir/ops/elementwise.js';
 import { oneHot } from '../ir/ops/indexing.js';
 import { matmul } from '../ir/ops/linalg.js';
+import { scan } from '../ir/ops/loop.js';
 import { logSoftmax } from '../ir/ops/nn.js';
 import { full, iota } from '../ir/ops/random.js';
 import { logSumExp, sum } from '../ir/ops/reduce.js';
-import { concatenate, expandDims, reshape, sliceAxis, stack, swapLastAxes } from '../ir/ops/shape.js';
+import { concatenate, expandDims, reshape, sliceAxis, stack, swapLastAxes, transpose } from '../ir/ops/shape.js';
 import { defineLoss, type Loss } from './loss.js';
 
 /** The logarithm of 0, as a number that can be computed with. */
@@ -46,8 +47,6 @@ function logAdd(terms: readonly Tensor[]): Tensor {
  * - predictions: logits [batch, time, classes]; every time step is used
  * - result: float32 [batch]; about 1e30 where the labels do not fit into the time
  *
- * The recursion over time is unrolled: compiling takes a moment for hundreds of time steps.
- *
  * @throws Error when applied, if the shapes do not fit
  *
  * @example
@@ -63,7 +62,7 @@ export const ctc = (): Loss =>
           formatType(yPred),
       );
     }
-    const [batch, time, classes] = yPred.shape as [number, number, number];
+    const [batch, , classes] = yPred.shape as [number, number, number];
     const count = yTrue.shape[1] as number;
     const width = 2 * count + 1;
     const labels = cast(yTrue, 'int32');
@@ -74,15 +73,15 @@ export const ctc = (): Loss =>
     // a label may follow the one before without a blank, unless they are equal
     const canSkip = logicalAnd(notEqual(symbols, 0), notEqual(symbols, shifted(symbols, 2, 0)));
     const chosen = swapLastAxes(oneHot(symbols, classes)); // [B, C, S]
-    const emitted = matmul(logSoftmax(yPred), chosen); // [B, T, S]
-    const emittedAt = (t: number): Tensor => reshape(sliceAxis(emitted, 1, t, t + 1), [batch, width]);
+    const emitted = transpose(matmul(logSoftmax(yPred), chosen), [1, 0, 2]); // [T, B, S]
     const position = iota([batch, width], 1);
     const isStart = logicalOr(equal(position, 0), equal(position, 1));
-    let paths = select(isStart, emittedAt(0), impossible);
-    for (let t = 1; t < time; t++) {
+    const start = select(isStart, reshape(sliceAxis(emitted, 0, 0, 1), [batch, width]), impossible);
+    const step = (paths: Tensor, emittedNow: Tensor) => {
       const skipped = select(canSkip, shifted(paths, 2, impossible), impossible);
-      paths = add(logAdd([paths, shifted(paths, 1, impossible), skipped]), emittedAt(t));
-    }
+      return { carry: add(logAdd([paths, shifted(paths, 1, impossible), skipped]), emittedNow), output: [] };
+    };
+    const { carry: paths } = scan<Tensor, Tensor, readonly Tensor[]>(step, start, sliceAxis(emitted, 0, 1));
     const length = sum(cast(notEqual(labels, 0), 'int32'), 1); // [B]
     const last = expandDims(multiply(length, 2), 1); // the blank at the end
     const isEnd = logicalOr(equal(position, last), equal(position, subtract(last, 1)));

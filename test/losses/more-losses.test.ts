@@ -1,4 +1,5 @@
 import { gradients } from '../../lib/compile/autodiff';
+import { compile, StateLayout } from '../../lib/compile/index';
 import { tensor } from '../../lib/ir/build';
 import type { DType, Shape } from '../../lib/ir/graph';
 import { sum } from '../../lib/ir/ops/reduce';
@@ -184,6 +185,27 @@ describe('ctc', () => {
   test('is the sum over all alignments', () => {
     expectClose(valuesOf(losses.ctc(), y, p), [0, 1, 2].map(bruteForce));
     checkGradient(losses.ctc(), y, p);
+  });
+
+  test('one time step: its label, or a blank', () => {
+    const one: Values = { shape: [2, 1, 3], values: [0.3, -1, 0.5, 2, 0.1, -0.4] };
+    const words: Values = { shape: [2, 1], values: [2, 0], dtype: 'int32' };
+    const expected = [one.values.slice(0, 3), one.values.slice(3)].map((z, i) => {
+      const e = z.map(Math.exp);
+      return -Math.log(e[words.values[i]] / e.reduce((a, b) => a + b, 0));
+    });
+    expectClose(valuesOf(losses.ctc(), words, one), expected);
+    checkGradient(losses.ctc(), words, one);
+  });
+
+  test('the plan does not grow with the number of time steps', () => {
+    const words = (steps: number): number => {
+      const [target, logits] = [fed(0, [4, 5], 'int32'), fed(1, [4, steps, 8])];
+      const total = sum(losses.ctc()(target, logits));
+      const graph = { inputs: [target, logits], outputs: [total, ...gradients(total, [logits])], writes: [] };
+      return compile(graph, new StateLayout()).words.length;
+    };
+    expect(words(1000)).toBeLessThan(words(10) + 50);
   });
 
   test('labels that do not fit are improbable, not NaN', () => {
