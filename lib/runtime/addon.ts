@@ -57,7 +57,7 @@ export interface NativeSession {
   run(job: Job): Promise<JobResult>;
   /** The running job and the queued ones stop before their next step. */
   abort(): void;
-  /** Aborts, then frees everything. Twice is a no-op; any other use afterwards throws. */
+  /** Aborts, also in the middle of a step that loops, then frees everything. Twice is a no-op; any other use afterwards throws. */
   dispose(): void;
 }
 

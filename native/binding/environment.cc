@@ -58,8 +58,8 @@ void Environment::settleAll(napi_env env, napi_value, void* context, void*) {
 void Environment::close(void* context) {
   auto* self = static_cast<Environment*>(context);
   self->closing_ = true;
-  // All stop at once; then each is waited for, a step at most.
-  for (SessionObject* session : self->sessions_) session->native().abort();
+  // All stop at once; then each is waited for, a kernel or two at most.
+  for (SessionObject* session : self->sessions_) session->native().abandon();
   for (SessionObject* session : self->sessions_) session->native().close();
   napi_release_threadsafe_function(self->wake_, napi_tsfn_abort);
 }

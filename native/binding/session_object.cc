@@ -150,7 +150,7 @@ void SessionObject::abort(const Napi::CallbackInfo&) { session().abort(); }
 void SessionObject::dispose(const Napi::CallbackInfo&) {
   if (disposed_) return;
   disposed_ = true;
-  session_->abort();
+  session_->abandon();
   if (pending_ == 0) release();
 }
 

@@ -29,6 +29,7 @@ class Body final : public Kernel {
     for (const auto& kernel : kernels_) kernel->enter();
     for (int64_t step = 0;; ++step) {
       for (const auto& kernel : kernels_) kernel->run(context);
+      if (context.isAbandoned()) return;  // nothing of this session runs again: views may stay where they are
       if (step + 1 == steps_) break;
       moveAll(1);
     }

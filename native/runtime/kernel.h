@@ -53,7 +53,11 @@ struct RunContext {
   const FetchTarget* fetches;
   const uint32_t* order;  // permutation of rows, or null
   uint64_t firstRow;      // of this step
+  // Nobody wants the results any more: loops end early, and the step does not count. Null: always wanted.
+  const std::atomic<bool>* abandoned = nullptr;
   std::atomic<uint32_t> error{0};
+
+  bool isAbandoned() const { return abandoned != nullptr && abandoned->load(std::memory_order_relaxed); }
 };
 
 class Kernel {

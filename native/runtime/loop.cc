@@ -12,14 +12,13 @@
 namespace steepest {
 
 Loop::Loop(const Job& job, const std::vector<Executor*>& plans, uint8_t* state, Turnstile& turnstile,
-           const std::atomic<uint64_t>& abortEpoch, uint64_t epoch)
+           const Stop& stop)
     : job_(job),
       plans_(plans),
       state_(state),
       turnstile_(turnstile),
-      abortEpoch_(abortEpoch),
-      epoch_(epoch),
-      context_{Threads::pool(), nullptr, nullptr, nullptr, 0},
+      stop_(stop),
+      context_{Threads::pool(), nullptr, nullptr, nullptr, 0, &stop_.abandoned},
       step_(job.begin) {
   for (const Job::Feed& feed : job.feeds) feeds_.push_back({feed.storage->data(), feed.type, feed.rows});
   for (const Job::Fetch& fetch : job.fetches) fetches_.push_back({fetch.storage->data(), fetch.rows});
@@ -47,7 +46,7 @@ JobResult Loop::run() {
 
 // The rest of an epoch from step_ on.
 void Loop::runEpoch(uint64_t epoch) {
-  if (abortEpoch_.load(std::memory_order_relaxed) != epoch_) return stop(JobResult::Reason::kAborted);
+  if (stop_.requested()) return stop(JobResult::Reason::kAborted);
   if (job_.seed) {
     auto* order = reinterpret_cast<uint32_t*>(order_.data());
     const auto first = static_cast<uint32_t>(job_.firstRow);
@@ -72,9 +71,10 @@ void Loop::runSegment(const Job::Segment& segment, Executor& plan, uint64_t row,
       turnstile_.unlock();
       turnstile_.lock();
     }
-    if (abortEpoch_.load(std::memory_order_relaxed) != epoch_) return stop(JobResult::Reason::kAborted);
+    if (stop_.requested()) return stop(JobResult::Reason::kAborted);
     context_.firstRow = row;
     plan.run(context_);
+    if (context_.isAbandoned()) return stop(JobResult::Reason::kAborted);
     ++step_;
     inspect();
   }

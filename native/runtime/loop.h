@@ -11,11 +11,19 @@
 
 namespace steepest {
 
+// When a job has to stop: before a step once `abortEpoch` is no longer `epoch`; inside of it when abandoned.
+struct Stop {
+  const std::atomic<uint64_t>& abortEpoch;
+  const uint64_t epoch;
+  const std::atomic<bool>& abandoned;
+
+  bool requested() const { return abortEpoch.load(std::memory_order_relaxed) != epoch; }
+};
+
 class Loop {
  public:
-  // `job` has been validated against `plans`. Stops before a step once *abortEpoch is no longer `epoch`.
-  Loop(const Job& job, const std::vector<Executor*>& plans, uint8_t* state, Turnstile& turnstile,
-       const std::atomic<uint64_t>& abortEpoch, uint64_t epoch);
+  // `job` has been validated against `plans`.
+  Loop(const Job& job, const std::vector<Executor*>& plans, uint8_t* state, Turnstile& turnstile, const Stop& stop);
 
   // Holds the turnstile except where somebody else wants a turn between two steps. Throws std::bad_alloc.
   JobResult run();
@@ -31,8 +39,7 @@ class Loop {
   const std::vector<Executor*>& plans_;  // by segment
   uint8_t* const state_;
   Turnstile& turnstile_;
-  const std::atomic<uint64_t>& abortEpoch_;
-  const uint64_t epoch_;
+  const Stop stop_;
 
   std::vector<FeedSource> feeds_;
   std::vector<FetchTarget> fetches_;

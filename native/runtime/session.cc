@@ -45,7 +45,7 @@ void Session::writeState(uint64_t byteOffset, const void* source, uint64_t bytes
 }
 
 DataError Session::runSync(uint32_t plan, const FeedSource* feeds, const FetchTarget* fetches) {
-  RunContext context{Threads::pool(), feeds, fetches, nullptr, 0};
+  RunContext context{Threads::pool(), feeds, fetches, nullptr, 0, &abandoned_};
   std::lock_guard lock(turnstile_);
   plans_[plan]->run(context);
   return static_cast<DataError>(context.error.load(std::memory_order_relaxed));
@@ -65,8 +65,13 @@ void Session::submit(std::unique_ptr<Job> job, Done done) {
 
 void Session::abort() { abortEpoch_.fetch_add(1, std::memory_order_relaxed); }
 
-void Session::close() {
+void Session::abandon() {
+  abandoned_.store(true, std::memory_order_relaxed);
   abort();
+}
+
+void Session::close() {
+  abandon();
   {
     std::lock_guard lock(mutex_);
     closing_ = true;
@@ -93,7 +98,7 @@ void Session::work() {
 
 JobResult Session::runJob(const Queued& queued) {
   try {
-    return Loop(*queued.job, queued.plans, state_.data(), turnstile_, abortEpoch_, queued.abortEpoch).run();
+    return Loop(*queued.job, queued.plans, state_.data(), turnstile_, {abortEpoch_, queued.abortEpoch, abandoned_}).run();
   } catch (...) {
     JobResult result;
     result.error = std::current_exception();

@@ -41,9 +41,11 @@ class Session {
 
   // Throws JobError or std::system_error (no thread to be had) before anything is queued.
   void submit(std::unique_ptr<Job> job, Done done);
-  // The running job and the queued ones stop before their next step.
+  // The running job and the queued ones stop before their next step: the state is that of whole steps.
   void abort();
-  // Aborts, waits for the thread (at most a step) and ends it. Every job has been reported then.
+  // Aborts, and does not wait for loops inside the step to run to their end: the state is no longer of use.
+  void abandon();
+  // Abandons, waits for the thread and ends it. Every job has been reported then.
   void close();
 
   // Memory of the state and all plans.
@@ -65,6 +67,7 @@ class Session {
   uint64_t bytes_;
   Turnstile turnstile_;
   std::atomic<uint64_t> abortEpoch_{0};
+  std::atomic<bool> abandoned_{false};
 
   std::mutex mutex_;  // of the queue
   std::condition_variable wake_;

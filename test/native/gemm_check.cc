@@ -227,7 +227,7 @@ std::string check(const Sizes& s, bool withNaN) {
   for (int threads : {1, 3}) {
     arena.floats = before;
     Threads::pool().setCount(threads);
-    RunContext context{Threads::pool(), nullptr, nullptr, nullptr, 0, {}};
+    RunContext context{Threads::pool(), nullptr, nullptr, nullptr, 0};
     const std::unique_ptr<Kernel> kernel = bindMatmul(instruction, arena.memory());
     kernel->run(context);
     kernel->run(context);

@@ -218,6 +218,19 @@ describe('while a job runs', () => {
     expect(addon.info()).toEqual(before);
   });
 
+  test('disposing ends a step that would loop for a minute', async () => {
+    const session = new addon.Session(64);
+    const words = new PlanWords(0, 1);
+    const counter = words.view({ space: 'state', shape: [] });
+    const inner = () => words.instruction('map', [counter], [counter], [1, ...addConstant(1)]);
+    words.loop(2 ** 15, () => words.loop(2 ** 16 - 1, inner));
+    const plan = session.addPlan(words.words());
+    const running = session.run(job({ segments: [{ plan, rows: 1, steps: 1 }], end: 1 }));
+    await sleep(20);
+    session.dispose();
+    expect(await running).toMatchObject({ reason: 'aborted', next: 0 });
+  });
+
   test('the event loop turns', async () => {
     const { session, plan } = counterSession();
     const running = session.run(endless(plan));
