@@ -1,9 +1,13 @@
 import { gradients } from '../../lib/compile/autodiff';
+import { memoryOf } from '../../lib/compile/schedule';
 import { make } from '../../lib/ir/build';
+import type { Tensor } from '../../lib/ir/graph';
 import * as ops from '../../lib/ir/ops/index';
+import { cases } from '../helpers/cases';
 import { fed } from '../helpers/evaluate';
 import { graphOf, randomProblem } from '../helpers/graphs';
 import { expectSound, liveBytes, planned } from '../helpers/memory';
+import { problem } from '../helpers/native';
 import { Random } from '../helpers/random';
 import { read, variable, write } from '../helpers/stateful';
 
@@ -47,6 +51,41 @@ describe('planMemory', () => {
     expectSound(planned(graphOf([x, a, b], [ops.multiply(soft, a), ops.multiply(soft, b)])));
     expectSound(planned(graphOf([x], [ops.subtract(soft, ops.transpose(soft))])));
     expectSound(planned(graphOf([x, a], [ops.add(ops.matmul(a, soft), soft)])));
+  });
+
+  it('keeps the values of loops and of their bodies', () => {
+    const loops = cases.filter((c) => c.family === 'recurrent');
+    let bodies = 0;
+    for (const { build } of loops) {
+      for (let seed = 1; seed <= 6; seed++) {
+        const plan = planned(problem(build(new Random(seed)), true, seed).graph);
+        expectSound(plan);
+        bodies += plan.arena.bodies.size;
+      }
+    }
+    expect(bodies).toBeGreaterThan(loops.length);
+  });
+
+  it('would notice a body that lies over what lives', () => {
+    const [x, h] = [fed(0, [4, 32]), fed(1, [32])];
+    const step = (state: Tensor, now: Tensor) => {
+      const next = ops.add(ops.softmax(state), ops.softmax(ops.subtract(now, state)));
+      return { carry: next, output: next };
+    };
+    const { output } = ops.scan(step, ops.softmax(h), ops.softmax(x));
+    const plan = planned(graphOf([x, h], [ops.matmul(output, ops.transpose(ops.exp(x)))]));
+    expectSound(plan);
+    const [[node, body]] = plan.arena.bodies;
+    for (const input of node.inputs) {
+      const moved = { ...body, offset: plan.arena.offsets.get(memoryOf(input).base) as number };
+      const bodies = new Map([[node, moved]]);
+      const arena = { ...plan.arena, bodies, bytes: 2 * plan.arena.bytes };
+      expect(() => expectSound({ ...plan, arena })).toThrow('the body of a loop lies over');
+    }
+    const offsets = new Map([...body.arena.offsets.keys()].map((t) => [t, 0]));
+    const bodies = new Map([[node, { ...body, arena: { ...body.arena, offsets } }]]);
+    expect(offsets.size).toBeGreaterThan(1);
+    expect(() => expectSound({ ...plan, arena: { ...plan.arena, bodies } })).toThrow(/overwritten|lies over/);
   });
 
   it('needs no more than what lives at once in a training step', () => {

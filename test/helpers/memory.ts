@@ -1,10 +1,13 @@
 import { fuse } from '../../lib/compile/fuse';
+import { lowerLoops } from '../../lib/compile/loops';
 import { type ArenaPlan, planMemory } from '../../lib/compile/memory';
+import { withBodies } from '../../lib/compile/rewrite';
 import { memoryOf, type Schedule, schedule } from '../../lib/compile/schedule';
 import { simplify } from '../../lib/compile/simplify';
 import { bytesPerElement } from '../../lib/compile/state-layout';
 import { legalizeViews } from '../../lib/compile/views';
-import type { Graph, Tensor } from '../../lib/ir/graph';
+import { isPlace } from '../../lib/ir/body';
+import type { Attributes, Graph, Tensor, Variable } from '../../lib/ir/graph';
 import { encoding, opInfo } from '../../lib/ir/optable';
 
 export interface Planned {
@@ -14,16 +17,23 @@ export interface Planned {
 }
 
 export function planned(graph: Graph): Planned {
-  const lowered = fuse(legalizeViews(simplify(graph)));
+  const passes = [lowerLoops, ...[simplify, legalizeViews, (g: Graph) => fuse(g)].map(withBodies)];
+  const lowered = passes.reduce((g, pass) => pass(g), graph);
   const steps = schedule(lowered);
   return { graph: lowered, steps, arena: planMemory(steps, lowered.outputs) };
 }
+
+/** The same for the same memory: places of a loop are made anew for every use. */
+const nameOf = (variable: Variable): unknown =>
+  isPlace(variable) ? `operand ${variable.operand}, row ${variable.row?.first}` : variable;
 
 const bytesOf = (t: Tensor): number => Math.max(1, t.size) * bytesPerElement(t.dtype);
 
 /**
  * Plays a plan back and remembers which tensor every unit of the arena holds: each value must still be there when it is
- * read, and what one instruction writes may lie over what it reads only element by element.
+ * read, and what one instruction writes may lie over what it reads only element by element. State, and the places of
+ * loops, must not be read after they got their new value. A loop's body is a plan of its own, which holds a part of the
+ * arena while the loop runs.
  */
 export function expectSound({ graph, steps: { order, direct, copies }, arena }: Planned): void {
   // more than one: a part of a concatenation that was made in its place is both
@@ -35,8 +45,13 @@ export function expectSound({ graph, steps: { order, direct, copies }, arena }: 
       throw new Error(`bad offset ${begin} of ${arena.bytes}`);
     return Array.from({ length: Math.ceil(bytesOf(t) / encoding.unit) }, (_, i) => first + i);
   };
+  const written = new Set<unknown>();
   const expectHeld = (t: Tensor, by: string): void => {
     const { base } = memoryOf(t);
+    if (base.node.is('variable')) {
+      const { variable } = base.node.attrs as Attributes['variable'];
+      if (written.has(nameOf(variable))) throw new Error(`${by} reads ${variable.name} after it was overwritten`);
+    }
     if (!arena.offsets.has(base)) return; // state or constant
     for (const unit of units(base)) {
       if (!holders.get(unit)?.has(base))
@@ -50,8 +65,26 @@ export function expectSound({ graph, steps: { order, direct, copies }, arena }: 
     const segments = node.op === 'map' ? (node.attrs as { segments: number }).segments : 1;
     const segment = (i: number, of: readonly Tensor[]): number => Math.floor((i * segments) / of.length);
     const fresh = new Set<number>();
+    const body = arena.bodies.get(node);
+    if (body !== undefined) {
+      if (body.offset % encoding.unit !== 0 || body.offset + body.arena.bytes > arena.bytes)
+        throw new Error(`bad offset ${body.offset} of a body in ${arena.bytes}`);
+      expectSound({ graph: (node.attrs as Attributes['loop']).body, steps: body.steps, arena: body.arena });
+      const first = body.offset / encoding.unit;
+      for (let unit = first; unit < first + body.arena.bytes / encoding.unit; unit++) fresh.add(unit);
+      for (const input of node.inputs) {
+        const { base } = memoryOf(input);
+        if (arena.offsets.has(base) && units(base).some((unit) => fresh.has(unit)))
+          throw new Error(`the body of a loop lies over ${base.node.op}, which it reads`);
+      }
+      for (const unit of fresh) holders.delete(unit);
+    }
     node.outputs.forEach((output, o) => {
-      if (direct.has(output)) return;
+      const variable = direct.get(output);
+      if (variable !== undefined) {
+        written.add(nameOf(variable));
+        return;
+      }
       for (const unit of units(output)) {
         if (fresh.has(unit)) throw new Error(`two results of ${node.op} share unit ${unit}`);
         fresh.add(unit);
@@ -81,12 +114,15 @@ export function expectSound({ graph, steps: { order, direct, copies }, arena }: 
       }
     }
   }
-  for (const { value } of copies) expectHeld(value, 'write');
+  for (const { value, variable } of copies) {
+    expectHeld(value, 'write');
+    written.add(nameOf(variable));
+  }
   for (const output of graph.outputs) if (output.size > 0) expectHeld(output, 'fetch');
 }
 
 /** The most bytes that are in use at once when nothing is shared in place: no plan needs much more. */
-export function liveBytes({ graph, steps: { order, direct } }: Planned): number {
+export function liveBytes({ graph, steps: { order, direct }, arena }: Planned): number {
   const last = new Map<Tensor, number>();
   order.forEach((node, i) => {
     for (const t of [...node.outputs, ...node.inputs.map((input) => memoryOf(input).base)]) last.set(t, i);
@@ -94,7 +130,8 @@ export function liveBytes({ graph, steps: { order, direct } }: Planned): number 
   for (const t of graph.outputs) last.set(memoryOf(t).base, order.length);
   const live = order.map((_, now) => {
     const made = order.slice(0, now + 1).flatMap((node) => node.outputs);
-    return made.filter((t) => !direct.has(t) && (last.get(t) as number) >= now).reduce((sum, t) => sum + bytesOf(t), 0);
+    const held = made.filter((t) => !direct.has(t) && (last.get(t) as number) >= now);
+    return held.reduce((sum, t) => sum + bytesOf(t), arena.bodies.get(order[now])?.arena.bytes ?? 0);
   });
   return Math.max(0, ...live);
 }
