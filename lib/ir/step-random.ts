@@ -1,7 +1,8 @@
 import { type Element, parameter } from './body.js';
 import { scalar } from './build.js';
 import { add, multiply } from './ops/elementwise.js';
-import { currentRandom, iota, type RandomSource, withRandom } from './ops/random.js';
+import { iota } from './ops/random.js';
+import { currentRandom, type RandomSource, withRandom } from './random-source.js';
 
 /** Spreads step numbers over all seeds: 2^32 / golden ratio, as Philox does with its own keys. */
 const spread = 0x9e3779b9 | 0;

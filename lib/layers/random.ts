@@ -1,5 +1,5 @@
 import { scalar } from '../ir/build.js';
-import { currentRandom, withRandom } from '../ir/ops/random.js';
+import { currentRandom, withRandom } from '../ir/random-source.js';
 
 /**
  * Random numbers inside `body` depend on `seed` instead of the training run's; without one, nothing changes. They still

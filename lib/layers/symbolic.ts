@@ -1,6 +1,6 @@
 import { make, scalar } from '../ir/build.js';
 import type { DType, TensorType } from '../ir/graph.js';
-import { type RandomSource, withRandom } from '../ir/ops/random.js';
+import { type RandomSource, withRandom } from '../ir/random-source.js';
 import type { CallContext, Layer } from './layer.js';
 
 /** Shape in a model: null stands for the batch size, which is not known yet. */

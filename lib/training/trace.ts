@@ -2,7 +2,7 @@ import { gradients } from '../compile/index.js';
 import { make, withScope } from '../ir/build.js';
 import { formatType, type Graph, Node, type Shape, Tensor, type TensorType, type Variable } from '../ir/graph.js';
 import { add, multiply, stopGradient } from '../ir/ops/elementwise.js';
-import { withRandom } from '../ir/ops/random.js';
+import { withRandom } from '../ir/random-source.js';
 import { reshape } from '../ir/ops/shape.js';
 import type { CallContext, ConstraintFn, Weight } from '../layers/layer.js';
 import { maskOf } from '../layers/mask.js';

@@ -38,3 +38,22 @@ export const distinct =
       random.shuffle(Array.from({ length: size }, (_, i) => i)),
       (i) => (i - (size >> 1) + phase + random.uniform(-0.1, 0.1)) / 16,
     );
+
+/** Rows of n values, none of them near the border between what sparsemax keeps and what becomes 0. */
+export const supports =
+  (n: number): Draw =>
+  (random, size) => {
+    const row = (): number[] => {
+      for (;;) {
+        const values = Array.from({ length: n }, () => random.normal());
+        const sorted = [...values].sort((a, b) => b - a);
+        let [sum, border] = [0, 0];
+        sorted.forEach((v, i) => {
+          sum += v;
+          if (1 + (i + 1) * v > sum) border = (sum - 1) / (i + 1);
+        });
+        if (values.every((v) => Math.abs(v - border) > 0.05)) return values;
+      }
+    };
+    return Float64Array.from(Array.from({ length: size / n }, row).flat());
+  };

@@ -1,6 +1,6 @@
 import { scalar } from '../../lib/ir/build';
 import type { DType, Variable } from '../../lib/ir/graph';
-import { withRandom } from '../../lib/ir/ops/random';
+import { withRandom } from '../../lib/ir/random-source';
 import * as layers from '../../lib/layers/index';
 import { evaluate, fed, recordingContext } from './evaluate';
 

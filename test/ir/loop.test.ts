@@ -2,7 +2,7 @@ import { gradients } from '../../lib/compile/autodiff';
 import { tensor } from '../../lib/ir/build';
 import { type Tensor, topological } from '../../lib/ir/graph';
 import * as ops from '../../lib/ir/ops/index';
-import { withRandom } from '../../lib/ir/ops/random';
+import { withRandom } from '../../lib/ir/random-source';
 import { interpret } from '../../lib/ir/reference';
 
 const graphOf = (...outputs: Tensor[]) => ({ inputs: [], outputs, writes: [] });

@@ -1,7 +1,7 @@
 import { scalar } from '../../lib/ir/build';
 import type { Tensor, Variable } from '../../lib/ir/graph';
 import { add, multiply } from '../../lib/ir/ops/elementwise';
-import { withRandom } from '../../lib/ir/ops/random';
+import { withRandom } from '../../lib/ir/random-source';
 import { sum } from '../../lib/ir/ops/reduce';
 import { reshape } from '../../lib/ir/ops/shape';
 import * as layers from '../../lib/layers/index';

@@ -1,7 +1,7 @@
 import { scalar, tensor } from '../../lib/ir/build';
 import type { Shape, Tensor, TensorType } from '../../lib/ir/graph';
 import * as ops from '../../lib/ir/ops/index';
-import { withRandom } from '../../lib/ir/ops/random';
+import { withRandom } from '../../lib/ir/random-source';
 import * as layers from '../../lib/layers/index';
 import { maskOf } from '../../lib/layers/mask';
 import { evaluate, expectClose, recordingContext } from '../helpers/evaluate';

@@ -1,11 +1,18 @@
 import { gradients } from '../../lib/compile/autodiff';
 import { compile, StateLayout } from '../../lib/compile/index';
 import { tensor } from '../../lib/ir/build';
-import type { DType, Shape } from '../../lib/ir/graph';
+import type { DType, Shape, Tensor } from '../../lib/ir/graph';
 import { sum } from '../../lib/ir/ops/reduce';
+import { interpret } from '../../lib/ir/reference';
 import * as losses from '../../lib/losses/index';
 import type { Loss } from '../../lib/losses/loss';
+import { loadAddon } from '../../lib/runtime/native';
+import { Executable } from '../../lib/transforms/executable';
+import { float, int } from '../helpers/cases/inputs';
 import { evaluate, expectClose, fed } from '../helpers/evaluate';
+import { gradcheck } from '../helpers/gradcheck';
+import { problem } from '../helpers/native';
+import { Random } from '../helpers/random';
 
 interface Values {
   readonly shape: Shape;
@@ -185,6 +192,30 @@ describe('ctc', () => {
   test('is the sum over all alignments', () => {
     expectClose(valuesOf(losses.ctc(), y, p), [0, 1, 2].map(bruteForce));
     checkGradient(losses.ctc(), y, p);
+  });
+
+  test('gradients, and float32 on every CPU target', () => {
+    const addon = loadAddon();
+    const { target, targets } = addon.info();
+    for (let seed = 1; seed <= 8; seed++) {
+      const random = new Random(seed);
+      const [batch, steps, symbols, count] = [random.int(1, 3), random.int(3, 9), random.int(2, 5), random.int(1, 2)];
+      const word = int(random, [batch, count], 1, symbols - 1);
+      // some are shorter
+      for (let b = 0; b < batch; b++) if (random.uniform() < 0.3) word.values[(b + 1) * count - 1] = 0;
+      const inputs = [word, float(random, [batch, steps, symbols])];
+      const instance = { inputs, run: (...x: Tensor[]) => losses.ctc()(x[0], x[1]) };
+      gradcheck(instance.run, inputs, seed);
+      const { graph, feeds } = problem(instance, true, seed);
+      const expected = interpret(graph, { feeds }).outputs;
+      for (const name of targets) {
+        addon.selectTarget(name);
+        new Executable(graph).run(feeds).forEach((values, i) => {
+          expectClose(values, expected[i], 5e-6);
+        });
+      }
+    }
+    addon.selectTarget(target);
   });
 
   test('one time step: its label, or a blank', () => {

@@ -1,33 +1,7 @@
 import { broadcastTo, checkShape, make, type Operand, opError, scalar } from '../build.js';
+import { currentRandom } from '../random-source.js';
 import { type DType, type Shape, sizeOf, type Tensor } from '../graph.js';
 import { add, cast, cos, less, log, multiply, sqrt, where } from './elementwise.js';
-
-/**
- * Where random numbers of a traced function come from. `seed` and `counter` are runtime int32 scalars: a compiled step
- * draws new numbers each time the counter moves, without being compiled again.
- */
-export interface RandomSource {
-  readonly seed: Tensor;
-  readonly counter: Tensor;
-  /** A number that no other draw in the trace has. */
-  nextStream(): number;
-}
-
-let source: RandomSource | undefined;
-
-/** Random operations inside `body` draw from `from`. */
-export function withRandom<T>(from: RandomSource, body: () => T): T {
-  const outer = source;
-  source = from;
-  try {
-    return body();
-  } finally {
-    source = outer;
-  }
-}
-
-/** Where random operations draw from at the moment, if anything was set. */
-export const currentRandom = (): RandomSource | undefined => source;
 
 export interface RandomOptions {
   /** Draw the same numbers for the same seed, independent of anything else. Required outside a model. */
@@ -36,7 +10,7 @@ export interface RandomOptions {
 
 function draw(op: string, shape: Shape, options: RandomOptions): Tensor {
   checkShape(op, shape);
-  let from = source;
+  let from = currentRandom();
   if (options.seed !== undefined) {
     if (!Number.isInteger(options.seed)) throw opError(op, `seed must be a whole number, got ${options.seed}`);
     from = { seed: scalar(options.seed | 0, 'int32'), counter: scalar(0, 'int32'), nextStream: () => 0 };

@@ -45,3 +45,15 @@ define('sinusoidalPositions', (random) => {
   const shape = [random.int(1, 20), 2 * random.int(1, 5)];
   return { inputs: [float(random, shape)], run: (x) => ops.add(x, ops.sinusoidalPositions(shape[0], shape[1])) };
 });
+define(
+  'attentionWeights',
+  (random) => {
+    const [outer, t, s] = [random.shape(random.int(0, 2), 3), random.int(1, 6), random.int(1, 6)];
+    return {
+      inputs: [float(random, [...outer, t, s]), bool(random, [t, s])],
+      run: (scores, mask) =>
+        ops.attentionWeights(ops.attentionWeights(scores, { mask }), { mask: ops.causalMask(t, s) }),
+    };
+  },
+  once,
+);

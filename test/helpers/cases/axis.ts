@@ -41,6 +41,7 @@ alongAxis(
   labels(-3, 3),
   notDifferentiable,
 );
+alongAxis('diff', (x, axis, random) => ops.diff(x, random.int(0, Math.min(3, x.shape.at(axis) as number)), axis));
 alongAxis(
   'topK',
   (x, axis, random) => ops.topK(ops.flip(x, axis), random.int(0, x.shape.at(-1) as number)).values,
@@ -72,5 +73,21 @@ define(
       run: (x, v) => ops.searchSorted(ops.sort(x), v, side),
     };
   },
+  notDifferentiable,
+);
+define(
+  'digitize',
+  (random) => ({
+    inputs: [float(random, random.shape(2), labels(-4, 4)), float(random, [random.int(0, 9)], labels(-4, 4))],
+    run: (x, bins) => ops.digitize(x, ops.sort(bins)),
+  }),
+  notDifferentiable,
+);
+define(
+  'histogram',
+  (random) => ({
+    inputs: [float(random, random.shape(2, 9), labels(-4, 4)), float(random, [random.int(2, 9)], labels(-4, 4))],
+    run: (x, edges) => ops.histogram(x, ops.sort(edges)),
+  }),
   notDifferentiable,
 );

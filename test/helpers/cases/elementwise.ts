@@ -58,6 +58,11 @@ unary('customGradient', (x) =>
 unary('log2', ops.log2, positive);
 unary('log10', ops.log10, positive);
 unary('exp2', ops.exp2);
+unary('cbrt', ops.cbrt, awayFrom(0, 0.2));
+unary('deg2rad', ops.deg2rad);
+unary('rad2deg', ops.rad2deg);
+// an approximation with the gradient of the true function, further apart than this check allows: see test/ir
+unary('erfinv', ops.erfinv, between(-0.9, 0.9), notDifferentiable);
 unary('tan', ops.tan, between(-1.2, 1.2));
 unary('arcsin', ops.arcsin, between(-0.9, 0.9));
 unary('arccos', ops.arccos, between(-0.9, 0.9));
@@ -82,6 +87,7 @@ binary('maximum', ops.maximum, distinct(), distinct(0.5));
 binary('minimum', ops.minimum, distinct(), distinct(0.5));
 binary('mod', ops.mod, between(0.1, 0.9), between(1, 2));
 binary('arctan2', ops.arctan2, awayFrom(0, 0.3));
+binary('hypot', ops.hypot, awayFrom(0, 0.3));
 binary('logAddExp', ops.logAddExp, distinct(), distinct(0.5));
 binary('floorDivide', ops.floorDivide, between(0.1, 0.9), between(1, 2));
 for (const name of ['less', 'lessEqual', 'equal', 'notEqual', 'greater', 'greaterEqual'] as const) {
@@ -110,6 +116,7 @@ binary(
   notDifferentiable,
 );
 
+binary('isClose', (a, b) => ops.isClose(a, b), labels(-2, 2), labels(-2, 2), notDifferentiable);
 for (const exponent of [-1, -0.5, 0, 0.5, 1, 2, 3, 2.5]) {
   unary(`power ${exponent}`, (x) => ops.power(x, exponent), positive);
 }
@@ -120,5 +127,12 @@ define('where', (random) => {
   return {
     inputs: [bool(random, shape), float(random, a), float(random, b)],
     run: ops.where,
+  };
+});
+define('select', (random) => {
+  const shape = random.shape(3);
+  return {
+    inputs: [bool(random, shape), bool(random, shape.slice(1)), float(random, shape), float(random, shape.slice(2))],
+    run: (first, second, a, b) => ops.select([first, second], [a, b], ops.multiply(a, b)),
   };
 });

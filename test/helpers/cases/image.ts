@@ -1,6 +1,6 @@
 import { tensor } from '../../../lib/ir/build';
 import * as ops from '../../../lib/ir/ops/index';
-import { type Case, into } from './case';
+import { type Case, into, once } from './case';
 import { float } from './inputs';
 
 export const image: Case[] = [];
@@ -33,3 +33,23 @@ for (const interpolation of ['nearest', 'bilinear'] as const) {
     });
   }
 }
+define('centerCrop', (random) => {
+  const [height, width] = [random.int(1, 7), random.int(1, 7)];
+  const size: [number, number] = [random.int(1, height), random.int(1, width)];
+  return { inputs: [float(random, [2, height, width, 3])], run: (x) => ops.image.centerCrop(x, size) };
+});
+define(
+  'affineTransform by the transform',
+  (random) => {
+    const [height, width] = [random.int(2, 6), random.int(2, 6)];
+    // near the middle of a pixel's cell: the slope jumps where a point crosses a row or a column of pixels
+    const near = (v: number) => v + random.uniform(-0.01, 0.01);
+    const map = Float32Array.of(near(1), near(0), near(0.4), near(0), near(1), near(-0.4));
+    const given = float(random, [6], () => Float64Array.from(map));
+    return {
+      inputs: [float(random, [2, height, width, 2]), given],
+      run: (x, transform) => ops.image.affineTransform(x, transform, { fillMode: 'nearest' }),
+    };
+  },
+  once,
+);

@@ -2,11 +2,13 @@ import { attention } from './attention';
 import { axis } from './axis';
 import type { Case } from './case';
 import { conv } from './conv';
+import { create } from './create';
 import { einsum } from './einsum';
 import { elementwise } from './elementwise';
 import { image } from './image';
 import { indexing } from './indexing';
 import { integer } from './integer';
+import { lossCases } from './losses';
 import { matmul } from './matmul';
 import { matrix } from './matrix';
 import { nn } from './nn';
@@ -37,5 +39,7 @@ export const cases: readonly Case[] = [
   ...pool,
   ...image,
   ...recurrent,
+  ...lossCases,
+  ...create,
   ...randomNumbers,
 ];

@@ -35,3 +35,28 @@ define('tensordot', (random) => {
       ]),
   };
 });
+define('vander', (random) => {
+  const [count, increasing] = [random.int(1, 4), random.uniform() < 0.5];
+  return { inputs: [float(random, [random.int(1, 6)])], run: (x) => ops.vander(x, count, increasing) };
+});
+define('swapLastAxes', (random) => {
+  return { inputs: [float(random, random.shape(random.int(2, 4)))], run: ops.swapLastAxes };
+});
+define('cross', (random) => {
+  const [n, axis] = [random.int(1, 4), random.pick([0, 1])];
+  const shape = axis === 0 ? [3, n] : [n, 3];
+  const other = axis === 0 ? [3, 1] : random.pick([[3], shape]);
+  return { inputs: [float(random, shape), float(random, other)], run: (a, b) => ops.cross(a, b, axis) };
+});
+define('kron', (random) => {
+  const shapes = [random.shape(random.int(1, 2), 4), random.shape(random.int(1, 3), 3)];
+  return { inputs: shapes.map((shape) => float(random, shape)), run: ops.kron };
+});
+define('vdot', (random) => {
+  const shape = random.shape(random.int(1, 3));
+  return { inputs: [float(random, shape), float(random, [...shape].reverse())], run: ops.vdot };
+});
+define('inner', (random) => {
+  const [k, a, b] = [random.int(1, 5), random.shape(random.int(0, 2)), random.shape(random.int(0, 2))];
+  return { inputs: [float(random, [...a, k]), float(random, [...b, k])], run: ops.inner };
+});

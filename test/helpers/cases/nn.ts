@@ -1,5 +1,5 @@
 import * as ops from '../../../lib/ir/ops/index';
-import { awayFrom, between } from '../domains';
+import { awayFrom, between, supports } from '../domains';
 import { type Case, into, unaryWith } from './case';
 import { float, int } from './inputs';
 
@@ -26,6 +26,8 @@ unary('logSigmoid', ops.logSigmoid);
 unary('tanhShrink', ops.tanhShrink);
 unary('softShrink', (x) => ops.softShrink(x, 0.4), awayFrom([-0.4, 0, 0.4]));
 unary('hardShrink', (x) => ops.hardShrink(x, 0.4), awayFrom([-0.4, 0, 0.4]));
+unary('sparsePlus', ops.sparsePlus, awayFrom([-1, 1]));
+unary('sparseSigmoid', ops.sparseSigmoid, awayFrom([-1, 1]));
 unary('squareplus', (x) => ops.squareplus(x));
 unary('threshold', (x) => ops.threshold(x, 0.1, -3), awayFrom(0.1));
 define('glu', (random) => {
@@ -45,6 +47,10 @@ for (const name of ['softmax', 'logSoftmax'] as const) {
     return { inputs: [float(random, shape)], run: (x) => ops[name](x, axis) };
   });
 }
+define('sparsemax', (random) => {
+  const [rows, columns] = [random.int(1, 4), random.int(1, 7)];
+  return { inputs: [float(random, [rows, columns], supports(columns))], run: (x) => ops.sparsemax(x) };
+});
 define('sparseSoftmaxCrossEntropy', (random) => {
   const [outer, classes] = [random.shape(random.int(0, 2)), random.int(1, 40)];
   return {

@@ -88,6 +88,32 @@ define('scan in a scan', (random) => {
     },
   };
 });
+define('map', (random) => {
+  const [n, rows, columns] = [random.int(1, 4), random.int(1, 4), random.int(1, 5)];
+  return {
+    inputs: [float(random, [n, rows, columns]), float(random, [columns])],
+    run: (x, w) => ops.map((row: Tensor) => ops.tanh(ops.add(ops.cumsum(row), ops.multiply(row, w))), x),
+  };
+});
+define('foriLoop', (random) => {
+  const [from, steps, n] = [random.int(-2, 2), random.int(0, 4), random.int(1, 20)];
+  return {
+    inputs: [float(random, [n]), float(random, [n])],
+    run: (x, w) => ops.foriLoop(from, from + steps, (i, v: Tensor) => ops.sin(ops.add(ops.multiply(v, w), i)), x),
+  };
+});
+define('cond', (random) => {
+  const shape = random.shape(random.int(0, 3));
+  return {
+    inputs: [float(random, shape), bool(random, [])],
+    run: (x, yes) =>
+      ops.cond(
+        yes,
+        () => ops.tanh(x),
+        () => ops.square(x),
+      ),
+  };
+});
 for (const [name, make, gates, biasRows] of [
   ['simpleRNN', layers.simpleRNN, 1, 1],
   ['lstm', layers.lstm, 4, 1],

@@ -36,6 +36,12 @@ reduction(
   between(-1, 1),
   once,
 );
+reduction(
+  'quantile',
+  (x, axes, keepDims) => ops.sum(ops.quantile(x, [0, 0.3, 0.9, 1], axes, { keepDims }), 0),
+  distinct(),
+);
+reduction('median', (x, axes, keepDims) => ops.median(x, axes, { keepDims }), distinct());
 reduction('variance', (x, axes, keepDims) => ops.variance(x, axes, { keepDims }));
 reduction(
   'std',
@@ -77,3 +83,12 @@ define(
   },
   notDifferentiable,
 );
+define('average', (random) => {
+  const shape = random.shape(random.int(1, 4));
+  const axis = random.int(0, shape.length - 1);
+  const weights = random.pick([shape, [shape[axis]]]);
+  return {
+    inputs: [float(random, shape), float(random, weights, positive)],
+    run: (x, w) => ops.average(x, axis, { weights: w }),
+  };
+});

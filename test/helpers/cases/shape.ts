@@ -100,3 +100,46 @@ define('stack', (random) => {
   const axis = random.int(0, 2);
   return { inputs: [float(random, shape), float(random, shape)], run: (...parts) => ops.stack(parts, axis) };
 });
+view('ravel', () => ops.ravel);
+view('swapAxes', (random, shape) => {
+  const [a, b] = [random.int(-shape.length, shape.length - 1), random.int(0, shape.length - 1)];
+  return (x) => ops.swapAxes(x, a, b);
+});
+view('moveAxis', (random, shape) => {
+  const [from, to] = [0, 1].map(() => random.shuffle([...shape.keys()]).slice(0, Math.ceil(shape.length / 2)));
+  return (x) => ops.moveAxis(x, from, to);
+});
+view('squeeze', (random, shape) => {
+  const axis = random.int(0, shape.length);
+  return (x) => ops.squeeze(ops.expandDims(x, axis), axis);
+});
+view('unstack', (random, shape) => {
+  const axis = random.int(-shape.length, shape.length - 1);
+  return (x) =>
+    ops
+      .unstack(x, axis)
+      .map((part, i) => ops.multiply(part, i + 1))
+      .reduce((a, b) => ops.add(ops.square(a), b));
+});
+for (const name of ['hstack', 'vstack', 'append'] as const) {
+  define(name, (random) => {
+    const rank = random.int(1, 3);
+    const shape = random.shape(rank);
+    const axis = name === 'hstack' && rank > 1 ? 1 : 0;
+    const free = name !== 'vstack' || rank > 1;
+    const other = shape.map((n, i) => (i === axis && free ? random.int(1, 5) : n));
+    const along = random.pick([undefined, axis]);
+    return {
+      inputs: [float(random, shape), float(random, other)],
+      run: (a, b) => (name === 'append' ? ops.append(a, b, along) : ops[name]([a, b])),
+    };
+  });
+}
+define('depthToSpace', (random) => {
+  const [block, n, h, w, c] = [random.int(1, 3), ...random.shape(4, 3)];
+  return { inputs: [float(random, [n, h, w, c * block ** 2])], run: (x) => ops.depthToSpace(x, block) };
+});
+define('spaceToDepth', (random) => {
+  const [block, n, h, w, c] = [random.int(1, 3), ...random.shape(4, 3)];
+  return { inputs: [float(random, [n, h * block, w * block, c])], run: (x) => ops.spaceToDepth(x, block) };
+});
