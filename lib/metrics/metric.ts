@@ -12,8 +12,16 @@ export interface Metric {
   /**
    * @param sampleWeight float32 [batch], or [batch, time] where each time step has a weight; undefined for weight 1
    * @param mask bool [batch, time, ...], false for steps that do not count; undefined where all do
+   * @param totals float32 [size]: the sums of the batches before. For a metric that keeps something of every batch, and
+   *     has to know where it belongs
    */
-  update(yTrue: Tensor, yPred: Tensor, sampleWeight: Tensor | undefined, mask?: Tensor): Tensor;
+  update(
+    yTrue: Tensor,
+    yPred: Tensor,
+    sampleWeight: Tensor | undefined,
+    mask: Tensor | undefined,
+    totals: Tensor,
+  ): Tensor;
   result(totals: ArrayLike<number>): number;
   /**
    * All numbers, for a metric that has several: one for each class, or a confusion matrix row by row. Reported beside

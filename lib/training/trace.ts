@@ -2,8 +2,8 @@ import { gradients } from '../compile/index.js';
 import { make, withScope } from '../ir/build.js';
 import { formatType, type Graph, Node, type Shape, Tensor, type TensorType, type Variable } from '../ir/graph.js';
 import { add, multiply, stopGradient } from '../ir/ops/elementwise.js';
-import { withRandom } from '../ir/random-source.js';
 import { reshape } from '../ir/ops/shape.js';
+import { withRandom } from '../ir/random-source.js';
 import type { CallContext, ConstraintFn, Weight } from '../layers/layer.js';
 import { maskOf } from '../layers/mask.js';
 import type { LossFunction } from '../losses/loss.js';
@@ -171,13 +171,14 @@ function traceObjective(objective: Objective, types: StepTypes, state: StateTrac
     withScope(`metric ${key}`, () => {
       const yPred = outputs[output] as Tensor;
       const weight = weighted ? weightsOf(output) : undefined;
-      const update = metric.update(targets[output] as Tensor, stopGradient(yPred), weight, maskOf(yPred));
+      const to = sums.metrics[i] as Variable;
+      const before = state.read(to);
+      const update = metric.update(targets[output] as Tensor, stopGradient(yPred), weight, maskOf(yPred), before);
       if (update.size !== metric.size) {
         throw new Error(
           `metric ${key}: update must return ${metric.size} sums, got shape [${update.shape.join(', ')}]`,
         );
       }
-      const to = sums.metrics[i] as Variable;
       accumulate(to, reshape(update, to.shape));
     });
   });

@@ -11,8 +11,7 @@
 
 namespace steepest {
 
-Loop::Loop(const Job& job, const std::vector<Executor*>& plans, uint8_t* state, Turnstile& turnstile,
-           const Stop& stop)
+Loop::Loop(const Job& job, const std::vector<Executor*>& plans, uint8_t* state, Turnstile& turnstile, const Stop& stop)
     : job_(job),
       plans_(plans),
       state_(state),

@@ -98,7 +98,8 @@ void Session::work() {
 
 JobResult Session::runJob(const Queued& queued) {
   try {
-    return Loop(*queued.job, queued.plans, state_.data(), turnstile_, {abortEpoch_, queued.abortEpoch, abandoned_}).run();
+    return Loop(*queued.job, queued.plans, state_.data(), turnstile_, {abortEpoch_, queued.abortEpoch, abandoned_})
+        .run();
   } catch (...) {
     JobResult result;
     result.error = std::current_exception();

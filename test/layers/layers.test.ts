@@ -1,9 +1,9 @@
 import { scalar } from '../../lib/ir/build';
 import type { Tensor, Variable } from '../../lib/ir/graph';
 import { add, multiply } from '../../lib/ir/ops/elementwise';
-import { withRandom } from '../../lib/ir/random-source';
 import { sum } from '../../lib/ir/ops/reduce';
 import { reshape } from '../../lib/ir/ops/shape';
+import { withRandom } from '../../lib/ir/random-source';
 import * as layers from '../../lib/layers/index';
 import { l2 } from '../../lib/regularizers/index';
 import { evaluate, expectClose, fed, recordingContext } from '../helpers/evaluate';

@@ -13,7 +13,7 @@ function report(metric: metrics.Metric, batches: readonly { y: Data; p: Data; we
   const totals = new Float64Array(metric.size);
   for (const { y, p, weights } of batches) {
     const w = weights && fed(2, [weights.length]);
-    const update = metric.update(fed(0, y.shape, y.dtype), fed(1, p.shape), w);
+    const update = metric.update(fed(0, y.shape, y.dtype), fed(1, p.shape), w, undefined, fed(3, [metric.size]));
     expect(update.shape).toEqual([metric.size]);
     const [sums] = evaluate([update], [y.values, p.values, weights ?? []]).outputs;
     sums.forEach((v, i) => {
@@ -98,7 +98,7 @@ describe('resolveMetric', () => {
       /each of metrics must be .*'accuracy'.*got 'acc'/,
     );
     expect(() => metrics.precision({ threshold: Number.NaN })).toThrow('metrics.precision: threshold');
-    expect(() => metrics.binaryAccuracy().update(fed(0, [3]), fed(1, [2]), undefined)).toThrow(
+    expect(() => metrics.binaryAccuracy().update(fed(0, [3]), fed(1, [2]), undefined, undefined, fed(2, [2]))).toThrow(
       'do not fit predictions',
     );
   });

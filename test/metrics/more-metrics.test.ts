@@ -2,6 +2,7 @@ import type { DType, Shape } from '../../lib/ir/graph';
 import * as metrics from '../../lib/metrics/index';
 import { sequential } from '../../lib/training/index';
 import { evaluate, fed } from '../helpers/evaluate';
+import { Random } from '../helpers/random';
 import { layers, losses } from '../training/library';
 import { classes as samples } from '../training/support';
 
@@ -20,12 +21,19 @@ function totalsOf(metric: metrics.Metric, batches: readonly Batch[]): Float64Arr
   const totals = new Float64Array(metric.size);
   for (const { y, p, weights } of batches) {
     const w = weights && fed(2, [weights.length]);
-    const update = metric.update(fed(0, y.shape, y.dtype), fed(1, p.shape), w);
+    const update = metric.update(fed(0, y.shape, y.dtype), fed(1, p.shape), w, undefined, fed(3, [metric.size]));
     expect(update.shape).toEqual([metric.size]);
-    const [sums] = evaluate([update], [y.values, p.values, weights ?? []]).outputs;
+    const [sums] = evaluate([update], [y.values, p.values, weights ?? [], totals]).outputs;
     for (let i = 0; i < totals.length; i++) totals[i] += sums[i];
   }
   return totals;
+}
+/** A hundred points, 1 inside of a circle. */
+function circles(): { x: Float32Array; labels: Float32Array } {
+  const random = new Random(3);
+  const x = Float32Array.from({ length: 200 }, () => random.uniform(-1, 1));
+  const labels = Float32Array.from({ length: 100 }, (_, i) => (Math.hypot(x[2 * i], x[2 * i + 1]) < 0.7 ? 1 : 0));
+  return { x, labels };
 }
 const report = (metric: metrics.Metric, ...batches: Batch[]): number => metric.result(totalsOf(metric, batches));
 
@@ -124,6 +132,108 @@ describe('auc', () => {
   });
 });
 
+describe('the exact area under a curve', () => {
+  const [batches, size] = [[4, 1, 7, 3], 15];
+  const random = new Random(5);
+  // ties, zeros of both signs, numbers that are no probabilities
+  const y = Array.from({ length: size }, () => random.int(0, 1));
+  const p = Array.from({ length: size }, (_, i) =>
+    i === 3 ? -0 : i === 9 ? Number.POSITIVE_INFINITY : random.int(-2, 2),
+  );
+  const w = Array.from({ length: size }, () => random.int(0, 3) / 2);
+  const split = (weighted: boolean): Batch[] => {
+    let at = 0;
+    return batches.map((n) => {
+      const part = (v: readonly number[]) => v.slice(at, at + n);
+      const [values, scores, weights] = [part(y), part(p), part(w)];
+      at += n;
+      const batch = { y: { shape: [n, 1], values }, p: { shape: [n, 1], values: scores } };
+      return weighted ? { ...batch, weights } : batch;
+    });
+  };
+  const pairs = (weights: readonly number[]): number => {
+    let [right, all] = [0, 0];
+    for (const i of y.keys()) {
+      for (const j of y.keys()) {
+        if (y[i] !== 1 || y[j] !== 0) continue;
+        const weight = weights[i] * weights[j];
+        right += weight * (p[i] > p[j] ? 1 : p[i] === p[j] ? 0.5 : 0);
+        all += weight;
+      }
+    }
+    return right / all;
+  };
+  /** As scikit-learn: the thresholds are the different scores. */
+  const precisions = (weights: readonly number[]): number => {
+    const above = (t: number, label: number): number =>
+      y.reduce((total, v, i) => total + (v === label && p[i] >= t ? weights[i] : 0), 0);
+    let [before, area] = [0, 0];
+    for (const t of [...new Set(p)].sort((a, b) => b - a)) {
+      const [tp, fp] = [above(t, 1), above(t, 0)];
+      if (tp + fp === 0) continue;
+      area += (tp - before) * (tp / (tp + fp));
+      before = tp;
+    }
+    return area / before;
+  };
+
+  test.each([false, true])('over batches (weights: %s), against the definitions', (weighted) => {
+    const weights = weighted ? w : w.map(() => 1);
+    for (const capacity of [size, 40]) {
+      expect(report(metrics.auc({ capacity }), ...split(weighted))).toBeCloseTo(pairs(weights), 12);
+      const pr = metrics.auc({ curve: 'PR', capacity });
+      expect(report(pr, ...split(weighted))).toBeCloseTo(precisions(weights), 12);
+    }
+  });
+
+  test('NaN is ranked below all others, as a tie', () => {
+    const nan = Number.NaN;
+    const batch = (targets: number[], scores: number[]): Batch => {
+      const shape = [targets.length];
+      return { y: { shape, values: targets }, p: { shape, values: scores } };
+    };
+    const metric = metrics.auc({ capacity: 8 });
+    expect(report(metric, batch([1, 0, 1], [nan, -3, 2]))).toBe(0.5);
+    expect(report(metric, batch([1, 0], [nan, nan]))).toBe(0.5);
+    expect(report(metric, batch([1, 1], [1, 2]))).toBe(0);
+    expect(report(metrics.auc({ curve: 'PR', capacity: 8 }), batch([0, 0], [1, 2]))).toBe(0);
+  });
+
+  test('errors', () => {
+    expect(() => report(metrics.auc({ capacity: size - 1 }), ...split(false))).toThrow(
+      'metric auc: an epoch has 15 predictions, more than its capacity of 14',
+    );
+    expect(() => metrics.auc({ capacity: 0 })).toThrow('metrics.auc: capacity must be a whole number in 1 .. 8388608');
+    expect(() => metrics.auc({ capacity: 9, numThresholds: 9 })).toThrow('capacity and numThresholds exclude');
+  });
+
+  test('in fit, with validation: the same as afterwards', async () => {
+    const { x, labels } = circles();
+    const net = sequential([
+      layers.dense({ units: 8, activation: 'tanh', inputShape: [2] }),
+      layers.dense({ units: 1, activation: 'sigmoid' }),
+    ]);
+    const list = [metrics.auc({ capacity: 100 }), metrics.auc({ curve: 'PR', capacity: 100, name: 'precision' })];
+    net.compile({ optimizer: 'adam', loss: 'binaryCrossentropy', metrics: list, seed: 1 });
+    const { history } = await net.fit(x, labels, {
+      ...{ epochs: 3, batchSize: 7, verbose: 0, validationData: [x, labels] as never },
+    });
+    const scores = net.predictSync(x);
+    let [right, all] = [0, 0];
+    for (const [i, a] of labels.entries()) {
+      for (const [j, b] of labels.entries()) {
+        if (a !== 1 || b !== 0) continue;
+        all++;
+        right += scores[i] > scores[j] ? 1 : scores[i] === scores[j] ? 0.5 : 0;
+      }
+    }
+    expect(history.valAuc?.at(-1)).toBeCloseTo(right / all, 12);
+    const { auc } = await net.evaluate(x, labels, { batchSize: 30 });
+    expect(auc).toBe(history.valAuc?.at(-1));
+    expect(history.auc).toHaveLength(3);
+    net.dispose();
+  });
+});
 describe('confusion matrix and intersection over union', () => {
   test('counts rows of true classes', () => {
     const metric = metrics.confusionMatrix({ classes: 3 });

@@ -1,6 +1,6 @@
 import { broadcastTo, checkShape, make, type Operand, opError, scalar } from '../build.js';
-import { currentRandom } from '../random-source.js';
 import { type DType, type Shape, sizeOf, type Tensor } from '../graph.js';
+import { currentRandom } from '../random-source.js';
 import { add, cast, cos, less, log, multiply, sqrt, where } from './elementwise.js';
 
 export interface RandomOptions {

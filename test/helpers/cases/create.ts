@@ -16,7 +16,10 @@ function made(name: string, make: (random: Random) => Tensor) {
 }
 made('tensor', (random) => {
   const shape = random.shape(2);
-  return ops.tensor(Float32Array.from({ length: shape[0] * shape[1] }, () => random.normal()), shape);
+  return ops.tensor(
+    Float32Array.from({ length: shape[0] * shape[1] }, () => random.normal()),
+    shape,
+  );
 });
 made('scalar', (random) => ops.scalar(random.int(-9, 9) / 4));
 made('full', (random) => ops.full(random.shape(2), 2.5));
