@@ -65,6 +65,76 @@ const lion: Rule = (w, g, _, s) => {
   return next;
 };
 
+const adagrad: Rule = (w, g, _, s) => {
+  s.n = (s.n ?? w.map(() => 0.1)).map((n, i) => n + g[i] ** 2);
+  return w.map((x, i) => x - (0.2 * g[i]) / Math.sqrt(s.n[i] + 1e-7));
+};
+
+const adadelta: Rule = (w, g, _, s) => {
+  const old = s.d ?? zeros(w);
+  s.v = (s.v ?? zeros(w)).map((v, i) => 0.95 * v + 0.05 * g[i] ** 2);
+  const moves = w.map((_x, i) => (Math.sqrt(old[i] + 1e-7) / Math.sqrt(s.v[i] + 1e-7)) * g[i]);
+  s.d = old.map((d, i) => 0.95 * d + 0.05 * moves[i] ** 2);
+  return w.map((x, i) => x - 2 * moves[i]);
+};
+
+const adamax: Rule = (w, g, t, s) => {
+  s.m = (s.m ?? zeros(w)).map((m, i) => 0.9 * m + 0.1 * g[i]);
+  s.u = (s.u ?? zeros(w)).map((u, i) => Math.max(0.999 * u, Math.abs(g[i])));
+  return w.map((x, i) => x - ((0.1 / (1 - 0.9 ** t)) * s.m[i]) / (s.u[i] + 1e-7));
+};
+
+const nadam: Rule = (w, g, t, s) => {
+  const momentum = (step: number): number => 0.9 * (1 - 0.5 * 0.96 ** step);
+  s.p = [(s.p?.[0] ?? 1) * momentum(t)];
+  s.m = (s.m ?? zeros(w)).map((m, i) => 0.9 * m + 0.1 * g[i]);
+  s.v = (s.v ?? zeros(w)).map((v, i) => 0.999 * v + 0.001 * g[i] ** 2);
+  return w.map((x, i) => {
+    const ahead = (momentum(t + 1) * s.m[i]) / (1 - s.p[0] * momentum(t + 1));
+    const now = ((1 - momentum(t)) * g[i]) / (1 - s.p[0]);
+    return x - (0.1 * (ahead + now)) / (Math.sqrt(s.v[i] / (1 - 0.999 ** t)) + 1e-7);
+  });
+};
+
+const radam: Rule = (w, g, t, s) => {
+  s.m = (s.m ?? zeros(w)).map((m, i) => 0.9 * m + 0.1 * g[i]);
+  s.v = (s.v ?? zeros(w)).map((v, i) => 0.999 * v + 0.001 * g[i] ** 2);
+  const longest = 2 / (1 - 0.999) - 1;
+  const length = longest - (2 * t * 0.999 ** t) / (1 - 0.999 ** t);
+  const reliable = length > 5;
+  const r = Math.sqrt(((length - 4) * (length - 2) * longest) / ((longest - 4) * (longest - 2) * length));
+  return w.map((x, i) => {
+    const mean = s.m[i] / (1 - 0.9 ** t);
+    const size = (Math.sqrt(s.v[i]) + 1e-8) / Math.sqrt(1 - 0.999 ** t);
+    return x - 0.1 * mean * (reliable ? r / size : 1);
+  });
+};
+
+/** Of a matrix of so many rows. */
+const muon =
+  (rows: number): Rule =>
+  (w, g, _, s) => {
+    s.m = (s.m ?? zeros(w)).map((m, i) => 0.95 * m + g[i]);
+    const direction = g.map((x, i) => x + 0.95 * s.m[i]);
+    const columns = w.length / rows;
+    const size = norm(direction) + 1e-7;
+    let x = Array.from({ length: rows }, (_r, r) =>
+      direction.slice(r * columns, (r + 1) * columns).map((v) => v / size),
+    );
+    const product = (a: number[][], b: number[][]) =>
+      a.map((row) => b[0].map((_b, j) => sum(row.map((v, k) => v * b[k][j]))));
+    const transposed = (a: number[][]) => a[0].map((_a, j) => a.map((row) => row[j]));
+    for (let i = 0; i < 5; i++) {
+      // a X + b (X X') X + c (X X')^2 X
+      const gram = product(x, transposed(x));
+      const [once, twice] = [product(gram, x), product(product(gram, gram), x)];
+      x = x.map((row, r) => row.map((v, k) => 3.4445 * v - 4.775 * once[r][k] + 2.0315 * twice[r][k]));
+    }
+    const scale = 0.1 * Math.sqrt(Math.max(1, columns / rows));
+    return w.map((v, i) => v - scale * x.flat()[i]);
+  };
+const tall: Problem = { ...matrix, shapes: [[3, 2]] };
+
 const updates: [string, optimizers.Optimizer, Rule, Problem][] = [
   ['lamb', optimizers.lamb({ learningRate: 0.1, weightDecay: 0.05 }), lamb, vectors],
   [
@@ -75,7 +145,21 @@ const updates: [string, optimizers.Optimizer, Rule, Problem][] = [
   ],
   ['adafactor', optimizers.adafactor({ learningRate: 0.3 }), adafactor, matrix],
   ['lion', optimizers.lion({ learningRate: 0.01 }), lion, vectors],
+  ['adagrad', optimizers.adagrad({ learningRate: 0.2 }), adagrad, vectors],
+  ['adadelta', optimizers.adadelta({ learningRate: 2 }), adadelta, vectors],
+  ['adamax', optimizers.adamax({ learningRate: 0.1 }), adamax, vectors],
+  ['nadam', optimizers.nadam({ learningRate: 0.1 }), nadam, vectors],
+  ['radam', optimizers.radam({ learningRate: 0.1 }), radam, vectors],
+  ['muon', optimizers.muon({ learningRate: 0.1 }), muon(2), matrix],
+  ['muon, of a tall matrix', optimizers.muon({ learningRate: 0.1 }), muon(3), tall],
 ];
+
+test('every optimizer is compared with plain numbers', () => {
+  const elsewhere = ['adam', 'adamw', 'lossScale', 'rmsprop', 'sgd']; // optimizers.test.ts, loss-scale.test.ts
+  const names = Object.entries(optimizers).flatMap(([name, value]) => (typeof value === 'function' ? [name] : []));
+  const here = updates.map(([name]) => name.split(',')[0]);
+  expect([...new Set([...here, ...elsewhere])].sort()).toEqual(names.sort());
+});
 
 test.each(updates)('%s', (_, optimizer, rule, problem) => {
   expectClose(runProblem(optimizer, 12, problem).history.flat(2), simulate(rule, 12, problem).flat(2), 3e-6);
