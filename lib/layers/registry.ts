@@ -44,6 +44,9 @@ import {
 import { categoryEncoding, discretization, integerLookup, normalization, rescaling } from './preprocessing/index.js';
 import {
   bidirectional,
+  convLstm1d,
+  convLstm2d,
+  convLstm3d,
   gru,
   gruCell,
   lstm,
@@ -92,6 +95,7 @@ import {
   zeroPadding2d,
   zeroPadding3d,
 } from './spatial/resizing.js';
+import { spectralNormalization } from './spectral-normalization.js';
 
 /** Makes a layer from what its `getConfig` returned. */
 export type LayerFactory = (config: never) => Layer;
@@ -128,6 +132,9 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   conv2dTranspose,
   conv3d,
   conv3dTranspose,
+  convLstm1d,
+  convLstm2d,
+  convLstm3d,
   cropping1d,
   cropping2d,
   cropping3d,
@@ -197,6 +204,7 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   spatialDropout1d,
   spatialDropout2d,
   spatialDropout3d,
+  spectralNormalization,
   stackedRNNCells,
   subtract,
   timeDistributed,

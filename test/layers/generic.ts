@@ -73,6 +73,19 @@ export const genericCases: Readonly<Record<string, GenericCase>> = {
   },
   conv3d: { config: { filters: 2, kernelSize: 2, useBias: false }, ...volume, output: [1, 1, 1, 2], params: 32 },
   conv3dTranspose: { config: { filters: 1, kernelSize: 2 }, ...volume, output: [3, 3, 3, 1], params: 17 },
+  convLstm1d: {
+    config: { filters: 2, kernelSize: 2, padding: 'same', returnSequences: true },
+    inputs: [[3, 4, 2]],
+    output: [3, 4, 2],
+    params: 2 * 2 * 8 + 2 * 2 * 8 + 8,
+  },
+  convLstm2d: {
+    config: { filters: 2, kernelSize: [2, 1], strides: 2, dropout: 0.1 },
+    inputs: [[2, 4, 4, 1]],
+    output: [2, 2, 2],
+    params: 2 * 8 + 2 * 2 * 8 + 8,
+  },
+  convLstm3d: { config: { filters: 1, kernelSize: 2 }, inputs: [[2, 2, 2, 2, 1]], output: [1, 1, 1, 1], params: 68 },
   cropping1d: { config: { cropping: 1 }, ...sequence, output: [1, 4] },
   cropping2d: { config: { cropping: 1 }, ...image, output: [2, 2, 2] },
   cropping3d: { config: { cropping: 1 }, inputs: [[3, 3, 3, 1]], output: [1, 1, 1, 1] },
@@ -170,6 +183,11 @@ export const genericCases: Readonly<Record<string, GenericCase>> = {
   spatialDropout1d: { config: { rate: 0.3 }, ...sequence },
   spatialDropout2d: { config: { rate: 0.3 }, ...image },
   spatialDropout3d: { config: { rate: 0.3 }, inputs: [[2, 2, 2, 2]] },
+  spectralNormalization: {
+    config: { layer: { kind: 'layers.dense', config: { units: 3 } }, powerIterations: 2 },
+    output: [3],
+    params: 15 + 3,
+  },
   stackedRNNCells: {
     config: {
       cells: [

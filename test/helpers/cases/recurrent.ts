@@ -129,3 +129,18 @@ for (const [name, make, gates, biasRows] of [
     };
   });
 }
+define('convLstm2d', (random) => {
+  const [batch, time, channels, filters] = [random.int(1, 2), random.int(1, 3), random.int(1, 2), random.int(1, 2)];
+  const window = [random.int(1, 3), random.int(1, 2)];
+  const layer = layers.convLstm2d({
+    filters,
+    kernelSize: window,
+    padding: random.pick(['valid', 'same'] as const),
+    returnSequences: random.uniform() < 0.5,
+  });
+  const weights = [[...window, channels, 4 * filters], [...window, filters, 4 * filters], [4 * filters]];
+  return {
+    inputs: [[batch, time, 4, 3, channels], ...weights].map((s) => float(random, s, between(-0.8, 0.8))),
+    run: (x, kernel, recurrentKernel, bias) => traceWith(layer, [x], { kernel, recurrentKernel, bias })[0],
+  };
+});
