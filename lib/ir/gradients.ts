@@ -121,6 +121,11 @@ export const vjps = {
     const scaled = divide(dy, add(square(a), square(b)));
     return [multiply(scaled, b), negative(multiply(scaled, a))];
   },
+  bitAnd: 'none',
+  bitOr: 'none',
+  bitXor: 'none',
+  shiftLeft: 'none',
+  shiftRight: 'none',
   lt: 'none',
   le: 'none',
   eq: 'none',

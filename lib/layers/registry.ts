@@ -41,7 +41,15 @@ import {
   rmsNormalization,
   unitNormalization,
 } from './normalization.js';
-import { categoryEncoding, discretization, integerLookup, normalization, rescaling } from './preprocessing/index.js';
+import {
+  categoryEncoding,
+  discretization,
+  hashedCrossing,
+  hashing,
+  integerLookup,
+  normalization,
+  rescaling,
+} from './preprocessing/index.js';
 import {
   bidirectional,
   convLstm1d,
@@ -160,6 +168,8 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   groupQueryAttention,
   gru,
   gruCell,
+  hashedCrossing,
+  hashing,
   identity,
   input: inputLayer,
   instanceNormalization,

@@ -127,6 +127,13 @@ export const genericCases: Readonly<Record<string, GenericCase>> = {
   },
   gru: { config: { units: 3, dropout: 0.1 }, ...sequence, output: [3], params: 81 },
   gruCell: { config: { units: 3 }, inputs: [[4], [3]], output: [3], params: 81 },
+  hashedCrossing: {
+    config: { numBins: 5, outputMode: 'oneHot' },
+    inputs: [[1], [1]],
+    integers: 20,
+    output: [5],
+  },
+  hashing: { config: { numBins: 4, maskValue: 0, salt: 7, outputMode: 'multiHot' }, integers: 20, output: [4] },
   identity: {},
   input: { config: { shape: [4] } },
   instanceNormalization: { config: { epsilon: 1e-4, scale: false }, ...sequence, params: 4 },

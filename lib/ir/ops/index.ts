@@ -2,6 +2,7 @@
 export { scalar, tensor } from '../build.js';
 export * from './arrange.js';
 export * from './attention.js';
+export * from './bits.js';
 export * from './choose.js';
 export * from './control.js';
 export * from './conv.js';
