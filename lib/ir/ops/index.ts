@@ -26,5 +26,6 @@ export * from './reduce.js';
 export * from './scan.js';
 export * from './scatter.js';
 export * from './shape.js';
+export * from './solve.js';
 export * from './statistics.js';
 export * from './vectors.js';
