@@ -24,6 +24,9 @@ import { linearTaps, resample } from './resample.js';
 import { pad, reshape, slice, sliceAxis } from './shape.js';
 import { perAxis } from './windows.js';
 
+export { hsvToRgb, rgbToGrayscale, rgbToHsv } from './image-color.js';
+export { gaussianBlur } from './image-filter.js';
+
 export type Interpolation = 'nearest' | 'bilinear';
 
 /**
