@@ -1,5 +1,5 @@
 import type { Tensor, TensorType } from '../ir/graph.js';
-import { divide, equal, stopGradient, where as select } from '../ir/ops/elementwise.js';
+import { divide, equal, where as select, stopGradient } from '../ir/ops/elementwise.js';
 import { matmul } from '../ir/ops/linalg.js';
 import { normalize } from '../ir/ops/normalization.js';
 import { sum } from '../ir/ops/reduce.js';

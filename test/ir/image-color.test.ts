@@ -21,15 +21,27 @@ const pairs = [
 
 test('between red, green, blue and hue, saturation, value', () => {
   const [rgb, hsv] = [0, 1].map((i) => tensor(pairs.map((p) => p[i])));
-  expectClose(values(ops.image.rgbToHsv(rgb)), pairs.flatMap(([, p]) => p));
-  expectClose(values(ops.image.hsvToRgb(hsv)), pairs.flatMap(([p]) => p));
-  expectClose(values(ops.image.hsvToRgb(ops.add(hsv, tensor([2, 0, 0])))), pairs.flatMap(([p]) => p), 1e-5);
+  expectClose(
+    values(ops.image.rgbToHsv(rgb)),
+    pairs.flatMap(([, p]) => p),
+  );
+  expectClose(
+    values(ops.image.hsvToRgb(hsv)),
+    pairs.flatMap(([p]) => p),
+  );
+  expectClose(
+    values(ops.image.hsvToRgb(ops.add(hsv, tensor([2, 0, 0])))),
+    pairs.flatMap(([p]) => p),
+    1e-5,
+  );
 });
 
 test('grey', () => {
   expectClose(values(ops.image.rgbToGrayscale(tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1], [9, 9, 9]]))), [0.299, 0.587, 0.114, 9]); // biome-ignore format: colours
   expect(ops.image.rgbToGrayscale(ops.zeros([2, 4, 5, 3])).shape).toEqual([2, 4, 5, 1]);
-  expect(() => ops.image.rgbToHsv(ops.zeros([2, 4]))).toThrow('image.rgbToHsv: x must have 3 channels along its last axis');
+  expect(() => ops.image.rgbToHsv(ops.zeros([2, 4]))).toThrow(
+    'image.rgbToHsv: x must have 3 channels along its last axis',
+  );
 });
 
 test('gaussianBlur is the sum of its definition, with a width for each image', () => {

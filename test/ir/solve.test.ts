@@ -26,8 +26,31 @@ test('known results', () => {
   expectClose([...values(sign), ...values(logAbsDet)], [-1, Math.log(7)]);
   const spd = tensor([[4, 12, -16], [12, 37, -43], [-16, -43, 98]]); // biome-ignore format: rows
   expectClose(values(ops.cholesky(spd)), [2, 0, 0, 6, 1, 0, -8, 5, 3]);
-  expectClose(values(ops.solveTriangular(tensor([[2, 9], [1, 2]]), tensor([2, 5]), { lower: true })), [1, 2]);
-  expectClose(values(ops.solveTriangular(tensor([[2, 1], [9, 4]]), tensor([[4], [8]]))), [1, 2]);
+  expectClose(
+    values(
+      ops.solveTriangular(
+        tensor([
+          [2, 9],
+          [1, 2],
+        ]),
+        tensor([2, 5]),
+        { lower: true },
+      ),
+    ),
+    [1, 2],
+  );
+  expectClose(
+    values(
+      ops.solveTriangular(
+        tensor([
+          [2, 1],
+          [9, 4],
+        ]),
+        tensor([[4], [8]]),
+      ),
+    ),
+    [1, 2],
+  );
 });
 
 test('what is multiplied again is what it was, natively in float32', () => {

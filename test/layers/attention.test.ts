@@ -100,7 +100,9 @@ describe('attention without projections', () => {
     expectClose(
       runLayer(layers.attention({ useCausalMask: true }), [query, value, key, perKey]).values[0],
       [0, 1].flatMap((b) =>
-        attend(matrix(query, b), matrix(key, b), matrix(value, b), dot, (t, s) => (s > t ? false : values[b * 5 + s])).flat(),
+        attend(matrix(query, b), matrix(key, b), matrix(value, b), dot, (t, s) =>
+          s > t ? false : values[b * 5 + s],
+        ).flat(),
       ),
     );
   });
@@ -113,7 +115,9 @@ describe('attention without projections', () => {
     expect(() => layers.attention().apply([x, y, x])).toThrow('key and value must have the same length');
     expect(() => layers.attention().apply(layers.input({ shape: [3] }))).toThrow('must be [batch, time, features]');
     const wrong = layers.input({ shape: [4], dtype: 'bool' });
-    expect(() => layers.attention().apply([x, wrong])).toThrow('the mask must be bool or float32 [batch, 3] or [batch, 3, 3], got bool[2, 4]');
+    expect(() => layers.attention().apply([x, wrong])).toThrow(
+      'the mask must be bool or float32 [batch, 3] or [batch, 3, 3], got bool[2, 4]',
+    );
     expect(() => layers.attention({ dropout: 2 })).toThrow('layers.attention: dropout must be');
   });
 });

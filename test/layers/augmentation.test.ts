@@ -38,13 +38,24 @@ describe('warps', () => {
     for (let step = 0; step < 20; step++) {
       const got = run(layers.randomPerspective({ factor: [0, 0.24] }), points, true, step);
       const at = (r: number, c: number): number[] => got.slice(2 * (r * width + c), 2 * (r * width + c) + 2);
-      for (const [r, c] of [[0, 0], [0, 8], [4, 0], [4, 8]]) { // biome-ignore format: corners
+      for (const [r, c] of [
+        [0, 0],
+        [0, 8],
+        [4, 0],
+        [4, 8],
+      ]) {
+        // biome-ignore format: corners
         const [x, y] = at(r, c);
         const [dx, dy] = [Math.abs(x - c) / 8, Math.abs(y - r) / 4];
         expect(Math.max(dx, dy)).toBeLessThanOrEqual(0.24 + 1e-5);
         expect(Math.min(dx, dy)).toBeGreaterThanOrEqual(-1e-5);
       }
-      for (const [p, q, s] of [[at(0, 0), at(0, 3), at(0, 8)], [at(0, 0), at(2, 4), at(4, 8)], [at(0, 8), at(2, 8), at(4, 8)]]) { // biome-ignore format: lines
+      for (const [p, q, s] of [
+        [at(0, 0), at(0, 3), at(0, 8)],
+        [at(0, 0), at(2, 4), at(4, 8)],
+        [at(0, 8), at(2, 8), at(4, 8)],
+      ]) {
+        // biome-ignore format: lines
         expect(Math.abs((q[0] - p[0]) * (s[1] - p[1]) - (q[1] - p[1]) * (s[0] - p[0]))).toBeLessThan(1e-4);
       }
     }
@@ -65,7 +76,11 @@ describe('colours', () => {
       seen.push(factor);
       got.forEach((pixel, i) => {
         const from = pixels(colours)[i];
-        expectClose(pixel, from.map((v) => clip((v - grey(from)) * factor + grey(from), 0, 1)), 1e-5);
+        expectClose(
+          pixel,
+          from.map((v) => clip((v - grey(from)) * factor + grey(from), 0, 1)),
+          1e-5,
+        );
       });
     }
     expect(Math.min(...seen)).toBeLessThan(0.2);
@@ -74,10 +89,18 @@ describe('colours', () => {
 
   test('hue: a third of a turn exchanges the channels', () => {
     const layer = layers.randomHue({ factor: [1 / 3, 1 / 3], valueRange: [0, 1] });
-    expectClose(run(layer, colours), pixels(colours).flatMap(([r, g, b]) => [b, r, g]), 1e-5);
+    expectClose(
+      run(layer, colours),
+      pixels(colours).flatMap(([r, g, b]) => [b, r, g]),
+      1e-5,
+    );
     const scaled = { ...colours, values: colours.values.map((v) => v * 255) };
     const back = layers.randomHue({ factor: [-1 / 3, -1 / 3] });
-    expectClose(run(back, scaled), pixels(scaled).flatMap(([r, g, b]) => [g, b, r]), 1e-4);
+    expectClose(
+      run(back, scaled),
+      pixels(scaled).flatMap(([r, g, b]) => [g, b, r]),
+      1e-4,
+    );
   });
 
   test('grey with a probability', () => {
@@ -93,11 +116,19 @@ describe('colours', () => {
     const x = image(4, 4, 1, (i) => i * 17);
     for (const bits of [1, 3, 8]) {
       const mask = 256 - 2 ** (8 - bits);
-      expectClose(run(layers.randomPosterization({ bits }), x), x.values.map((v) => v & mask), 1e-5);
+      expectClose(
+        run(layers.randomPosterization({ bits }), x),
+        x.values.map((v) => v & mask),
+        1e-5,
+      );
     }
     const unit = { ...x, values: x.values.map((v) => v / 255) };
     const layer = layers.randomPosterization({ bits: [2, 2], valueRange: [0, 1] });
-    expectClose(run(layer, unit), x.values.map((v) => (v & 192) / 255), 1e-6);
+    expectClose(
+      run(layer, unit),
+      x.values.map((v) => (v & 192) / 255),
+      1e-6,
+    );
     const counts = new Set(
       Array.from({ length: 60 }, (_, step) => run(layers.randomPosterization({ bits: [1, 3] }), x, true, step).join()),
     );
@@ -126,7 +157,11 @@ describe('filters', () => {
     const factor = (got[0] - smooth[0]) / (x.values[0] - smooth[0]);
     expect(factor).toBeGreaterThanOrEqual(1);
     expect(factor).toBeLessThan(2);
-    expectClose(got, x.values.map((v, i) => (v - smooth[i]) * factor + smooth[i]), 1e-5);
+    expectClose(
+      got,
+      x.values.map((v, i) => (v - smooth[i]) * factor + smooth[i]),
+      1e-5,
+    );
   });
 
   test('blur: a peak becomes the bell, for some images', () => {
@@ -155,7 +190,10 @@ describe('filters', () => {
       total += h * w;
     }
     expect(Math.abs(total / count / (height * width) - 0.15)).toBeLessThan(0.02);
-    const noise = run(layers.randomErasing({ scale: [1, 1], ratio: [1, 1], valueRange: [3, 5] }), image(8, 8, 1, () => 4));
+    const noise = run(
+      layers.randomErasing({ scale: [1, 1], ratio: [1, 1], valueRange: [3, 5] }),
+      image(8, 8, 1, () => 4),
+    );
     expect(noise.every((v) => v >= 3 && v < 5)).toBe(true);
     expect(new Set(noise).size).toBeGreaterThan(50);
     expect(run(layers.randomErasing({ factor: 0 }), counting(4, 4))).toEqual(counting(4, 4).values);
@@ -170,7 +208,11 @@ describe('histograms, in training and inference', () => {
     const expected = [0, 30, 63.75, 30, 191.25, 30, 255, 30];
     for (const training of [true, false]) expectClose(run(layers.autoContrast(), x, training), expected, 1e-5);
     const unit = { ...x, values: x.values.map((v) => v / 255) };
-    expectClose(run(layers.autoContrast({ valueRange: [0, 1] }), unit), expected.map((v) => v / 255), 1e-5);
+    expectClose(
+      run(layers.autoContrast({ valueRange: [0, 1] }), unit),
+      expected.map((v) => v / 255),
+      1e-5,
+    );
   });
 
   test('equalization', () => {
@@ -217,13 +259,19 @@ test('says what is wrong', () => {
   expect(() => layers.randomHue({ factor: 0.1, valueRange: [1, 0] })).toThrow('valueRange must be [low, high]');
   expect(() => layers.randomSaturation({ factor: -1 })).toThrow('factor must be a number from 0 to 1, or two of them');
   expect(() => layers.randomPosterization({ bits: 2.5 })).toThrow('bits must be an integer, got 2.5');
-  expect(() => layers.randomPosterization({ bits: [0, 3] })).toThrow('bits must be [low, high] with numbers from 1 to 8');
+  expect(() => layers.randomPosterization({ bits: [0, 3] })).toThrow(
+    'bits must be [low, high] with numbers from 1 to 8',
+  );
   expect(() => layers.solarization({ thresholdFactor: -0.1 })).toThrow('thresholdFactor must be [low, high]');
   expect(() => layers.randomGaussianBlur({ kernelSize: 4 })).toThrow('kernelSize must be an odd number, got 4');
   expect(() => layers.randomGaussianBlur({ sigma: [0, 1] })).toThrow('sigma must be positive');
   expect(() => layers.randomErasing({ ratio: [0, 1] })).toThrow('ratio must be positive');
   expect(() => layers.equalization({ bins: 0 })).toThrow('bins must be a positive integer');
-  for (const layer of [layers.randomHue({ factor: 0 }), layers.randomGrayscale(), layers.randomSaturation({ factor: 0 })]) {
+  for (const layer of [
+    layers.randomHue({ factor: 0 }),
+    layers.randomGrayscale(),
+    layers.randomSaturation({ factor: 0 }),
+  ]) {
     expect(() => layer.apply(layers.input({ shape: [4, 4, 1] }))).toThrow(
       `${layer.kind}: expected images of 3 channels (red, green, blue), got shape [2, 4, 4, 1]`,
     );

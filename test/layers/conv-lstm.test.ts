@@ -103,7 +103,8 @@ test('a step that a mask leaves out repeats the output and keeps the states', ()
 
 test('both directions', () => {
   const { x } = setUp(1);
-  const one = (goBackwards: boolean) => layers.convLstm1d({ filters, kernelSize: 2, returnSequences: true, goBackwards });
+  const one = (goBackwards: boolean) =>
+    layers.convLstm1d({ filters, kernelSize: 2, returnSequences: true, goBackwards });
   const layer = layers.bidirectional({ layer: one(false) });
   layer.ensureBuilt([x]);
   const weights = Object.fromEntries(layer.weights.map((w) => [w.name.replace('bidirectional/', ''), values(w.shape)]));
@@ -166,7 +167,9 @@ test('says what is wrong', () => {
     "padding must be 'valid' or 'same', got 'causal'",
   );
   expect(() => layers.convLstm1d({ filters: 1, kernelSize: 3, units: 2 } as never)).toThrow("unknown option 'units'");
-  expect(() => layers.convLstm1d({ filters: 1, kernelSize: 1, recurrentDropout: 2 })).toThrow('recurrentDropout must be');
+  expect(() => layers.convLstm1d({ filters: 1, kernelSize: 1, recurrentDropout: 2 })).toThrow(
+    'recurrentDropout must be',
+  );
   expect(() => layers.convLstm2d({ filters: 1, kernelSize: 3 }).apply(layers.input({ shape: [4, 8, 2] }))).toThrow(
     'expected input [batch, height, width, channels], got shape [2, 8, 2]',
   );

@@ -172,7 +172,7 @@ export const genericCases: Readonly<Record<string, GenericCase>> = {
   randomBrightness: { config: { factor: 0.1, valueRange: [-2, 2] }, ...image },
   randomContrast: { config: { factor: [0.1, 0.2], valueRange: [-2, 2], seed: 4 }, ...image },
   randomCrop: { config: { height: 3, width: 3 }, ...image, output: [3, 3, 2] },
-  randomErasing: { config: { factor: 0.5, scale: [0.1, 0.2], fillValue: 0 , valueRange: [-2, 2] }, ...image },
+  randomErasing: { config: { factor: 0.5, scale: [0.1, 0.2], fillValue: 0, valueRange: [-2, 2] }, ...image },
   randomFlip: { config: { mode: 'horizontal' }, ...image },
   randomGaussianBlur: { config: { sigma: [0.2, 0.4], factor: 0.5, seed: 3 }, ...image },
   randomGrayscale: { config: { factor: 0.1 }, inputs: [[4, 4, 3]] },

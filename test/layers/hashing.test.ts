@@ -56,7 +56,9 @@ test('hashing', () => {
   for (const v of [3, 3, 8]) expected[bin([v], 0, 4)]++;
   expect(hot).toEqual(expected);
   // fractions are cut off, as everywhere
-  expect(run(layers.hashing({ numBins: 9 }), { shape: [2, 1], values: [3.7, 3] })).toEqual(Array(2).fill(bin([3], 0, 9)));
+  expect(run(layers.hashing({ numBins: 9 }), { shape: [2, 1], values: [3.7, 3] })).toEqual(
+    Array(2).fill(bin([3], 0, 9)),
+  );
 });
 
 test('bins are about as full as each other', () => {
@@ -69,7 +71,10 @@ test('hashedCrossing', () => {
   const [a, b] = [many, many.map((_, i) => i % 7)];
   const layer = layers.hashedCrossing({ numBins: 11, salt: 2 });
   expect(run(layer, ints(a), ints(b))).toEqual(a.map((v, i) => bin([v, b[i]], 2, 11)));
-  const { shapes } = runLayer(layers.hashedCrossing({ numBins: 3, outputMode: 'oneHot' }), [ints([1, 2]), ints([3, 4])]);
+  const { shapes } = runLayer(layers.hashedCrossing({ numBins: 3, outputMode: 'oneHot' }), [
+    ints([1, 2]),
+    ints([3, 4]),
+  ]);
   expect(shapes).toEqual([[2, 3]]);
 });
 

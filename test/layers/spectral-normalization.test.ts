@@ -1,7 +1,7 @@
+import { gradients } from '../../lib/compile/autodiff';
 import type { Variable } from '../../lib/ir/graph';
 import * as ops from '../../lib/ir/ops/index';
 import * as layers from '../../lib/layers/index';
-import { gradients } from '../../lib/compile/autodiff';
 import { sequential } from '../../lib/training/index';
 import { evaluate, expectClose, fed, recordingContext } from '../helpers/evaluate';
 
@@ -74,7 +74,13 @@ test('with many iterations it is the largest singular value', () => {
 test('inference, and a frozen layer in training, use u as it is', () => {
   const v = unit(times(kernel, unit(start)));
   const sigma = dot(v, times(kernel, unit(start)));
-  for (const { y, writes } of [call(false), call(true, 1, (layer) => { layer.trainable = false; })]) { // biome-ignore format: short
+  for (const { y, writes } of [
+    call(false),
+    call(true, 1, (layer) => {
+      layer.trainable = false;
+    }),
+  ]) {
+    // biome-ignore format: short
     expectClose(y, expected(sigma));
     expect(writes.size).toBe(0);
   }

@@ -43,7 +43,11 @@ export function gaussianBlur(x: Operand, size: number, sigma: Operand): Tensor {
     throw opError(op, `size must be an odd number >= 1, got ${size}`);
   }
   const width = asTensor(op, 'sigma', sigma);
-  if (width.rank > 1 || (width.rank === 1 && width.size !== t.shape[0]) || (typeof sigma === 'number' && !(sigma > 0))) {
+  if (
+    width.rank > 1 ||
+    (width.rank === 1 && width.size !== t.shape[0]) ||
+    (typeof sigma === 'number' && !(sigma > 0))
+  ) {
     const got = typeof sigma === 'number' ? sigma : formatType(width);
     throw opError(op, `sigma must be a positive number or [${t.shape[0]}], got ${got}`);
   }

@@ -1,7 +1,7 @@
 import type { Tensor } from '../../ir/graph.js';
 import { add, cast, multiply } from '../../ir/ops/elementwise.js';
-import { centerCrop as crop, resize } from '../../ir/ops/image.js';
 import { gather } from '../../ir/ops/gather.js';
+import { centerCrop as crop, resize } from '../../ir/ops/image.js';
 import { iota } from '../../ir/ops/random.js';
 import { reshape } from '../../ir/ops/shape.js';
 import { checkOptions, positiveInteger } from '../arguments.js';

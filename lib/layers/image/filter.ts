@@ -8,9 +8,9 @@ import {
   logicalAnd,
   minimum,
   multiply,
+  where as select,
   sqrt,
   subtract,
-  where as select,
 } from '../../ir/ops/elementwise.js';
 import { gaussianBlur } from '../../ir/ops/image.js';
 import { smooth } from '../../ir/ops/image-filter.js';

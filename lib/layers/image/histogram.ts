@@ -9,8 +9,8 @@ import {
   greater,
   maximum,
   multiply,
-  subtract,
   where as select,
+  subtract,
 } from '../../ir/ops/elementwise.js';
 import { gather } from '../../ir/ops/gather.js';
 import { scatterAdd } from '../../ir/ops/indexing.js';
@@ -90,7 +90,10 @@ class Equalization extends Spread<EqualizationOptions> {
     const total = height * width;
     const first = min(select(greater(counts, 0), upTo, total), 1, { keepDims: true });
     const spread = divide(subtract(upTo, first), maximum(subtract(total, first), 1));
-    const table = reshape(select(equal(first, total), divide(iota(counts.shape, 1, 'float32'), bins - 1), spread), [-1]);
+    const table = reshape(
+      select(equal(first, total), divide(iota(counts.shape, 1, 'float32'), bins - 1), spread),
+      [-1],
+    );
     return gather(table, bin);
   }
 }

@@ -1,5 +1,5 @@
 import type { Tensor } from '../../ir/graph.js';
-import { add, clip, divide, floor, less, multiply, subtract, where as select } from '../../ir/ops/elementwise.js';
+import { add, clip, divide, floor, less, multiply, where as select, subtract } from '../../ir/ops/elementwise.js';
 import { hsvToRgb, rgbToGrayscale, rgbToHsv } from '../../ir/ops/image.js';
 import { exp2 } from '../../ir/ops/math.js';
 import { concatenate, sliceAxis } from '../../ir/ops/shape.js';

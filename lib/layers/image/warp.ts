@@ -252,7 +252,8 @@ function projective(xs: readonly Tensor[], ys: readonly Tensor[], width: number,
   const whole = cross(dx1, dx2, dy1, dy2);
   const g = divide(cross(sx, dx2, sy, dy2), whole);
   const h = divide(cross(dx1, sx, dy1, sy), whole);
-  const across = (p: Tensor, to: Tensor, k: Tensor, n: number): Tensor => divide(add(subtract(to, p), multiply(k, to)), n);
+  const across = (p: Tensor, to: Tensor, k: Tensor, n: number): Tensor =>
+    divide(add(subtract(to, p), multiply(k, to)), n);
   return [
     ...[across(x0, x1, g, width), across(x0, x3, h, height), x0],
     ...[across(y0, y1, g, width), across(y0, y3, h, height), y0],

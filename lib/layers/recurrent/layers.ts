@@ -37,7 +37,7 @@ export function withCell<C extends object, O extends C & RecurrentOptions>(
  *
  * Source: Elman, "Finding structure in time", Cognitive Science 1990.
  */
-export const simpleRNN = (options: SimpleRNNOptions): Recurrent => 
+export const simpleRNN = (options: SimpleRNNOptions): Recurrent =>
   withCell('simpleRNN', simpleRNNCell, options, simpleCellKeys);
 
 /**

@@ -52,7 +52,8 @@ define(
   (random) => ({
     inputs: [bits(random, [random.int(1, 300)])],
     // by numbers, which are the same for all elements
-    run: (x) => ops.bitwiseXor(ops.multiply(ops.bitwiseAnd(ops.rightShift(x, 13), 0x7ffff), 0x2545f491), ops.leftShift(3, x)),
+    run: (x) =>
+      ops.bitwiseXor(ops.multiply(ops.bitwiseAnd(ops.rightShift(x, 13), 0x7ffff), 0x2545f491), ops.leftShift(3, x)),
   }),
   notDifferentiable,
 );

@@ -39,8 +39,9 @@ define('tensordot', (random) => {
 });
 
 // Gershgorin: no matrix is near a singular one
-const dominant = (t: Tensor): Tensor => ops.add(t, ops.multiply(ops.eye(t.shape.at(-1)), 4 * t.shape.at(-1)));
-const symmetric = (t: Tensor): Tensor => ops.add(ops.matmul(t, ops.swapLastAxes(t)), ops.eye(t.shape.at(-1)));
+const size = (t: Tensor): number => t.shape.at(-1) as number;
+const dominant = (t: Tensor): Tensor => ops.add(t, ops.multiply(ops.eye(size(t)), 4 * size(t)));
+const symmetric = (t: Tensor): Tensor => ops.add(ops.matmul(t, ops.swapLastAxes(t)), ops.eye(size(t)));
 const outerShape = (random: Random): number[] => random.shape(random.int(0, 2), 3);
 define('cholesky', (random) => {
   const n = random.int(1, 5);
