@@ -72,6 +72,7 @@ unary('cosh', ops.cosh);
 unary('arcsinh', ops.arcsinh, awayFrom(0));
 unary('arccosh', ops.arccosh, between(1.3, 4));
 unary('arctanh', ops.arctanh, between(-0.9, 0.9));
+unary('sinc', ops.sinc, awayFrom(0, 0.1));
 unary('trunc', ops.trunc, awayFrom([-2, -1, 0, 1, 2]));
 unary('nanToNum', (x) => ops.nanToNum(ops.multiply(x, 2)));
 unary('isFinite', ops.isFinite, anywhere, notDifferentiable);
@@ -89,6 +90,8 @@ binary('mod', ops.mod, between(0.1, 0.9), between(1, 2));
 binary('arctan2', ops.arctan2, awayFrom(0, 0.3));
 binary('hypot', ops.hypot, awayFrom(0, 0.3));
 binary('logAddExp', ops.logAddExp, distinct(), distinct(0.5));
+binary('logAddExp2', ops.logAddExp2, distinct(), distinct(0.5));
+binary('divideNoNaN', ops.divideNoNaN, anywhere, awayFrom(0, 0.3));
 binary('floorDivide', ops.floorDivide, between(0.1, 0.9), between(1, 2));
 for (const name of ['less', 'lessEqual', 'equal', 'notEqual', 'greater', 'greaterEqual'] as const) {
   binary(name, ops[name], labels(-2, 2), labels(-2, 2), notDifferentiable);
