@@ -47,6 +47,8 @@ struct FetchTarget {
 // Set by a kernel that meets a value it cannot use (label or index out of range); the run stops after the step.
 enum class DataError : uint32_t { kNone = 0, kLabel = 1, kIndex = 2 };
 
+class Profile;
+
 struct RunContext {
   Threads& threads;
   const FeedSource* feeds;
@@ -54,6 +56,7 @@ struct RunContext {
   const uint32_t* order;  // permutation of rows, or null
   uint64_t firstRow;      // of this step
   std::atomic<uint32_t> error{0};
+  Profile* profile = nullptr;  // measures when there is one
 };
 
 class Kernel {

@@ -19,7 +19,11 @@ Loop::Loop(const Job& job, const std::vector<Executor*>& plans, uint8_t* state, 
       turnstile_(turnstile),
       abortEpoch_(abortEpoch),
       epoch_(epoch),
-      context_{Threads::pool(), nullptr, nullptr, nullptr, 0},
+      profile_(job.profile
+                   ? std::make_unique<Profile>(plans.front()->instructions(), job.end - job.begin, job.profile->events)
+                   : nullptr),
+      threads_(profile_ && profile_->watchesChunks() ? profile_.get() : nullptr),
+      context_{threads_, nullptr, nullptr, nullptr, 0},
       step_(job.begin) {
   for (const Job::Feed& feed : job.feeds) feeds_.push_back({feed.storage->data(), feed.type, feed.rows});
   for (const Job::Fetch& fetch : job.fetches) fetches_.push_back({fetch.storage->data(), fetch.rows});
@@ -27,6 +31,7 @@ Loop::Loop(const Job& job, const std::vector<Executor*>& plans, uint8_t* state, 
     stepsPerEpoch_ += segment.steps;
     rowsPerEpoch_ += segment.rows * segment.steps;
   }
+  context_.profile = profile_.get();
   context_.feeds = feeds_.data();
   context_.fetches = fetches_.data();
   // Indexed by row number, like the feeds: the rows before the first one stay unused (and untouched).
@@ -41,6 +46,7 @@ JobResult Loop::run() {
     while (step_ < job_.end && !stopped_) runEpoch(step_ / stepsPerEpoch_);
   }
   result_.next = step_;
+  result_.profile = std::move(profile_);
   result_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return std::move(result_);
 }
@@ -68,6 +74,7 @@ void Loop::runEpoch(uint64_t epoch) {
 
 void Loop::runSegment(const Job::Segment& segment, Executor& plan, uint64_t row, uint64_t steps) {
   for (const uint64_t end = step_ + steps; step_ < end && !stopped_; row += segment.rows) {
+    const uint64_t begin = profile_ ? profile_->now() : 0;
     if (turnstile_.contended()) {
       turnstile_.unlock();
       turnstile_.lock();
@@ -77,6 +84,7 @@ void Loop::runSegment(const Job::Segment& segment, Executor& plan, uint64_t row,
     plan.run(context_);
     ++step_;
     inspect();
+    if (profile_) profile_->addStep(begin, profile_->now());
   }
 }
 
