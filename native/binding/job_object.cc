@@ -50,7 +50,7 @@ Napi::Object writeProfile(Napi::Env env, const Profile& profile) {
   double* to = events.Data();
   for (uint64_t i = 0; i < profile.eventCount(); ++i) {
     const Profile::Event& event = profile.events()[i];
-    *to++ = event.what == Profile::kStep ? -1 : event.what;
+    *to++ = event.what == Profile::kStep ? -1.0 : static_cast<double>(event.what);
     *to++ = event.track;
     *to++ = static_cast<double>(event.begin);
     *to++ = static_cast<double>(event.end);

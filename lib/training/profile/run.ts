@@ -1,4 +1,5 @@
 import type { InstructionInfo } from '../../compile/index.js';
+import { replaceFile } from '../../io/files.js';
 import { sizeOf } from '../../ir/graph.js';
 import type { NativeProfile, NativeStorage } from '../../runtime/addon.js';
 import { loadAddon, machineLimits } from '../../runtime/native.js';
@@ -7,7 +8,7 @@ import { DataSet } from '../dataset.js';
 import type { Engine } from '../engine.js';
 import { sampleShape } from '../targets.js';
 import type { StepTypes } from '../trace.js';
-import { chromeTrace, writeChromeTrace } from './chrome-trace.js';
+import { chromeTrace } from './chrome-trace.js';
 import { kernelsOf } from './kernels.js';
 import type { checkProfileOptions } from './options.js';
 import { Profile } from './report.js';
@@ -55,7 +56,7 @@ export async function runProfile({ where, engine, settings, rows, columns, types
     const profile = (await copy.run(where, measured, signal)).profile as NativeProfile;
     engine.checkAlive(where);
     const kernels = kernelsOf(plans.get(plan) as readonly InstructionInfo[], profile, limits);
-    if (trace !== undefined) await writeChromeTrace(trace, chromeTrace(kernels, profile));
+    if (trace !== undefined) await replaceFile(trace, [Buffer.from(chromeTrace(kernels, profile))]);
     return new Profile({
       mode,
       batchSize,
