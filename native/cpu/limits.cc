@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 
 #include "../runtime/allocator.h"
 #include "../runtime/threads.h"
@@ -12,8 +13,8 @@
 namespace steepest {
 namespace {
 
-constexpr int kRepetitions = 3;
-constexpr double kSeconds = 0.004;  // about, of a repetition
+constexpr int kRepetitions = 5;
+constexpr double kSeconds = 0.001;  // at least, of a repetition: short, so that some are not interrupted on a busy machine
 constexpr uint64_t kLargest = uint64_t{64} << 20;
 
 template <typename F>
@@ -27,17 +28,17 @@ double secondsOf(F f) {
 template <typename F>
 double rate(int threads, F run) {
   Threads& pool = Threads::pool();
-  const auto all = [&](int64_t rounds) {
-    return secondsOf([&] { pool.each(threads, [&](int64_t thread) { run(thread, rounds); }); });
+  const auto fastest = [&](int64_t rounds) {
+    double best = INFINITY;
+    for (int i = 0; i < kRepetitions; ++i) {
+      best = std::min(best, secondsOf([&] { pool.each(threads, [&](int64_t thread) { run(thread, rounds); }); }));
+    }
+    return best;
   };
   int64_t rounds = 1;
-  for (double seconds = all(rounds); seconds < kSeconds / 4 && rounds < (int64_t{1} << 40);) {
-    rounds *= 4;
-    seconds = all(rounds);
-  }
-  double best = all(rounds);
-  for (int i = 1; i < kRepetitions; ++i) best = std::min(best, all(rounds));
-  return static_cast<double>(rounds) * threads / best;
+  double seconds = fastest(rounds);
+  for (; seconds < kSeconds && rounds < (int64_t{1} << 40); seconds = fastest(rounds)) rounds *= 4;
+  return static_cast<double>(rounds) * threads / seconds;
 }
 
 // Keeps results alive without anyone reading them.
