@@ -14,7 +14,8 @@ namespace steepest {
 namespace {
 
 constexpr int kRepetitions = 5;
-constexpr double kSeconds = 0.001;  // at least, of a repetition: short, so that some are not interrupted on a busy machine
+constexpr double kSeconds =
+    0.001;  // at least, of a repetition: short, so that some are not interrupted on a busy machine
 constexpr uint64_t kLargest = uint64_t{64} << 20;
 
 template <typename F>
