@@ -6,7 +6,7 @@ import { median } from './median.js';
 import { buildModel } from './model.js';
 import { toOnnx } from './onnx.js';
 import { type Files, predictors } from './peers.js';
-import { type Answer, Worker } from './worker.js';
+import type { Answer, Worker } from './worker.js';
 
 /** One line of the result: a call for so many rows, `batch` at a time. */
 interface Result {
@@ -61,7 +61,14 @@ async function runCase(id: string, spec: Case, names: readonly string[], rounds:
       }
       for (const [worker, own] of answers) {
         const of = (key: string): number => Number(median(own.map((a) => a[key] as number)).toPrecision(4));
-        results.push({ framework: worker.framework, case: id, ...request, p50_us: of('p50'), p99_us: of('p99'), rounds });
+        results.push({
+          framework: worker.framework,
+          case: id,
+          ...request,
+          p50_us: of('p50'),
+          p99_us: of('p99'),
+          rounds,
+        });
       }
     }
     return results;
@@ -105,7 +112,9 @@ function printTable(all: readonly Result[]): void {
   const row = (cells: readonly string[]): void => {
     process.stdout.write(`| ${cells.join(' | ')} |\n`);
   };
-  process.stdout.write(`Microseconds per call, p50 / p99 (${os.cpus()[0]?.model.trim()}, ${os.availableParallelism()} CPUs)\n\n`);
+  process.stdout.write(
+    `Microseconds per call, p50 / p99 (${os.cpus()[0]?.model.trim()}, ${os.availableParallelism()} CPUs)\n\n`,
+  );
   row(['case', 'rows', 'at a time', ...frameworks]);
   process.stdout.write(`|---|---:|---:|${'---:|'.repeat(frameworks.length)}\n`);
   for (const id of new Set(all.map((r) => r.case))) {

@@ -67,12 +67,14 @@ export function toOnnx({ units, image, head }: Case, model: Model): Bytes {
   const nodes: Bytes[] = [];
   const tensors: Bytes[] = [];
   let last = 'x';
-  const node = (type: string, inputs: readonly string[], attributes: Record<string, number | readonly number[]> = {}) => {
+  const node = (
+    type: string,
+    inputs: readonly string[],
+    attributes: Record<string, number | readonly number[]> = {},
+  ) => {
     const output = `${type}_${nodes.length}`;
     const own = Object.entries(attributes).map(([name, value]) => attribute(name, value));
-    nodes.push(
-      message(1, ...[last, ...inputs].map((name) => text(1, name)), text(2, output), text(4, type), ...own),
-    );
+    nodes.push(message(1, ...[last, ...inputs].map((name) => text(1, name)), text(2, output), text(4, type), ...own));
     last = output;
   };
   const constant = (dims: readonly number[], data: Float32Array): string => {

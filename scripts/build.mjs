@@ -66,7 +66,13 @@ function run(name, script, args) {
  */
 function bundle() {
   const { buildSync } = require(packageOf('esbuild'));
-  const common = { absWorkingDir: root, target: 'node20.17', sourcemap: true, sourcesContent: false, logLevel: 'warning' };
+  const common = {
+    absWorkingDir: root,
+    target: 'node20.17',
+    sourcemap: true,
+    sourcesContent: false,
+    logLevel: 'warning',
+  };
   buildSync({
     ...common,
     entryPoints: ['lib/index.ts'],

@@ -17,7 +17,9 @@ model
     servePredictions('steepest', (rows, batch) =>
       rows === 1
         ? model.predictSync(one)
-        : model.predict(x.subarray(0, rows * features), { batchSize: batch }).then((y) => (y as Tensor).data as Float32Array),
+        : model
+            .predict(x.subarray(0, rows * features), { batchSize: batch })
+            .then((y) => (y as Tensor).data as Float32Array),
     ),
   )
   .catch((error: Error) => process.stdout.write(`${JSON.stringify({ error: error.message })}\n`));

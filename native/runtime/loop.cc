@@ -11,7 +11,7 @@
 
 namespace steepest {
 
-Loop::Loop(const Job& job, const std::vector<Executor*>& plans, uint8_t* state, Turnstile& turnstile,
+Loop::Loop(const Job& job, const std::vector<std::shared_ptr<Executor>>& plans, uint8_t* state, Turnstile& turnstile,
            const std::atomic<uint64_t>& abortEpoch, uint64_t epoch)
     : job_(job),
       plans_(plans),

@@ -14,7 +14,7 @@ namespace steepest {
 class Loop {
  public:
   // `job` has been validated against `plans`. Stops before a step once *abortEpoch is no longer `epoch`.
-  Loop(const Job& job, const std::vector<Executor*>& plans, uint8_t* state, Turnstile& turnstile,
+  Loop(const Job& job, const std::vector<std::shared_ptr<Executor>>& plans, uint8_t* state, Turnstile& turnstile,
        const std::atomic<uint64_t>& abortEpoch, uint64_t epoch);
 
   // Holds the turnstile except where somebody else wants a turn between two steps. Throws std::bad_alloc.
@@ -28,7 +28,7 @@ class Loop {
   void stop(JobResult::Reason reason);
 
   const Job& job_;
-  const std::vector<Executor*>& plans_;  // by segment
+  const std::vector<std::shared_ptr<Executor>>& plans_;  // by segment
   uint8_t* const state_;
   Turnstile& turnstile_;
   const std::atomic<uint64_t>& abortEpoch_;

@@ -29,9 +29,14 @@ uint32_t Session::addPlan(const uint32_t* words, size_t count) {
     throw PlanError("plan: needs a state of " + std::to_string(plan.stateBytes) + " bytes, the session has " +
                     std::to_string(state_.size()));
   }
-  plans_.push_back(std::make_unique<Executor>(std::move(plan), state_.data()));
+  plans_.push_back(std::make_shared<Executor>(std::move(plan), state_.data()));
   bytes_ += plans_.back()->bytes();
   return static_cast<uint32_t>(plans_.size() - 1);
+}
+
+void Session::dropPlan(uint32_t plan) {
+  bytes_ -= plans_[plan]->bytes();
+  plans_[plan].reset();
 }
 
 void Session::readState(uint64_t byteOffset, void* target, uint64_t bytes) {
@@ -54,7 +59,7 @@ DataError Session::runSync(uint32_t plan, const FeedSource* feeds, const FetchTa
 void Session::submit(std::unique_ptr<Job> job, Done done) {
   validateJob(*job, plans_, state_.size());
   Queued queued{std::move(job), {}, abortEpoch_.load(std::memory_order_relaxed), std::move(done)};
-  for (const Job::Segment& segment : queued.job->segments) queued.plans.push_back(plans_[segment.plan].get());
+  for (const Job::Segment& segment : queued.job->segments) queued.plans.push_back(plans_[segment.plan]);
   if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
   {
     std::lock_guard lock(mutex_);
@@ -86,7 +91,9 @@ void Session::work() {
     lock.unlock();
 
     JobResult result = runJob(queued);
-    queued.job.reset();  // lets go of its storages before the owner hears of it
+    // Lets go of its storages and plans before the owner hears of it.
+    queued.job.reset();
+    queued.plans.clear();
     queued.done(std::move(result));
   }
 }
