@@ -37,8 +37,9 @@ export class DataSet {
     try {
       for (const [i, column] of columns.entries()) {
         const { storage } = set.feeds[i] as Job['feeds'][number];
-        for (let at = 0; at < column.source.length; ) {
-          at = copyChunk(where, column, storage, at, column.source.length, 0);
+        const length = column.rows * sizeOf(column.shape); // that of a transferred source is 0
+        for (let at = 0; at < length; ) {
+          at = copyChunk(where, column, storage, at, length, 0);
           // no turn of the event loop for small data: the caller may change its arrays right after the call
           if (!yielding) continue;
           await new Promise((resolve) => setImmediate(resolve));

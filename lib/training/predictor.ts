@@ -45,19 +45,18 @@ export class Predictor {
   }
 
   /**
-   * The rows in slices of a few megabytes. Small data is copied before this returns its promise. Of more, one slice is
-   * copied while another is computed, so that its memory does not grow with the number of rows.
+   * Small data is copied before this returns its promise. Of more, a slice of a few megabytes is copied while another is
+   * computed, so that its memory does not grow with the number of rows.
    */
   async predict(where: string, x: ModelData, batchSize: number, signal: AbortSignal | undefined): Promise<Tensor[]> {
     const columns = this.#columns(where, x);
     const rows = commonRows(where, columns);
     const values = this.#outputs.map((t) => new arrays[t.dtype](rows * sizeOf(sampleShape(t))));
-    const sliceRows = rowsAtOnce(columns, batchSize);
-    const atOnce = isLong(columns) ? 2 : Number.POSITIVE_INFINITY;
+    const sliceRows = isLong(columns) ? rowsAtOnce(columns, batchSize) : rows;
     const running: Promise<void>[] = [];
     try {
       for (let from = 0; from < rows; from += sliceRows) {
-        if (running.length >= atOnce) await running.shift();
+        if (running.length >= 2) await running.shift();
         const slice = { from, to: Math.min(rows, from + sliceRows), batchSize };
         const end = this.#predictSlice(where, columns, slice, values, signal);
         end.catch(() => {}); // whoever awaits it hears of it

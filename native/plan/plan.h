@@ -58,7 +58,7 @@ struct Instruction {
   std::vector<uint32_t> attrs;
   Program program;                // empty when the opcode has none
   std::vector<Instruction> body;  // of a loop
-  // In a loop, of the first 32 inputs: bit i says that input i neither slides nor is written by the loop.
+  // Of the first 32 inputs: bit i says that input i neither slides nor is written by the loop or plan that this is part of.
   uint32_t steady = 0;
 };
 

@@ -14,11 +14,17 @@ namespace steepest {
 class Executor {
  public:
   // Binds every instruction. Throws OutOfMemory, and std::exception from a kernel that cannot be bound.
-  // `state` outlives the executor and has plan.stateBytes or more.
-  Executor(Plan plan, uint8_t* state);
+  // `state` outlives the executor and has plan.stateBytes or more. So does `stateVersion`, which whoever writes to the
+  // state counts up: kernels keep what they made of operands that stay as they are.
+  Executor(Plan plan, uint8_t* state, uint64_t* stateVersion);
 
   void run(RunContext& context) {
+    if (seenVersion_ != *stateVersion_) {
+      for (const auto& kernel : kernels_) kernel->enter();
+      seenVersion_ = *stateVersion_;
+    }
     for (const auto& kernel : kernels_) kernel->run(context);
+    if (writesState_) ++*stateVersion_;
   }
 
   const std::vector<View>& feeds() const { return feeds_; }
@@ -31,6 +37,9 @@ class Executor {
   Allocation arena_;
   Allocation constants_;
   std::vector<std::unique_ptr<Kernel>> kernels_;
+  uint64_t* const stateVersion_;
+  uint64_t seenVersion_ = 0;
+  const bool writesState_;
 };
 
 }  // namespace steepest

@@ -11,11 +11,12 @@
 
 namespace steepest {
 
-Loop::Loop(const Job& job, const std::vector<std::shared_ptr<Executor>>& plans, uint8_t* state, Turnstile& turnstile,
-           const std::atomic<uint64_t>& abortEpoch, uint64_t epoch)
+Loop::Loop(const Job& job, const std::vector<std::shared_ptr<Executor>>& plans, uint8_t* state, uint64_t* stateVersion,
+           Turnstile& turnstile, const std::atomic<uint64_t>& abortEpoch, uint64_t epoch)
     : job_(job),
       plans_(plans),
       state_(state),
+      stateVersion_(stateVersion),
       turnstile_(turnstile),
       abortEpoch_(abortEpoch),
       epoch_(epoch),
@@ -103,6 +104,7 @@ void Loop::endEpoch() {
   if (count > 0) {
     std::memcpy(result_.log.data() + result_.log.size() - count, metrics, count * sizeof(float));
     std::memset(metrics, 0, count * sizeof(float));
+    ++*stateVersion_;
   }
 }
 

@@ -14,8 +14,8 @@ namespace steepest {
 class Loop {
  public:
   // `job` has been validated against `plans`. Stops before a step once *abortEpoch is no longer `epoch`.
-  Loop(const Job& job, const std::vector<std::shared_ptr<Executor>>& plans, uint8_t* state, Turnstile& turnstile,
-       const std::atomic<uint64_t>& abortEpoch, uint64_t epoch);
+  Loop(const Job& job, const std::vector<std::shared_ptr<Executor>>& plans, uint8_t* state, uint64_t* stateVersion,
+       Turnstile& turnstile, const std::atomic<uint64_t>& abortEpoch, uint64_t epoch);
 
   // Holds the turnstile except where somebody else wants a turn between two steps. Throws std::bad_alloc.
   JobResult run();
@@ -30,6 +30,7 @@ class Loop {
   const Job& job_;
   const std::vector<std::shared_ptr<Executor>>& plans_;  // by segment
   uint8_t* const state_;
+  uint64_t* const stateVersion_;
   Turnstile& turnstile_;
   const std::atomic<uint64_t>& abortEpoch_;
   const uint64_t epoch_;

@@ -29,7 +29,7 @@ uint32_t Session::addPlan(const uint32_t* words, size_t count) {
     throw PlanError("plan: needs a state of " + std::to_string(plan.stateBytes) + " bytes, the session has " +
                     std::to_string(state_.size()));
   }
-  plans_.push_back(std::make_shared<Executor>(std::move(plan), state_.data()));
+  plans_.push_back(std::make_shared<Executor>(std::move(plan), state_.data(), &stateVersion_));
   bytes_ += plans_.back()->bytes();
   return static_cast<uint32_t>(plans_.size() - 1);
 }
@@ -47,6 +47,7 @@ void Session::readState(uint64_t byteOffset, void* target, uint64_t bytes) {
 void Session::writeState(uint64_t byteOffset, const void* source, uint64_t bytes) {
   std::lock_guard lock(turnstile_);
   if (bytes > 0) std::memcpy(state_.data() + byteOffset, source, bytes);
+  ++stateVersion_;
 }
 
 DataError Session::runSync(uint32_t plan, const FeedSource* feeds, const FetchTarget* fetches) {
@@ -100,7 +101,8 @@ void Session::work() {
 
 JobResult Session::runJob(const Queued& queued) {
   try {
-    return Loop(*queued.job, queued.plans, state_.data(), turnstile_, abortEpoch_, queued.abortEpoch).run();
+    return Loop(*queued.job, queued.plans, state_.data(), &stateVersion_, turnstile_, abortEpoch_, queued.abortEpoch)
+        .run();
   } catch (...) {
     JobResult result;
     result.error = std::current_exception();

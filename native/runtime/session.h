@@ -64,6 +64,7 @@ class Session {
   JobResult runJob(const Queued& queued);
 
   Allocation state_;
+  uint64_t stateVersion_ = 1;  // under the turnstile, as what it counts
   std::vector<std::shared_ptr<Executor>> plans_;
   uint64_t bytes_;
   Turnstile turnstile_;

@@ -84,3 +84,44 @@ test('a wrong value in a later piece is found, with its row', async () => {
   await expect(net.predict(y, { batchSize: 1000 })).rejects.toThrow('predict: batch 501: an index');
   net.dispose();
 });
+
+test('what kernels keep of the weights follows every change of them', async () => {
+  const build = () => {
+    const net = sequential([
+      layers.reshape({ targetShape: [8, 8, 3], inputShape: [192] }),
+      layers.conv2d({ filters: 40, kernelSize: 3, activation: 'relu' }),
+      layers.flatten(),
+      layers.dense({ units: 64 }),
+    ]);
+    net.compile({ optimizer: 'adam', loss: 'mse', seed: 1 });
+    return net;
+  };
+  const net = build();
+  const x = noise(192 * 100, 3);
+  const y = noise(64 * 100, 4);
+  const expected = () => {
+    const fresh = build();
+    fresh.setWeights(net.getWeights());
+    const found = fresh.predictSync(x);
+    fresh.dispose();
+    return found;
+  };
+  const seen = new Set<number>();
+  const check = async (): Promise<void> => {
+    const wanted = expected();
+    for (let i = 0; i < 2; i++) expect(sameBytes(net.predictSync(x), wanted)).toBe(true);
+    expect(sameBytes(((await net.predict(x, { batchSize: 100 })) as Tensor).data, wanted)).toBe(true);
+    seen.add(wanted[0] as number);
+  };
+  await check();
+  await net.fit(x, y, { batchSize: 100, epochs: 2 });
+  await check();
+  net.trainOnBatch(x, y);
+  await check();
+  net.setWeights(net.getWeights().map(({ data }) => (data as Float32Array).map((v) => v / 2)));
+  await check();
+  await net.evaluate(x, y);
+  await check();
+  expect(seen.size).toBe(4);
+  net.dispose();
+});
