@@ -24,8 +24,8 @@ const maxSegmentSize = 1 << 16;
  *    level, any other edge goes one level down. A path that leaves a level never returns to it, so any set of
  *    elementwise nodes on one level can run as one instruction without making a cycle.
  * 2. On one level, connected nodes of one shape are a region (all rank-0 nodes of a level are one region, connected or not).
- * 3. A region goes into the product (matmul, convolution) that it finishes (epilogue), else into the reduction that is
- *    its only consumer (prologue), else becomes a `map`.
+ * 3. A region goes into the product (matmul, convolution) that it finishes (epilogue), also when the product itself is
+ *    read later, else into the reduction that is its only consumer (prologue), else becomes a `map`.
  * 4. Maps of one stage with the same program become segments of one `map`: the update of all small parameters is one
  *    instruction.
  *
@@ -37,14 +37,14 @@ export function fuse(graph: Graph, enabled = true): Graph {
   const level = findLevels(nodes, uses);
   const regions = enabled
     ? findRegions(nodes, level)
-    : nodes.filter((n) => isScalar(n.op)).map((n) => ({ nodes: [n], stage: '' }));
-  const built = new Rebuilder(graph, nodes);
+    : nodes.filter((n) => isScalar(n.op)).map((n) => ({ nodes: [n], level: 0, stage: '' }));
+  const built = new Rebuilder(graph, nodes, uses);
 
   const hosted = new Map<Node, Plan>();
   const maps: Plan[] = [];
   for (const region of regions) {
     const plan = planRegion(region, uses);
-    const host = enabled ? findHost(plan, uses, hosted) : undefined;
+    const host = enabled ? findHost(plan, uses, level, hosted) : undefined;
     if (host !== undefined) hosted.set(host, plan);
     else maps.push(plan);
     plan.host = host;
@@ -55,6 +55,7 @@ export function fuse(graph: Graph, enabled = true): Graph {
 /** Elementwise nodes that run together. */
 interface Region {
   readonly nodes: readonly Node[];
+  readonly level: number;
   /** Regions of one stage do not depend on each other: the level, and which piece of a region that was cut. */
   readonly stage: string;
 }
@@ -113,7 +114,7 @@ function findRegions(nodes: readonly Node[], level: ReadonlyMap<Node, number>): 
   }
   return [...new Set(regionOf.values())].flatMap((region) => {
     const at = level.get(region[0] as Node) as number;
-    return cut(region.sort((a, b) => a.id - b.id)).map((piece, i) => ({ nodes: piece, stage: `${at}.${i}` }));
+    return cut(region.sort((a, b) => a.id - b.id)).map((piece, i) => ({ nodes: piece, level: at, stage: `${at}.${i}` }));
   });
 }
 
@@ -137,7 +138,7 @@ function cut(region: readonly Node[]): Node[][] {
 }
 
 /** Writes the program of a region. */
-function planRegion({ nodes, stage }: Region, { consumers, fetched }: Uses): Plan {
+function planRegion({ nodes, level, stage }: Region, { consumers, fetched }: Uses): Plan {
   const inside = new Set(nodes);
   const inputs: Tensor[] = [];
   const constants: Constant[] = [];
@@ -178,7 +179,7 @@ function planRegion({ nodes, stage }: Region, { consumers, fetched }: Uses): Pla
     .map(result)
     .filter((t) => fetched.has(t) || (consumers.get(t) ?? []).some((consumer) => !inside.has(consumer)));
   const program = { inputs: inputs.length, constants, steps, outputs: outputs.map((t) => registers.get(t) as number) };
-  return { nodes, stage, inputs, outputs, program, host: undefined };
+  return { nodes, level, stage, inputs, outputs, program, host: undefined };
 }
 
 function immediates(node: Node): { immediates: [number, number] } | undefined {
@@ -189,12 +190,19 @@ function immediates(node: Node): { immediates: [number, number] } | undefined {
 }
 
 /** The product or reduction that can run a region's program while its data is hot. */
-function findHost(plan: Plan, { consumers, fetched }: Uses, taken: ReadonlyMap<Node, Plan>): Node | undefined {
+function findHost(
+  plan: Plan,
+  { consumers, fetched }: Uses,
+  level: ReadonlyMap<Node, number>,
+  taken: ReadonlyMap<Node, Plan>,
+): Node | undefined {
   const inside = new Set(plan.nodes);
   const domain = result(plan.nodes[0] as Node);
+  // who reads the product besides must not lead to the region
+  const isLater = (c: Node): boolean => inside.has(c) || (level.get(c) as number) > plan.level;
   const products = plan.inputs
     .filter((t) => opInfo(t.node.op).epilogue && !taken.has(t.node) && sameShape(t.shape, domain.shape))
-    .filter((t) => !fetched.has(t) && (consumers.get(t) as Node[]).every((c) => inside.has(c)))
+    .filter((t) => !fetched.has(t) && (consumers.get(t) as Node[]).every(isLater))
     .map((t) => t.node)
     .sort((a, b) => b.id - a.id);
   if (products[0] !== undefined && plan.outputs.every((t) => t.dtype === 'float32')) return products[0];
@@ -230,11 +238,15 @@ function mergeSegments(maps: readonly Plan[]): Plan[][] {
 class Rebuilder {
   readonly #done = new Map<Tensor, Tensor>();
   readonly #maker = new Map<Node, () => void>();
+  readonly #uses: Uses;
 
   constructor(
     readonly graph: Graph,
     readonly nodes: readonly Node[],
-  ) {}
+    uses: Uses,
+  ) {
+    this.#uses = uses;
+  }
 
   run(hosted: readonly Plan[], groups: readonly (readonly Plan[])[]): Graph {
     for (const plan of hosted) {
@@ -304,12 +316,16 @@ class Rebuilder {
     this.#maker.set(host, () => {});
     // the product is register 0
     const at = plan.inputs.findIndex((t) => t.node === host);
-    const epilogue = moveInputFirst(plan.program, at);
+    const product = host.outputs[0] as Tensor;
+    const isRead = this.#uses.consumers.get(product)?.some((c) => !plan.nodes.includes(c)) ?? false;
+    const program = moveInputFirst(plan.program, at);
+    const epilogue = isRead ? { ...program, outputs: [0, ...program.outputs] } : program;
+    const outputs = isRead ? [product, ...plan.outputs] : plan.outputs;
     const extras = plan.inputs.filter((_, i) => i !== at).map(this.#get);
     const inputs = [...host.inputs.map(this.#get), ...extras];
-    const types = plan.outputs.map(({ shape, dtype }) => ({ shape, dtype }));
+    const types = outputs.map(({ shape, dtype }) => ({ shape, dtype }));
     const attrs = { ...host.attrs, epilogue };
-    this.#settle(plan.outputs, new Node(host.op, inputs, attrs, types, host.scope).outputs);
+    this.#settle(outputs, new Node(host.op, inputs, attrs, types, host.scope).outputs);
   }
 
   #prologue(host: Node, plan: Plan): void {

@@ -14,6 +14,8 @@ struct TileFunctions;   // see program.h
 struct GemmKernels;     // see ../gemm.h
 struct RowKernels;      // see ../rows.h
 struct ChannelKernels;  // see ../channels.h
+struct AttentionKernels;  // see ../attention.h
+struct NormalizeKernels;  // see ../normalize.h
 
 // One per target.
 struct Simd {
@@ -23,6 +25,8 @@ struct Simd {
   const GemmKernels* gemm;
   const RowKernels* rows;
   const ChannelKernels* channels;
+  const AttentionKernels* attention;
+  const NormalizeKernels* normalize;
 };
 
 // The best the CPU has, or what STEEPEST_CPU names (throws std::invalid_argument when this CPU lacks it).

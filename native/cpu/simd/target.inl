@@ -13,8 +13,10 @@
 #include <arm_neon.h>
 #endif
 
+#include "../attention.h"
 #include "../channels.h"
 #include "../gemm.h"
+#include "../normalize.h"
 #include "../rows.h"
 #include "program.h"
 #include "table.h"
@@ -28,6 +30,7 @@ namespace steepest::STEEPEST_TARGET {
 #include "../../scalar/exp.inl"
 #include "../../scalar/log.inl"
 #include "../../scalar/erf.inl"
+#include "../../scalar/gelu.inl"
 #include "../../scalar/double.inl"
 #include "../../scalar/wide.inl"
 #include "../../scalar/philox.inl"
@@ -38,6 +41,8 @@ namespace steepest::STEEPEST_TARGET {
 #include "gemm.inl"
 #include "rows.inl"
 #include "channels.inl"
+#include "attention.inl"
+#include "normalize.inl"
 // clang-format on
 
 #define STEEPEST_STRING(x) #x
@@ -45,7 +50,7 @@ namespace steepest::STEEPEST_TARGET {
 
 extern const Simd kernels;
 const Simd kernels = {
-    STEEPEST_NAME(STEEPEST_TARGET), kWidth, &tileFunctions, &gemmKernels, &rowKernels, &channelKernels,
+    STEEPEST_NAME(STEEPEST_TARGET), kWidth, &tileFunctions, &gemmKernels, &rowKernels, &channelKernels, &attentionKernels, &normalizeKernels,
 };
 
 }  // namespace steepest::STEEPEST_TARGET
