@@ -36,7 +36,7 @@ export function fuse(graph: Graph, enabled = true): Graph {
   const uses = findUses(nodes, graph);
   const level = findLevels(nodes, uses);
   const regions = enabled
-    ? findRegions(nodes, level)
+    ? findRegions(nodes, level, uses)
     : nodes.filter((n) => isScalar(n.op)).map((n) => ({ nodes: [n], level: 0, stage: '' }));
   const built = new Rebuilder(graph, nodes, uses);
 
@@ -83,11 +83,20 @@ function findLevels(nodes: readonly Node[], { consumers }: Uses): Map<Node, numb
       }
     }
     level.set(node, lowest);
+    // functions that share most of their work are computed together, where the first of them is needed
+    for (const other of siblingsOf(node, consumers)) level.set(other, Math.min(lowest, level.get(other) ?? lowest));
   }
   return level;
 }
 
-function findRegions(nodes: readonly Node[], level: ReadonlyMap<Node, number>): Region[] {
+/** Nodes after this one that compute a function of the same operand for little more than this one costs. */
+function siblingsOf(node: Node, consumers: Uses['consumers']): Node[] {
+  const operand = node.inputs[0];
+  if (operand === undefined || !isScalar(node.op)) return [];
+  return (consumers.get(operand) ?? []).filter((c) => opInfo(c.op).sibling === node.op);
+}
+
+function findRegions(nodes: readonly Node[], level: ReadonlyMap<Node, number>, { consumers }: Uses): Region[] {
   const regionOf = new Map<Node, Node[]>();
   const scalars = new Map<number, Node>(); // a rank-0 node of each level
   const join = (a: Node, b: Node): void => {
@@ -105,6 +114,10 @@ function findRegions(nodes: readonly Node[], level: ReadonlyMap<Node, number>): 
     regionOf.set(node, [node]);
     for (const { node: producer } of node.inputs) {
       if (fusable(producer, node) && level.get(producer) === at) join(producer, node);
+    }
+    for (const other of consumers.get(node.inputs[0] as Tensor) ?? []) {
+      const isSibling = other.op === opInfo(node.op).sibling && regionOf.has(other);
+      if (isSibling && level.get(other) === at) join(other, node);
     }
     if (result(node).rank === 0) {
       const open = scalars.get(at);

@@ -37,6 +37,8 @@ export interface OpInfo {
   readonly positional?: true;
   /** Scalar operations: worth keeping rather than computing again. */
   readonly costly?: true;
+  /** Scalar operations: costs little where this other function of the same operand is computed. */
+  readonly sibling?: string;
   /** Number of fixed attribute words after the operands of an instruction; a program may follow them. */
   readonly words?: number;
   /** Whether a scalar program follows the attribute words. */
@@ -87,8 +89,8 @@ export const opTable = {
   erf: costly(13),
   /** x Phi(x), with the distribution function of the normal distribution. */
   gelu: costly(24),
-  /** Its derivative: Phi(x) + x phi(x). */
-  geluGrad: costly(25),
+  /** Its derivative: Phi(x) + x phi(x). Both are made of the same two numbers. */
+  geluGrad: { ...costly(25), sibling: 'gelu' },
   sin: costly(14),
   cos: costly(15),
   floor: unary(16),

@@ -44,29 +44,33 @@ void hide(const AttentionHead& h, int64_t row, int64_t key, int64_t n, float* s)
 // Lanes i .. i+count-1 of a row, the others `fill`.
 STEEPEST_INLINE F lanes(const float* p, int64_t count, F fill) { return rows::loadUpTo(p, count, fill); }
 
-// max(scale x) over a row; NaN is left out.
-STEEPEST_INLINE float scaledMax(const float* x, int64_t n, float scale) {
+// Rows of one strip are equally long, whatever each of them sees: loops that end alike are predicted. Lanes from `seen` on
+// do not count.
+STEEPEST_INLINE I isSeen(int64_t i, int64_t seen) {
+  return kLaneIndex + splat(static_cast<int32_t>(i)) < splat(static_cast<int32_t>(seen));
+}
+
+// max(scale x) over what is seen of a row; NaN is left out.
+STEEPEST_INLINE float scaledMax(const float* x, int64_t n, int64_t seen, float scale) {
   const F lowest = splat(-__builtin_inff()), factor = splat(scale);
   F top = lowest;
   rows::eachVector(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
-    F v = lanes(x + i, count, F{}) * factor;
-    if (count < kWidth) v = kLaneIndex < splat(static_cast<int32_t>(count)) ? v : lowest;
-    top = rows::Max()(v, top);
+    const F v = lanes(x + i, count, F{}) * factor;
+    top = rows::Max()(isSeen(i, seen) ? v : lowest, top);
   });
   return rows::fold(top, rows::Max());
 }
 
-// x = exp(scale x - shift) for n elements and zero for those up to `end`; returns the sum.
-STEEPEST_INLINE float exponentials(float* x, int64_t n, int64_t end, float scale, float shift) {
+// x = exp(scale x - shift) where it is seen, else zero; returns the sum.
+STEEPEST_INLINE float exponentials(float* x, int64_t n, int64_t seen, float scale, float shift) {
   const F factor = splat(scale), offset = splat(shift);
   F sum = F{};
   rows::eachVector(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
     F e = vexp(fma(lanes(x + i, count, F{}), factor, -offset));
-    if (count < kWidth) e = kLaneIndex < splat(static_cast<int32_t>(count)) ? e : F{};
+    e = isSeen(i, seen) ? e : F{};
     sum += e;
     rows::storeUpTo(x + i, e, count);
   });
-  for (int64_t i = n; i < end; ++i) x[i] = 0;
   return rows::fold(sum, rows::Add());
 }
 
@@ -86,8 +90,8 @@ void forward(const AttentionHead& h, int64_t first, int64_t last, float* scratch
   float* keys = scratch;
   float* values = keys + packedFloats(h.depth, most_);
   float* scores = values + packedFloats(most_, h.width);
-  float top[kRowBlock], sum[kRowBlock];
-  for (int64_t i = 0; i < last - first; ++i) {
+  float top[kRowBlock], sum[kRowBlock];  // whole vectors
+  for (int64_t i = 0; i < kRowBlock; ++i) {
     top[i] = -__builtin_inff();
     sum[i] = 0;
   }
@@ -111,11 +115,11 @@ void forward(const AttentionHead& h, int64_t first, int64_t last, float* scratch
           scale = 1;
           hide(h, r, k0, seen, s);
         }
-        const float before = top[r - first], here = scaledMax(s, seen, scale);
+        const float before = top[r - first], here = scaledMax(s, n, seen, scale);
         const float now = here > before ? here : before;
         const bool nothing = now == -__builtin_inff();
         const float shift = nothing ? 0 : now;
-        const float part = exponentials(s, seen, n, scale, shift);
+        const float part = exponentials(s, n, seen, scale, shift);
         if (k0 > 0 && now != before) {
           const float fade = vexp(splat(before - shift))[0];
           sum[r - first] *= fade;
@@ -127,31 +131,32 @@ void forward(const AttentionHead& h, int64_t first, int64_t last, float* scratch
       multiply(scores, ld, 1, values, block, h.y + r0 * h.yRow, h.yRow, m, h.width, n, k0 > 0);
     }
   }
-  for (int64_t r = first; r < last; ++r) {
-    const float total = sum[r - first];
-    const bool nothing = total == 0;
-    scaleRow(h.y + r * h.yRow, h.width, nothing ? 0 : 1 / total);
-    h.logSum[r] = nothing ? __builtin_inff() : top[r - first] + vlog(splat(total))[0];
-  }
+  // Divides, and the logarithms of several rows at once; 1 / 0 stands for nothing seen.
+  const F infinite = splat(__builtin_inff());
+  rows::eachVector(last - first, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+    const F total = load(sum + i);
+    store(sum + i, total == F{} ? F{} : 1.0f / total);
+    rows::storeUpTo(h.logSum + first + i, total == F{} ? infinite : load(top + i) + vlog(total), count);
+  });
+  for (int64_t r = first; r < last; ++r) scaleRow(h.y + r * h.yRow, h.width, sum[r - first]);
 }
 
-// p = exp(scale s - logSum), ds = p (dp - delta) scale; beyond `seen` zero up to `end`.
-STEEPEST_INLINE void gradientRow(float* p, float* ds, int64_t seen, int64_t end, float scale, float logSum,
-                                 float delta) {
+// p = exp(scale s - logSum), ds = p (dp - delta) scale where a key is seen, else zero; over n elements.
+STEEPEST_INLINE void gradientRow(float* p, float* ds, int64_t seen, int64_t n, float scale, float logSum, float delta) {
   const F factor = splat(scale), offset = splat(logSum), d = splat(delta);
-  rows::eachVector(seen, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+  rows::eachVector(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
     const F e = vexp(fma(lanes(p + i, count, F{}), factor, -offset));
     const F g = e * (lanes(ds + i, count, F{}) - d) * factor;
-    rows::storeUpTo(p + i, e, count);
-    rows::storeUpTo(ds + i, g, count);
+    const I inside = isSeen(i, seen);
+    rows::storeUpTo(p + i, inside ? e : F{}, count);
+    rows::storeUpTo(ds + i, inside ? g : F{}, count);
   });
-  for (int64_t i = seen; i < end; ++i) p[i] = ds[i] = 0;
 }
 
 // The same where a mask hides some.
-void maskedGradientRow(const AttentionHead& h, int64_t row, int64_t key, float* p, float* ds, int64_t seen, int64_t end,
+void maskedGradientRow(const AttentionHead& h, int64_t row, int64_t key, float* p, float* ds, int64_t seen, int64_t n,
                        float delta) {
-  gradientRow(p, ds, seen, end, h.scale, h.logSum[row], delta);
+  gradientRow(p, ds, seen, n, h.scale, h.logSum[row], delta);
   const uint8_t* mask = h.mask + row * h.maskRow + key * h.maskColumn;
   for (int64_t i = 0; i < seen; ++i) {
     if (mask[i * h.maskColumn] == 0) p[i] = ds[i] = 0;
