@@ -213,13 +213,19 @@ function findHost(
   const domain = result(plan.nodes[0] as Node);
   // who reads the product besides must not lead to the region
   const isLater = (c: Node): boolean => inside.has(c) || (level.get(c) as number) > plan.level;
-  const products = plan.inputs
-    .filter((t) => opInfo(t.node.op).epilogue && !taken.has(t.node) && sameShape(t.shape, domain.shape))
-    .filter((t) => !fetched.has(t) && (consumers.get(t) as Node[]).every(isLater))
-    .map((t) => t.node)
-    .sort((a, b) => b.id - a.id);
-  if (products[0] !== undefined && plan.outputs.every((t) => t.dtype === 'float32')) return products[0];
+  const isFloat = plan.outputs.every((t) => t.dtype === 'float32');
+  const productFor = (mayRead: (c: Node) => boolean): Node | undefined =>
+    plan.inputs
+      .filter((t) => opInfo(t.node.op).epilogue && !taken.has(t.node) && sameShape(t.shape, domain.shape))
+      .filter((t) => isFloat && !fetched.has(t) && (consumers.get(t) as Node[]).every(mayRead))
+      .map((t) => t.node)
+      .sort((a, b) => b.id - a.id)[0];
+  // a reduction stores nothing of the region, a product that is read later both its own elements and the region's
+  return productFor((c) => inside.has(c)) ?? findReduction(plan, { consumers, fetched }, taken) ?? productFor(isLater);
+}
 
+/** The reduction that is a region's only consumer. */
+function findReduction(plan: Plan, { consumers, fetched }: Uses, taken: ReadonlyMap<Node, Plan>): Node | undefined {
   const [only] = plan.outputs;
   if (plan.outputs.length !== 1 || only === undefined || fetched.has(only) || only.dtype !== 'float32')
     return undefined;

@@ -57,6 +57,14 @@ export function schedule(graph: Graph): Schedule {
   const direct = new Map<Tensor, Variable>();
   const copies: { value: Tensor; variable: Variable }[] = [];
   const after = new Map<Node, Set<Node>>(); // instruction -> readers that must have run before it
+  const readings = new Map<Node, ReadonlyMap<Variable, readonly number[]>>(); // an instruction may have thousands of operands
+  const readingsOf = (node: Node): ReadonlyMap<Variable, readonly number[]> => {
+    const known = readings.get(node);
+    if (known !== undefined) return known;
+    const found = findReadings(node);
+    readings.set(node, found);
+    return found;
+  };
   for (const write of graph.writes) {
     const value = write.inputs[0] as Tensor;
     const { variable } = write.attrs as { variable: Variable };
@@ -70,7 +78,7 @@ export function schedule(graph: Graph): Schedule {
       isIdentity(view) &&
       !direct.has(view.base) &&
       (!slides(variable) || opInfo(maker.op).slides) &&
-      readsSafely(maker, view.base, variable);
+      readsSafely(maker, view.base, readingsOf(maker).get(variable) ?? []);
     if (!isDirect) {
       copies.push({ value, variable });
       continue;
@@ -110,16 +118,27 @@ function checkWrites({ writes }: Graph): void {
   }
 }
 
-/** Whether an instruction may write `output` over `variable` although it reads the variable itself. */
-function readsSafely(maker: Node, output: Tensor, variable: Variable): boolean {
+/** The operands of an instruction that lie in each variable. */
+function findReadings(node: Node): Map<Variable, number[]> {
+  const readings = new Map<Variable, number[]>();
+  for (const [i, input] of node.inputs.entries()) {
+    const { base } = memoryOf(input);
+    if (!base.node.is('variable')) continue;
+    const { variable } = base.node.attrs as { variable: Variable };
+    const list = readings.get(variable);
+    if (list === undefined) readings.set(variable, [i]);
+    else list.push(i);
+  }
+  return readings;
+}
+
+/** Whether an instruction may write `output` over a variable although it reads the variable itself, as operands `readings`. */
+function readsSafely(maker: Node, output: Tensor, readings: readonly number[]): boolean {
   const { epilogue } = opInfo(maker.op);
   const product = epilogue ? 2 : 0;
   const elementwise = maker.op === 'map' || epilogue;
-  return maker.inputs.every((input, i) => {
-    const view = memoryOf(input);
-    if (!view.base.node.is('variable') || (view.base.node.attrs as { variable: Variable }).variable !== variable)
-      return true;
-    if (!elementwise || i < product || !isIdentity(view)) return false;
+  return readings.every((i) => {
+    if (!elementwise || i < product || !isIdentity(memoryOf(maker.inputs[i] as Tensor))) return false;
     return segmentOf(maker, 'inputs', i) === segmentOf(maker, 'outputs', output.index);
   });
 }

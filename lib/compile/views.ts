@@ -29,8 +29,20 @@ export function isContiguous(view: StridedView): boolean {
 export const isIdentity = (view: StridedView): boolean =>
   view.offset === 0 && sizeOf(view.shape) === view.base.size && isContiguous(view);
 
+/** Passes ask again and again, of long chains too. */
+const resolved = new WeakMap<Tensor, StridedView | 'not strided'>();
+
 /** Follows views down to memory. Undefined when a reshape on the way needs the data in another order. */
 export function resolveView(t: Tensor): StridedView | undefined {
+  let view = resolved.get(t);
+  if (view === undefined) {
+    view = followView(t) ?? 'not strided';
+    resolved.set(t, view);
+  }
+  return view === 'not strided' ? undefined : view;
+}
+
+function followView(t: Tensor): StridedView | undefined {
   if (!isView(t.node.op)) return { base: t, offset: 0, shape: t.shape, strides: rowMajorStrides(t.shape) };
   const inner = resolveView(t.node.inputs[0] as Tensor);
   if (inner === undefined) return undefined;

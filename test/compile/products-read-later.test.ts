@@ -33,7 +33,7 @@ test('gelu with its gradient is one epilogue of two results', () => {
   const [x, w, v] = [fed(0, [8, 4]), fed(1, [4, 6]), fed(2, [6, 3])];
   const loss = ops.sum(ops.square(ops.matmul(ops.gelu(ops.matmul(x, w)), v)));
   const graph = { inputs: [x, w, v], outputs: [loss, ...gradients(loss, [w, v])], writes: [] };
-  // the product by v is squared, and read by the gradient of that
+  // the other one: the product by v is part of the loss, and times 2 its gradient
   const found = instructions(graph);
   expect(found.filter((i) => i === 'matmul 2')).toHaveLength(2);
   expect(found.filter((i) => i.startsWith('map'))).toHaveLength(0);
