@@ -18,11 +18,8 @@ const table: Partial<Record<ScalarOp, (a: number, b: number, c: number) => numbe
   tanh: Math.tanh,
   sigmoid: (a) => (a >= 0 ? 1 / (1 + Math.exp(-a)) : Math.exp(a) / (1 + Math.exp(a))),
   erf,
-  gelu: (a) => (a === Number.NEGATIVE_INFINITY ? 0 : a * normalDistribution(a)),
-  geluGrad: (a) =>
-    Math.abs(a) === Number.POSITIVE_INFINITY
-      ? Number(a > 0)
-      : normalDistribution(a) + (a * Math.exp((-a * a) / 2)) / Math.sqrt(2 * Math.PI),
+  gelu: (a) => a * normalDistribution(a),
+  geluGrad: (a) => normalDistribution(a) + (a * Math.exp((-a * a) / 2)) / Math.sqrt(2 * Math.PI),
   sin: Math.sin,
   cos: Math.cos,
   floor: Math.floor,

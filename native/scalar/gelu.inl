@@ -37,16 +37,12 @@ template <typename V>
 STEEPEST_INLINE V vgelu(V x) {
   const NormalTail<V> tail = normalTail(x);
   const V lower = x * (tail.e * tail.r);
-  const V bounded = x < -15.0f ? V{} : lower;  // also where x is -infinity
-  return x > 0.0f ? x > 15.0f ? x : x - lower : x == x ? bounded : x;
+  return x > 15.0f ? x : x > 0.0f ? x - lower : lower;
 }
 
 template <typename V>
 STEEPEST_INLINE V vgeluGrad(V x) {
   const NormalTail<V> tail = normalTail(x);
-  V a = vabs(x);
-  a = a > 15.0f ? V{} + 15.0f : a;
-  const V lower = tail.e * fma(a, V{} - 0.3989422804014327f, tail.r);
-  const V y = x > 0.0f ? 1.0f - lower : lower;
-  return x == x ? y : x;
+  const V lower = tail.e * fma(vabs(x), V{} - 0.3989422804014327f, tail.r);
+  return x > 0.0f ? 1.0f - lower : lower;
 }

@@ -141,26 +141,41 @@ void forward(const AttentionHead& h, int64_t first, int64_t last, float* scratch
   for (int64_t r = first; r < last; ++r) scaleRow(h.y + r * h.yRow, h.width, sum[r - first]);
 }
 
-// p = exp(scale s - logSum), ds = p (dp - delta) scale where a key is seen, else zero; over n elements.
-STEEPEST_INLINE void gradientRow(float* p, float* ds, int64_t seen, int64_t n, float scale, float logSum, float delta) {
-  const F factor = splat(scale), offset = splat(logSum), d = splat(delta);
+// p = exp(scale s - logSum) where a key is seen, else zero; over n elements. Returns sum(p dp) over what is seen.
+STEEPEST_INLINE float probabilities(float* p, const float* dp, int64_t seen, int64_t n, float scale, float logSum) {
+  const F factor = splat(scale), offset = splat(logSum);
+  F sum = F{};
   rows::eachVector(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
-    const F e = vexp(fma(lanes(p + i, count, F{}), factor, -offset));
-    const F g = e * (lanes(ds + i, count, F{}) - d) * factor;
+    const F e = vexp(fma(lanes(p + i, count, F{}), factor, -offset)), v = e * lanes(dp + i, count, F{});
     const I inside = isSeen(i, seen);
     rows::storeUpTo(p + i, inside ? e : F{}, count);
-    rows::storeUpTo(ds + i, inside ? g : F{}, count);
+    sum += inside ? v : F{};
+  });
+  return rows::fold(sum, rows::Add());
+}
+
+// The sum where a mask has hidden some.
+STEEPEST_INLINE float meanGradient(const float* p, const float* dp, int64_t seen, int64_t n) {
+  F sum = F{};
+  rows::eachVector(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+    const F v = lanes(p + i, count, F{}) * lanes(dp + i, count, F{});
+    sum += isSeen(i, seen) ? v : F{};
+  });
+  return rows::fold(sum, rows::Add());
+}
+
+// From dp to ds = p (dp - delta) scale, zero where p is.
+STEEPEST_INLINE void scoreGradients(const float* p, float* ds, int64_t n, float scale, float delta) {
+  const F factor = splat(scale), d = splat(delta);
+  rows::eachVector(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+    const F e = lanes(p + i, count, F{}), g = e * (lanes(ds + i, count, F{}) - d) * factor;
+    rows::storeUpTo(ds + i, e == F{} ? F{} : g, count);
   });
 }
 
-// The same where a mask hides some.
-void maskedGradientRow(const AttentionHead& h, int64_t row, int64_t key, float* p, float* ds, int64_t seen, int64_t n,
-                       float delta) {
-  gradientRow(p, ds, seen, n, h.scale, h.logSum[row], delta);
+void hideProbabilities(const AttentionHead& h, int64_t row, int64_t key, int64_t n, float* p) {
   const uint8_t* mask = h.mask + row * h.maskRow + key * h.maskColumn;
-  for (int64_t i = 0; i < seen; ++i) {
-    if (mask[i * h.maskColumn] == 0) p[i] = ds[i] = 0;
-  }
+  for (int64_t i = 0; i < n; ++i) p[i] = mask[i * h.maskColumn] != 0 ? p[i] : 0;
 }
 
 constexpr int64_t kBlockRow = kBlock + kPad;
@@ -181,8 +196,10 @@ void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* sc
   float* p = upstream + packedFloats(kBlock, h.width);
   float* ds = p + kBlock * kBlockRow;
   float* delta = ds + kBlock * kBlockRow;
+  // sum(p dp) is sum(y dy): rounded like the terms it is taken from where all keys are at hand.
+  const bool single = h.keys <= kBlock;
   const int64_t start = h.causal ? least(h.queries, first / kBlock * kBlock) : 0;
-  for (int64_t r = start; r < h.queries; ++r) {
+  for (int64_t r = start; r < h.queries && !single; ++r) {
     const float* y = h.y + r * h.yRow;
     const float* dy = g.dy.at + r * g.dy.row;
     if (g.dy.column == 1) {
@@ -221,11 +238,12 @@ void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* sc
           const int64_t seen = diagonal ? most(0, least(n, r0 + r + 1 - k0)) : n;
           float* pr = p + r * kBlockRow;
           float* dsr = ds + r * kBlockRow;
+          float mean = probabilities(pr, dsr, seen, n, h.scale, h.logSum[r0 + r]);
           if (h.mask) {
-            maskedGradientRow(h, r0 + r, k0, pr, dsr, seen, n, delta[r0 + r]);
-          } else {
-            gradientRow(pr, dsr, seen, n, h.scale, h.logSum[r0 + r], delta[r0 + r]);
+            hideProbabilities(h, r0 + r, k0, seen, pr);
+            mean = meanGradient(pr, dsr, seen, n);
           }
+          scoreGradients(pr, dsr, n, h.scale, single ? mean : delta[r0 + r]);
         }
         if (reach > 0) {
           multiply(ds + i * kBlockRow, kBlockRow, 1, keys, n, g.dquery + (r0 + i) * g.dqueryRow, g.dqueryRow, count,
