@@ -127,7 +127,11 @@ function findRegions(nodes: readonly Node[], level: ReadonlyMap<Node, number>, {
   }
   return [...new Set(regionOf.values())].flatMap((region) => {
     const at = level.get(region[0] as Node) as number;
-    return cut(region.sort((a, b) => a.id - b.id)).map((piece, i) => ({ nodes: piece, level: at, stage: `${at}.${i}` }));
+    return cut(region.sort((a, b) => a.id - b.id)).map((piece, i) => ({
+      nodes: piece,
+      level: at,
+      stage: `${at}.${i}`,
+    }));
   });
 }
 
@@ -234,9 +238,12 @@ function findReduction(plan: Plan, { consumers, fetched }: Uses, taken: Readonly
   return reduction?.op === 'reduce' && others.length === 0 && !taken.has(reduction) ? reduction : undefined;
 }
 
-/** For JSON, which has no infinities, NaN and negative zero of its own. */
-const exactNumber = (_: string, value: unknown): unknown =>
-  typeof value === 'number' ? (Object.is(value, -0) ? '-0' : `${value}`) : value;
+/** What two programs have in common that compute the same. Positional steps are not told apart. */
+function keyOfProgram({ inputs, constants, steps, outputs }: Program): string {
+  const numbers = constants.map(({ value, lanes }) => `${Object.is(value, -0) ? '-0' : value}${lanes}`);
+  const operations = steps.map(({ op, lanes, args }) => `${op}${lanes}${args}`);
+  return `${inputs};${numbers};${operations};${outputs}`;
+}
 
 /** Groups maps that can be one instruction. */
 function mergeSegments(maps: readonly Plan[]): Plan[][] {
@@ -245,7 +252,7 @@ function mergeSegments(maps: readonly Plan[]): Plan[][] {
     const first = plan.nodes[0] as Node;
     const alone = result(first).size > maxSegmentSize || plan.nodes.some((n) => opInfo(n.op).positional);
     const types = [...plan.inputs, ...plan.outputs].map((t) => t.dtype).join();
-    const key = alone ? `${first.id}` : `${plan.stage} ${types} ${JSON.stringify(plan.program, exactNumber)}`;
+    const key = alone ? `${first.id}` : `${plan.stage} ${types} ${keyOfProgram(plan.program)}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [plan]);
     else group.push(plan);

@@ -49,13 +49,13 @@ export function findUses(nodes: readonly Node[], graph: Graph): Uses {
 
 /** Applies a pass to the bodies of loops first, from the inside out. */
 export function withBodies(pass: (graph: Graph) => Graph): (graph: Graph) => Graph {
-  const inBodies = (graph: Graph): Graph =>
-    rewrite(graph, (node, inputs) => {
-      if (!node.is('loop')) return rebuild(node, inputs).outputs;
-      const attrs = node.attrs as Attributes['loop'];
-      return new Node('loop', inputs, { ...attrs, body: everywhere(attrs.body) }, node.outputs, node.scope).outputs;
-    });
   const everywhere = (graph: Graph): Graph =>
-    pass(topological(graph).some((node) => node.is('loop')) ? inBodies(graph) : graph);
+    pass(
+      rewrite(graph, (node, inputs) => {
+        if (!node.is('loop')) return rebuild(node, inputs).outputs;
+        const attrs = node.attrs as Attributes['loop'];
+        return new Node('loop', inputs, { ...attrs, body: everywhere(attrs.body) }, node.outputs, node.scope).outputs;
+      }),
+    );
   return everywhere;
 }

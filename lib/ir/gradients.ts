@@ -1,6 +1,15 @@
 import { type Box, sumBoxes } from './boxes.js';
 import { broadcastTo, constantValue, currentScope, make, opError } from './build.js';
-import { type AttributesOf, formatType, Node, type PoolAttributes, type Shape, sameShape, sizeOf, Tensor } from './graph.js';
+import {
+  type AttributesOf,
+  formatType,
+  Node,
+  type PoolAttributes,
+  type Shape,
+  sameShape,
+  sizeOf,
+  Tensor,
+} from './graph.js';
 import {
   add,
   cos,

@@ -114,12 +114,13 @@ class Attention final : public Kernel {
 
   void run(RunContext& context) override {
     const int64_t heads = problem_.heads, queries = problem_.sizes().queries;
-    eachPart(context, slots_, problem_.samples * heads * parts_, work_, [this, heads, queries](int64_t i, float* scratch) {
-      // The last rows of a causal head see the most keys: they begin.
-      const int64_t part = parts_ - 1 - i % parts_, head = i / parts_;
-      kernels_.forward(problem_.head(head / heads, head % heads), part * rows_, std::min(queries, (part + 1) * rows_),
-                       scratch);
-    });
+    eachPart(context, slots_, problem_.samples * heads * parts_, work_,
+             [this, heads, queries](int64_t i, float* scratch) {
+               // The last rows of a causal head see the most keys: they begin.
+               const int64_t part = parts_ - 1 - i % parts_, head = i / parts_;
+               kernels_.forward(problem_.head(head / heads, head % heads), part * rows_,
+                                std::min(queries, (part + 1) * rows_), scratch);
+             });
   }
 
  private:

@@ -67,7 +67,10 @@ export function attentionByParts(
   const options = { causal, ...(mask === undefined ? {} : { mask }) };
   const visible = visibleKeys(scores, options);
   const joint = matmul(attentionWeights(scores, options), v);
-  return [transpose(joint, [0, 2, 1, 3]), logSumExp(visible === undefined ? scores : where(visible, scores, -1e30), -1)];
+  return [
+    transpose(joint, [0, 2, 1, 3]),
+    logSumExp(visible === undefined ? scores : where(visible, scores, -1e30), -1),
+  ];
 }
 
 /** What `attentionGrad` computes. */

@@ -56,7 +56,8 @@ function normalizedRows(
 ): Tensor | undefined {
   const last = x.rank - 1;
   const fits = (t: Tensor | undefined): boolean =>
-    t === undefined || (t.dtype === 'float32' && t.rank <= x.rank && t.rank > 0 && t.size === x.shape[last] && t.shape.at(-1) === t.size);
+    t === undefined ||
+    (t.dtype === 'float32' && t.rank <= x.rank && t.rank > 0 && t.size === x.shape[last] && t.shape.at(-1) === t.size);
   const list = typeof axes === 'number' ? [axes] : (axes ?? []);
   if (x.size === 0 || list.length !== 1 || (list[0] !== -1 && list[0] !== last) || ![scale, offset].every(fits)) {
     return undefined;

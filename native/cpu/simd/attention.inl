@@ -76,8 +76,9 @@ STEEPEST_INLINE float exponentials(float* x, int64_t n, int64_t seen, float scal
 
 STEEPEST_INLINE void scaleRow(float* x, int64_t n, float factor) {
   const F f = splat(factor);
-  rows::eachVector(n, [&](int64_t i, int64_t count)
-                          __attribute__((always_inline)) { rows::storeUpTo(x + i, lanes(x + i, count, f) * f, count); });
+  rows::eachVector(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+    rows::storeUpTo(x + i, lanes(x + i, count, f) * f, count);
+  });
 }
 
 int64_t forwardScratch(const AttentionHead& h) {
@@ -188,8 +189,8 @@ int64_t backwardScratch(const AttentionHead& h) {
 
 void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* scratch) {
   const AttentionHead& h = g.head;
-  float* keysAcross = scratch;                                           // key^T
-  float* valuesAcross = keysAcross + packedFloats(h.depth, kBlock);      // value^T
+  float* keysAcross = scratch;                                       // key^T
+  float* valuesAcross = keysAcross + packedFloats(h.depth, kBlock);  // value^T
   float* keys = valuesAcross + packedFloats(h.width, kBlock);
   float* queries = keys + packedFloats(kBlock, h.depth);
   float* upstream = queries + packedFloats(kBlock, h.depth);
@@ -231,8 +232,8 @@ void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* sc
         if (reach > 0) {
           multiply(query + i * h.query.row, h.query.row, h.query.column, keysAcross, h.depth, p + i * kBlockRow,
                    kBlockRow, count, reach, h.depth, false);
-          multiply(dy + i * g.dy.row, g.dy.row, g.dy.column, valuesAcross, h.width, ds + i * kBlockRow, kBlockRow, count,
-                   reach, h.width, false);
+          multiply(dy + i * g.dy.row, g.dy.row, g.dy.column, valuesAcross, h.width, ds + i * kBlockRow, kBlockRow,
+                   count, reach, h.width, false);
         }
         for (int64_t r = i; r < i + count; ++r) {
           const int64_t seen = diagonal ? most(0, least(n, r0 + r + 1 - k0)) : n;
@@ -268,5 +269,6 @@ void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* sc
 
 extern const AttentionKernels attentionKernels;
 const AttentionKernels attentionKernels = {
-    attention::kRowBlock, attention::forward, attention::backward, attention::forwardScratch, attention::backwardScratch,
+    attention::kRowBlock,      attention::forward,         attention::backward,
+    attention::forwardScratch, attention::backwardScratch,
 };

@@ -10,10 +10,10 @@
 
 namespace steepest {
 
-struct TileFunctions;   // see program.h
-struct GemmKernels;     // see ../gemm.h
-struct RowKernels;      // see ../rows.h
-struct ChannelKernels;  // see ../channels.h
+struct TileFunctions;     // see program.h
+struct GemmKernels;       // see ../gemm.h
+struct RowKernels;        // see ../rows.h
+struct ChannelKernels;    // see ../channels.h
 struct AttentionKernels;  // see ../attention.h
 struct NormalizeKernels;  // see ../normalize.h
 

@@ -50,7 +50,14 @@ namespace steepest::STEEPEST_TARGET {
 
 extern const Simd kernels;
 const Simd kernels = {
-    STEEPEST_NAME(STEEPEST_TARGET), kWidth, &tileFunctions, &gemmKernels, &rowKernels, &channelKernels, &attentionKernels, &normalizeKernels,
+    STEEPEST_NAME(STEEPEST_TARGET),
+    kWidth,
+    &tileFunctions,
+    &gemmKernels,
+    &rowKernels,
+    &channelKernels,
+    &attentionKernels,
+    &normalizeKernels,
 };
 
 }  // namespace steepest::STEEPEST_TARGET

@@ -42,7 +42,11 @@ define(
   (random) => {
     // longer than a block of keys on the way there, and than a part of them on the way back
     const [t, s, d, e] = [random.int(65, 70), random.int(257, 265), random.int(1, 4), random.int(1, 4)];
-    const shapes = [[t, d], [s, d], [s, e]].map(([n, features]) => [n as number, features as number]);
+    const shapes = [
+      [t, d],
+      [s, d],
+      [s, e],
+    ].map(([n, features]) => [n as number, features as number]);
     return {
       inputs: [...shapes.map((shape) => float(random, shape)), bool(random, [t, s])],
       run: (q, k, v, mask) => ops.scaledDotProductAttention(q, k, v, { mask }),
