@@ -4,11 +4,11 @@
 namespace attention {
 namespace {
 
-constexpr int64_t kStripRows = 2 * gemm::kRows;  // queries whose scores exist at a time, forward
-constexpr int64_t kKeyBlock = 256;               // keys of a block, forward
-constexpr int64_t kRowBlock = 256;               // queries of a call, forward
-constexpr int64_t kBlock = 64;                   // queries and keys of a block, backward
-constexpr int64_t kPad = 16;                     // rows of scores must not share cache sets
+constexpr int64_t kStripRows = gemm::kRows;  // queries whose scores exist at a time, forward
+constexpr int64_t kKeyBlock = 256;           // keys of a block, forward
+constexpr int64_t kRowBlock = 256;           // queries of a call, forward
+constexpr int64_t kBlock = 64;               // queries and keys of a block, backward
+constexpr int64_t kPad = 16;                 // rows of scores must not share cache sets
 
 STEEPEST_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 STEEPEST_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
