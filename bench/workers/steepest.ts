@@ -1,9 +1,9 @@
-import { layers, optimizers, sequential, setThreads } from 'steepest';
+import { layers, optimizers, type Precision, sequential, setThreads } from 'steepest';
 import { type Case, cases, makeData } from '../cases.js';
 import { serve } from './protocol.js';
 
-// node steepest.js CASE [THREADS]
-const [name = '', threads] = process.argv.slice(2);
+// node steepest.js CASE [PRECISION [THREADS]]
+const [name = '', precision = 'float32', threads] = process.argv.slice(2);
 const spec = cases[name] as Case;
 if (threads !== undefined) setThreads(Number(threads));
 
@@ -33,9 +33,11 @@ const model = sequential([...(before ?? []), ...dense]);
 model.compile({
   optimizer: optimizers[optimizer.name]({ learningRate: optimizer.learningRate }),
   loss: head === 'sigmoid' ? 'binaryCrossentropy' : 'sparseCategoricalCrossentropy',
+  precision: precision as Precision,
 });
 const { x, y } = makeData(spec);
-serve(`steepest${threads === undefined ? '' : `-${threads}t`}`, async (epochs) => {
+const variant = [precision === 'float32' ? '' : '-bf16', threads === undefined ? '' : `-${threads}t`].join('');
+serve(`steepest${variant}`, async (epochs) => {
   const history = await model.fit(x, y, { epochs, batchSize: batch, verbose: 0 });
   return history.history.loss?.at(-1) ?? Number.NaN;
 });

@@ -72,7 +72,9 @@ export class Engine {
   }
 
   predictPlan(inputs: readonly TensorType[], rows: number): number {
-    return this.#plan(`predict ${rows}`, () => tracePredict(this.topology, this.variables, inputs, rows));
+    return this.#plan(`predict ${rows}`, () =>
+      tracePredict(this.topology, this.variables, inputs, rows, this.objective?.precision ?? 'float32'),
+    );
   }
 
   #plan(key: string, trace: () => Graph): number {

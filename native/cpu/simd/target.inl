@@ -36,6 +36,7 @@ namespace steepest::STEEPEST_TARGET {
 #include "fused.inl"
 #include "reduce.inl"
 #include "gemm.inl"
+#include "gemm_bf16.inl"
 #include "rows.inl"
 #include "channels.inl"
 // clang-format on
@@ -45,7 +46,14 @@ namespace steepest::STEEPEST_TARGET {
 
 extern const Simd kernels;
 const Simd kernels = {
-    STEEPEST_NAME(STEEPEST_TARGET), kWidth, &tileFunctions, &gemmKernels, &rowKernels, &channelKernels,
+    STEEPEST_NAME(STEEPEST_TARGET),
+    kWidth,
+    &tileFunctions,
+    &gemmKernels,
+    &gemmBf16Kernels,
+    &gemmBf16Kernels,
+    &rowKernels,
+    &channelKernels,
 };
 
 }  // namespace steepest::STEEPEST_TARGET
