@@ -160,7 +160,9 @@ class Matmul final : public Kernel {
 
   void pack(Threads& threads, const float* b, int64_t columns) {
     const int64_t panel = gemm_.panel, panels = ceilDiv(columns, panel);
-    const int64_t each = std::max<int64_t>(1, kPackFloats / std::max<int64_t>(1, p_.k * panel));
+    // Kernels that round read all columns of a chunk row by row.
+    const int64_t least = gemm_.rounds() ? std::clamp<int64_t>(panels / 8, 1, 4) : 1;
+    const int64_t each = std::max<int64_t>(least, kPackFloats / std::max<int64_t>(1, p_.k * panel));
     threads.each(ceilDiv(panels, each), [&, this](int64_t chunk) {
       const int64_t first = chunk * each * panel, count = std::min(each * panel, columns - first);
       gemm_.pack(b + first * p_.bColumn, p_.bDepth, p_.bColumn, p_.k, count, packed_.data() + first * packedDepth_);

@@ -149,26 +149,26 @@ void packColumns(const float* b, int64_t bColumn, int64_t k, int64_t columns, fl
   }
 }
 
-void packRows(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t columns, float* to) {
+// All panels row by row: what is near in memory is read together.
+void packRows(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, int64_t panelWords, float* to) {
   for (int64_t p = 0; p < k; p += kPair, b += kPair * bRow, to += kPanel) {
+    float* panel = to;
+    for (int64_t j = 0; j < n; j += kPanel, panel += panelWords) {
 #pragma GCC unroll 4
-    for (int64_t j = 0; j < kPanel; j += kWidth) {
-      store(to + j, wordsAcross(b + j * bColumn, bRow, bColumn, columns - j, p + 1 < k));
+      for (int64_t v = 0; v < kPanel; v += kWidth) {
+        store(panel + v, wordsAcross(b + (j + v) * bColumn, bRow, bColumn, n - j - v, p + 1 < k));
+      }
     }
   }
 }
 
 void pack(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, float* panels) {
-  for (int64_t j = 0; j < n; j += kPanel, panels += (k + kPair - 1) / kPair * kPanel) {
-    const float* from = b + j * bColumn;
-    const int64_t columns = n - j < kPanel ? n - j : kPanel;
-    if (bRow == 1 && bColumn != 1) {
-      for (int64_t v = 0; v < kPanel; v += kWidth) {
-        const int64_t rest = columns - v < 0 ? 0 : columns - v;
-        packColumns(from + v * bColumn, bColumn, k, rest < kWidth ? rest : kWidth, panels + v);
-      }
-    } else {
-      packRows(from, bRow, bColumn, k, columns, panels);
+  const int64_t panelWords = (k + kPair - 1) / kPair * kPanel;
+  if (bRow != 1 || bColumn == 1) return packRows(b, bRow, bColumn, k, n, panelWords, panels);
+  for (int64_t j = 0; j < n; j += kPanel, panels += panelWords) {
+    for (int64_t v = 0; v < kPanel; v += kWidth) {
+      const int64_t rest = n - j - v < 0 ? 0 : n - j - v;
+      packColumns(b + (j + v) * bColumn, bColumn, k, rest < kWidth ? rest : kWidth, panels + v);
     }
   }
 }
