@@ -38,6 +38,8 @@ struct MatmulProblem {
 MatmulProblem matmulProblem(const Instruction& instruction, const Memory& memory);
 
 // The epilogues that the kernels do in registers. False when the instruction's is another one, or reads what it overwrites.
-bool recogniseFinish(const Instruction& instruction, const Memory& memory, GemmFinish* finish);
+// But with `accumulates`, `added` may be the output itself: the kernel is to begin its sums there.
+bool recogniseFinish(const Instruction& instruction, const Memory& memory, GemmFinish* finish,
+                     bool accumulates = false);
 
 }  // namespace steepest
