@@ -48,6 +48,15 @@ test.each(['sigmoid', 'tanh', 'leakyRelu', 'elu', 'silu', 'gelu'] as const)('%s'
   expect(runs.some((name) => name === activation || name === `${activation}, kept`)).toBe(true);
 });
 
+test.each(['lstm', 'gru'] as const)('%s', (cell) => {
+  const hidden = () => [layers.reshape({ targetShape: [4, 4] }), layers[cell]({ units: 40 })];
+  const runs = ofStep(hidden(), { optimizer: 'sgd', loss: 'mse' });
+  expect(runs).toEqual(expect.arrayContaining([`${cell}, kept`, `${cell} gradient`]));
+  const net = sequential([layers.dense({ units: 16, inputShape: [64] }), ...hidden()]);
+  expect(found(() => net.predictSync(new Float32Array(3 * 64)))).toContain(cell);
+  net.dispose();
+});
+
 test('dropout and losses', async () => {
   const dropped = ofStep([layers.dense({ units: 48 }), layers.dropout({ rate: 0.3 })], {
     optimizer: 'sgd',
