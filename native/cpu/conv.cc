@@ -13,6 +13,7 @@
 #include "scratch.h"
 #include "simd/table.h"
 #include "tile.h"
+#include "winograd.h"
 
 namespace steepest {
 namespace {
@@ -193,6 +194,7 @@ class Conv final : public Kernel {
 
 std::unique_ptr<Kernel> bindProblem(const Instruction& instruction, const Memory& memory, ConvProblem problem) {
   if (problem.depthwise()) return bindDepthwise(instruction, memory, std::move(problem));
+  if (suitsWinograd(problem)) return bindWinograd(instruction, memory, std::move(problem));
   return std::make_unique<Conv>(instruction, memory, std::move(problem));
 }
 

@@ -16,6 +16,7 @@
 #include "../channels.h"
 #include "../gemm.h"
 #include "../rows.h"
+#include "../winograd_kernels.h"
 #include "program.h"
 #include "table.h"
 
@@ -38,6 +39,7 @@ namespace steepest::STEEPEST_TARGET {
 #include "gemm.inl"
 #include "rows.inl"
 #include "channels.inl"
+#include "winograd.inl"
 // clang-format on
 
 #define STEEPEST_STRING(x) #x
@@ -45,7 +47,7 @@ namespace steepest::STEEPEST_TARGET {
 
 extern const Simd kernels;
 const Simd kernels = {
-    STEEPEST_NAME(STEEPEST_TARGET), kWidth, &tileFunctions, &gemmKernels, &rowKernels, &channelKernels,
+    STEEPEST_NAME(STEEPEST_TARGET), kWidth, &tileFunctions, &gemmKernels, &rowKernels, &channelKernels, &winogradKernels,
 };
 
 }  // namespace steepest::STEEPEST_TARGET

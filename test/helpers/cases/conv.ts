@@ -98,6 +98,22 @@ define('layer', (random) => {
     run: (x, kernel, b) => f(ops.add(ops.conv(ops.relu(x), kernel, { strides, padding }), b)),
   };
 });
+/** Windows of three by three that do not step, over enough channels and pixels for minimal filtering. */
+define('three by three', (random) => {
+  const [width, filters] = [random.pick([12, 16, 17, 33]), random.pick([12, 16, 35])];
+  const sizes = [random.int(7, 9), random.int(7, 9)];
+  const padding = random.pick<ops.Padding>(['valid', 'same', [[0, 2], [3, 1]]]);
+  const finish = random.pick([(y: Tensor) => y, ops.relu, (y: Tensor) => ops.tanh(ops.multiply(y, 0.01))]);
+  const bias: Draw = (_, n) => Float64Array.from({ length: n }, (__, k) => (k % 2 === 0 ? 80 : -80));
+  return {
+    inputs: [
+      float(random, [random.int(5, 7), ...sizes, width], awayFrom(0)),
+      float(random, [3, 3, width, filters]),
+      float(random, [filters], bias),
+    ],
+    run: (x, kernel, b) => finish(ops.add(ops.conv(ops.relu(x), kernel, { padding }), b)),
+  };
+});
 define('two layers', (random) => {
   const [width, hidden] = [random.pick([1, 3, 9]), random.pick([2, 12])];
   const strides = random.int(1, 2);
