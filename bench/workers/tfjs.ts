@@ -17,7 +17,8 @@ async function main(): Promise<void> {
   wasm.setThreadsCount(2);
   await tf.setBackend('wasm');
   await tf.ready();
-  const { units, head, optimizer, batch, samples, image, sequence } = spec;
+  const { units, head, optimizer, batch, samples, image, sequence, residual } = spec;
+  if (residual !== undefined) throw new Error('its WebAssembly backend has no gradient of convolution');
   const model = tf.sequential();
   if (image !== undefined) {
     model.add(tf.layers.reshape({ targetShape: image.shape, inputShape: [units[0]] }));
@@ -48,4 +49,4 @@ async function main(): Promise<void> {
     return history.loss.at(-1);
   });
 }
-main();
+main().catch((error: Error) => process.stdout.write(`${JSON.stringify({ error: error.message })}\n`));

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "chunks.h"
+#include "conv_direct.h"
 #include "conv_problem.h"
 #include "copy.h"
 #include "depthwise.h"
@@ -195,6 +196,7 @@ class Conv final : public Kernel {
 std::unique_ptr<Kernel> bindProblem(const Instruction& instruction, const Memory& memory, ConvProblem problem) {
   if (problem.depthwise()) return bindDepthwise(instruction, memory, std::move(problem));
   if (suitsWinograd(problem)) return bindWinograd(instruction, memory, std::move(problem));
+  if (suitsDirect(problem)) return bindConvDirect(instruction, memory, std::move(problem));
   return std::make_unique<Conv>(instruction, memory, std::move(problem));
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "chunks.h"
+#include "conv_kernels.h"
 #include "copy.h"
 #include "matmul_problem.h"
 #include "rows.h"
@@ -23,7 +24,7 @@ constexpr int64_t kMinChannels = 12;  // fewer do not pay for the transforms
 constexpr int64_t kMinTiles = 64;     // nor do fewer tiles for that of the kernel
 constexpr int64_t kBlockFloats = int64_t{1} << 17;  // of transformed tiles: half of a 1 MB cache
 constexpr int64_t kBlockLeast = 56, kBlockMost = 128;  // tiles
-constexpr int64_t kSplitTiles = 128;                   // of a partial sum: adding it up is a few per cent of making it
+constexpr int64_t kSplitTiles = 256;                   // of a partial sum: adding it up is a few per cent of making it
 constexpr int64_t kMaxSplits = 32;
 constexpr int64_t kPartialFloats = int64_t{1} << 24;  // of all splits
 
@@ -174,7 +175,7 @@ class Winograd final : public Kernel {
     if (!finishes_) return;
     GemmFinish finish = finish_;
     if (finish.gate) finish.gate += first * columns;
-    kernels_.finish(finish, to, columns, 0, count, columns);
+    simd().conv->finish(finish, to, columns, count, columns);
   }
 
   const GemmKernels& gemm_;

@@ -3,8 +3,6 @@
 
 #include <cstdint>
 
-#include "gemm.h"
-
 namespace steepest {
 
 // A row of tiles of the source: pixels of 4 rows, of which tile t sees columns first + 2 t to first + 2 t + 3.
@@ -29,8 +27,6 @@ struct WinogradKernels {
   // n elements of 9 taps to 16 matrices, G w G^T; and its adjoint.
   void (*kernel)(const float* const* taps, int64_t n, float* to, int64_t step);
   void (*kernelGrad)(const float* from, int64_t step, int64_t n, float* const* taps);
-  // What follows the sum, for rows of c that begin at row `row` of the result.
-  void (*finish)(const GemmFinish& finish, float* c, int64_t cRow, int64_t row, int64_t m, int64_t n);
 };
 
 }  // namespace steepest

@@ -1,3 +1,4 @@
+import { gradients } from '../../lib/compile/autodiff';
 import { fuse } from '../../lib/compile/fuse';
 import { simplify } from '../../lib/compile/simplify';
 import { legalizeViews } from '../../lib/compile/views';
@@ -211,6 +212,30 @@ describe('epilogues and prologues', () => {
   it('runs a product, its epilogue and a reduction of it', () => {
     const z = ops.tanh(ops.add(ops.matmul(x, w), bias));
     fused([x, w, v, bias], [ops.sum(ops.square(z)), ops.max(z, 1), ops.sum(ops.multiply(z, ops.matmul(x, v)))]);
+  });
+});
+
+describe('large values', () => {
+  // more than 2^16 elements
+  const shape = [5, 32, 32, 16];
+  const [x, dy, gamma, beta] = [fed(0, shape), fed(1, shape), fed(2, [16]), fed(3, [16])];
+
+  it('are read once for each sum and each result of batch normalization', () => {
+    const { mean, variance } = ops.moments(x, [0, 1, 2]);
+    const y = ops.relu(ops.batchNormalization(x, mean, variance, { scale: gamma, offset: beta }));
+    const loss = ops.sum(ops.multiply(y, dy));
+    const graph = fused([x, dy, gamma, beta], [y, ...(gradients(loss, [x, gamma, beta]) as Tensor[])]);
+    const large = nodesOf(graph, 'map').flatMap((node) => node.outputs.filter((t) => t.size > 1 << 16));
+    // y, its gradient where it is positive, and that of x
+    expect(large).toHaveLength(3);
+    expect(nodesOf(graph, 'reduce').filter((node) => node.inputs[0].size > 1 << 16)).toHaveLength(4);
+  });
+
+  it('are stored when they are costly or needed in memory', () => {
+    const e = ops.exp(x);
+    const half = ops.multiply(x, 0.5);
+    const graph = fused([x], [ops.divide(e, ops.sum(e)), half, ops.multiply(half, ops.sum(half))]);
+    expect(nodesOf(graph, 'map').flatMap((node) => node.outputs.filter((t) => t.size > 1 << 16))).toHaveLength(4);
   });
 });
 

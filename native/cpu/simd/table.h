@@ -15,6 +15,7 @@ struct GemmKernels;     // see ../gemm.h
 struct RowKernels;      // see ../rows.h
 struct ChannelKernels;  // see ../channels.h
 struct WinogradKernels; // see ../winograd_kernels.h
+struct ConvKernels;  // see ../conv_kernels.h
 
 // One per target.
 struct Simd {
@@ -25,6 +26,7 @@ struct Simd {
   const RowKernels* rows;
   const ChannelKernels* channels;
   const WinogradKernels* winograd;
+  const ConvKernels* conv;
 };
 
 // The best the CPU has, or what STEEPEST_CPU names (throws std::invalid_argument when this CPU lacks it).

@@ -14,6 +14,7 @@
 #endif
 
 #include "../channels.h"
+#include "../conv_kernels.h"
 #include "../gemm.h"
 #include "../rows.h"
 #include "../winograd_kernels.h"
@@ -40,6 +41,7 @@ namespace steepest::STEEPEST_TARGET {
 #include "rows.inl"
 #include "channels.inl"
 #include "winograd.inl"
+#include "conv.inl"
 // clang-format on
 
 #define STEEPEST_STRING(x) #x
@@ -47,7 +49,7 @@ namespace steepest::STEEPEST_TARGET {
 
 extern const Simd kernels;
 const Simd kernels = {
-    STEEPEST_NAME(STEEPEST_TARGET), kWidth, &tileFunctions, &gemmKernels, &rowKernels, &channelKernels, &winogradKernels,
+    STEEPEST_NAME(STEEPEST_TARGET), kWidth, &tileFunctions, &gemmKernels, &rowKernels, &channelKernels, &winogradKernels, &convKernels,
 };
 
 }  // namespace steepest::STEEPEST_TARGET

@@ -156,5 +156,5 @@ void kernelGrad(const float* from, int64_t step, int64_t n, float* const* taps) 
 
 extern const WinogradKernels winogradKernels;
 const WinogradKernels winogradKernels = {
-    winograd::source, winograd::result, winograd::resultGrad, winograd::kernel, winograd::kernelGrad, gemm::finishRows,
+    winograd::source, winograd::result, winograd::resultGrad, winograd::kernel, winograd::kernelGrad,
 };

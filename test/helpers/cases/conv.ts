@@ -85,7 +85,7 @@ define('separableConv', (random) => {
 });
 /** Sizes that fill several tiles of rows and panels of columns, with the epilogues that layers make; no sum is near 0. */
 define('layer', (random) => {
-  const [width, filters] = [random.pick([1, 3, 8, 17]), random.pick([5, 16, 40])];
+  const [width, filters] = [random.pick([1, 3, 8, 17, 56]), random.pick([5, 16, 40])];
   const f = random.pick([ops.relu, (v: Tensor) => ops.tanh(ops.multiply(v, 0.01))]);
   const [strides, padding] = [random.int(1, 2), random.pick(['valid', 'same'] as const)];
   const bias: Draw = (_, n) => Float64Array.from({ length: n }, (__, k) => (k % 2 === 0 ? 80 : -80));
@@ -100,14 +100,14 @@ define('layer', (random) => {
 });
 /** Windows of three by three that do not step, over enough channels and pixels for minimal filtering. */
 define('three by three', (random) => {
-  const [width, filters] = [random.pick([12, 16, 17, 33]), random.pick([12, 16, 35])];
-  const sizes = [random.int(7, 9), random.int(7, 9)];
+  const [width, filters] = [random.pick([12, 17]), random.pick([12, 20])];
+  const sizes = [random.int(7, 8), random.int(7, 8)];
   const padding = random.pick<ops.Padding>(['valid', 'same', [[0, 2], [3, 1]]]);
   const finish = random.pick([(y: Tensor) => y, ops.relu, (y: Tensor) => ops.tanh(ops.multiply(y, 0.01))]);
   const bias: Draw = (_, n) => Float64Array.from({ length: n }, (__, k) => (k % 2 === 0 ? 80 : -80));
   return {
     inputs: [
-      float(random, [random.int(5, 7), ...sizes, width], awayFrom(0)),
+      float(random, [random.int(4, 5), ...sizes, width], awayFrom(0)),
       float(random, [3, 3, width, filters]),
       float(random, [filters], bias),
     ],
