@@ -1,4 +1,14 @@
-import { model as createModel, input, layers, type Model, ops, optimizers, type SymbolicTensor, sequential, setThreads } from 'steepest';
+import {
+  model as createModel,
+  input,
+  layers,
+  type Model,
+  ops,
+  optimizers,
+  type SymbolicTensor,
+  sequential,
+  setThreads,
+} from 'steepest';
 import { type Case, cases, makeData } from '../cases.js';
 import { serve } from './protocol.js';
 
@@ -48,7 +58,12 @@ function residualNetwork({ shape, filters, blocks }: NonNullable<Case['residual'
       const shortcut = layers.lambda((t) => {
         const [n, height, width, depth] = t.shape as [number, number, number, number];
         const every = ops.slice(t, [0, 0, 0, 0], [n, height / 2, width / 2, depth], [1, 2, 2, 1]);
-        return ops.pad(every, [[0, 0], [0, 0], [0, 0], [side, side]]);
+        return ops.pad(every, [
+          [0, 0],
+          [0, 0],
+          [0, 0],
+          [side, side],
+        ]);
       });
       const y = convolve(relu(convolve(x, width, strides)), width, 1);
       x = relu(layers.add().apply([strides === 1 ? x : (shortcut.apply(x) as SymbolicTensor), y]) as SymbolicTensor);

@@ -57,11 +57,11 @@ class ConvDirect final : public Kernel {
   struct Phase {
     PatchGrid grid;
     int64_t depth;
-    bool dense;           // a tap row is one run
-    bool inPlace;         // runs are read in the source
-    int64_t rowFloats;    // of a line of the source that is copied, with its borders
+    bool dense;         // a tap row is one run
+    bool inPlace;       // runs are read in the source
+    int64_t rowFloats;  // of a line of the source that is copied, with its borders
     int64_t firstPack;
-    int64_t panels;       // where they begin
+    int64_t panels;  // where they begin
     int64_t runs() const { return grid.tapRows() * (dense ? 1 : grid.axes[2]->size()); }
     int64_t runLength() const { return dense ? grid.rowDepth() : grid.width; }
   };
@@ -144,8 +144,17 @@ class ConvDirect final : public Kernel {
       for (int a = 0; a < 2; ++a) walk.at[a] = at[a] / p_.phaseCount(a);
       const auto runs = reinterpret_cast<const float**>(slot);
       const auto rows = reinterpret_cast<int64_t*>(slot + pointers_);
-      ConvLine work{runs, rows, 0, phase.runLength(), axis.stride * p_.width, panelsOf(phase, group),
-                    phase.depth * gemm_.panel, c + axis.first * cRow, axis.step * cRow, axis.count, p_.columns};
+      ConvLine work{runs,
+                    rows,
+                    0,
+                    phase.runLength(),
+                    axis.stride * p_.width,
+                    panelsOf(phase, group),
+                    phase.depth * gemm_.panel,
+                    c + axis.first * cRow,
+                    axis.step * cRow,
+                    axis.count,
+                    p_.columns};
       work.count = findRuns(phase, walk, source, runs, rows, slot + 2 * pointers_);
       kernels_.line(work);
     }

@@ -162,7 +162,8 @@ class PoolGrad final : public Kernel {
     const int64_t end = (image + 1) * positions;
     for (int64_t p = image * positions; p < end;) {
       // overlapping windows add to the same cells in the order of the positions
-      const PixelRun run{accumulates_ ? 1 : evenRun(axis, walk.at[2], end - p), axis.stride * channels, channels, count};
+      const PixelRun run{accumulates_ ? 1 : evenRun(axis, walk.at[2], end - p), axis.stride * channels, channels,
+                         count};
       int64_t seen = 0;
       eachSeen(grid, walk, [&](int64_t, int64_t pixel) {
         if (x) pixels[seen] = x + pixel * channels + channel;

@@ -18,11 +18,11 @@
 namespace steepest {
 namespace {
 
-constexpr int kPoints = 16;           // of a transformed tile
+constexpr int kPoints = 16;  // of a transformed tile
 constexpr int kTaps = 9;
-constexpr int64_t kMinChannels = 12;  // fewer do not pay for the transforms
-constexpr int64_t kMinTiles = 64;     // nor do fewer tiles for that of the kernel
-constexpr int64_t kBlockFloats = int64_t{1} << 17;  // of transformed tiles: half of a 1 MB cache
+constexpr int64_t kMinChannels = 12;                   // fewer do not pay for the transforms
+constexpr int64_t kMinTiles = 64;                      // nor do fewer tiles for that of the kernel
+constexpr int64_t kBlockFloats = int64_t{1} << 17;     // of transformed tiles: half of a 1 MB cache
 constexpr int64_t kBlockLeast = 56, kBlockMost = 128;  // tiles
 constexpr int64_t kSplitTiles = 256;                   // of a partial sum: adding it up is a few per cent of making it
 constexpr int64_t kMaxSplits = 32;
@@ -58,9 +58,7 @@ class Tiling {
   int64_t rowsOfBlock() const { return rowsOfBlock_; }
   int64_t tilesOfBlock() const { return rowsOfBlock_ * tilesOfRow(); }
   // The first pixel of the destination that a row has.
-  int64_t pixel(int64_t row) const {
-    return (row / rowsOfImage_ * height_ + 2 * (row % rowsOfImage_)) * width_;
-  }
+  int64_t pixel(int64_t row) const { return (row / rowsOfImage_ * height_ + 2 * (row % rowsOfImage_)) * width_; }
   int64_t pixelsEnd(int64_t rowEnd) const { return rowEnd == rows() ? images_ * height_ * width_ : pixel(rowEnd); }
   int64_t pixelsOfBlock() const { return 2 * rowsOfBlock_ * width_; }
 

@@ -168,7 +168,9 @@ describe('sums', () => {
   it('are taken before a factor that is the same along the axes', () => {
     expect(spine(sums(ops.sum(ops.multiply(wide, factor), [0, 1])).outputs[0])).toBe('mul reduce input');
     expect(spine(sums(ops.sum(ops.multiply(factor, wide), [0])).outputs[0])).toBe('mul reduce input');
-    expect(spine(sums(ops.sum(ops.negative(ops.multiply(wide, factor)), [0, 1])).outputs[0])).toBe('neg mul reduce input');
+    expect(spine(sums(ops.sum(ops.negative(ops.multiply(wide, factor)), [0, 1])).outputs[0])).toBe(
+      'neg mul reduce input',
+    );
   });
 
   it('are taken after a factor that is not', () => {

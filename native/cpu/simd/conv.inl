@@ -47,8 +47,8 @@ struct Tiles {
   TileFunction at[2][2][kRows];
   template <int rows>
   constexpr void fill() {
-    at[0][0][rows - 1] = tile < rows, 1, kMaskAlways > ;
-    at[0][1][rows - 1] = tile < rows, 2, kMaskAlways > ;
+    at[0][0][rows - 1] = tile<rows, 1, kMaskAlways>;
+    at[0][1][rows - 1] = tile<rows, 2, kMaskAlways>;
     at[1][0][rows - 1] = tile<rows, 1, true>;
     at[1][1][rows - 1] = tile<rows, 2, true>;
     if constexpr (rows > 1) fill<rows - 1>();
@@ -74,7 +74,9 @@ void line(const ConvLine& whole) {
   }
 }
 
-void finish(const GemmFinish& f, float* c, int64_t cRow, int64_t m, int64_t n) { gemm::finishRows(f, c, cRow, 0, m, n); }
+void finish(const GemmFinish& f, float* c, int64_t cRow, int64_t m, int64_t n) {
+  gemm::finishRows(f, c, cRow, 0, m, n);
+}
 
 }  // namespace
 }  // namespace conv

@@ -10,12 +10,12 @@
 
 namespace steepest {
 
-struct TileFunctions;   // see program.h
-struct GemmKernels;     // see ../gemm.h
-struct RowKernels;      // see ../rows.h
-struct ChannelKernels;  // see ../channels.h
-struct WinogradKernels; // see ../winograd_kernels.h
-struct ConvKernels;  // see ../conv_kernels.h
+struct TileFunctions;    // see program.h
+struct GemmKernels;      // see ../gemm.h
+struct RowKernels;       // see ../rows.h
+struct ChannelKernels;   // see ../channels.h
+struct WinogradKernels;  // see ../winograd_kernels.h
+struct ConvKernels;      // see ../conv_kernels.h
 
 // One per target.
 struct Simd {

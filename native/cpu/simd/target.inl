@@ -49,7 +49,14 @@ namespace steepest::STEEPEST_TARGET {
 
 extern const Simd kernels;
 const Simd kernels = {
-    STEEPEST_NAME(STEEPEST_TARGET), kWidth, &tileFunctions, &gemmKernels, &rowKernels, &channelKernels, &winogradKernels, &convKernels,
+    STEEPEST_NAME(STEEPEST_TARGET),
+    kWidth,
+    &tileFunctions,
+    &gemmKernels,
+    &rowKernels,
+    &channelKernels,
+    &winogradKernels,
+    &convKernels,
 };
 
 }  // namespace steepest::STEEPEST_TARGET

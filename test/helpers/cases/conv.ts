@@ -102,7 +102,14 @@ define('layer', (random) => {
 define('three by three', (random) => {
   const [width, filters] = [random.pick([12, 17]), random.pick([12, 20])];
   const sizes = [random.int(7, 8), random.int(7, 8)];
-  const padding = random.pick<ops.Padding>(['valid', 'same', [[0, 2], [3, 1]]]);
+  const padding = random.pick<ops.Padding>([
+    'valid',
+    'same',
+    [
+      [0, 2],
+      [3, 1],
+    ],
+  ]);
   const finish = random.pick([(y: Tensor) => y, ops.relu, (y: Tensor) => ops.tanh(ops.multiply(y, 0.01))]);
   const bias: Draw = (_, n) => Float64Array.from({ length: n }, (__, k) => (k % 2 === 0 ? 80 : -80));
   return {
