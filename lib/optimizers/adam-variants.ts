@@ -20,7 +20,7 @@ import { checkMoments, type MomentOptions, type Moments, momentOptionKeys } from
 import { GradientDescent, type Rule } from './descent.js';
 import type { Optimizer, UpdateContext } from './optimizer.js';
 import { type Convention, isTorch, type OptimizerOptions } from './options.js';
-import { biasCorrection, runningAverage } from './running.js';
+import { biasCorrection, dividedBy, runningAverage } from './running.js';
 
 export interface NadamOptions extends MomentOptions {
   /** How fast the momentum grows to beta1: beta1 * (1 - 0.96^(t * momentumDecay) / 2). Default: 1; PyTorch has 0.004. */
@@ -57,7 +57,7 @@ class Nadam extends GradientDescent {
       const mean = runningAverage(context, 'm', variable, gradient, beta1);
       const meanSquare = runningAverage(context, 'v', variable, square(gradient), beta2);
       const move = add(multiply(gradient, gradientRate), multiply(mean, meanRate));
-      return subtract(value, divide(move, add(divide(sqrt(meanSquare), correction), epsilon)));
+      return subtract(value, dividedBy(move, add(divide(sqrt(meanSquare), correction), epsilon)));
     };
   }
 }
@@ -107,7 +107,7 @@ class Adamax extends GradientDescent {
       const size = this.#torch ? add(abs(gradient), epsilon) : abs(gradient);
       const largest = maximum(multiply(context.read(slot), beta2), size);
       context.write(slot, largest);
-      return subtract(value, divide(multiply(mean, alpha), this.#torch ? largest : add(largest, epsilon)));
+      return subtract(value, dividedBy(multiply(mean, alpha), this.#torch ? largest : add(largest, epsilon)));
     };
   }
 }
@@ -153,7 +153,7 @@ class Radam extends GradientDescent {
     return ({ variable, value, gradient }) => {
       const mean = runningAverage(context, 'm', variable, gradient, beta1);
       const meanSquare = runningAverage(context, 'v', variable, square(gradient), beta2);
-      const adaptive = divide(multiply(mean, adaptiveRate), add(sqrt(meanSquare), epsilon));
+      const adaptive = dividedBy(multiply(mean, adaptiveRate), add(sqrt(meanSquare), epsilon));
       return subtract(value, select(warm, adaptive, multiply(mean, plainRate)));
     };
   }

@@ -10,7 +10,7 @@ import {
   openFraction,
   optimizerOptionKeys,
 } from './options.js';
-import { biasCorrection, runningAverage, runningMaximum } from './running.js';
+import { biasCorrection, dividedBy, runningAverage, runningMaximum } from './running.js';
 
 /** The options of optimizers that keep running means of gradients and of their squares. */
 export interface MomentOptions extends OptimizerOptions {
@@ -71,7 +71,7 @@ export function adamRule(
     const mean = runningAverage(context, 'm', variable, gradient, beta1);
     const recent = runningAverage(context, 'v', variable, square(gradient), beta2);
     const meanSquare = amsgrad ? runningMaximum(context, 'vMax', variable, recent) : recent;
-    return subtract(value, divide(multiply(mean, alpha), add(sqrt(meanSquare), floor)));
+    return subtract(value, dividedBy(multiply(mean, alpha), add(sqrt(meanSquare), floor)));
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Tensor, Variable } from '../ir/graph.js';
-import { add, expm1, maximum, multiply, negative, subtract } from '../ir/ops/elementwise.js';
+import { add, expm1, maximum, multiply, negative, reciprocal, subtract } from '../ir/ops/elementwise.js';
 import type { UpdateContext } from './optimizer.js';
 
 /** Moves a running average that is kept in a slot toward a new value: beta * old + (1 - beta) * x. */
@@ -24,6 +24,12 @@ export function runningMaximum(context: UpdateContext, name: string, variable: V
   context.write(slot, next);
   return next;
 }
+
+/**
+ * move / divisor, as a product: running averages of gradients that have become zero fade into denormal numbers, and those a
+ * processor divides several times slower than it multiplies them.
+ */
+export const dividedBy = (move: Tensor, divisor: Tensor): Tensor => multiply(move, reciprocal(divisor));
 
 /** 1 - beta^t without cancellation, also in float32 and for a beta near 1; 1 for beta 0. */
 export const biasCorrection = (beta: number, t: Tensor): Tensor | 1 =>
