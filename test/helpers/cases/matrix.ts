@@ -17,6 +17,24 @@ define('diag of a vector', (random) => {
   const k = random.int(-3, 3);
   return { inputs: [float(random, [random.int(1, 6)])], run: (x) => ops.diag(x, k) };
 });
+define('cov', (random) => {
+  const [n, m, correction] = [random.int(1, 6), random.int(2, 30), random.int(0, 1)];
+  return { inputs: [float(random, [n, m])], run: (x) => ops.cov(x, correction) };
+});
+define('corrcoef', (random) => {
+  const [n, m] = [random.int(2, 6), random.int(3, 30)];
+  // added to a slope, so that no variable is nearly constant
+  return {
+    inputs: [float(random, [n, m])],
+    run: (x) => ops.corrcoef(ops.add(x, ops.linspace(-3, 3, m))),
+  };
+});
+define('correlate', (random) => {
+  const n = random.int(1, 40);
+  const m = random.int(1, Math.min(n, 9));
+  const mode = random.pick(['valid', 'same', 'full'] as const);
+  return { inputs: [float(random, [n]), float(random, [m])], run: (a, v) => ops.correlate(a, v, mode) };
+});
 define('trace', (random) => ({ inputs: [float(random, random.shape(3))], run: (x) => ops.trace(x) }));
 define('outer', (random) => {
   return { inputs: [float(random, random.shape(2)), float(random, random.shape(1))], run: ops.outer };
