@@ -46,7 +46,9 @@ const extreme = (f: typeof max, t: Tensor, least: number, axes?: Axes, options?:
 /** Mean squared deviation from the mean over axes (default: all), of what is not NaN; NaN where there is nothing else. */
 export function nanVariance(x: Operand, axes?: Axes, options?: ReduceOptions): Tensor {
   const t = float('nanVariance', x);
-  return nanMean(square(subtract(t, nanMean(t, axes, { keepDims: true }))), axes, options);
+  const missing = isNotANumber(t);
+  const deviation = where(missing, 0, subtract(t, nanMean(t, axes, { keepDims: true })));
+  return divide(sum(square(deviation), axes, options), sum(logicalNot(missing), axes, options));
 }
 
 /** Square root of `nanVariance`. */
