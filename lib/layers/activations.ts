@@ -32,6 +32,7 @@ const table = {
 
 /** Names that an `activation` option accepts. */
 export type ActivationName = keyof typeof table;
+/** All of them. */
 export const activationNames = Object.keys(table) as readonly ActivationName[];
 export type Activation = ActivationName | ActivationFn;
 
