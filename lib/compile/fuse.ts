@@ -11,6 +11,7 @@ import {
 import { encoding, isScalar, opInfo, type ScalarOp } from '../ir/optable.js';
 import type { Constant, Program, Step } from '../ir/program.js';
 import { findUses, type Uses } from './rewrite.js';
+import { isSliding } from './views.js';
 
 /** Regions larger than this are cut: registers of a tile must stay in the nearest cache. */
 const maxSteps = 96;
@@ -192,7 +193,9 @@ function immediates(node: Node): { immediates: [number, number] } | undefined {
 function findHost(plan: Plan, { consumers, fetched }: Uses, taken: ReadonlyMap<Node, Plan>): Node | undefined {
   const inside = new Set(plan.nodes);
   const domain = result(plan.nodes[0] as Node);
+  const sliding = plan.inputs.some(isSliding);
   const products = plan.inputs
+    .filter((t) => !sliding || opInfo(t.node.op).slides)
     .filter((t) => opInfo(t.node.op).epilogue && !taken.has(t.node) && sameShape(t.shape, domain.shape))
     .filter((t) => !fetched.has(t) && (consumers.get(t) as Node[]).every((c) => inside.has(c)))
     .map((t) => t.node)

@@ -35,10 +35,12 @@ export function schedule(graph: Graph): Schedule {
   const instructions = nodes.filter((n) => isInstruction(n) && (n.op !== 'input' || used.has(n)));
   const producers = new Map<Node, Node[]>(); // instruction -> instructions it needs
   const readers = new Map<Variable, Set<Node>>();
+  const anchored = new Set<Tensor>(); // read by kernels whose operands cannot slide
   for (const node of instructions) {
     const needs = new Set<Node>();
     for (const input of node.inputs) {
       const { base } = memoryOf(input);
+      if (!opInfo(node.op).slides) anchored.add(base);
       if (base.node.is('variable')) {
         const { variable } = base.node.attrs as { variable: Variable };
         let set = readers.get(variable);
@@ -69,7 +71,7 @@ export function schedule(graph: Graph): Schedule {
       maker.op !== 'input' &&
       isIdentity(view) &&
       !direct.has(view.base) &&
-      (!slides(variable) || opInfo(maker.op).slides) &&
+      (!slides(variable) || (opInfo(maker.op).slides && !anchored.has(view.base))) &&
       readsSafely(maker, view.base, variable);
     if (!isDirect) {
       copies.push({ value, variable });

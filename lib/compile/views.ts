@@ -125,9 +125,9 @@ const settled = (t: Tensor): Tensor => {
 };
 
 /** Whether a tensor is a step's part of a loop's operand. */
-const isSliding = (t: Tensor): boolean => {
-  const { node } = (resolveView(t) as StridedView).base;
-  return node.is('variable') && slides((node.attrs as Attributes['variable']).variable);
+export const isSliding = (t: Tensor): boolean => {
+  const node = resolveView(t)?.base.node;
+  return node?.is('variable') === true && slides((node.attrs as Attributes['variable']).variable);
 };
 
 /** The inputs of a loop, as its body reads them: dense, or with dense rows. */

@@ -24,7 +24,8 @@ import {
   subtract,
   where,
 } from './ops/elementwise.js';
-import { oneHot, scatterAdd, take } from './ops/indexing.js';
+import { gather } from './ops/gather.js';
+import { oneHot, scatterAdd } from './ops/indexing.js';
 import { matmul } from './ops/linalg.js';
 import { softmax } from './ops/nn.js';
 import { onesLike, zerosLike } from './ops/random.js';
@@ -121,6 +122,11 @@ export const vjps = {
     const scaled = divide(dy, add(square(a), square(b)));
     return [multiply(scaled, b), negative(multiply(scaled, a))];
   },
+  bitAnd: 'none',
+  bitOr: 'none',
+  bitXor: 'none',
+  shiftLeft: 'none',
+  shiftRight: 'none',
   lt: 'none',
   le: 'none',
   eq: 'none',
@@ -196,7 +202,7 @@ export const vjps = {
   averagePool: (dy, [x], _, attrs) => [make('averagePoolGrad', [dy], attrs, x.shape, 'float32')],
   averagePoolGrad: (g, [dy], _, attrs) => [make('averagePool', [g], attrs, dy.shape, 'float32')],
   gather: (dy, [table, indices]) => [scatterAdd(indices, dy, table.shape[0]), undefined],
-  scatterAdd: (dy, [indices]) => [undefined, take(dy, indices)],
+  scatterAdd: (dy, [indices]) => [undefined, gather(dy, indices)],
   softmax: (dy, _, y, { log }) => [make('softmaxGrad', [y, dy], { log }, y.shape, 'float32')],
   softmaxGrad: (g, [y, dy], _, { log }) => {
     const total = (t: Tensor) => sum(t, -1, { keepDims: true });

@@ -107,6 +107,12 @@ export const opTable = {
   /** Floored modulo, the sign of the divisor (NumPy, Python). */
   mod: binary(39, 'fi'),
   atan2: costly(40, 2),
+  bitAnd: binary(41, 'i'),
+  bitOr: binary(42, 'i'),
+  bitXor: binary(43, 'i'),
+  /** By 32 bits and more, or by a negative number: 0, and all bits the sign. */
+  shiftLeft: binary(44, 'i'),
+  shiftRight: binary(45, 'i'),
   lt: compare(48),
   le: compare(49),
   eq: compare(50),

@@ -57,6 +57,11 @@ const integer: Partial<Record<ScalarOp, (a: number, b: number) => number>> = {
   mul: Math.imul,
   neg: (a) => -a | 0,
   abs: (a) => Math.abs(a) | 0,
+  bitAnd: (a, b) => a & b,
+  bitOr: (a, b) => a | b,
+  bitXor: (a, b) => a ^ b,
+  shiftLeft: (a, b) => (b >>> 0 < 32 ? a << b : 0),
+  shiftRight: (a, b) => a >> (b >>> 0 < 32 ? b : 31),
   mod: (a, b) => (b === 0 ? 0 : (((a % b) + b) % b) | 0),
 };
 

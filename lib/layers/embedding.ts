@@ -2,7 +2,7 @@ import type { ConstraintName } from '../constraints/resolve.js';
 import { type InitializerName, resolveInitializer } from '../initializers/resolve.js';
 import type { Tensor, TensorType } from '../ir/graph.js';
 import { add, cast, notEqual } from '../ir/ops/elementwise.js';
-import { take } from '../ir/ops/indexing.js';
+import { gather } from '../ir/ops/gather.js';
 import { sinusoidalPositions } from '../ir/ops/position.js';
 import { sliceAxis } from '../ir/ops/shape.js';
 import type { RegularizerName } from '../regularizers/resolve.js';
@@ -63,7 +63,7 @@ class Embedding extends Layer {
 
   override call(inputs: readonly Tensor[], context: CallContext): Tensor {
     const ids = cast(this.single(inputs), 'int32');
-    const vectors = take(context.read(this.#embeddings), ids);
+    const vectors = gather(context.read(this.#embeddings), ids);
     if (this.options.maskZero !== true) return vectors;
     if (ids.rank < 2) throw this.error(`maskZero needs input [batch, time, ...], got shape [${ids.shape.join(', ')}]`);
     return withMask(vectors, notEqual(ids, 0));

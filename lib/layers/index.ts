@@ -161,4 +161,5 @@ export {
   zeroPadding2d,
   zeroPadding3d,
 } from './spatial/resizing.js';
+export { type SpectralNormalizationOptions, spectralNormalization } from './spectral-normalization.js';
 export { type SymbolicShape, SymbolicTensor } from './symbolic.js';

@@ -12,15 +12,27 @@ import { dropout } from './dropout.js';
 import { einsumDense } from './einsum-dense.js';
 import { embedding, positionEmbedding, sinePositionEncoding } from './embedding.js';
 import {
+  autoContrast,
   centerCrop,
+  equalization,
   randomBrightness,
   randomContrast,
   randomCrop,
+  randomErasing,
   randomFlip,
+  randomGaussianBlur,
+  randomGrayscale,
+  randomHue,
+  randomPerspective,
+  randomPosterization,
   randomRotation,
+  randomSaturation,
+  randomSharpness,
+  randomShear,
   randomTranslation,
   randomZoom,
   resizing,
+  solarization,
 } from './image/index.js';
 import { inputLayer } from './input.js';
 import { type LambdaFn, lambda } from './lambda.js';
@@ -41,9 +53,20 @@ import {
   rmsNormalization,
   unitNormalization,
 } from './normalization.js';
-import { categoryEncoding, discretization, integerLookup, normalization, rescaling } from './preprocessing/index.js';
+import {
+  categoryEncoding,
+  discretization,
+  hashedCrossing,
+  hashing,
+  integerLookup,
+  normalization,
+  rescaling,
+} from './preprocessing/index.js';
 import {
   bidirectional,
+  convLstm1d,
+  convLstm2d,
+  convLstm3d,
   gru,
   gruCell,
   lstm,
@@ -92,6 +115,7 @@ import {
   zeroPadding2d,
   zeroPadding3d,
 } from './spatial/resizing.js';
+import { spectralNormalization } from './spectral-normalization.js';
 
 /** Makes a layer from what its `getConfig` returned. */
 export type LayerFactory = (config: never) => Layer;
@@ -113,6 +137,7 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   additiveAttention,
   alphaDropout,
   attention,
+  autoContrast,
   average,
   averagePooling1d,
   averagePooling2d,
@@ -128,6 +153,9 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   conv2dTranspose,
   conv3d,
   conv3dTranspose,
+  convLstm1d,
+  convLstm2d,
+  convLstm3d,
   cropping1d,
   cropping2d,
   cropping3d,
@@ -140,6 +168,7 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   einsumDense,
   elu,
   embedding,
+  equalization,
   flatten,
   gaussianDropout,
   gaussianNoise,
@@ -153,6 +182,8 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   groupQueryAttention,
   gru,
   gruCell,
+  hashedCrossing,
+  hashing,
   identity,
   input: inputLayer,
   instanceNormalization,
@@ -177,8 +208,17 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   randomBrightness,
   randomContrast,
   randomCrop,
+  randomErasing,
   randomFlip,
+  randomGaussianBlur,
+  randomGrayscale,
+  randomHue,
+  randomPerspective,
+  randomPosterization,
   randomRotation,
+  randomSaturation,
+  randomSharpness,
+  randomShear,
   randomTranslation,
   randomZoom,
   relu,
@@ -194,9 +234,11 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   simpleRNNCell,
   sinePositionEncoding,
   softmax,
+  solarization,
   spatialDropout1d,
   spatialDropout2d,
   spatialDropout3d,
+  spectralNormalization,
   stackedRNNCells,
   subtract,
   timeDistributed,

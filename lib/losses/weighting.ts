@@ -1,7 +1,7 @@
 import { tensor } from '../ir/build.js';
 import { formatType, Tensor } from '../ir/graph.js';
 import { cast, divide, greater, multiply, where as select } from '../ir/ops/elementwise.js';
-import { take } from '../ir/ops/indexing.js';
+import { gather } from '../ir/ops/gather.js';
 import { sum } from '../ir/ops/reduce.js';
 import { argumentError, numberIn, oneOf } from '../layers/arguments.js';
 
@@ -40,7 +40,7 @@ export function classWeightTable(where: string, classWeights: ClassWeights, clas
 
 /** The weight of the class that each label names. */
 export const weightsOfLabels = (where: string, classWeights: ClassWeights, labels: Tensor, classes: number): Tensor =>
-  take(classWeightTable(where, classWeights, classes), labels);
+  gather(classWeightTable(where, classWeights, classes), labels);
 
 /**
  * Weighted entries, scaled so that their mean over the batch is sum(weight * loss) / sum(weight) if that is wanted, else

@@ -194,7 +194,12 @@ describe('normalization, attention, positions', () => {
     expect(() => ops.scaledDotProductAttention(x, ops.zeros([2, 5]), x)).toThrow(
       'scaledDotProductAttention: expected query [..., T, D], key [..., S, D] and value [..., S, E]',
     );
-    expect(() => ops.scaledDotProductAttention(x, x, x, { mask: x })).toThrow('mask must be a bool tensor');
+    expect(() => ops.scaledDotProductAttention(x, x, x, { mask: ops.zeros([2, 2], 'int32') })).toThrow(
+      'mask must be a tensor of bool or float32, got int32[2, 2]',
+    );
+    expect(() => ops.scaledDotProductAttention(x, x, x, { mask: ops.zeros([3, 2, 2]) })).toThrow(
+      'mask float32[3, 2, 2] must broadcast to the scores float32[2, 2]',
+    );
   });
 
   test('a query that may attend to nothing gets 0', () => {

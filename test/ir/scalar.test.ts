@@ -8,7 +8,8 @@ describe('evaluateScalar', () => {
   it('knows every scalar operation that does not depend on the position', () => {
     for (const op of Object.keys(opTable) as OpName[]) {
       if (!isScalar(op)) continue;
-      const evaluate = () => evaluateScalar(op, 'f', [0.5, 0.25, 0.125]);
+      const lanes = opInfo(op).lanes === 'i' ? 'i' : 'f';
+      const evaluate = () => evaluateScalar(op, lanes, [0.5, 0.25, 0.125]);
       if (opInfo(op).positional) expect(evaluate).toThrow('depends on the position');
       else expect(evaluate()).not.toBeNaN();
     }
@@ -56,6 +57,13 @@ describe('evaluateScalar', () => {
     expect([i('mod', -7, 3), i('mod', 7, -3), i('mod', -2147483648, -1), i('mod', 5, 0)].map((v) => v + 0)).toEqual([
       2, -2, 0, 0,
     ]);
+  });
+
+  it('works on bits, and shifts by any number', () => {
+    expect([i('bitAnd', -4, 6), i('bitOr', -8, 3), i('bitXor', -1, 5)]).toEqual([4, -5, -6]);
+    expect([0, 1, 31, 32, 33, -1].map((by) => i('shiftLeft', 3, by))).toEqual([3, 6, -2147483648, 0, 0, 0]);
+    expect([0, 1, 31, 32, 33, -1].map((by) => i('shiftRight', -6, by))).toEqual([-6, -3, -1, -1, -1, -1]);
+    expect([30, 31, 32, -1].map((by) => i('shiftRight', 2147483647, by))).toEqual([1, 0, 0, 0]);
   });
 });
 

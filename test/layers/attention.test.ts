@@ -1,4 +1,7 @@
+import { tensor } from '../../lib/ir/build';
+import type { Tensor } from '../../lib/ir/graph';
 import * as layers from '../../lib/layers/index';
+import { model } from '../../lib/training/index';
 import { expectClose, type LayerInput, runLayer } from '../helpers/layers';
 
 const wave = (shape: readonly number[], phase = 0): LayerInput => ({
@@ -21,16 +24,19 @@ const softmax = (row: readonly number[]): number[] => {
   return e.map((v) => (total === 0 ? 0 : v / total));
 };
 const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((s, v, i) => s + v * b[i], 0);
-/** softmax(scores) times the values, where `seen` allows. */
+/** What is added to a score: a number, or whether it counts. */
+type Added = number | boolean;
+const numberOf = (added: Added): number => (added === true ? 0 : added === false ? Number.NEGATIVE_INFINITY : added);
+/** softmax(scores + added) times the values. */
 const attend = (
   q: Matrix,
   k: Matrix,
   v: Matrix,
   score: (q: readonly number[], k: readonly number[]) => number,
-  seen: (t: number, s: number) => boolean = () => true,
+  added: (t: number, s: number) => Added = () => true,
 ): number[][] =>
   q.map((query, t) => {
-    const weights = softmax(k.map((key, s) => (seen(t, s) ? score(query, key) : Number.NEGATIVE_INFINITY)));
+    const weights = softmax(k.map((key, s) => score(query, key) + numberOf(added(t, s))));
     return v[0].map((_, e) => weights.reduce((sum, w, s) => sum + w * v[s][e], 0));
   });
 
@@ -80,6 +86,27 @@ describe('attention without projections', () => {
     );
   });
 
+  test('a float mask is added to the scores', () => {
+    const added = wave([2, 3, 5], 4);
+    const values = added.values.map((v, i) => (i % 4 === 0 || (i >= 10 && i < 15) ? Number.NEGATIVE_INFINITY : 3 * v));
+    const { values: got } = runLayer(layers.attention(), [query, value, key, { shape: [2, 3, 5], values }]);
+    const expected = [0, 1].flatMap((b) =>
+      attend(matrix(query, b), matrix(key, b), matrix(value, b), dot, (t, s) => values[(b * 3 + t) * 5 + s]).flat(),
+    );
+    expectClose(got[0], expected);
+    // the third query of the first sample may attend to nothing
+    expectClose(got[0].slice(12, 18), Array(6).fill(0));
+    const perKey = { shape: [2, 5], values: values.slice(0, 10) };
+    expectClose(
+      runLayer(layers.attention({ useCausalMask: true }), [query, value, key, perKey]).values[0],
+      [0, 1].flatMap((b) =>
+        attend(matrix(query, b), matrix(key, b), matrix(value, b), dot, (t, s) =>
+          s > t ? false : values[b * 5 + s],
+        ).flat(),
+      ),
+    );
+  });
+
   test('inputs are checked', () => {
     const [x, y] = [layers.input({ shape: [3, 4] }), layers.input({ shape: [5, 6] })];
     expect(() => layers.attention().apply([x, y])).toThrow(
@@ -88,7 +115,9 @@ describe('attention without projections', () => {
     expect(() => layers.attention().apply([x, y, x])).toThrow('key and value must have the same length');
     expect(() => layers.attention().apply(layers.input({ shape: [3] }))).toThrow('must be [batch, time, features]');
     const wrong = layers.input({ shape: [4], dtype: 'bool' });
-    expect(() => layers.attention().apply([x, wrong])).toThrow('the mask must be bool [batch, 3] or [batch, 3, 3]');
+    expect(() => layers.attention().apply([x, wrong])).toThrow(
+      'the mask must be bool or float32 [batch, 3] or [batch, 3, 3], got bool[2, 4]',
+    );
     expect(() => layers.attention({ dropout: 2 })).toThrow('layers.attention: dropout must be');
   });
 });
@@ -100,7 +129,8 @@ describe('attention in heads', () => {
   function expected(
     w: readonly number[][],
     sizes: { heads: number; keyHeads: number; depth: number; valueDepth: number; output: number },
-    seen: (b: number, t: number, s: number) => boolean = () => true,
+    added: (b: number, t: number, s: number, h: number) => Added = () => true,
+    keys: LayerInput = value,
   ): number[] {
     const { heads, keyHeads, depth, valueDepth, output } = sizes;
     const [qk, qb, kk, kb, vk, vb, ok, ob] = w;
@@ -114,12 +144,12 @@ describe('attention in heads', () => {
       const results = Array.from({ length: heads }, (_, h) => {
         const own = Math.floor(h / (heads / keyHeads));
         const q = project(matrix(query, b), qk, qb, h, heads, depth);
-        const k = project(matrix(value, b), kk, kb, own, keyHeads, depth);
-        const v = project(matrix(value, b), vk, vb, own, keyHeads, valueDepth);
+        const k = project(matrix(keys, b), kk, kb, own, keyHeads, depth);
+        const v = project(matrix(keys, b), vk, vb, own, keyHeads, valueDepth);
         return attend(
           ...([q, k, v] as const),
           (p, r) => dot(p, r) / Math.sqrt(depth),
-          (t, s) => seen(b, t, s),
+          (t, s) => added(b, t, s, h),
         );
       });
       return matrix(query, b).flatMap((_, t) =>
@@ -155,6 +185,38 @@ describe('attention in heads', () => {
       values[0],
       expected(w, sizes, (b, _, s) => padding.values[b * 5 + s] === 1),
     );
+  });
+
+  test.each([
+    [2, 'multiHeadAttention'],
+    [1, 'groupQueryAttention'],
+  ] as const)('a float mask of each head, beside the mask that the keys bring along (%i, %s)', (keyHeads, kind) => {
+    const layer =
+      kind === 'multiHeadAttention'
+        ? layers.multiHeadAttention({ numHeads: 2, keyDim: 3 })
+        : layers.groupQueryAttention({ headDim: 3, numQueryHeads: 2, numKeyValueHeads: 1 });
+    const ids = [3, 0, 1, 2, 0, 0, 1, 4, 2, 2]; // 0 is padding
+    const [q, id] = [layers.input({ shape: [3, 6] }), layers.input({ shape: [5], dtype: 'int32' })];
+    const embed = layers.embedding({ inputDim: 5, outputDim: 4, maskZero: true, name: 'ids' });
+    const table = wave([5, 4], 7).values;
+    const keys: LayerInput = { shape: [2, 5, 4], values: ids.flatMap((i) => table.slice(4 * i, 4 * i + 4)) };
+    const bias = wave([2, 2, 3, 5], 3);
+    const biasInput = layers.input({ shape: [2, 3, 5] });
+    const embedded = embed.apply(id);
+    const net = model({ inputs: [q, id, biasInput], outputs: layer.apply([q, embedded, embedded, biasInput]) });
+    const w = someWeights(layer);
+    net.setWeights(net.getWeights().map((t, i) => tensor(Float32Array.from([table, ...w][i]), t.shape)));
+    const floats = [query, bias].map((t) => Float32Array.from(t.values));
+    const got = net.predictSync([floats[0], Int32Array.from(ids), floats[1]]) as Tensor;
+    const sizes = { heads: 2, keyHeads, depth: 3, valueDepth: 3, output: 6 };
+    const wanted = expected(
+      w,
+      sizes,
+      (b, t, s, h) => (ids[b * 5 + s] === 0 ? false : bias.values[((b * 2 + h) * 3 + t) * 5 + s]),
+      keys,
+    );
+    expectClose([...got.data], wanted, 1e-5);
+    net.dispose();
   });
 
   test('groups of query heads share keys and values', () => {

@@ -13,6 +13,7 @@ import { Random } from '../helpers/random';
 /** Their results are bool or whole numbers, or made from such. */
 const withoutGradient = [
   ...['equal', 'notEqual', 'less', 'lessEqual', 'greaterEqual', 'isClose', 'isIn', 'isNaN', 'isFinite', 'isInf'],
+  ...['isPosInf', 'isNegInf', 'bitwiseAnd', 'bitwiseOr', 'bitwiseXor', 'bitwiseNot', 'leftShift', 'rightShift'],
   ...['logicalAnd', 'logicalOr', 'logicalXor', 'logicalNot', 'any', 'all', 'countNonzero', 'inTopK'],
   ...['argmax', 'argmin', 'argsort', 'searchSorted', 'digitize', 'histogram', 'multiHot'],
 ];

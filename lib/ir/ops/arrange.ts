@@ -1,6 +1,6 @@
 import { asTensor, normalizeAxis, type Operand, opError } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
-import { concatenate, reshape, split, transpose } from './shape.js';
+import { concatenate, flip, reshape, sliceAxis, split, transpose } from './shape.js';
 
 /**
  * Exchanges two axes.
@@ -160,4 +160,47 @@ export function spaceToDepth(x: Operand, block: number): Tensor {
   }
   const cells = transpose(reshape(t, [n, h, block, w, block, c]), [0, 1, 3, 2, 4, 5]);
   return reshape(cells, [n, h, w, block * block * c]);
+}
+
+/**
+ * Turns the plane of two axes by quarters of a turn, from the first axis towards the second.
+ *
+ * @param times how many quarters; negative: the other way. Default: 1
+ * @param axes default: the first two
+ * @throws Error when x lacks an axis, both are the same, or `times` is not a whole number
+ *
+ * @example
+ * ops.rot90(tensor([[1, 2], [3, 4]])); // [[2, 4], [1, 3]]
+ */
+export function rot90(x: Operand, times = 1, axes: readonly [number, number] = [0, 1]): Tensor {
+  const t = asTensor('rot90', 'x', x);
+  const [p, q] = axes.map((axis) => normalizeAxis('rot90', axis, t.rank)) as [number, number];
+  if (p === q || !Number.isInteger(times)) {
+    throw opError('rot90', `expected two axes and a whole number of times, got [${axes.join(', ')}] and ${times}`);
+  }
+  const quarters = ((times % 4) + 4) % 4;
+  if (quarters === 0) return t;
+  if (quarters === 2) return flip(t, [p, q]);
+  return quarters === 1 ? swapAxes(flip(t, q), p, q) : flip(swapAxes(t, p, q), q);
+}
+
+/**
+ * Cuts a tensor into parts along an axis that are equal, or, where the size cannot be divided, of which the first ones have one
+ * element more.
+ *
+ * @param axis default: 0
+ * @throws Error when `parts` is not a positive whole number
+ *
+ * @example
+ * ops.arraySplit(tensor([1, 2, 3, 4, 5]), 2); // [1, 2, 3] and [4, 5]
+ */
+export function arraySplit(x: Operand, parts: number, axis = 0): Tensor[] {
+  const t = asTensor('arraySplit', 'x', x);
+  const a = normalizeAxis('arraySplit', axis, t.rank);
+  if (!Number.isInteger(parts) || parts < 1) {
+    throw opError('arraySplit', `parts must be a whole number >= 1, got ${parts}`);
+  }
+  const n = t.shape[a] as number;
+  const at = (i: number): number => i * Math.floor(n / parts) + Math.min(i, n % parts);
+  return Array.from({ length: parts }, (_, i) => sliceAxis(t, a, at(i), at(i + 1)));
 }

@@ -1,13 +1,16 @@
-import { asTensor, type Operand, opError } from '../build.js';
-import { formatType, Tensor } from '../graph.js';
-import { cast, greaterEqual, logicalAnd, multiply, where } from './elementwise.js';
+import { asTensor, broadcastShapes, type Operand, opError } from '../build.js';
+import { formatType, sameShape, Tensor } from '../graph.js';
+import { add, cast, greater, greaterEqual, logicalAnd, multiply, where } from './elementwise.js';
 import { matmul } from './linalg.js';
 import { softmax } from './nn.js';
 import { dropout, iota, type RandomOptions } from './random.js';
 import { swapLastAxes } from './shape.js';
 
 export interface AttentionOptions {
-  /** true: attend. Broadcasts against the scores [..., T, S]. A query that may attend to nothing gets 0. */
+  /**
+   * Broadcasts against the scores [..., T, S]. bool: true where to attend. float32: what is added to the scores, which is
+   * -Infinity where not to attend. A query that may attend to nothing gets 0.
+   */
   readonly mask?: Tensor;
   /** Query i attends to keys 0 .. i only. Default: false. */
   readonly causal?: boolean;
@@ -24,23 +27,34 @@ export const causalMask = (queries: number, keys = queries): Tensor =>
   greaterEqual(iota([queries, keys], 0), iota([queries, keys], 1));
 
 /**
- * Turns scores [..., T, S] into weights that sum to 1 over the keys: softmax over what each query may attend to.
+ * Turns scores [..., T, S] into weights that sum to 1 over the keys: softmax(scores + mask) with a float mask, and with a bool
+ * one softmax over what each query may attend to.
  *
- * @throws Error when the mask is not bool
+ * @throws Error when the mask is neither bool nor float32, or makes the scores larger
  */
 export function attentionWeights(scores: Tensor, options: Omit<AttentionOptions, 'scale'> = {}): Tensor {
   const { mask, causal = false, dropout: rate = 0, seed } = options;
-  if (mask !== undefined && !(mask instanceof Tensor && mask.dtype === 'bool')) {
-    throw opError('attention', `mask must be a bool tensor, got ${mask instanceof Tensor ? formatType(mask) : mask}`);
-  }
+  if (mask !== undefined) checkMask(mask, scores);
   const [queries, keys] = scores.shape.slice(-2) as [number, number];
   const order = causal ? causalMask(queries, keys) : undefined;
-  const visible = mask === undefined ? order : order === undefined ? mask : logicalAnd(mask, order);
+  const seen = mask?.dtype === 'float32' ? greater(mask, Number.NEGATIVE_INFINITY) : mask;
+  const visible = seen === undefined ? order : order === undefined ? seen : logicalAnd(seen, order);
+  const moved = mask?.dtype === 'float32' ? add(scores, mask) : scores;
   // far below any score, and finite: a row without any key must not become 0 / 0
-  const hidden = visible === undefined ? scores : where(visible, scores, -1e30);
+  const hidden = visible === undefined ? moved : where(visible, moved, -1e30);
   const soft = softmax(hidden);
   const weights = mask === undefined || visible === undefined ? soft : where(visible, soft, 0);
   return rate === 0 ? weights : dropout(weights, rate, seed === undefined ? {} : { seed });
+}
+
+function checkMask(mask: unknown, scores: Tensor): void {
+  if (!(mask instanceof Tensor) || mask.dtype === 'int32') {
+    const got = mask instanceof Tensor ? formatType(mask) : String(mask);
+    throw opError('attention', `mask must be a tensor of bool or float32, got ${got}`);
+  }
+  if (!sameShape(broadcastShapes('attention', scores.shape, mask.shape), scores.shape)) {
+    throw opError('attention', `mask ${formatType(mask)} must broadcast to the scores ${formatType(scores)}`);
+  }
 }
 
 /**
@@ -50,7 +64,7 @@ export function attentionWeights(scores: Tensor, options: Omit<AttentionOptions,
  * @param key [..., S, D]
  * @param value [..., S, E]; leading axes (batch, heads) broadcast
  * @returns [..., T, E]
- * @throws Error when the shapes do not fit or the mask is not bool
+ * @throws Error when the shapes do not fit or the mask is neither bool nor float32
  *
  * @example
  * ops.scaledDotProductAttention(q, k, v, { causal: true });

@@ -2,7 +2,8 @@ import { asTensor, normalizeAxis, type Operand, opError } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { ravel } from './arrange.js';
 import { equal, greater, less, logicalAnd, where } from './elementwise.js';
-import { oneHot, takeAlongAxis } from './indexing.js';
+import { gatherAlongAxis } from './gather.js';
+import { oneHot } from './indexing.js';
 import { isFinite as isFiniteNumber } from './math.js';
 import { any, max, sum } from './reduce.js';
 import { expandDims, squeeze } from './shape.js';
@@ -65,7 +66,7 @@ export function multiHot(indices: Tensor, depth: number): Tensor {
 export function inTopK(targets: Tensor, predictions: Tensor, k: number): Tensor {
   normalizeAxis('inTopK', -1, predictions.rank);
   if (!Number.isInteger(k) || k < 1) throw opError('inTopK', `k must be a whole number >= 1, got ${k}`);
-  const score = takeAlongAxis(predictions, expandDims(targets, -1), -1);
+  const score = gatherAlongAxis(predictions, expandDims(targets, -1), -1);
   const larger = sum(greater(predictions, score), -1);
   return logicalAnd(less(larger, k), isFiniteNumber(squeeze(score, -1)));
 }

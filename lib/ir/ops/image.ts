@@ -18,11 +18,14 @@ import {
   subtract,
   where,
 } from './elementwise.js';
-import { take } from './indexing.js';
+import { gather } from './gather.js';
 import { iota } from './random.js';
 import { linearTaps, resample } from './resample.js';
 import { pad, reshape, slice, sliceAxis } from './shape.js';
 import { perAxis } from './windows.js';
+
+export { hsvToRgb, rgbToGrayscale, rgbToHsv } from './image-color.js';
+export { gaussianBlur } from './image-filter.js';
 
 export type Interpolation = 'nearest' | 'bilinear';
 
@@ -117,7 +120,7 @@ export function resize(x: Operand, size: number | readonly [number, number], opt
     const from = image.shape[a + 1] as number;
     if (from === to) return image;
     if (interpolation === 'bilinear') return resample(image, a + 1, to, linearTaps(from, to, antialias));
-    return take(image, tensor(Int32Array.from({ length: to }, (_, i) => Math.floor(((i + 0.5) * from) / to))), a + 1);
+    return gather(image, tensor(Int32Array.from({ length: to }, (_, i) => Math.floor(((i + 0.5) * from) / to))), a + 1);
   }, t);
 }
 
@@ -213,7 +216,7 @@ function sample(op: string, t: Tensor, y: Tensor, x: Tensor, options: AffineTran
   const at = (rows: Tensor, columns: Tensor): Tensor => {
     const [r, c] = [inside(rows, height, fillMode), inside(columns, width, fillMode)];
     const index = add(multiply(cast(r.index, 'int32'), width), cast(c.index, 'int32'));
-    const value = take(pixels, add(image, index));
+    const value = gather(pixels, add(image, index));
     if (r.exists === undefined || c.exists === undefined) return value;
     const exists = broadcastTo(reshape(logicalAnd(r.exists, c.exists), [-1, ...y.shape.slice(1), 1]), value.shape);
     return where(exists, value, fillValue);

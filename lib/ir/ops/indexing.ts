@@ -1,33 +1,31 @@
 import { asTensor, broadcastTo, make, normalizeAxis, type Operand, opError } from '../build.js';
-import { formatType, sizeOf, type Tensor } from '../graph.js';
-import { add, cast, equal, greaterEqual, less, logicalAnd, multiply, where } from './elementwise.js';
+import { formatType, type Tensor } from '../graph.js';
+import { add, cast, equal, less, where } from './elementwise.js';
+import { gather, gatherAlongAxis } from './gather.js';
 import { iota } from './random.js';
-import { expandDims, reshape, transpose } from './shape.js';
+import { expandDims } from './shape.js';
+
+/** Positions that may count from the end, as positions from the start; what is out of range stays out of it. */
+function fromStart(indices: Tensor, n: number): Tensor {
+  if (indices.known?.every((i) => i >= 0)) return indices;
+  return where(less(indices, 0), add(indices, n), indices);
+}
 
 /**
  * Slices of `x` along `axis` at the given positions: result shape is x.shape with the axis replaced by indices.shape.
- * Positions out of range make the step fail with an error.
+ * Negative positions count from the end, as in NumPy; those outside -n .. n - 1 make the step fail with an error.
  *
+ * @param axis default: 0
  * @throws Error when `indices` is not int32
+ *
+ * @example
+ * ops.take(tensor([10, 20, 30]), tensor(Int32Array.of(0, -1))); // 10, 30
  */
 export function take(x: Operand, indices: Tensor, axis = 0): Tensor {
   const t = asTensor('take', 'x', x);
   if (indices.dtype !== 'int32') throw opError('take', `indices must be int32, got ${formatType(indices)}`);
   const a = normalizeAxis('take', axis, t.rank);
-  const order = [a, ...t.shape.map((_, i) => i).filter((i) => i !== a)];
-  const rows = transpose(t, order);
-  const inner = rows.shape.slice(1);
-  const taken = make('gather', [rows, indices], {}, [...indices.shape, ...inner], t.dtype);
-  if (a === 0) return taken;
-  // the indexed axes stand in front: move the first `a` inner axes before them
-  const k = indices.rank;
-  const axes = [...Array(a).keys()]
-    .map((i) => k + i)
-    .concat(
-      [...Array(k).keys()],
-      [...Array(inner.length - a).keys()].map((i) => k + a + i),
-    );
-  return transpose(taken, axes);
+  return gather(t, fromStart(indices, t.shape[a] as number), a);
 }
 
 /**
@@ -59,7 +57,8 @@ export function oneHot(indices: Tensor, depth: number): Tensor {
 
 /**
  * One element of `x` for each index, along an axis: result[..., j, ...] = x[..., indices[..., j, ...], ...]. All other
- * dimensions of `x` and `indices` agree. Positions out of range make the step fail with an error.
+ * dimensions of `x` and `indices` agree. Negative positions count from the end; those outside -n .. n - 1 make the step fail
+ * with an error.
  *
  * @param axis default: -1
  * @throws Error when `indices` is not int32 or does not fit
@@ -71,21 +70,7 @@ export function takeAlongAxis(x: Operand, indices: Tensor, axis = -1): Tensor {
   const t = asTensor('takeAlongAxis', 'x', x);
   if (indices.dtype !== 'int32') throw opError('takeAlongAxis', `indices must be int32, got ${formatType(indices)}`);
   const a = normalizeAxis('takeAlongAxis', axis, t.rank);
-  if (indices.rank !== t.rank || indices.shape.some((n, i) => i !== a && n !== t.shape[i])) {
-    throw opError(
-      'takeAlongAxis',
-      `indices ${formatType(indices)} must have the shape of x ${formatType(t)} except along axis ${a}`,
-    );
-  }
-  if (t.size > 0x7fffffff) throw opError('takeAlongAxis', `${formatType(t)} has too many elements for int32 positions`);
-  const n = t.shape[a] as number;
-  const inner = sizeOf(t.shape.slice(a + 1));
-  // the position in row-major order; -1, which is an error in the kernel, where an index would reach into another row
-  const outer = sizeOf(t.shape.slice(0, a));
-  const counted = [outer, indices.shape[a] as number, inner];
-  const along = (i: number): Tensor => reshape(iota(counted, i), indices.shape);
-  const position = add(multiply(along(0), n * inner), add(multiply(indices, inner), along(2)));
-  return take(reshape(t, [-1]), where(logicalAnd(greaterEqual(indices, 0), less(indices, n)), position, -1));
+  return gatherAlongAxis(t, fromStart(indices, t.shape[a] as number), a);
 }
 
 /**

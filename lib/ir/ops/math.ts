@@ -140,6 +140,33 @@ export const logAddExp = (a: Operand, b: Operand): Tensor => {
   return add(top, log1p(exp(negative(where(equal(p, q), 0, far)))));
 };
 
+/** log2(2^a + 2^b), without overflow. */
+export const logAddExp2 = (a: Operand, b: Operand): Tensor =>
+  multiply(logAddExp(multiply(a, Math.LN2), multiply(b, Math.LN2)), Math.LOG2E);
+
+/** 0 below 0, 1 above, and `middle` at 0. */
+export const heaviside = (x: Operand, middle: Operand): Tensor => {
+  const t = float('heaviside', x);
+  return where(equal(t, 0), float('heaviside', middle), where(notEqual(t, t), t, cast(greater(t, 0), 'float32')));
+};
+
+/** sin(pi x) / (pi x), and 1 at 0. */
+export const sinc = (x: Operand): Tensor => {
+  const angle = multiply(float('sinc', x), Math.PI);
+  const isZero = equal(angle, 0);
+  return where(isZero, 1, divide(sin(angle), where(isZero, 1, angle)));
+};
+
+/** a / b, and 0 where b is 0, with a gradient of 0 there. */
+export const divideNoNaN = (a: Operand, b: Operand): Tensor => {
+  const divisor = float('divideNoNaN', b);
+  const isZero = equal(divisor, 0);
+  return where(isZero, 0, divide(a, where(isZero, 1, divisor)));
+};
+
+/** x * 2^exponent */
+export const ldexp = (x: Operand, exponent: Operand): Tensor => multiply(x, power(2, exponent));
+
 /** Exactly one of both. */
 export const logicalXor = (a: Operand, b: Operand): Tensor =>
   notEqual(cast(cast(a, 'bool'), 'float32'), cast(cast(b, 'bool'), 'float32'));
@@ -148,6 +175,11 @@ export const logicalXor = (a: Operand, b: Operand): Tensor =>
 export const isFinite = (x: Operand): Tensor => less(abs(float('isFinite', x)), scalar(Number.POSITIVE_INFINITY));
 /** True where x is infinite, of either sign. */
 export const isInf = (x: Operand): Tensor => equal(abs(float('isInf', x)), scalar(Number.POSITIVE_INFINITY));
+
+/** True where x is infinity. */
+export const isPosInf = (x: Operand): Tensor => equal(float('isPosInf', x), scalar(Number.POSITIVE_INFINITY));
+/** True where x is minus infinity. */
+export const isNegInf = (x: Operand): Tensor => equal(float('isNegInf', x), scalar(Number.NEGATIVE_INFINITY));
 
 export interface IsCloseOptions {
   /** Difference allowed for each unit of |b|. Default: 1e-5. */

@@ -1,7 +1,7 @@
 import { asTensor, make, normalizeAxis, type Operand, opError } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { cast, less, lessEqual } from './elementwise.js';
-import { takeAlongAxis } from './indexing.js';
+import { gatherAlongAxis } from './gather.js';
 import { sum } from './reduce.js';
 import { expandDims } from './shape.js';
 
@@ -45,7 +45,7 @@ export const argsort = (x: Operand, axis = -1, options: SortOptions = {}): Tenso
  */
 export function sort(x: Operand, axis = -1, options: SortOptions = {}): Tensor {
   const t = sortable('sort', x);
-  return takeAlongAxis(t, order('sort', t, axis, undefined, options.descending === true), axis);
+  return gatherAlongAxis(t, order('sort', t, axis, undefined, options.descending === true), axis);
 }
 
 /**
@@ -65,7 +65,7 @@ export function topK(x: Operand, k: number): { values: Tensor; indices: Tensor }
     throw opError('topK', `k must be a whole number in 0 .. ${n} for ${formatType(t)}, got ${k}`);
   }
   const indices = order('topK', t, -1, k, true);
-  return { values: takeAlongAxis(t, indices, -1), indices };
+  return { values: gatherAlongAxis(t, indices, -1), indices };
 }
 
 /**

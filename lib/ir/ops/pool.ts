@@ -1,7 +1,7 @@
 import { asTensor, make, type Operand, opError, tensor } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { cast } from './elementwise.js';
-import { take } from './indexing.js';
+import { gather } from './gather.js';
 import { linearTaps, resample } from './resample.js';
 import { repeat } from './shape.js';
 import { checkWindow, type Padding, type PerAxis, perAxis, placeWindows } from './windows.js';
@@ -147,7 +147,7 @@ export function adaptiveMaxPool(x: Operand, outputSize: PerAxis): Tensor {
     if (longest * size === n) return t;
     // one after the other and equally long: the last cell of a shorter part again, which changes no maximum and no first one
     const cells = ranges.flatMap(([from, to]) => Array.from({ length: longest }, (_, k) => Math.min(from + k, to - 1)));
-    return take(t, tensor(Int32Array.from(cells)), a + 1);
+    return gather(t, tensor(Int32Array.from(cells)), a + 1);
   }, input);
   return maxPool(parts, window);
 }

@@ -15,7 +15,8 @@ import {
   subtract,
   where,
 } from './elementwise.js';
-import { scatterAdd, take } from './indexing.js';
+import { gather } from './gather.js';
+import { scatterAdd } from './indexing.js';
 import { argsort } from './order.js';
 import { iota, ones } from './random.js';
 import { all, max, min } from './reduce.js';
@@ -84,12 +85,12 @@ export function scatterUpdate(x: Operand, indices: Tensor, updates: Tensor): Ten
   const inner = t.shape.slice(t.shape.length - (updates.rank - position.rank));
   // equal positions become neighbours, in their order: the last of them is followed by another
   const order = argsort(ravel(position));
-  const sorted = take(ravel(position), order);
+  const sorted = gather(ravel(position), order);
   const followed = notEqual(sliceAxis(sorted, 0, 1), sliceAxis(sorted, 0, 0, count - 1));
   const last = concatenate([cast(followed, 'int32'), ones([1], 'int32')], 0);
   // for each row the number of its update, from 1 on; the others add 0
   const source = cast(scatterAdd(sorted, multiply(add(order, 1), last), rows), 'int32');
-  const updated = take(reshape(cast(updates, t.dtype), [count, ...inner]), maximum(subtract(source, 1), 0));
+  const updated = gather(reshape(cast(updates, t.dtype), [count, ...inner]), maximum(subtract(source, 1), 0));
   const chosen = reshape(greater(source, 0), [rows, ...inner.map(() => 1)]);
   return reshape(where(chosen, updated, reshape(t, [rows, ...inner])), t.shape);
 }

@@ -1,11 +1,25 @@
 import { asTensor, broadcastTo, normalizeAxes, normalizeAxis, type Operand, opError } from '../build.js';
 import { formatType, sameShape, sizeOf, type Tensor } from '../graph.js';
 import { ravel } from './arrange.js';
-import { add, cast, divide, isNaN as isNotANumber, less, lessEqual, multiply, subtract, where } from './elementwise.js';
+import { conv } from './conv.js';
+import {
+  add,
+  cast,
+  divide,
+  isNaN as isNotANumber,
+  less,
+  lessEqual,
+  multiply,
+  sqrt,
+  subtract,
+  where,
+} from './elementwise.js';
 import { scatterAdd } from './indexing.js';
+import { matmul } from './linalg.js';
+import { diagonal } from './matrix.js';
 import { searchSorted, sort } from './order.js';
 import { ones } from './random.js';
-import { type Axes, mean, type ReduceOptions, sum } from './reduce.js';
+import { type Axes, max, mean, min, type ReduceOptions, sum } from './reduce.js';
 import { concatenate, expandDims, reshape, sliceAxis, stack, transpose } from './shape.js';
 
 /**
@@ -157,4 +171,109 @@ export function histogram(x: Operand, edges: Tensor): Tensor {
   const below = sum(less(column, sliceAxis(edges, 0, 0, last)), 0);
   const inAll = sum(lessEqual(column, sliceAxis(edges, 0, last)), 0);
   return diff(concatenate([below, inAll], 0));
+}
+
+/** Distance between the largest and the smallest value over axes (default: all). */
+export const ptp = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor =>
+  subtract(max(x, axes, options), min(x, axes, options));
+
+/**
+ * Covariances of variables, whose observations stand in rows: sum((x - mean) (y - mean)) / (m - correction) for each pair.
+ *
+ * @param x [n, m]: n variables, m observations
+ * @param correction default: 1
+ * @returns float32 [n, n]
+ * @throws Error when x is not of rank 2
+ *
+ * @example
+ * ops.cov(tensor([[1, 2, 3], [2, 4, 6]])); // [[1, 2], [2, 4]]
+ */
+export function cov(x: Operand, correction = 1): Tensor {
+  const t = cast(asTensor('cov', 'x', x), 'float32');
+  if (t.rank !== 2) throw opError('cov', `x must be [variables, observations], got ${formatType(t)}`);
+  const centered = subtract(t, mean(t, 1, { keepDims: true }));
+  return divide(matmul(centered, transpose(centered)), (t.shape[1] as number) - correction);
+}
+
+/**
+ * Pearson's correlation coefficients of variables, whose observations stand in rows: cov(x, y) / sqrt(cov(x, x) cov(y, y)).
+ *
+ * @param x [n, m]: n variables, m observations
+ * @returns float32 [n, n], NaN for a variable with one value only
+ * @throws Error when x is not of rank 2
+ *
+ * @example
+ * ops.corrcoef(tensor([[1, 2, 3], [6, 4, 2]])); // [[1, -1], [-1, 1]]
+ */
+export function corrcoef(x: Operand): Tensor {
+  const c = cov(x);
+  const deviations = sqrt(diagonal(c));
+  return divide(c, multiply(expandDims(deviations, 1), deviations));
+}
+
+export interface TrapezoidOptions {
+  /** Where the values are: of the shape of y, or one for each element along the axis. Default: at distances `dx`. */
+  readonly x?: Tensor;
+  /** Default: 1. */
+  readonly dx?: number;
+  /** Default: -1. */
+  readonly axis?: number;
+}
+
+/**
+ * Integral along an axis by the trapezoidal rule: the sum of (y[i] + y[i + 1]) / 2 * (x[i + 1] - x[i]).
+ *
+ * @throws Error when x does not fit y
+ *
+ * @example
+ * ops.trapezoid(tensor([1, 2, 3])); // 4
+ */
+export function trapezoid(y: Operand, options: TrapezoidOptions = {}): Tensor {
+  const t = cast(asTensor('trapezoid', 'y', y), 'float32');
+  const { x, dx = 1 } = options;
+  const axis = normalizeAxis('trapezoid', options.axis ?? -1, t.rank);
+  const n = t.shape[axis] as number;
+  if (n === 0) throw opError('trapezoid', `there is no value along axis ${axis} of ${formatType(t)}`);
+  const means = multiply(add(sliceAxis(t, axis, 1), sliceAxis(t, axis, 0, n - 1)), 0.5);
+  if (x === undefined) return multiply(sum(means, axis), dx);
+  if (!sameShape(x.shape, t.shape) && !(x.rank === 1 && x.size === n)) {
+    throw opError('trapezoid', `x must have the shape of y ${formatType(t)}, or [${n}], got ${formatType(x)}`);
+  }
+  const positions = sameShape(x.shape, t.shape)
+    ? x
+    : reshape(
+        x,
+        t.shape.map((m, i) => (i === axis ? m : 1)),
+      );
+  return sum(multiply(means, diff(positions, 1, axis)), axis);
+}
+
+/**
+ * Cross-correlation of two vectors: y[k] = sum of a[k + i] * v[i], with a 0 outside.
+ *
+ * @param a [n]
+ * @param v [m], m <= n
+ * @param mode 'valid' (default): where v lies inside a, [n - m + 1]; 'same': [n], with floor(m / 2) zeros before a; 'full': wherever
+ *     they overlap, [n + m - 1]
+ * @throws Error when a and v are not such vectors
+ *
+ * @example
+ * ops.correlate(tensor([1, 2, 3]), tensor([0, 1, 0.5]), 'full'); // 0.5, 2, 3.5, 3, 0
+ */
+export function correlate(a: Operand, v: Operand, mode: 'valid' | 'same' | 'full' = 'valid'): Tensor {
+  const [long, short] = [asTensor('correlate', 'a', a), asTensor('correlate', 'v', v)];
+  const [n, m] = [long.size, short.size];
+  if (long.rank !== 1 || short.rank !== 1 || m === 0 || m > n) {
+    throw opError(
+      'correlate',
+      `expected a [n] and v [m] with 1 <= m <= n, got ${formatType(long)}, ${formatType(short)}`,
+    );
+  }
+  if (!['valid', 'same', 'full'].includes(mode)) {
+    throw opError('correlate', `mode must be 'valid', 'same' or 'full', got '${mode}'`);
+  }
+  const before = { valid: 0, same: m >> 1, full: m - 1 }[mode];
+  const after = { valid: 0, same: m - 1 - before, full: m - 1 }[mode];
+  const product = conv(reshape(long, [1, n, 1]), reshape(short, [m, 1, 1]), { padding: [[before, after]] });
+  return reshape(product, [-1]);
 }

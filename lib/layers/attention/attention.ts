@@ -84,8 +84,8 @@ function additive(query: Tensor, key: Tensor, scale: Tensor | undefined): Tensor
  * Dot-product attention without projections: softmax(scale · query · key^T) · value.
  *
  * - inputs: [query, value, key, mask]: query [batch, T, D], value [batch, S, E] (default: the query), key [batch, S, D]
- *   (default: the value), and last, if there is one, a bool mask [batch, S] or [batch, T, S], true where to attend. Steps
- *   that a mask of value or key leaves out (see `masking`) are not attended to, those of the query become 0
+ *   (default: the value), and last, if there is one, a mask [batch, S] or [batch, T, S]: bool, true where to attend, or as the
+ *   fourth input also float32, which is added to the scores (-Infinity where not to attend). Steps that a mask of value or key leaves out (see `masking`) are not attended to, those of the query become 0
  * - output: float32 [batch, T, E]
  * - weights: scale [] with `useScale`
  *

@@ -101,7 +101,7 @@ class MultiHeadAttention extends Layer {
   }
 
   override build(inputs: readonly TensorType[]): void {
-    const { query, key, value } = attentionInputs(this, inputs);
+    const { query, key, value } = attentionInputs(this, inputs, [this.sizes.heads]);
     const { heads, keyHeads, keyDim, valueDim, outputDim } = this.sizes;
     const features = (t: TensorType): number => t.shape[2] as number;
     this.#query = this.#projection('query', [features(query)], [heads, keyDim]);
@@ -111,9 +111,9 @@ class MultiHeadAttention extends Layer {
   }
 
   override call(inputs: readonly Tensor[], context: CallContext): Tensor {
-    const sorted = attentionInputs(this, inputs);
-    const { query, key, value } = sorted;
     const { heads, keyHeads } = this.sizes;
+    const sorted = attentionInputs(this, inputs, [heads]);
+    const { query, key, value, mask } = sorted;
     const { dropout = 0, useCausalMask: causal = false, seed } = this.options;
     const grouped = keyHeads !== heads;
 
@@ -124,12 +124,15 @@ class MultiHeadAttention extends Layer {
       if (!grouped) return y;
       return name === 'query' ? reshape(y, [batch, keyHeads, n / keyHeads, ...rest]) : expandDims(y, 2);
     };
+    /** A mask that has heads, too: in groups as the queries. */
+    const byHead = (m: Tensor): Tensor =>
+      grouped ? reshape(m, [m.shape[0] as number, keyHeads, heads / keyHeads, ...m.shape.slice(2)]) : m;
     const q = split(query, this.#query, 'query');
     const k = split(key, this.#key, 'key');
     const v = split(value, this.#value, 'value');
     const joint = withSeed(seed, () =>
       scaledDotProductAttention(q, k, v, {
-        mask: maskOfScores(sorted, grouped ? 2 : 1),
+        mask: maskOfScores({ ...sorted, mask: mask?.rank === 4 ? byHead(mask) : mask }, grouped ? 2 : 1),
         causal,
         dropout: context.training ? dropout : 0,
       }),
@@ -174,7 +177,8 @@ class MultiHeadAttention extends Layer {
  * Attention in several heads: each projects query, key and value, attends, and the results are joined and projected.
  *
  * - inputs: [query, value, key, mask]: query [batch, T, features], value (default: the query), key (default: the value)
- *   [batch, S, features], and last, if there is one, a bool mask [batch, S] or [batch, T, S], true where to attend. Steps
+ *   [batch, S, features], and last, if there is one, a mask [batch, S], [batch, T, S] or [batch, numHeads, T, S]: bool, true
+ *   where to attend, or as the fourth input also float32, which is added to the scores (-Infinity where not to attend). Steps
  *   that a mask of value or key leaves out (see `masking`) are not attended to, those of the query attend to nothing
  * - output: float32 [batch, T, outputDim]
  * - weights: queryKernel, keyKernel [features, numHeads, keyDim], valueKernel [features, numHeads, valueDim],

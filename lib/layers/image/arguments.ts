@@ -1,6 +1,6 @@
 import type { Shape, Tensor } from '../../ir/graph.js';
 import { cast } from '../../ir/ops/elementwise.js';
-import { randomUniform } from '../../ir/ops/random.js';
+import { randomBernoulli, randomUniform } from '../../ir/ops/random.js';
 import { argumentError } from '../arguments.js';
 import type { Layer } from '../layer.js';
 import { channelsOf } from '../spatial/arguments.js';
@@ -29,6 +29,28 @@ export function factorBounds(where: string, name: string, value: unknown): [numb
   if (Math.abs(value) <= 1) return [-Math.abs(value), Math.abs(value)];
   throw argumentError(where, name, 'a number from -1 to 1 or [low, high]', value);
 }
+
+/** Bounds of a multiplier: [lower, upper] stands for 1 - lower to 1 + upper, a number f for [f, f]. */
+export function spread(where: string, factor: unknown): [number, number] {
+  const both: unknown = typeof factor === 'number' ? [factor, factor] : factor;
+  const valid = (n: unknown): n is number => Number.isFinite(n) && (n as number) >= 0 && (n as number) <= 1;
+  if (!Array.isArray(both) || both.length !== 2 || !both.every(valid)) {
+    throw argumentError(where, 'factor', 'a number from 0 to 1, or two of them', factor);
+  }
+  return [1 - both[0], 1 + both[1]];
+}
+
+/** [batch, height, width, 3] as float32. */
+export function coloursOf(layer: Layer, x: Tensor): Tensor {
+  if (channelsOf(layer, x, 2) !== 3) {
+    throw layer.error(`expected images of 3 channels (red, green, blue), got shape [${x.shape.join(', ')}]`);
+  }
+  return cast(x, 'float32');
+}
+
+/** Whether something happens to an image, for each of a batch. */
+export const happens = (x: Tensor, probability: number): Tensor =>
+  randomBernoulli([x.shape[0] as number, 1, 1, 1], probability);
 
 /** A random number of its own for each image. */
 export const drawFor = (x: Tensor, [low, high]: readonly [number, number], shape: Shape = [1, 1, 1]): Tensor =>

@@ -1,10 +1,9 @@
 import type { Tensor } from '../../ir/graph.js';
-import { add, maximum, minimum, multiply, subtract } from '../../ir/ops/elementwise.js';
+import { add, divide, maximum, minimum, multiply, subtract } from '../../ir/ops/elementwise.js';
 import { mean } from '../../ir/ops/reduce.js';
-import { argumentError } from '../arguments.js';
 import type { Layer } from '../layer.js';
 import type { RandomLayerOptions } from '../random-layer.js';
-import { bounds, drawFor, type Factor, factorBounds } from './arguments.js';
+import { bounds, drawFor, type Factor, factorBounds, spread } from './arguments.js';
 import { RandomImage } from './random-image.js';
 
 export interface ValueRangeOptions extends RandomLayerOptions {
@@ -13,11 +12,11 @@ export interface ValueRangeOptions extends RandomLayerOptions {
 }
 
 /** Changes the values of pixels, within their range. */
-abstract class RandomColor extends RandomImage {
+export abstract class RandomColor extends RandomImage {
   protected readonly valueRange: readonly [number, number];
 
-  constructor(where: string, options: ValueRangeOptions) {
-    super(where, options, ['factor', 'valueRange']);
+  constructor(where: string, options: ValueRangeOptions, own: readonly string[] = ['factor']) {
+    super(where, options, ['valueRange', ...own]);
     this.valueRange = bounds(where, 'valueRange', options.valueRange ?? [0, 255]);
   }
 
@@ -26,6 +25,12 @@ abstract class RandomColor extends RandomImage {
   protected override randomize(x: Tensor): Tensor {
     const [low, high] = this.valueRange;
     return minimum(maximum(this.change(x), low), high);
+  }
+
+  /** Values from 0 to 1, and back. */
+  protected scaled(x: Tensor, change: (x: Tensor) => Tensor): Tensor {
+    const [low, high] = this.valueRange;
+    return add(multiply(change(divide(subtract(x, low), high - low)), high - low), low);
   }
 }
 
@@ -41,13 +46,7 @@ class RandomContrast extends RandomColor {
   constructor(options: RandomContrastOptions) {
     const where = 'layers.randomContrast';
     super(where, options);
-    const { factor } = options;
-    const both: unknown = typeof factor === 'number' ? [factor, factor] : factor;
-    const valid = (n: unknown): n is number => Number.isFinite(n) && (n as number) >= 0 && (n as number) <= 1;
-    if (!Array.isArray(both) || both.length !== 2 || !both.every(valid)) {
-      throw argumentError(where, 'factor', 'a number from 0 to 1, or two of them', factor);
-    }
-    this.#contrast = [1 - (both[0] as number), 1 + (both[1] as number)];
+    this.#contrast = spread(where, options.factor);
   }
 
   protected override change(x: Tensor): Tensor {

@@ -1,7 +1,7 @@
 import type { Tensor } from '../../ir/graph.js';
 import { add, cast, multiply } from '../../ir/ops/elementwise.js';
+import { gather } from '../../ir/ops/gather.js';
 import { centerCrop as crop, resize } from '../../ir/ops/image.js';
-import { take } from '../../ir/ops/indexing.js';
 import { iota } from '../../ir/ops/random.js';
 import { reshape } from '../../ir/ops/shape.js';
 import { checkOptions, positiveInteger } from '../arguments.js';
@@ -48,7 +48,7 @@ class RandomCrop extends RandomImage {
     const row = add(iota(window, 1), start(rows - height));
     const column = add(iota(window, 2), start(columns - width));
     const pixel = add(multiply(add(multiply(iota(window, 0), rows), row), columns), column);
-    return take(reshape(x, [-1, channels]), pixel);
+    return gather(reshape(x, [-1, channels]), pixel);
   }
 
   protected override settle(x: Tensor): Tensor {

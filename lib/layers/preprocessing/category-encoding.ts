@@ -1,6 +1,6 @@
 import { formatType, type Tensor } from '../../ir/graph.js';
 import { cast } from '../../ir/ops/elementwise.js';
-import { take } from '../../ir/ops/indexing.js';
+import { gather } from '../../ir/ops/gather.js';
 import { iota } from '../../ir/ops/random.js';
 import { checkOptions, oneOf, positiveInteger } from '../arguments.js';
 import { Layer, type LayerOptions, layerOptionKeys } from '../layer.js';
@@ -34,7 +34,7 @@ class CategoryEncoding extends Layer {
     const { numTokens, outputMode = 'multiHot' } = this.options;
     const weights = this.#weights(inputs, outputMode);
     // looking the number up among all numbers makes the step fail for one that is not there
-    const indices = take(iota([numTokens], 0), cast(inputs[0] as Tensor, 'int32'));
+    const indices = gather(iota([numTokens], 0), cast(inputs[0] as Tensor, 'int32'));
     return encodeCategories(indices, outputMode, numTokens, weights);
   }
 

@@ -3,6 +3,7 @@ export { type CategoryEncodingOptions, categoryEncoding } from './category-encod
 export type { ConstantValues } from './constant.js';
 export { type Discretization, type DiscretizationOptions, discretization } from './discretization.js';
 export type { EncodingMode } from './encode.js';
+export { type HashedCrossingOptions, type HashingOptions, hashedCrossing, hashing } from './hashing.js';
 export { type IntegerLookup, type IntegerLookupOptions, integerLookup } from './integer-lookup.js';
 export type { LookupMode, LookupOptions } from './lookup.js';
 export { type FeatureNormalizationOptions, type Normalization, normalization } from './normalization.js';

@@ -13,7 +13,7 @@ import {
   where as select,
   subtract,
 } from '../../ir/ops/elementwise.js';
-import { take } from '../../ir/ops/indexing.js';
+import { gather } from '../../ir/ops/gather.js';
 import { iota } from '../../ir/ops/random.js';
 import { sum } from '../../ir/ops/reduce.js';
 import { expandDims } from '../../ir/ops/shape.js';
@@ -109,7 +109,7 @@ export class IntegerLookup extends AdaptableLayer {
     if (numOov === 0) {
       // -1 for an unknown token makes the step fail, mask tokens aside
       const masked = maskToken === null ? found : select(equal(x, maskToken), 1, found);
-      indices = add(take(position, subtract(masked, 1)), first);
+      indices = add(gather(position, subtract(masked, 1)), first);
     } else {
       const unknown = numOov === 1 ? oovStart : add(mod(x, numOov), oovStart);
       indices = select(equal(found, 0), unknown, known);
@@ -122,7 +122,7 @@ export class IntegerLookup extends AdaptableLayer {
     const { oovToken, oovStart, numOov, maskToken, tokens } = this.#lookup;
     const position = subtract(indices, oovStart + numOov);
     const inside = logicalAnd(greaterEqual(position, 0), less(position, tokens.length));
-    const token = take(tensor(Int32Array.from(tokens)), clip(position, 0, tokens.length - 1));
+    const token = gather(tensor(Int32Array.from(tokens)), clip(position, 0, tokens.length - 1));
     const known = select(inside, token, oovToken);
     return oovStart === 1 ? select(equal(indices, 0), maskToken as number, known) : known;
   }

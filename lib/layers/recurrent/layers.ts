@@ -12,14 +12,14 @@ export interface LSTMOptions extends LSTMCellOptions, RecurrentOptions {}
 export interface GRUOptions extends GRUCellOptions, RecurrentOptions {}
 
 /** A recurrent layer that makes its own cell. */
-function withCell<C extends SimpleRNNCellOptions, O extends C & RecurrentOptions>(
+export function withCell<C extends object, O extends C & RecurrentOptions>(
   kind: string,
   cell: (options: C) => RecurrentCell,
   options: O,
-  ownKeys: readonly string[] = [],
+  cellKeys: readonly string[],
 ): Recurrent {
-  checkOptions(`layers.${kind}`, options, [...layerOptionKeys, ...recurrentKeys, ...simpleCellKeys, ...ownKeys]);
-  const again = (changed: RecurrentOptions): Recurrent => withCell(kind, cell, changed as O, ownKeys);
+  checkOptions(`layers.${kind}`, options, [...layerOptionKeys, ...recurrentKeys, ...cellKeys]);
+  const again = (changed: RecurrentOptions): Recurrent => withCell(kind, cell, changed as O, cellKeys);
   return new Recurrent(kind, options, cell(splitOptions(options).cell as C), again);
 }
 
@@ -37,7 +37,8 @@ function withCell<C extends SimpleRNNCellOptions, O extends C & RecurrentOptions
  *
  * Source: Elman, "Finding structure in time", Cognitive Science 1990.
  */
-export const simpleRNN = (options: SimpleRNNOptions): Recurrent => withCell('simpleRNN', simpleRNNCell, options);
+export const simpleRNN = (options: SimpleRNNOptions): Recurrent =>
+  withCell('simpleRNN', simpleRNNCell, options, simpleCellKeys);
 
 /**
  * A long short-term memory layer. Inputs, outputs, masks and states (h, c): see `rnn`; weights and formula: see
@@ -58,7 +59,7 @@ export const simpleRNN = (options: SimpleRNNOptions): Recurrent => withCell('sim
  * Source: Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 1997.
  */
 export const lstm = (options: LSTMOptions): Recurrent =>
-  withCell('lstm', lstmCell, options, ['recurrentActivation', 'unitForgetBias']);
+  withCell('lstm', lstmCell, options, [...simpleCellKeys, 'recurrentActivation', 'unitForgetBias']);
 
 /**
  * A gated recurrent unit layer. Inputs, outputs, masks and states: see `rnn`; weights and formula: see `gruCell`.
@@ -74,4 +75,4 @@ export const lstm = (options: LSTMOptions): Recurrent =>
  * Source: Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine translation", EMNLP 2014.
  */
 export const gru = (options: GRUOptions): Recurrent =>
-  withCell('gru', gruCell, options, ['recurrentActivation', 'resetAfter']);
+  withCell('gru', gruCell, options, [...simpleCellKeys, 'recurrentActivation', 'resetAfter']);

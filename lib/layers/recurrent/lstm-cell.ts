@@ -32,21 +32,27 @@ class LSTMCell extends StandardCell<LSTMCellOptions> {
 
   protected override get biasInitializer(): InitializerFn {
     const initial = resolveInitializer(where, 'biasInitializer', super.biasInitializer);
-    if (this.options.unitForgetBias === false) return initial;
-    return (shape, random) => initial(shape, random).fill(1, this.units, 2 * this.units);
+    return this.options.unitForgetBias === false ? initial : rememberingBias(initial, this.units);
   }
 
   protected override makeStep({ recurrentKernel, dropped }: CellWeights) {
-    return (projected: Tensor, states: readonly Tensor[]): CellStep => {
-      const [h, c] = states as readonly [Tensor, Tensor];
-      const gates = split(add(matmul(dropped(h), recurrentKernel), projected), 4);
-      const [i, f, candidate, o] = gates as [Tensor, Tensor, Tensor, Tensor];
-      const kept = multiply(this.#gate(f), c);
-      const next = add(kept, multiply(this.#gate(i), this.activation(candidate)));
-      const output = multiply(this.#gate(o), this.activation(next));
-      return { output, states: [output, next] };
-    };
+    return (projected: Tensor, [h, c]: readonly Tensor[]): CellStep =>
+      lstmStep(add(matmul(dropped(h as Tensor), recurrentKernel), projected), c as Tensor, this.#gate, this.activation);
   }
+}
+
+/** The bias of the gates i, f, g, o, of `units` each, with 1 for the forget gate. */
+export const rememberingBias =
+  (initial: InitializerFn, units: number): InitializerFn =>
+  (shape, random) =>
+    initial(shape, random).fill(1, units, 2 * units);
+
+/** From the sums that enter the gates i, f, g, o, side by side along the last axis, and the state c. */
+export function lstmStep(sums: Tensor, c: Tensor, gate: ActivationFn, activation: ActivationFn): CellStep {
+  const [i, f, candidate, o] = split(sums, 4) as [Tensor, Tensor, Tensor, Tensor];
+  const next = add(multiply(gate(f), c), multiply(gate(i), activation(candidate)));
+  const output = multiply(gate(o), activation(next));
+  return { output, states: [output, next] };
 }
 
 /**

@@ -83,6 +83,23 @@ struct Mul {
   STEEPEST_INLINE static F of(F a, F b) { return a * b; }
   STEEPEST_INLINE static I of(I a, I b) { return (I)((U)a * (U)b); }
 };
+// Of whole numbers only.
+struct BitAnd {
+  STEEPEST_INLINE static I of(I a, I b) { return a & b; }
+};
+struct BitOr {
+  STEEPEST_INLINE static I of(I a, I b) { return a | b; }
+};
+struct BitXor {
+  STEEPEST_INLINE static I of(I a, I b) { return a ^ b; }
+};
+// C++ leaves shifts by more than 31 bits open, and x86 takes the count modulo 32 in one instruction but not in another.
+struct ShiftLeft {
+  STEEPEST_INLINE static I of(I a, I b) { return (U)b < 32u ? (I)((U)a << ((U)b & 31u)) : I{}; }
+};
+struct ShiftRight {
+  STEEPEST_INLINE static I of(I a, I b) { return a >> ((U)b < 32u ? b : splat(31)); }
+};
 struct Fma {
   STEEPEST_INLINE static F of(F a, F b, F c) { return fma(a, b, c); }
 };
@@ -228,6 +245,9 @@ TileOp find(ScalarOp op, Lane lanes, unsigned uniform) {
 #define TILE_BINARY_FI(Name) \
   case ScalarOp::k##Name:    \
     return integer ? findBinary<Name, I>(uniform) : findBinary<Name, F>(uniform);
+#define TILE_BINARY_I(Name) \
+  case ScalarOp::k##Name:   \
+    return integer ? findBinary<Name, I>(uniform) : nullptr;
   switch (op) {
     TILE_UNARY_FI(Neg)
     TILE_UNARY_FI(Abs)
@@ -267,6 +287,11 @@ TileOp find(ScalarOp op, Lane lanes, unsigned uniform) {
     TILE_BINARY_FI(Ge)
     TILE_BINARY_F(And)
     TILE_BINARY_F(Or)
+    TILE_BINARY_I(BitAnd)
+    TILE_BINARY_I(BitOr)
+    TILE_BINARY_I(BitXor)
+    TILE_BINARY_I(ShiftLeft)
+    TILE_BINARY_I(ShiftRight)
     case ScalarOp::kCastFloat:
       return integer && !uniform ? unary<CastFloat, I> : nullptr;
     case ScalarOp::kBoolToFloat:
@@ -284,6 +309,7 @@ TileOp find(ScalarOp op, Lane lanes, unsigned uniform) {
 #undef TILE_UNARY_FI
 #undef TILE_BINARY_F
 #undef TILE_BINARY_FI
+#undef TILE_BINARY_I
   return nullptr;
 }
 

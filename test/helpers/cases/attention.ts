@@ -26,6 +26,27 @@ define(
   once,
 );
 define(
+  'attention with a float mask',
+  (random) => {
+    const [batch, t, s, d] = [random.int(1, 3), random.int(1, 5), random.int(1, 6), random.int(1, 5)];
+    const causal = random.uniform() < 0.5;
+    return {
+      inputs: [
+        float(random, [batch, t, d]),
+        float(random, [batch, s, d]),
+        float(random, [batch, s, d]),
+        float(random, random.pick([[t, s], [batch, 1, s]])), // biome-ignore format: shapes
+        bool(random, [t, s]),
+      ],
+      run: (q, k, v, bias, seen) => {
+        const mask = ops.where(seen, bias, Number.NEGATIVE_INFINITY);
+        return ops.scaledDotProductAttention(q, k, v, { mask, causal });
+      },
+    };
+  },
+  once,
+);
+define(
   'causal attention',
   (random) => {
     const [batch, t, d] = [random.int(1, 3), random.int(1, 9), random.int(1, 6)];

@@ -55,6 +55,16 @@ define(
   },
   notDifferentiable,
 );
+alongAxis('trapezoid', (x, axis) => ops.trapezoid(x, { axis, dx: 0.3 }));
+define('trapezoid at positions', (random) => {
+  const shape = random.shape(random.int(1, 4));
+  const axis = random.int(-shape.length, shape.length - 1);
+  const positions = random.pick([shape, [shape.at(axis) as number]]);
+  return {
+    inputs: [float(random, shape), float(random, positions)],
+    run: (y, x) => ops.trapezoid(y, { x, axis }),
+  };
+});
 define('takeAlongAxis', (random) => {
   const shape = random.shape(random.int(1, 4), 5);
   const axis = random.int(0, shape.length - 1);

@@ -35,6 +35,10 @@ made('logspace', (random) => ops.logspace(-1, 1, random.int(1, 20), { base: rand
 made('eye', (random) => ops.eye(random.int(1, 6), random.int(1, 6), random.int(-3, 3)));
 made('identity', (random) => ops.identity(random.int(1, 6)));
 made('tri', (random) => ops.tri(random.int(1, 6), random.int(1, 6), random.int(-3, 3)));
+for (const name of ['bartlett', 'hanning', 'hamming', 'blackman'] as const) {
+  made(name, (random) => ops[name](random.int(1, 40)));
+}
+made('kaiser', (random) => ops.kaiser(random.int(1, 40), random.pick([0, 2.5, 14])));
 define('meshgrid', (random) => {
   const sizes = random.shape(random.int(1, 3));
   const indexing = random.pick(['xy', 'ij'] as const);

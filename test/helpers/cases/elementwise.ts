@@ -1,7 +1,7 @@
 import * as ops from '../../../lib/ir/ops/index';
 import { anywhere, awayFrom, between, type Draw, distinct, labels, positive } from '../domains';
 import { type Binary, type Case, into, notDifferentiable, type Traits, unaryWith } from './case';
-import { bool, broadcastPair, float } from './inputs';
+import { bool, broadcastPair, float, int, someShape } from './inputs';
 
 export const elementwise: Case[] = [];
 const define = into(elementwise, 'elementwise');
@@ -72,10 +72,25 @@ unary('cosh', ops.cosh);
 unary('arcsinh', ops.arcsinh, awayFrom(0));
 unary('arccosh', ops.arccosh, between(1.3, 4));
 unary('arctanh', ops.arctanh, between(-0.9, 0.9));
+unary('sinc', ops.sinc, awayFrom(0, 0.1));
 unary('trunc', ops.trunc, awayFrom([-2, -1, 0, 1, 2]));
 unary('nanToNum', (x) => ops.nanToNum(ops.multiply(x, 2)));
 unary('isFinite', ops.isFinite, anywhere, notDifferentiable);
 unary('isInf', ops.isInf, anywhere, notDifferentiable);
+for (const name of ['isPosInf', 'isNegInf'] as const) {
+  define(
+    name,
+    (random) => {
+      const shape = someShape(random);
+      const infinity = random.pick([Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]);
+      return {
+        inputs: [bool(random, shape), float(random, shape)],
+        run: (infinite, x) => ops[name](ops.where(infinite, infinity, x)),
+      };
+    },
+    notDifferentiable,
+  );
+}
 
 binary('add', ops.add);
 binary('subtract', ops.subtract);
@@ -89,6 +104,14 @@ binary('mod', ops.mod, between(0.1, 0.9), between(1, 2));
 binary('arctan2', ops.arctan2, awayFrom(0, 0.3));
 binary('hypot', ops.hypot, awayFrom(0, 0.3));
 binary('logAddExp', ops.logAddExp, distinct(), distinct(0.5));
+binary('logAddExp2', ops.logAddExp2, distinct(), distinct(0.5));
+binary('divideNoNaN', ops.divideNoNaN, anywhere, awayFrom(0, 0.3));
+binary('ldexp', ops.ldexp);
+binary('heaviside', ops.heaviside, awayFrom(0), anywhere);
+define('heaviside at 0', (random) => {
+  const [a, b] = broadcastPair(random);
+  return { inputs: [int(random, a, -1, 1), float(random, b)], run: ops.heaviside };
+});
 binary('floorDivide', ops.floorDivide, between(0.1, 0.9), between(1, 2));
 for (const name of ['less', 'lessEqual', 'equal', 'notEqual', 'greater', 'greaterEqual'] as const) {
   binary(name, ops[name], labels(-2, 2), labels(-2, 2), notDifferentiable);

@@ -1,5 +1,6 @@
 import { tensor } from '../../../lib/ir/build';
 import * as ops from '../../../lib/ir/ops/index';
+import { between, type Draw, each } from '../domains';
 import { type Case, into, once } from './case';
 import { float } from './inputs';
 
@@ -33,6 +34,40 @@ for (const interpolation of ['nearest', 'bilinear'] as const) {
     });
   }
 }
+define('gaussianBlur', (random) => {
+  const [batch, height, width, channels] = random.shape(4, 6);
+  const size = random.pick([1, 3, 5]);
+  return {
+    inputs: [
+      float(random, [batch, height, width, channels]),
+      float(random, random.pick([[], [batch]]), between(0.8, 2)),
+    ],
+    run: (x, sigma) => ops.image.gaussianBlur(x, size, sigma),
+  };
+});
+define('rgbToGrayscale', (random) => ({
+  inputs: [float(random, [...random.shape(random.int(0, 3)), 3])],
+  run: (x) => ops.image.rgbToGrayscale(x),
+}));
+/** No two channels of a pixel are close: which is the largest, and the side of red that the hue is on, stay the same. */
+const colours: Draw = (random, size) =>
+  Float64Array.from(
+    Array.from({ length: size / 3 }, () => random.shuffle([0.25, 0.5, 0.75])).flat(),
+    (v) => v + random.uniform(-0.1, 0.1),
+  );
+define('rgbToHsv', (random) => ({
+  inputs: [float(random, [...random.shape(random.int(0, 3)), 3], colours)],
+  run: (x) => ops.image.rgbToHsv(x),
+}));
+/** Inside one sixth of the circle, some turns away: at its ends the slopes of the channels jump. */
+const hues: Draw = each((random) => (random.int(-9, 9) + random.uniform(0.1, 0.9)) / 6);
+define('hsvToRgb', (random) => {
+  const shape = [...random.shape(random.int(0, 3)), 1];
+  return {
+    inputs: [float(random, shape, hues), float(random, [...shape.slice(0, -1), 2], between(0, 1))],
+    run: (hue, rest) => ops.image.hsvToRgb(ops.concatenate([hue, rest], -1)),
+  };
+});
 define('centerCrop', (random) => {
   const [height, width] = [random.int(1, 7), random.int(1, 7)];
   const size: [number, number] = [random.int(1, height), random.int(1, width)];

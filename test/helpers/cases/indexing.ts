@@ -12,7 +12,7 @@ define('take', (random) => {
   const axis = random.int(0, shape.length - 1);
   const indices = random.shape(random.int(0, 2), 6);
   return {
-    inputs: [float(random, shape), int(random, indices, 0, shape[axis] - 1)],
+    inputs: [float(random, shape), int(random, indices, -shape[axis], shape[axis] - 1)],
     run: (x, i) => ops.take(x, i, axis),
   };
 });
@@ -96,3 +96,12 @@ define(
   },
   notDifferentiable,
 );
+define('takeAlongAxis', (random) => {
+  const shape = random.shape(random.int(1, 3), 5);
+  const axis = random.int(0, shape.length - 1);
+  const picked = shape.map((n, i) => (i === axis ? random.int(1, 6) : n));
+  return {
+    inputs: [float(random, shape), int(random, picked, -shape[axis], shape[axis] - 1)],
+    run: (x, i) => ops.takeAlongAxis(x, i, axis),
+  };
+});

@@ -67,6 +67,25 @@ define('scan of steps with kernels of their own', (random) => {
     },
   };
 });
+// neither what is collected nor what is added to a result slides through kernels that cannot
+define('scan of convolutions', (random) => {
+  const [time, length, channels] = [random.int(2, 4), random.int(2, 6), random.int(1, 3)];
+  return {
+    inputs: [
+      [time, 2, length, channels],
+      [2, length, channels],
+      [3, channels, channels],
+    ].map((shape) => float(random, shape, between(-0.8, 0.8))),
+    run: (x, h0, kernel) => {
+      const step = (h: Tensor, now: Tensor) => {
+        const gate = ops.tanh(ops.add(ops.conv(h, kernel, { padding: 'same' }), now));
+        return { carry: ops.multiply(ops.conv(gate, kernel, { padding: 'same' }), now), output: gate };
+      };
+      const { carry, output } = ops.scan(step, h0, x);
+      return ops.add(ops.sum(output, 0), carry);
+    },
+  };
+});
 define('scan in a scan', (random) => {
   const [outer, inner, units] = [random.int(1, 3), random.int(1, 3), random.int(1, 5)];
   return {
@@ -136,3 +155,18 @@ for (const [name, make, gates, biasRows] of [
     };
   });
 }
+define('convLstm2d', (random) => {
+  const [batch, time, channels, filters] = [random.int(1, 2), random.int(1, 3), random.int(1, 2), random.int(1, 2)];
+  const window = [random.int(1, 3), random.int(1, 2)];
+  const layer = layers.convLstm2d({
+    filters,
+    kernelSize: window,
+    padding: random.pick(['valid', 'same'] as const),
+    returnSequences: random.uniform() < 0.5,
+  });
+  const weights = [[...window, channels, 4 * filters], [...window, filters, 4 * filters], [4 * filters]];
+  return {
+    inputs: [[batch, time, 4, 3, channels], ...weights].map((s) => float(random, s, between(-0.8, 0.8))),
+    run: (x, kernel, recurrentKernel, bias) => traceWith(layer, [x], { kernel, recurrentKernel, bias })[0],
+  };
+});

@@ -2,7 +2,7 @@ import type { Tensor } from '../../../lib/ir/graph';
 import * as ops from '../../../lib/ir/ops/index';
 import { anywhere, awayFrom, between, type Draw, distinct, positive } from '../domains';
 import { type Case, into, notDifferentiable, once, type Traits } from './case';
-import { float, int } from './inputs';
+import { bool, float, int } from './inputs';
 
 export const reduce: Case[] = [];
 const define = into(reduce, 'reduce');
@@ -56,6 +56,34 @@ for (const ord of [0, 1, 2, 3, 0.5, Number.POSITIVE_INFINITY, Number.NEGATIVE_IN
     (random, size) => distinct()(random, size).map((v) => v + size / 32 + 0.5),
   );
 }
+reduction('ptp', (x, axes, keepDims) => ops.ptp(x, axes, { keepDims }), distinct());
+/** Some values are missing, but never all of those that are reduced together: the rest would be NaN. */
+function withoutNaN(
+  name: 'nanSum' | 'nanMean' | 'nanProd' | 'nanMax' | 'nanMin' | 'nanVariance' | 'nanStd',
+  draw: Draw,
+) {
+  define(name, (random) => {
+    const shape = random.shape(random.int(1, 4));
+    const axes = random.shuffle([...shape.keys()]).slice(0, random.int(1, shape.length));
+    const keepDims = random.uniform() < 0.5;
+    const there = shape.map((n, i) => (i === axes[0] ? n + 1 : n));
+    const all = shape.map((n, i) => (i === axes[0] ? 2 * n + 1 : n));
+    return {
+      inputs: [bool(random, shape), float(random, all, draw)],
+      run: (missing, x) => {
+        const none = ops.concatenate([missing, ops.zeros(there, 'bool')], axes[0]);
+        return ops[name](ops.where(none, Number.NaN, x), axes, { keepDims });
+      },
+    };
+  });
+}
+withoutNaN('nanSum', anywhere);
+withoutNaN('nanMean', anywhere);
+withoutNaN('nanProd', between(0.9, 1.1));
+withoutNaN('nanMax', distinct());
+withoutNaN('nanMin', distinct());
+withoutNaN('nanVariance', anywhere);
+withoutNaN('nanStd', distinct());
 reduction('moments', (x, axes, keepDims) => {
   const { mean, variance } = ops.moments(x, axes, { keepDims });
   return ops.add(mean, ops.multiply(variance, 2));

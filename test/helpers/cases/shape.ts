@@ -121,6 +121,21 @@ view('unstack', (random, shape) => {
       .map((part, i) => ops.multiply(part, i + 1))
       .reduce((a, b) => ops.add(ops.square(a), b));
 });
+define('rot90', (random) => {
+  const shape = random.shape(random.int(2, 4));
+  const [p, q] = random.shuffle([...shape.keys()]);
+  const times = random.int(-4, 5);
+  return { inputs: [float(random, shape)], run: (x) => ops.rot90(x, times, [p, q]) };
+});
+view('arraySplit', (random, shape) => {
+  const axis = random.int(0, shape.length - 1);
+  const parts = random.int(1, shape[axis]);
+  return (x) =>
+    ops.concatenate(
+      ops.arraySplit(x, parts, axis).map((part, i) => ops.multiply(ops.square(part), i + 1)),
+      axis,
+    );
+});
 for (const name of ['hstack', 'vstack', 'append'] as const) {
   define(name, (random) => {
     const rank = random.int(1, 3);
