@@ -1,4 +1,4 @@
-import { withScope } from '../ir/build.js';
+import { currentScope, inScope } from '../ir/build.js';
 import { type Flowing, sumGradients, type Vjp, vjps } from '../ir/gradients.js';
 import { formatType, type Node, sameShape, Tensor, topological } from '../ir/graph.js';
 import { onesLike, zerosLike } from '../ir/ops/random.js';
@@ -41,9 +41,11 @@ export interface Arrived {
 export function flowBack(from: readonly Flow[], wrt: readonly Tensor[], nodes: readonly Node[]): Arrived {
   const dependent = dependents(wrt, nodes);
   const arrived = new Map<Tensor, Flowing[]>();
+  const origins = new Map<Tensor, string>();
   const totals = new Map<Tensor, Tensor>();
   const arrive = ({ to, gradient }: Flow): void => {
     const parts = arrived.get(to);
+    origins.set(to, currentScope());
     if (parts === undefined) arrived.set(to, [gradient]);
     else parts.push(gradient);
   };
@@ -52,14 +54,15 @@ export function flowBack(from: readonly Flow[], wrt: readonly Tensor[], nodes: r
     if (found !== undefined) return found;
     const parts = arrived.get(t);
     if (parts === undefined) return undefined;
-    const sum = sumGradients(t.shape, parts);
+    // a product may be made here only: it comes from where its factors met, whoever asks for it
+    const sum = inScope(origins.get(t) as string, () => sumGradients(t.shape, parts));
     totals.set(t, sum);
     return sum;
   };
 
   from.forEach(arrive);
   for (const node of [...dependent.nodes].reverse()) {
-    withScope(node.scope === '' ? 'gradient' : `${node.scope}/gradient`, () => {
+    inScope(node.scope === '' ? 'gradient' : `${node.scope}/gradient`, () => {
       for (const flow of flowsOf(node, total, dependent.tensors)) {
         if (!dependent.tensors.has(flow.to)) continue;
         if (flow.gradient instanceof Tensor) checkRule(node, flow.to, flow.gradient);

@@ -1,4 +1,5 @@
 import type { Place } from '../ir/body.js';
+import type { InstructionOp, Operand, Work } from '../ir/costs.js';
 import type { Attributes, Graph, Node, Tensor, TensorType, Variable } from '../ir/graph.js';
 import { encoding, opTable, tableHash } from '../ir/optable.js';
 import { identityProgram } from '../ir/program.js';
@@ -16,6 +17,16 @@ export interface CompiledPlan {
   /** What is fed and fetched, by slot. Tensors without elements have none. */
   readonly feeds: readonly TensorType[];
   readonly fetches: readonly TensorType[];
+  /** In the order of the plan. */
+  readonly instructions: readonly InstructionInfo[];
+}
+
+/** What an instruction does and where it comes from. */
+export interface InstructionInfo extends Work {
+  /** Scopes of the nodes that became it, the one that it is named after first; see `Node.scope`. */
+  readonly origins: readonly string[];
+  /** Of a loop. */
+  readonly body?: { readonly steps: number; readonly instructions: readonly InstructionInfo[] };
 }
 
 const { dtypes, spaces, unit } = encoding;
@@ -35,7 +46,7 @@ export function encode(graph: Graph, steps: Schedule, arena: ArenaPlan, layout: 
   });
   writer.writeAll();
   fetched.forEach((t, slot) => {
-    writer.emit(opTable.fetch.code, [writer.viewOf(t)], [], [slot]);
+    writer.emit('fetch', [writer.viewOf(t)], [], [slot], t.node);
   });
 
   const type = ({ dtype, shape }: TensorType): number[] => [dtypes[dtype], shape.length, ...shape];
@@ -50,14 +61,14 @@ export function encode(graph: Graph, steps: Schedule, arena: ArenaPlan, layout: 
       header[i] = w;
     },
   );
-  [views.count, writer.count, feeds.length, fetches.length].forEach((w, i) => {
+  [views.count, writer.instructions.length, feeds.length, fetches.length].forEach((w, i) => {
     header[7 + i] = w;
   });
   const plan = new Uint32Array(total);
   plan.set(header, 0);
   plan.set(data, header.length);
   plan.set(body, header.length + data.length);
-  return { words: plan, arenaBytes: arena.bytes, feeds, fetches };
+  return { words: plan, arenaBytes: arena.bytes, feeds, fetches, instructions: writer.instructions };
 }
 
 /** Where an array begins. In a loop it may move with every step. */
@@ -80,8 +91,12 @@ interface Level {
 /** The views of a plan, each once. */
 class ViewTable {
   readonly words: number[] = [];
-  count = 0;
+  readonly operands: Operand[] = [];
   readonly #known = new Map<string, number>();
+
+  get count(): number {
+    return this.operands.length;
+  }
 
   /** Offset and strides in elements. */
   add({ space, bytes, slide }: Location, { dtype }: Tensor, view: Omit<StridedView, 'base'>): number {
@@ -101,13 +116,14 @@ class ViewTable {
     if (known !== undefined) return known;
     this.#known.set(key, this.count);
     this.words.push(...entry);
-    return this.count++;
+    const stored = shape.reduce((product, n, i) => (strides[i] === 0 ? product : product * n), 1);
+    return this.operands.push({ dtype, shape, stored }) - 1;
   }
 }
 
 class InstructionWriter {
   readonly words: number[] = [];
-  count = 0;
+  readonly instructions: InstructionInfo[] = [];
 
   constructor(
     readonly views: ViewTable,
@@ -124,16 +140,32 @@ class InstructionWriter {
       const { base, offset } = memoryOf(value);
       const view = { shape: variable.shape, strides: rowMajorStrides(variable.shape) };
       const from = this.views.add(this.#locationOf(base), value, { ...view, offset });
-      this.#copy(from, this.views.add(this.level.locate(variable), value, { ...view, offset: 0 }));
+      this.#copy(from, this.views.add(this.level.locate(variable), value, { ...view, offset: 0 }), base.node);
     }
   }
 
-  emit(opcode: number, inputs: readonly number[], outputs: readonly number[], attrs: readonly number[]): void {
-    this.words.push(opcode, 4 + inputs.length + outputs.length + attrs.length);
+  /** Operands are numbers of views; `origin` is the node that asked for the instruction. */
+  emit(
+    op: InstructionOp,
+    inputs: readonly number[],
+    outputs: readonly number[],
+    attrs: readonly number[],
+    origin: Node,
+    body?: InstructionInfo['body'],
+  ): void {
+    this.words.push(opTable[op].code, 4 + inputs.length + outputs.length + attrs.length);
     this.words.push(inputs.length, outputs.length, ...inputs, ...outputs);
     // the body of a loop may be long
     for (const word of attrs) this.words.push(word);
-    this.count++;
+    const operandsOf = (views: readonly number[]): Operand[] => views.map((v) => this.views.operands[v] as Operand);
+    this.instructions.push({
+      op,
+      inputs: operandsOf(inputs),
+      outputs: operandsOf(outputs),
+      attrs: origin.attrs,
+      origins: [...new Set([origin.scope, ...origin.fused])],
+      ...(body === undefined ? {} : { body }),
+    });
   }
 
   viewOf(t: Tensor): number {
@@ -151,8 +183,8 @@ class InstructionWriter {
     return { space: spaces.arena, bytes: offset + (arena.offsets.get(base) as number) };
   }
 
-  #copy(from: number, to: number): void {
-    this.emit(opTable.copy.code, [from], [to], []);
+  #copy(from: number, to: number, origin: Node): void {
+    this.emit('copy', [from], [to], [], origin);
   }
 
   #write(node: Node): void {
@@ -162,10 +194,10 @@ class InstructionWriter {
       this.#writeLoop(node);
     } else if (node.is('input')) {
       const { slot } = node.attrs as Attributes['input'];
-      this.emit(opTable.feed.code, [], this.#viewsOf(node.outputs), [this.level.feedSlot(slot)]);
+      this.emit('feed', [], this.#viewsOf(node.outputs), [this.level.feedSlot(slot)], node);
     } else {
       const attrs = attributeWords(node);
-      this.emit(opTable[node.op].code, this.#viewsOf(node.inputs), this.#viewsOf(node.outputs), attrs);
+      this.emit(node.op as InstructionOp, this.#viewsOf(node.inputs), this.#viewsOf(node.outputs), attrs, node);
     }
   }
 
@@ -186,7 +218,7 @@ class InstructionWriter {
       at += shape[axis] as number;
       const home = homes.get(memoryOf(part).base);
       if (home?.concat === node && home.input === input) continue;
-      this.#copy(this.viewOf(part), this.views.add(this.#locationOf(whole), whole, { offset, shape, strides }));
+      this.#copy(this.viewOf(part), this.views.add(this.#locationOf(whole), whole, { offset, shape, strides }), node);
     }
   }
 
@@ -213,7 +245,7 @@ class InstructionWriter {
         ...(row === undefined ? {} : { row: { first: row, step: 1 } }),
       });
       const view = { offset: 0, shape: value.shape, strides: rowMajorStrides(value.shape) };
-      this.#copy(this.viewOf(value), this.views.add({ space, bytes }, value, view));
+      this.#copy(this.viewOf(value), this.views.add({ space, bytes }, value, view), node);
     }
     const body = this.level.arena.bodies.get(node) as BodyPlan;
     const inner = new InstructionWriter(this.views, this.constants, {
@@ -223,7 +255,8 @@ class InstructionWriter {
       feedSlot: this.level.feedSlot,
     });
     inner.writeAll();
-    this.emit(opTable.loop.code, [], [], [steps, inner.count, ...inner.words]);
+    const { instructions } = inner;
+    this.emit('loop', [], [], [steps, instructions.length, ...inner.words], node, { steps, instructions });
   }
 }
 

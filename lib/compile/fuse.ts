@@ -10,7 +10,7 @@ import {
 } from '../ir/graph.js';
 import { encoding, isScalar, opInfo, type ScalarOp } from '../ir/optable.js';
 import type { Constant, Program, Step } from '../ir/program.js';
-import { findUses, type Uses } from './rewrite.js';
+import { findUses, rebuild, type Uses } from './rewrite.js';
 import { isSliding } from './views.js';
 
 /** Regions larger than this are cut: registers of a tile must stay in the nearest cache. */
@@ -274,9 +274,7 @@ class Rebuilder {
     }
     if (this.#done.has(node.outputs[0] as Tensor)) return;
     const inputs = node.inputs.map(this.#get);
-    const same = inputs.every((t, i) => t === node.inputs[i]);
-    const made = same ? node : new Node(node.op, inputs, node.attrs, node.outputs, node.scope);
-    this.#settle(node.outputs, made.outputs);
+    this.#settle(node.outputs, rebuild(node, inputs).outputs);
   }
 
   #settle(old: readonly Tensor[], made: readonly Tensor[]): void {
@@ -295,11 +293,9 @@ class Rebuilder {
     const outputs = group.flatMap((p) => p.outputs);
     const types: TensorType[] = outputs.map(({ shape, dtype }) => ({ shape, dtype }));
     const inputs = group.flatMap((p) => p.inputs.map(this.#get));
-    const scope = (first.nodes[0] as Node).scope;
-    this.#settle(
-      outputs,
-      new Node('map', inputs, { program: first.program, segments: group.length }, types, scope).outputs,
-    );
+    const [scope = '', ...fused] = scopesOf(group.flatMap((p) => p.nodes));
+    const attrs = { program: first.program, segments: group.length };
+    this.#settle(outputs, new Node('map', inputs, attrs, types, scope, fused).outputs);
   }
 
   #epilogue(host: Node, plan: Plan): void {
@@ -312,7 +308,7 @@ class Rebuilder {
     const inputs = [...host.inputs.map(this.#get), ...extras];
     const types = plan.outputs.map(({ shape, dtype }) => ({ shape, dtype }));
     const attrs = { ...host.attrs, epilogue };
-    this.#settle(plan.outputs, new Node(host.op, inputs, attrs, types, host.scope).outputs);
+    this.#settle(plan.outputs, new Node(host.op, inputs, attrs, types, host.scope, scopesOf(plan.nodes)).outputs);
   }
 
   #prologue(host: Node, plan: Plan): void {
@@ -325,9 +321,17 @@ class Rebuilder {
       { kind, axes, program: plan.program },
       host.outputs,
       host.scope,
+      scopesOf(plan.nodes),
     );
     this.#settle(host.outputs, made.outputs);
   }
+}
+
+/** Where nodes came from: most of them first. */
+function scopesOf(nodes: readonly Node[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { scope } of nodes) counts.set(scope, (counts.get(scope) ?? 0) + 1);
+  return [...counts].sort(([, a], [, b]) => b - a).map(([scope]) => scope);
 }
 
 function moveInputFirst(program: Program, at: number): Program {

@@ -10,7 +10,7 @@ import type { StateLayout } from './state-layout.js';
 import { legalizeViews } from './views.js';
 
 export { gradients } from './autodiff.js';
-export type { CompiledPlan } from './encode.js';
+export type { CompiledPlan, InstructionInfo } from './encode.js';
 export { StateLayout } from './state-layout.js';
 
 export interface CompileOptions {

@@ -1,15 +1,16 @@
+import { inScope } from '../ir/build.js';
 import { type Attributes, type Graph, Node, type Tensor, topological } from '../ir/graph.js';
 
 /** The node with other inputs; the node itself when they are the same. */
 export function rebuild(node: Node, inputs: readonly Tensor[]): Node {
   return inputs.every((t, i) => t === node.inputs[i])
     ? node
-    : new Node(node.op, inputs, node.attrs, node.outputs, node.scope);
+    : new Node(node.op, inputs, node.attrs, node.outputs, node.scope, node.fused);
 }
 
 /**
  * Rebuilds a graph from its sources to its results. `visit` gets each node with its new inputs and returns what stands
- * for its outputs from now on.
+ * for its outputs from now on; nodes that it makes come from where the old one came.
  */
 export function rewrite(graph: Graph, visit: (node: Node, inputs: readonly Tensor[]) => readonly Tensor[]): Graph {
   const replaced = new Map<Tensor, Tensor>();
@@ -21,7 +22,7 @@ export function rewrite(graph: Graph, visit: (node: Node, inputs: readonly Tenso
       writes.push(rebuild(node, inputs));
       continue;
     }
-    const outputs = visit(node, inputs);
+    const outputs = inScope(node.scope, () => visit(node, inputs));
     node.outputs.forEach((t, i) => {
       replaced.set(t, outputs[i] as Tensor);
     });

@@ -1,5 +1,5 @@
 import { isPlace, slides } from '../ir/body.js';
-import { make } from '../ir/build.js';
+import { inScope, make } from '../ir/build.js';
 import { type Attributes, type Graph, type Node, type Shape, sizeOf, type Tensor, topological } from '../ir/graph.js';
 import { isScalar, isView, opInfo } from '../ir/optable.js';
 import { rebuild, rewrite } from './rewrite.js';
@@ -114,7 +114,7 @@ function addressable(t: Tensor): Tensor {
   return rebuild(t.node, [copyOf(origin)]).outputs[0] as Tensor;
 }
 
-const copyOf = (t: Tensor): Tensor => make('copy', [t], {}, t.shape, t.dtype);
+const copyOf = (t: Tensor): Tensor => inScope(t.node.scope, () => make('copy', [t], {}, t.shape, t.dtype));
 const unslid = (t: Tensor): Tensor => (isSliding(t) ? copyOf(t) : t);
 
 /** In order and without gaps, in memory that no write of the same step changes before the end. */

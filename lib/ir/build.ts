@@ -27,6 +27,16 @@ export function withScope<T>(name: string, body: () => T): T {
   }
 }
 
+/** Runs `body` as what made a node of this scope: its nodes have the same origin, wherever they are made. */
+export function inScope<T>(scope: string, body: () => T): T {
+  const outer = scopes.splice(0, scopes.length, ...(scope === '' ? [] : [scope]));
+  try {
+    return body();
+  } finally {
+    scopes.splice(0, scopes.length, ...outer);
+  }
+}
+
 export const currentScope = (): string => scopes.join('/');
 
 /** An error about an operation's arguments, naming the layer it happened in. */

@@ -88,8 +88,10 @@ export class Node<O extends OpName = OpName> {
     readonly inputs: readonly Tensor[],
     readonly attrs: AttributesOf<O>,
     types: readonly TensorType[],
-    /** Where it came from, for error messages: "dense_1 (dense)". */
+    /** Where it came from, for error messages and profiles: "dense_1 (dense)", "dense_1 (dense)/gradient". */
     readonly scope: string,
+    /** Scopes of what was fused into it, if any. */
+    readonly fused: readonly string[] = [],
   ) {
     this.outputs = types.map((type, index) => new Tensor(this as unknown as Node, index, type));
   }

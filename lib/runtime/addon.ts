@@ -21,6 +21,23 @@ export interface Addon {
   printPlan(words: Uint32Array): string;
   /** How often each compiled run of steps (native/cpu/simd/fused_runs.inc) was found in programs so far. For tests. */
   fusedRuns(): Readonly<Record<string, number>>;
+  /** Measures what the target in use and the threads can do at most, in about 0.2 s. */
+  limits(): MachineLimits;
+}
+
+/** What this machine can do at most with the threads and the instructions in use. Measured, so an estimate. */
+export interface MachineLimits {
+  readonly threads: number;
+  /** Floating-point operations per second: multiply-adds on registers, two each. */
+  readonly flops: number;
+  /** By growing size: how many bytes per second all threads move who go through `bytes` of memory again and again. */
+  readonly bandwidth: readonly {
+    readonly bytes: number;
+    /** Summing an array. */
+    readonly read: number;
+    /** `a = b + factor * c`: two arrays read, one written. */
+    readonly triad: number;
+  }[];
 }
 
 export interface AddonInfo {
@@ -80,6 +97,11 @@ export interface Job {
   readonly metrics?: { readonly byteOffset: number; readonly count: number };
   /** A float32 in the state that is looked at after each step: the first step that leaves it NaN or infinite is reported. */
   readonly watch?: { readonly byteOffset: number; readonly stop: boolean };
+  /**
+   * Measures each instruction of the job's only segment, and keeps the first `events` events (at most 2^22): what ran when,
+   * chunks of instructions on the threads of the pool included. With 0 chunks are not timed.
+   */
+  readonly profile?: { readonly events: number };
 }
 
 export interface JobResult {
@@ -92,4 +114,22 @@ export interface JobResult {
   readonly log: Float32Array;
   /** Seconds of native work. */
   readonly seconds: number;
+  readonly profile?: NativeProfile;
+}
+
+/** Where the steps of a job spent their time. Instructions are numbered in the order of the plan: a loop, then its body. */
+export interface NativeProfile {
+  /** In all, by instruction; a loop's contains that of its body. */
+  readonly nanoseconds: Float64Array;
+  /** How often, by instruction. */
+  readonly calls: Float64Array;
+  /** Nanoseconds of each step. */
+  readonly steps: Float64Array;
+  /**
+   * Four numbers for each event: the instruction, or -1 for a whole step; 0 for the session's thread, or i + 1 for a chunk
+   * that ran on thread i of the pool (0 is the session's own); when it began and when it ended, in nanoseconds.
+   */
+  readonly events: Float64Array;
+  /** Events that there was no room for. */
+  readonly eventsLost: number;
 }

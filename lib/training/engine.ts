@@ -1,4 +1,4 @@
-import { compile } from '../compile/index.js';
+import { type CompiledPlan, compile } from '../compile/index.js';
 import { type Graph, type HostData, sizeOf, type TensorType } from '../ir/graph.js';
 import type { Job, JobResult } from '../runtime/addon.js';
 import { State } from './state.js';
@@ -27,7 +27,9 @@ export class Engine {
   constructor(
     readonly topology: Topology,
     readonly objective: Objective | undefined,
-    outputNames: readonly string[],
+    readonly outputNames: readonly string[],
+    /** Hears of every plan that is compiled. */
+    readonly onPlan: (number: number, plan: CompiledPlan) => void = () => {},
   ) {
     this.variables = objective?.variables ?? new StepVariables();
     this.training = new SumBlock('training', objective?.metrics ?? [], outputNames);
@@ -78,9 +80,20 @@ export class Engine {
   #plan(key: string, trace: () => Graph): number {
     const known = this.#plans.get(key);
     if (known !== undefined) return known;
-    const number = this.state.session.addPlan(compile(trace(), this.state.layout).words);
+    const plan = compile(trace(), this.state.layout);
+    const number = this.state.session.addPlan(plan.words);
     this.#plans.set(key, number);
+    this.onPlan(number, plan);
     return number;
+  }
+
+  /** Another engine with a copy of the state: what runs there changes nothing here. */
+  copy(onPlan: Engine['onPlan']): Engine {
+    const copy = new Engine(this.topology, this.objective, this.outputNames, onPlan);
+    const bytes = new Uint8Array(this.state.layout.bytes);
+    this.state.session.readState(0, bytes);
+    copy.state.session.writeState(0, bytes);
+    return copy;
   }
 
   /** Lets the next steps see the optimizer's learning rate; a schedule is part of the plans already. */

@@ -12,6 +12,14 @@ export { Model } from './model.js';
 export type { ModelCheckpointOptions } from './model-checkpoint.js';
 export type { MonitorOptions } from './monitor.js';
 export type { CompileOptions, LossArgument, MetricArgument, PerOutput } from './objective.js';
+export type {
+  KernelProfile,
+  Profile,
+  ProfileGroup,
+  ProfileMode,
+  ProfileOptions,
+  ProfileTotals,
+} from './profile/index.js';
 export type { ProgressBarOptions, ProgressStream } from './progress.js';
 export type { ResumePoint } from './resume.js';
 export type { ModelJson } from './saving/model-json.js';

@@ -3,17 +3,10 @@ import { type HostData, sizeOf, type Tensor } from '../ir/graph.js';
 import type { SymbolicTensor } from '../layers/symbolic.js';
 import type { NativeStorage } from '../runtime/addon.js';
 import { loadAddon } from '../runtime/native.js';
-import {
-  type Column,
-  type ColumnType,
-  commonRows,
-  exactArray,
-  type ModelData,
-  readColumn,
-  splitData,
-} from './columns.js';
+import { type Column, type ColumnType, commonRows, exactArray, type ModelData, readColumn } from './columns.js';
 import { DataSet, segmentRows } from './dataset.js';
 import type { Engine } from './engine.js';
+import { readInputs } from './prepare.js';
 import { inputTypes, sampleShape, typeOf } from './targets.js';
 
 const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
@@ -108,7 +101,6 @@ export class Predictor {
   }
 
   #columns(where: string, x: ModelData): Column[] {
-    const parts = splitData(where, 'x', this.inputNames, x);
-    return this.#inputs.map((type, i) => readColumn(where, type, parts[i] as ModelData as Float32Array));
+    return readInputs(where, this.engine.topology, this.inputNames, x);
   }
 }

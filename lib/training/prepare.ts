@@ -4,6 +4,7 @@ import { segmentRows } from './dataset.js';
 import type { Engine } from './engine.js';
 import type { CompiledObjective } from './objective.js';
 import { inputTypes, readTarget, sampleShape, typeOf } from './targets.js';
+import type { Topology } from './topology.js';
 import type { StepTypes } from './trace.js';
 import { type WeightOptions, weightColumns } from './weighting.js';
 
@@ -26,6 +27,12 @@ export interface BatchesOptions extends WeightOptions {
   readonly validationSplit?: number | undefined;
 }
 
+/** The inputs of a model, checked. @throws Error naming what does not fit */
+export function readInputs(where: string, { inputs }: Topology, names: readonly string[], x: ModelData): Column[] {
+  const parts = splitData(where, 'x', names, x);
+  return inputTypes(inputs, names).map((type, i) => readColumn(where, type, parts[i] as Float32Array));
+}
+
 /**
  * Checks data against what a model and its losses expect.
  *
@@ -39,10 +46,7 @@ export function readBatches(
   y: ModelData,
   { validationSplit = 0, ...weighting }: BatchesOptions = {},
 ): Batches {
-  const xParts = splitData(where, 'x', names.inputs, x);
-  const inputs = inputTypes(topology.inputs, names.inputs).map((type, i) =>
-    readColumn(where, type, xParts[i] as Float32Array),
-  );
+  const inputs = readInputs(where, topology, names.inputs, x);
   const rows = commonRows(where, inputs);
   const yParts = splitData(where, 'y', names.outputs, y);
   const targets = topology.outputs.map((output, i) => {

@@ -1,6 +1,7 @@
 import { sizeOf } from '../ir/graph.js';
 import type { Layer, Weight } from '../layers/layer.js';
 import type { LayerCall, SymbolicTensor } from '../layers/symbolic.js';
+import { table } from './table.js';
 import type { Topology } from './topology.js';
 
 const count = (weights: readonly Weight[]): number => weights.reduce((total, w) => total + sizeOf(w.shape), 0);
@@ -12,17 +13,6 @@ function formatBytes(bytes: number): string {
 
 const formatShape = (t: SymbolicTensor): string => `[${t.shape.map((n) => n ?? 'null').join(', ')}]`;
 const separate = (n: number): string => n.toLocaleString('en-US');
-
-/** Columns of equal width between rules; numbers in the column `right` stand at its right edge. */
-function table(head: readonly string[], rows: readonly (readonly string[])[], right: number): string[] {
-  const widths = head.map((title, c) => Math.max(title.length, ...rows.map((row) => (row[c] as string).length)));
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, c) => (c === right ? cell.padStart(widths[c] as number) : cell.padEnd(widths[c] as number)))
-      .join('  ');
-  const rule = '-'.repeat(widths.reduce((total, w) => total + w + 2, -2));
-  return [rule, line(head), rule, ...rows.map((row) => line(row).trimEnd()), rule];
-}
 
 /** The text of `summary()`: one row for each call of a layer; weights of a shared layer are counted at its first call. */
 export function formatSummary(topology: Topology): string {
@@ -40,7 +30,7 @@ export function formatSummary(topology: Topology): string {
   const total = (label: string, n: number): string => `${label}: ${separate(n)} (${formatBytes(n * 4)})`;
   return [
     `Model: ${topology.name}`,
-    ...table(['Layer (kind)', 'Output shape', 'Params', 'Connected to'], rows, 2),
+    ...table(['Layer (kind)', 'Output shape', 'Params', 'Connected to'], rows, [2]),
     total('Total params', all),
     total('Trainable params', trainable),
     total('Non-trainable params', all - trainable),

@@ -5,6 +5,7 @@
 
 #include "../cpu/blas.h"
 #include "../cpu/fused_match.h"
+#include "../cpu/limits.h"
 #include "../cpu/simd/table.h"
 #include "../plan/ops.h"
 #include "../runtime/session.h"
@@ -63,6 +64,27 @@ Napi::Value printPlan(const Napi::CallbackInfo& info) {
                      [&] { return Napi::String::New(info.Env(), print(decode(plan.data(), plan.size()))); });
 }
 
+Napi::Value limits(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return translating(env, [&] {
+    const Limits found = measureLimits();
+    Napi::Array bandwidth = Napi::Array::New(env, found.bandwidth.size());
+    for (size_t i = 0; i < found.bandwidth.size(); ++i) {
+      const Limits::Bandwidth& level = found.bandwidth[i];
+      Napi::Object item = Napi::Object::New(env);
+      item.Set("bytes", static_cast<double>(level.bytes));
+      item.Set("read", level.read);
+      item.Set("triad", level.triad);
+      bandwidth.Set(static_cast<uint32_t>(i), item);
+    }
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("threads", found.threads);
+    result.Set("flops", found.flops);
+    result.Set("bandwidth", bandwidth);
+    return result;
+  });
+}
+
 Napi::Value fusedRuns(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(info.Env());
   for (int run = 0; run < kFusedRunCount; ++run) {
@@ -92,6 +114,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   add<selectBlasLibrary>(exports, "selectBlas");
   add<printPlan>(exports, "printPlan");
   add<fusedRuns>(exports, "fusedRuns");
+  add<limits>(exports, "limits");
   return exports;
 }
 

@@ -1,5 +1,6 @@
 #include "job_object.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -36,6 +37,31 @@ template <typename F>
 void optionally(const Napi::Object& job, const char* part, F read) {
   const Napi::Value value = job.Get(part);
   if (!value.IsUndefined()) read(object(value, std::string("job.") + part));
+}
+
+Napi::Float64Array numbers(Napi::Env env, const std::vector<uint64_t>& values) {
+  Napi::Float64Array array = Napi::Float64Array::New(env, values.size());
+  std::copy(values.begin(), values.end(), array.Data());
+  return array;
+}
+
+Napi::Object writeProfile(Napi::Env env, const Profile& profile) {
+  Napi::Float64Array events = Napi::Float64Array::New(env, 4 * profile.eventCount());
+  double* to = events.Data();
+  for (uint64_t i = 0; i < profile.eventCount(); ++i) {
+    const Profile::Event& event = profile.events()[i];
+    *to++ = event.what == Profile::kStep ? -1.0 : static_cast<double>(event.what);
+    *to++ = event.track;
+    *to++ = static_cast<double>(event.begin);
+    *to++ = static_cast<double>(event.end);
+  }
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("nanoseconds", numbers(env, profile.nanoseconds()));
+  object.Set("calls", numbers(env, profile.calls()));
+  object.Set("steps", numbers(env, profile.steps()));
+  object.Set("events", events);
+  object.Set("eventsLost", static_cast<double>(profile.eventsLost()));
+  return object;
 }
 
 const char* nameOf(JobResult::Reason reason) {
@@ -83,6 +109,9 @@ std::unique_ptr<Job> readJob(const Napi::Value& value) {
     const uint64_t byteOffset = integer(metrics.Get("byteOffset"), "job.metrics.byteOffset");
     job->metrics = {byteOffset, integer(metrics.Get("count"), "job.metrics.count")};
   });
+  optionally(from, "profile", [&](const Napi::Object& profile) {
+    job->profile = {integer(profile.Get("events"), "job.profile.events")};
+  });
   optionally(from, "watch", [&](const Napi::Object& watch) {
     const uint64_t byteOffset = integer(watch.Get("byteOffset"), "job.watch.byteOffset");
     job->watch = {byteOffset, boolean(watch.Get("stop"), "job.watch.stop")};
@@ -99,6 +128,7 @@ Napi::Object writeResult(Napi::Env env, const JobResult& result) {
   object.Set("nonFiniteStep", static_cast<double>(result.nonFiniteStep));
   object.Set("log", log);
   object.Set("seconds", result.seconds);
+  if (result.profile) object.Set("profile", writeProfile(env, *result.profile));
   return object;
 }
 

@@ -256,7 +256,7 @@ std::vector<View> readOperands(Reader& reader, size_t count, const std::vector<V
 
 // Where an instruction stands.
 struct Context {
-  const Plan& plan;
+  Plan& plan;
   const std::vector<View>& views;
   uint32_t depth = 0;       // loops around it
   int64_t steps = 0;        // of the innermost of them
@@ -308,6 +308,7 @@ void checkBorder(const Instruction& in, const Context& context) {
 Instruction readInstruction(Reader& whole, const Context& context) {
   const size_t start = whole.position();
   Instruction in;
+  in.number = context.plan.count++;
   in.opcode = whole.word("an opcode");
   const InstructionInfo* info = instructionInfo(in.opcode);
   if (info == nullptr) whole.fail("no instruction has the number " + std::to_string(in.opcode));

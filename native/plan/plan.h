@@ -58,6 +58,7 @@ struct Instruction {
   std::vector<uint32_t> attrs;
   Program program;                // empty when the opcode has none
   std::vector<Instruction> body;  // of a loop
+  uint32_t number = 0;            // in the plan: a loop, then its body
   // In a loop, of the first 32 inputs: bit i says that input i neither slides nor is written by the loop.
   uint32_t steady = 0;
 };
@@ -69,6 +70,7 @@ struct Plan {
   std::vector<View> feeds;  // shape and dtype by slot (where they land is the feed instruction's output)
   std::vector<View> fetches;
   std::vector<Instruction> instructions;
+  uint32_t count = 0;  // of instructions, bodies included
 };
 
 // Thrown for anything wrong with the words; the message says at which word and what was expected.

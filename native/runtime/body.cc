@@ -1,7 +1,7 @@
 // The loop instruction. Its kernels are bound once; between two steps, operands that are parts of sequences move on.
 #include <vector>
 
-#include "kernel.h"
+#include "sequence.h"
 
 namespace steepest {
 namespace {
@@ -17,18 +17,16 @@ bool slides(const Instruction& instruction) {
 
 class Body final : public Kernel {
  public:
-  Body(const Instruction& loop, const Memory& memory) : steps_(loop.attrs[0]) {
-    kernels_.reserve(loop.body.size());
-    for (const Instruction& instruction : loop.body) {
-      kernels_.push_back(bind(instruction, memory));
-      if (slides(instruction)) moving_.push_back(kernels_.back().get());
+  Body(const Instruction& loop, const Memory& memory) : steps_(loop.attrs[0]), body_(loop.body, memory) {
+    for (size_t i = 0; i < loop.body.size(); ++i) {
+      if (slides(loop.body[i])) moving_.push_back(body_.kernels()[i].get());
     }
   }
 
   void run(RunContext& context) override {
-    for (const auto& kernel : kernels_) kernel->enter();
+    for (const auto& kernel : body_.kernels()) kernel->enter();
     for (int64_t step = 0;; ++step) {
-      for (const auto& kernel : kernels_) kernel->run(context);
+      body_.run(context);
       if (context.isAbandoned()) return;  // nothing of this session runs again: views may stay where they are
       if (step + 1 == steps_) break;
       moveAll(1);
@@ -42,7 +40,7 @@ class Body final : public Kernel {
   }
 
   const int64_t steps_;
-  std::vector<std::unique_ptr<Kernel>> kernels_;
+  Sequence body_;
   std::vector<Kernel*> moving_;
 };
 

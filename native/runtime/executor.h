@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <vector>
 
 #include "allocator.h"
-#include "kernel.h"
+#include "sequence.h"
 
 namespace steepest {
 
@@ -17,12 +17,12 @@ class Executor {
   // `state` outlives the executor and has plan.stateBytes or more.
   Executor(Plan plan, uint8_t* state);
 
-  void run(RunContext& context) {
-    for (const auto& kernel : kernels_) kernel->run(context);
-  }
+  void run(RunContext& context) { kernels_->run(context); }
 
   const std::vector<View>& feeds() const { return feeds_; }
   const std::vector<View>& fetches() const { return fetches_; }
+  // Bodies of loops included.
+  uint32_t instructions() const { return instructions_; }
   uint64_t bytes() const { return arena_.size() + constants_.size(); }
 
  private:
@@ -30,7 +30,8 @@ class Executor {
   std::vector<View> fetches_;
   Allocation arena_;
   Allocation constants_;
-  std::vector<std::unique_ptr<Kernel>> kernels_;
+  uint32_t instructions_;
+  std::optional<Sequence> kernels_;
 };
 
 }  // namespace steepest

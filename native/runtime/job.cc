@@ -6,6 +6,8 @@ namespace steepest {
 namespace {
 
 constexpr uint64_t kMaxCount = uint64_t{1} << 53;
+constexpr uint64_t kMaxProfiled = 1000000;          // steps
+constexpr uint64_t kMaxEvents = uint64_t{1} << 22;  // 96 MB
 
 [[noreturn]] void fail(const std::string& message) { throw JobError("job." + message); }
 
@@ -69,6 +71,19 @@ void expectState(uint64_t byteOffset, uint64_t count, uint64_t stateBytes, const
   }
 }
 
+// Instructions are numbered in one plan.
+void validateProfile(const Job& job) {
+  if (job.segments.size() != 1) {
+    fail("profile: expected one segment, got " + std::to_string(job.segments.size()));
+  }
+  if (job.end - job.begin > kMaxProfiled) {
+    fail("profile: at most " + std::to_string(kMaxProfiled) + " steps, got " + std::to_string(job.end - job.begin));
+  }
+  if (job.profile->events > kMaxEvents) {
+    fail("profile.events: at most " + std::to_string(kMaxEvents) + ", got " + std::to_string(job.profile->events));
+  }
+}
+
 }  // namespace
 
 void validateJob(const Job& job, const std::vector<std::unique_ptr<Executor>>& plans, uint64_t stateBytes) {
@@ -94,6 +109,7 @@ void validateJob(const Job& job, const std::vector<std::unique_ptr<Executor>>& p
   for (size_t i = 0; i < job.fetches.size(); ++i) expectRange(lastRow, job.fetches[i].rows, item("fetches", i));
   if (job.seed && lastRow > UINT32_MAX) fail("shuffle: at most 4294967295 rows can be shuffled");
   if (job.metrics) expectState(job.metrics->byteOffset, job.metrics->count, stateBytes, "metrics");
+  if (job.profile) validateProfile(job);
   if (job.watch) expectState(job.watch->byteOffset, 1, stateBytes, "watch");
 }
 

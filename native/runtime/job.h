@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "executor.h"
+#include "profile.h"
 #include "storage.h"
 
 namespace steepest {
@@ -33,6 +34,9 @@ struct Job {
     uint64_t byteOffset;
     uint64_t count;
   };
+  struct Profiled {
+    uint64_t events;  // to keep
+  };
   struct Watch {
     uint64_t byteOffset;
     bool stop;
@@ -47,6 +51,7 @@ struct Job {
   std::optional<uint32_t> seed;  // shuffles when present
   std::optional<Metrics> metrics;
   std::optional<Watch> watch;
+  std::optional<Profiled> profile;
 };
 
 struct JobResult {
@@ -56,6 +61,7 @@ struct JobResult {
   int64_t nonFiniteStep = -1;
   std::vector<float> log;
   double seconds = 0;
+  std::unique_ptr<Profile> profile;
   std::exception_ptr error;  // when set, the rest does not count
 };
 

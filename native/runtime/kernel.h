@@ -47,6 +47,8 @@ struct FetchTarget {
 // Set by a kernel that meets a value it cannot use (label or index out of range); the run stops after the step.
 enum class DataError : uint32_t { kNone = 0, kLabel = 1, kIndex = 2 };
 
+class Profile;
+
 struct RunContext {
   Threads& threads;
   const FeedSource* feeds;
@@ -56,6 +58,7 @@ struct RunContext {
   // Nobody wants the results any more: loops end early, and the step does not count. Null: always wanted.
   const std::atomic<bool>* abandoned = nullptr;
   std::atomic<uint32_t> error{0};
+  Profile* profile = nullptr;  // measures when there is one
 
   bool isAbandoned() const { return abandoned != nullptr && abandoned->load(std::memory_order_relaxed); }
 };

@@ -17,7 +17,11 @@ Loop::Loop(const Job& job, const std::vector<Executor*>& plans, uint8_t* state, 
       state_(state),
       turnstile_(turnstile),
       stop_(stop),
-      context_{Threads::pool(), nullptr, nullptr, nullptr, 0, &stop_.abandoned},
+      profile_(job.profile
+                   ? std::make_unique<Profile>(plans.front()->instructions(), job.end - job.begin, job.profile->events)
+                   : nullptr),
+      threads_(profile_ && profile_->watchesChunks() ? profile_.get() : nullptr),
+      context_{threads_, nullptr, nullptr, nullptr, 0, &stop_.abandoned},
       step_(job.begin) {
   for (const Job::Feed& feed : job.feeds) feeds_.push_back({feed.storage->data(), feed.type, feed.rows});
   for (const Job::Fetch& fetch : job.fetches) fetches_.push_back({fetch.storage->data(), fetch.rows});
@@ -25,6 +29,7 @@ Loop::Loop(const Job& job, const std::vector<Executor*>& plans, uint8_t* state, 
     stepsPerEpoch_ += segment.steps;
     rowsPerEpoch_ += segment.rows * segment.steps;
   }
+  context_.profile = profile_.get();
   context_.feeds = feeds_.data();
   context_.fetches = fetches_.data();
   // Indexed by row number, like the feeds: the rows before the first one stay unused (and untouched).
@@ -39,6 +44,7 @@ JobResult Loop::run() {
     while (step_ < job_.end && !stopped_) runEpoch(step_ / stepsPerEpoch_);
   }
   result_.next = step_;
+  result_.profile = std::move(profile_);
   result_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return std::move(result_);
 }
@@ -66,6 +72,7 @@ void Loop::runEpoch(uint64_t epoch) {
 
 void Loop::runSegment(const Job::Segment& segment, Executor& plan, uint64_t row, uint64_t steps) {
   for (const uint64_t end = step_ + steps; step_ < end && !stopped_; row += segment.rows) {
+    const uint64_t begin = profile_ ? profile_->now() : 0;
     if (turnstile_.contended()) {
       turnstile_.unlock();
       turnstile_.lock();
@@ -76,6 +83,7 @@ void Loop::runSegment(const Job::Segment& segment, Executor& plan, uint64_t row,
     if (context_.isAbandoned()) return stop(JobResult::Reason::kAborted);
     ++step_;
     inspect();
+    if (profile_) profile_->addStep(begin, profile_->now());
   }
 }
 

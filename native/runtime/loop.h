@@ -43,6 +43,8 @@ class Loop {
 
   std::vector<FeedSource> feeds_;
   std::vector<FetchTarget> fetches_;
+  std::unique_ptr<Profile> profile_;  // when the job wants one
+  Threads threads_;
   RunContext context_;
   Allocation order_;
   const float* watched_ = nullptr;

@@ -60,6 +60,7 @@ int defaultCount() {
 }
 
 thread_local bool insideChunk = false;
+thread_local int threadNumber = 0;  // of the pool's threads, from 1 on
 
 constexpr uint32_t chunksLeft(uint64_t claim) { return static_cast<uint32_t>(claim); }
 constexpr uint32_t generationOf(uint64_t claim) { return static_cast<uint32_t>(claim >> 32); }
@@ -118,6 +119,7 @@ void Pool::takeChunks(uint32_t generation) {
 
 void Pool::work(int index) {
   insideChunk = true;
+  threadNumber = index + 1;
   for (;;) {
     if (index + 1 >= count.load(std::memory_order_relaxed) && retire(index)) return;
     const auto ready = [this] { return chunksLeft(claim.load(std::memory_order_acquire)) > 0; };
@@ -206,6 +208,18 @@ void Threads::setCount(int count) {
   pool.wake.notify_all();  // superfluous workers leave
 }
 
-void Threads::parallel(int64_t chunks, Body body, void* context) { thePool().run(chunks, body, context); }
+void Threads::parallel(int64_t chunks, Body body, void* context) {
+  if (watch_ == nullptr) return thePool().run(chunks, body, context);
+  struct Watched {
+    ChunkWatch* watch;
+    Body body;
+    void* context;
+  } watched = {watch_, body, context};
+  const Body around = [](void* c, int64_t chunk) {
+    const auto* w = static_cast<Watched*>(c);
+    w->watch->run(w->body, w->context, chunk, threadNumber);
+  };
+  thePool().run(chunks, around, &watched);
+}
 
 }  // namespace steepest

@@ -5,9 +5,15 @@
 
 namespace steepest {
 
+class ChunkWatch;
+
 class Threads {
  public:
   using Body = void (*)(void* context, int64_t chunk);
+
+  Threads() = default;
+  // The same pool, with `watch` around every chunk.
+  explicit Threads(ChunkWatch* watch) : watch_(watch) {}
 
   // The pool of the process. Threads start when first needed and sleep when idle.
   static Threads& pool();
@@ -24,6 +30,20 @@ class Threads {
   void each(int64_t chunks, F f) {
     parallel(chunks, [](void* c, int64_t i) { (*static_cast<F*>(c))(i); }, &f);
   }
+
+ private:
+  ChunkWatch* watch_ = nullptr;
+};
+
+// Runs the chunks of others, to see when they run.
+class ChunkWatch {
+ public:
+  // Runs body(context, chunk) on the calling thread: number `thread` of the pool, or 0 when it is none of it. From several
+  // threads at once; must not throw.
+  virtual void run(Threads::Body body, void* context, int64_t chunk, int thread) = 0;
+
+ protected:
+  ~ChunkWatch() = default;
 };
 
 }  // namespace steepest

@@ -9,8 +9,8 @@ export interface SaveOptions {
 }
 
 /** @throws Error when a path is not a string that can be one */
-export function checkPath(where: string, value: unknown): asserts value is string {
+export function checkPath(where: string, value: unknown, name = 'the path'): asserts value is string {
   if (typeof value !== 'string' || value === '' || value.includes('\0')) {
-    throw argumentError(where, 'the path', 'a string that is not empty', value);
+    throw argumentError(where, name, 'a string that is not empty', value);
   }
 }

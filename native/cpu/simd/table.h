@@ -14,6 +14,7 @@ struct TileFunctions;   // see program.h
 struct GemmKernels;     // see ../gemm.h
 struct RowKernels;      // see ../rows.h
 struct ChannelKernels;  // see ../channels.h
+struct LimitKernels;    // see ../limits.h
 
 // One per target.
 struct Simd {
@@ -23,6 +24,7 @@ struct Simd {
   const GemmKernels* gemm;
   const RowKernels* rows;
   const ChannelKernels* channels;
+  const LimitKernels* limits;
 };
 
 // The best the CPU has, or what STEEPEST_CPU names (throws std::invalid_argument when this CPU lacks it).

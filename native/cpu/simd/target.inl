@@ -15,6 +15,7 @@
 
 #include "../channels.h"
 #include "../gemm.h"
+#include "../limits.h"
 #include "../rows.h"
 #include "program.h"
 #include "table.h"
@@ -38,6 +39,7 @@ namespace steepest::STEEPEST_TARGET {
 #include "gemm.inl"
 #include "rows.inl"
 #include "channels.inl"
+#include "limits.inl"
 // clang-format on
 
 #define STEEPEST_STRING(x) #x
@@ -45,7 +47,7 @@ namespace steepest::STEEPEST_TARGET {
 
 extern const Simd kernels;
 const Simd kernels = {
-    STEEPEST_NAME(STEEPEST_TARGET), kWidth, &tileFunctions, &gemmKernels, &rowKernels, &channelKernels,
+    STEEPEST_NAME(STEEPEST_TARGET), kWidth, &tileFunctions, &gemmKernels, &rowKernels, &channelKernels, &limitKernels,
 };
 
 }  // namespace steepest::STEEPEST_TARGET

@@ -1,0 +1,86 @@
+import type { InstructionInfo } from '../../compile/index.js';
+import { replaceFile } from '../../io/files.js';
+import { sizeOf } from '../../ir/graph.js';
+import type { NativeProfile, NativeStorage } from '../../runtime/addon.js';
+import { loadAddon, machineLimits } from '../../runtime/native.js';
+import type { Column } from '../columns.js';
+import { DataSet } from '../dataset.js';
+import type { Engine } from '../engine.js';
+import { sampleShape } from '../targets.js';
+import type { StepTypes } from '../trace.js';
+import { chromeTrace } from './chrome-trace.js';
+import { kernelsOf } from './kernels.js';
+import type { checkProfileOptions } from './options.js';
+import { Profile } from './report.js';
+
+/** Room for the events of a trace. */
+const maxEvents = 1 << 20;
+
+export interface ProfileRun {
+  readonly where: string;
+  readonly engine: Engine;
+  readonly settings: ReturnType<typeof checkProfileOptions>;
+  readonly rows: number;
+  readonly columns: readonly Column[];
+  readonly types: Omit<StepTypes, 'rows'>;
+}
+
+/** Runs steps on a copy of the model's state, so that nothing of the model changes. */
+export async function runProfile({ where, engine, settings, rows, columns, types }: ProfileRun): Promise<Profile> {
+  const { mode, warmup, steps, signal, trace } = settings;
+  const batchSize = Math.min(settings.batchSize, rows);
+  const limits = machineLimits();
+  const plans = new Map<number, readonly InstructionInfo[]>();
+  const copy = engine.copy((number, { instructions }) => plans.set(number, instructions));
+  const abort = (): void => copy.abort();
+  signal?.addEventListener('abort', abort, { once: true });
+  let data: DataSet | undefined;
+  const fetched: NativeStorage[] = [];
+  try {
+    const plan = planOf(copy, mode, { ...types, rows: batchSize });
+    data = await DataSet.copy(where, columns, signal);
+    if (mode === 'predict') {
+      const { outputs } = engine.topology;
+      for (const t of outputs) fetched.push(new (loadAddon().Storage)(rows * sizeOf(sampleShape(t)) * 4));
+    }
+    const job = {
+      segments: [{ plan, rows: batchSize, steps: Math.floor(rows / batchSize) }],
+      feeds: data.feeds,
+      fetches: fetched.map((storage) => ({ storage, rows })),
+      firstRow: 0,
+      ...(mode === 'train' ? { shuffle: { seed: 0 } } : {}),
+    };
+    await copy.run(where, { ...job, begin: 0, end: warmup }, signal);
+    const events = trace === undefined ? 0 : maxEvents;
+    const measured = { ...job, begin: warmup, end: warmup + steps, profile: { events } };
+    const profile = (await copy.run(where, measured, signal)).profile as NativeProfile;
+    engine.checkAlive(where);
+    const kernels = kernelsOf(plans.get(plan) as readonly InstructionInfo[], profile, limits);
+    if (trace !== undefined) await replaceFile(trace, [Buffer.from(chromeTrace(kernels, profile))]);
+    return new Profile({
+      mode,
+      batchSize,
+      stepTimes: [...profile.steps].map((ns) => ns / 1e9),
+      kernels,
+      limits,
+      trace,
+    });
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    data?.dispose();
+    for (const storage of fetched) storage.dispose();
+    copy.dispose();
+  }
+}
+
+function planOf(engine: Engine, mode: ProfileRun['settings']['mode'], types: StepTypes): number {
+  switch (mode) {
+    case 'train':
+      engine.writeLearningRate();
+      return engine.trainPlan(types);
+    case 'evaluate':
+      return engine.evalPlan(types);
+    case 'predict':
+      return engine.predictPlan(types.inputs, types.rows);
+  }
+}
