@@ -1,18 +1,23 @@
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Case, cases, stepsOf } from './cases.js';
-import { contenders } from './peers.js';
+import { benchLatency, predictable } from './latency.js';
+import { median } from './median.js';
+import { contenders, predictors } from './peers.js';
 import type { Worker } from './worker.js';
 
 const usage = `usage: npm run bench -- [--case a,b,...] [--against steepest,tfjs,torch,jax] [--rounds n] [--json]
+       npm run bench -- --latency [--case d,g] [--against steepest,ort-node,ort-python] [--rounds n] [--json]
 
 Trains each case in every framework that is installed, in turn (A B C A B C ...), and prints the medians of a step.
+With --latency, predicts instead: one sample, and many rows.
 cases: ${Object.keys(cases).join(' ')}`;
 
 const { values: options } = parseArgs({
   options: {
-    case: { type: 'string', default: Object.keys(cases).join() },
-    against: { type: 'string', default: contenders.map((c) => c.name).join() },
+    latency: { type: 'boolean', default: false },
+    case: { type: 'string' },
+    against: { type: 'string' },
     rounds: { type: 'string', default: '7' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -35,8 +40,6 @@ interface Result {
 const secondsPerRound = 2;
 /** A framework that needs longer than this for an epoch is timed once: it is not close, and the others wait for it. */
 const secondsAtMost = 10;
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 
 async function startAll(id: string, spec: Case, names: readonly string[]): Promise<Worker[]> {
   const workers: Worker[] = [];
@@ -69,7 +72,7 @@ class Timer {
   }
 
   async run(): Promise<number> {
-    const { seconds, loss } = await this.worker.train(this.epochs);
+    const { seconds, loss } = (await this.worker.ask({ epochs: this.epochs })) as { seconds: number; loss: number };
     this.times.push((seconds / this.epochs / stepsOf(this.spec)) * 1e6);
     this.loss = loss;
     return seconds;
@@ -144,8 +147,10 @@ async function main(): Promise<void> {
     process.stdout.write(`${usage}\n`);
     return;
   }
-  const ids = options.case.split(',');
-  const unknown = ids.filter((id) => !(id in cases));
+  const known = options.latency ? predictable : Object.keys(cases);
+  const ids = options.case?.split(',') ?? (options.latency ? ['d', 'g'] : known);
+  const names = options.against?.split(',') ?? [...contenders, ...predictors].map((c) => c.name);
+  const unknown = ids.filter((id) => !known.includes(id));
   const rounds = Number(options.rounds);
   if (unknown.length > 0 || !(rounds >= 1)) {
     process.stderr.write(
@@ -154,9 +159,10 @@ async function main(): Promise<void> {
     process.exitCode = 2;
     return;
   }
+  if (options.latency) return benchLatency(ids, names, rounds, options.json);
   const all: Result[] = [];
   for (const id of ids) {
-    const results = await runCase(id, cases[id] as Case, options.against.split(','), rounds);
+    const results = await runCase(id, cases[id] as Case, names, rounds);
     all.push(...results);
     if (options.json) for (const r of results) process.stdout.write(`${JSON.stringify(r)}\n`);
     else process.stderr.write(`case ${id}: ${results.map((r) => `${r.framework} ${r.us_per_step}`).join(', ')}\n`);

@@ -5,7 +5,8 @@ import type { Case } from './cases.js';
 import { Worker } from './worker.js';
 
 /**
- * Where peers are installed: TensorFlow.js in `node_modules`, PyTorch and JAX in `venv`. None of them is needed; what is
+ * Where peers are installed: TensorFlow.js and onnxruntime in `node_modules`, PyTorch, JAX
+ * and onnxruntime in `venv`. None of them is needed; what is
  * missing is left out of the comparison, and said.
  */
 export const peersHome = process.env.STEEPEST_PEERS ?? path.join(os.homedir(), '.cache', 'steepest-peers');
@@ -43,4 +44,31 @@ export const contenders: readonly Contender[] = [
     start: (_, spec) => Worker.start(python(), [source('torch_worker.py'), JSON.stringify(spec)], torchEnv),
   },
   { name: 'jax', start: (_, spec) => Worker.start(python(), [source('jax_worker.py'), JSON.stringify(spec)]) },
+];
+
+/** A model on disk, once for each kind of reader. */
+export interface Files {
+  readonly weights: string;
+  readonly onnx: string;
+}
+
+/** One way to predict a case. */
+export interface PredictorStart {
+  readonly name: string;
+  start(id: string, spec: Case, files: Files): Promise<Worker>;
+}
+
+export const predictors: readonly PredictorStart[] = [
+  {
+    name: 'steepest',
+    start: (id, _, files) => Worker.start(node, [compiled('predict_steepest.js'), id, files.weights]),
+  },
+  {
+    name: 'ort-node',
+    start: (id, _, files) => Worker.start(node, [compiled('predict_ort.js'), id, files.onnx, peersHome]),
+  },
+  {
+    name: 'ort-python',
+    start: (_, spec, files) => Worker.start(python(), [source('predict_worker.py'), JSON.stringify(spec), files.onnx]),
+  },
 ];

@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
+/** What a worker says: the protocol is in workers/. */
+export type Answer = Readonly<Record<string, unknown>>;
+
 /** A worker process that stands still while others are measured. */
 export class Worker {
   readonly #child: ChildProcess;
@@ -16,24 +19,29 @@ export class Worker {
     this.#lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
   }
 
-  /** Name that the worker gives itself. */
-  framework = '';
+  /** What the worker said when it was ready. */
+  greeting: Answer = {};
 
-  /** Starts a worker and waits until it has trained its first epoch. */
+  /** Name that the worker gives itself. */
+  get framework(): string {
+    return this.greeting.framework as string;
+  }
+
+  /** Starts a worker and waits until it is ready. */
   static async start(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Worker> {
     const worker = new Worker(command, args, env);
-    worker.framework = (await worker.#answer()).framework as string;
+    worker.greeting = await worker.#answer();
     worker.#pause();
     return worker;
   }
 
-  /** Seconds that training took, with the loss it ended with. */
-  async train(epochs: number): Promise<{ seconds: number; loss: number }> {
+  /** Wakes the worker, asks it something, and lets it sleep again. */
+  async ask(request: object): Promise<Answer> {
     this.#child.kill('SIGCONT');
-    this.#child.stdin?.write(`${JSON.stringify({ epochs })}\n`);
-    const { seconds, loss } = await this.#answer();
+    this.#child.stdin?.write(`${JSON.stringify(request)}\n`);
+    const answer = await this.#answer();
     this.#pause();
-    return { seconds: seconds as number, loss: loss as number };
+    return answer;
   }
 
   stop(): void {
@@ -44,10 +52,10 @@ export class Worker {
     this.#child.kill('SIGSTOP');
   }
 
-  async #answer(): Promise<Record<string, unknown>> {
+  async #answer(): Promise<Answer> {
     const { value, done } = await this.#lines.next();
     if (done === true) throw new Error(this.#stderr.trim().split('\n').at(-1) ?? 'the worker ended without a word');
-    const answer = JSON.parse(value) as Record<string, unknown>;
+    const answer = JSON.parse(value) as Answer;
     if (typeof answer.error === 'string') throw new Error(answer.error);
     return answer;
   }

@@ -25,7 +25,8 @@ const steps = {
     output: 'dist/index.js',
     build: () => {
       rmSync(path.join(root, 'dist'), { recursive: true, force: true });
-      run('typescript', 'bin/tsc', ['-p', 'tsconfig.json']);
+      run('typescript', 'bin/tsc', ['-p', 'tsconfig.json', '--emitDeclarationOnly']);
+      bundle();
     },
   },
   programs: {
@@ -39,20 +40,51 @@ const steps = {
   },
 };
 
-/** Runs a script of an installed package with this Node, so that neither PATH nor a shell matters. */
-function run(name, script, args) {
-  let directory;
+/** The folder of an installed package. */
+function packageOf(name) {
   try {
-    directory = path.dirname(require.resolve(`${name}/package.json`));
+    return path.dirname(require.resolve(`${name}/package.json`));
   } catch {
     throw new Error(`building needs the package ${name}: run npm install without --omit=dev`);
   }
+}
+
+/** Runs a script of an installed package with this Node, so that neither PATH nor a shell matters. */
+function run(name, script, args) {
+  const directory = packageOf(name);
   const { status, error } = spawnSync(process.execPath, [path.join(directory, script), ...args], {
     cwd: root,
     stdio: 'inherit',
   });
   if (error) throw error;
   if (status !== 0) throw new Error(`${name} ${args.join(' ')} failed`);
+}
+
+/**
+ * The library as one file: Node needs longer to find, open and wrap hundreds of small files than to read them. Functions
+ * keep their names, which users see in messages and which losses of their own go by.
+ */
+function bundle() {
+  const { buildSync } = require(packageOf('esbuild'));
+  const common = {
+    absWorkingDir: root,
+    target: 'node20.17',
+    sourcemap: true,
+    sourcesContent: false,
+    logLevel: 'warning',
+  };
+  buildSync({
+    ...common,
+    entryPoints: ['lib/index.ts'],
+    outfile: 'dist/index.js',
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'cjs',
+    keepNames: true,
+  });
+  // only names the other file
+  buildSync({ ...common, entryPoints: ['lib/index.mts'], outfile: 'dist/index.mjs', format: 'esm' });
 }
 
 /** When the newest file in a file or folder was changed; a removed file changes its folder. */

@@ -34,21 +34,23 @@ export function schedule(graph: Graph): Schedule {
   );
   const instructions = nodes.filter((n) => isInstruction(n) && (n.op !== 'input' || used.has(n)));
   const producers = new Map<Node, Node[]>(); // instruction -> instructions it needs
-  const readers = new Map<Variable, Set<Node>>();
+  const readers = new Map<Variable, Map<Node, number[]>>(); // with the positions of the inputs that read it
   const anchored = new Set<Tensor>(); // read by kernels whose operands cannot slide
   for (const node of instructions) {
     const needs = new Set<Node>();
-    for (const input of node.inputs) {
+    for (const [i, input] of node.inputs.entries()) {
       const { base } = memoryOf(input);
       if (!opInfo(node.op).slides) anchored.add(base);
       if (base.node.is('variable')) {
         const { variable } = base.node.attrs as { variable: Variable };
-        let set = readers.get(variable);
-        if (set === undefined) {
-          set = new Set();
-          readers.set(variable, set);
+        let own = readers.get(variable);
+        if (own === undefined) {
+          own = new Map();
+          readers.set(variable, own);
         }
-        set.add(node);
+        const positions = own.get(node);
+        if (positions === undefined) own.set(node, [i]);
+        else positions.push(i);
       } else if (isInstruction(base.node)) {
         needs.add(base.node);
       }
@@ -64,7 +66,7 @@ export function schedule(graph: Graph): Schedule {
     const { variable } = write.attrs as { variable: Variable };
     if (value.size === 0) continue;
     const view = memoryOf(value);
-    const others = [...(readers.get(variable) ?? [])];
+    const others = readers.get(variable) ?? new Map<Node, number[]>();
     const maker = view.base.node;
     const isDirect =
       isInstruction(maker) &&
@@ -72,7 +74,7 @@ export function schedule(graph: Graph): Schedule {
       isIdentity(view) &&
       !direct.has(view.base) &&
       (!slides(variable) || (opInfo(maker.op).slides && !anchored.has(view.base))) &&
-      readsSafely(maker, view.base, variable);
+      readsSafely(maker, view.base, others.get(maker) ?? []);
     if (!isDirect) {
       copies.push({ value, variable });
       continue;
@@ -83,7 +85,7 @@ export function schedule(graph: Graph): Schedule {
       set = new Set();
       after.set(maker, set);
     }
-    for (const reader of others) if (reader !== maker) set.add(reader);
+    for (const reader of others.keys()) if (reader !== maker) set.add(reader);
   }
 
   const order = sort(instructions, producers, after, (stuck) => {
@@ -112,18 +114,18 @@ function checkWrites({ writes }: Graph): void {
   }
 }
 
-/** Whether an instruction may write `output` over `variable` although it reads the variable itself. */
-function readsSafely(maker: Node, output: Tensor, variable: Variable): boolean {
+/** Whether an instruction may write `output` over a variable that it reads itself with the inputs at these positions. */
+function readsSafely(maker: Node, output: Tensor, positions: readonly number[]): boolean {
   const { epilogue } = opInfo(maker.op);
   const product = epilogue ? 2 : 0;
   const elementwise = maker.op === 'map' || epilogue;
-  return maker.inputs.every((input, i) => {
-    const view = memoryOf(input);
-    if (!view.base.node.is('variable') || (view.base.node.attrs as { variable: Variable }).variable !== variable)
-      return true;
-    if (!elementwise || i < product || !isIdentity(view)) return false;
-    return segmentOf(maker, 'inputs', i) === segmentOf(maker, 'outputs', output.index);
-  });
+  return positions.every(
+    (i) =>
+      elementwise &&
+      i >= product &&
+      isIdentity(memoryOf(maker.inputs[i] as Tensor)) &&
+      segmentOf(maker, 'inputs', i) === segmentOf(maker, 'outputs', output.index),
+  );
 }
 
 export function segmentOf(node: Node, side: 'inputs' | 'outputs', index: number): number {

@@ -29,9 +29,21 @@ export function isContiguous(view: StridedView): boolean {
 export const isIdentity = (view: StridedView): boolean =>
   view.offset === 0 && sizeOf(view.shape) === view.base.size && isContiguous(view);
 
+/** What views were found to be: every pass asks again, and tensors do not change. Null when no strides can say it. */
+const resolved = new WeakMap<Tensor, StridedView | null>();
+
 /** Follows views down to memory. Undefined when a reshape on the way needs the data in another order. */
 export function resolveView(t: Tensor): StridedView | undefined {
   if (!isView(t.node.op)) return { base: t, offset: 0, shape: t.shape, strides: rowMajorStrides(t.shape) };
+  let view = resolved.get(t);
+  if (view === undefined) {
+    view = followView(t) ?? null;
+    resolved.set(t, view);
+  }
+  return view ?? undefined;
+}
+
+function followView(t: Tensor): StridedView | undefined {
   const inner = resolveView(t.node.inputs[0] as Tensor);
   if (inner === undefined) return undefined;
   const { base, offset, shape, strides } = inner;

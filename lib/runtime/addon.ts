@@ -68,6 +68,8 @@ export interface NativeSession {
   writeState(byteOffset: number, source: HostArray): void;
   /** Copies, decodes, validates and binds a plan. Returns its number. */
   addPlan(words: Uint32Array): number;
+  /** Frees a plan, once no queued job runs it. Its number is not used again; using it throws. */
+  dropPlan(plan: number): void;
   /** One step on the calling thread, whole feeds and fetches in the caller's arrays (dtypes and lengths must fit exactly). */
   runSync(plan: number, feeds: readonly HostArray[], fetches: readonly HostArray[]): void;
   /** Queues steps for the session's thread. Node stays alive while one is pending. */

@@ -1,5 +1,5 @@
-import path from 'node:path';
 import { tableHash } from '../ir/optable.js';
+import { packageRoot } from '../root.js';
 import type { Addon, AddonInfo, MachineLimits } from './addon.js';
 
 let addon: Addon | undefined;
@@ -10,15 +10,15 @@ let addon: Addon | undefined;
  * @throws Error when no build fits this machine, or the build is older or newer than the TypeScript side
  */
 export function loadAddon(): Addon {
-  addon ??= load(path.join(__dirname, '..', '..')); // dist/runtime and lib/runtime are equally deep
+  addon ??= load(packageRoot);
   return addon;
 }
 
-function load(packageRoot: string): Addon {
+function load(folder: string): Addon {
   let loaded: Addon;
   try {
     const nodeGypBuild = require('node-gyp-build') as (folder: string) => Addon;
-    loaded = nodeGypBuild(packageRoot);
+    loaded = nodeGypBuild(folder);
   } catch (cause) {
     const machine = `${process.platform}-${process.arch}`;
     throw new Error(`steepest: no native addon for ${machine} could be loaded; build one with: npm run build`, {

@@ -1,3 +1,4 @@
+import { sizeOf } from '../ir/graph.js';
 import type { Job, NativeStorage } from '../runtime/addon.js';
 import { loadAddon } from '../runtime/native.js';
 import { bytesOf, type Column, convert, storageType } from './columns.js';
@@ -7,6 +8,18 @@ const longCopy = 16 << 20;
 const chunkBytes = 4 << 20;
 /** Converted values pass through an array of this many elements. */
 const chunkElements = chunkBytes / 4;
+
+const storedBytes = (column: Column): number => sizeOf(column.shape) * bytesOf(storageType(column));
+
+/** Whether data is so large that it is not copied at once. */
+export const isLong = (columns: readonly Column[]): boolean =>
+  columns.reduce((bytes, c) => bytes + c.rows * storedBytes(c), 0) > longCopy;
+
+/** How many rows take as many bytes as the event loop can wait for: a multiple of `step`. */
+export const rowsAtOnce = (columns: readonly Column[], step: number): number => {
+  const bytes = columns.reduce((total, c) => total + storedBytes(c), 0) * step;
+  return Math.max(1, Math.floor(chunkBytes / bytes)) * step;
+};
 
 /** Columns in native memory: what jobs feed steps from. */
 export class DataSet {
@@ -19,24 +32,56 @@ export class DataSet {
    * @throws Error when a buffer is transferred or resized meanwhile, or a value is not valid
    */
   static async copy(where: string, columns: readonly Column[], signal?: AbortSignal): Promise<DataSet> {
-    const storages: NativeStorage[] = [];
-    const total = columns.reduce((bytes, c) => bytes + c.source.length * bytesOf(storageType(c)), 0);
+    const set = DataSet.#allocate(columns, (column) => column.rows);
+    const yielding = isLong(columns);
+    try {
+      for (const [i, column] of columns.entries()) {
+        const { storage } = set.feeds[i] as Job['feeds'][number];
+        const length = column.rows * sizeOf(column.shape); // that of a transferred source is 0
+        for (let at = 0; at < length; ) {
+          at = copyChunk(where, column, storage, at, length, 0);
+          // no turn of the event loop for small data: the caller may change its arrays right after the call
+          if (!yielding) continue;
+          await new Promise((resolve) => setImmediate(resolve));
+          signal?.throwIfAborted();
+        }
+      }
+      return set;
+    } catch (error) {
+      set.dispose();
+      throw error;
+    }
+  }
+
+  /** Copies rows `from` to `to` of the columns, at once. @throws Error as `copy` */
+  static copyRows(where: string, columns: readonly Column[], from: number, to: number): DataSet {
+    const set = DataSet.#allocate(columns, () => to - from);
+    try {
+      for (const [i, column] of columns.entries()) {
+        const { storage } = set.feeds[i] as Job['feeds'][number];
+        const perRow = sizeOf(column.shape);
+        for (let at = from * perRow; at < to * perRow; ) {
+          at = copyChunk(where, column, storage, at, to * perRow, from * perRow);
+        }
+      }
+      return set;
+    } catch (error) {
+      set.dispose();
+      throw error;
+    }
+  }
+
+  static #allocate(columns: readonly Column[], rowsOf: (column: Column) => number): DataSet {
+    const feeds: Job['feeds'][number][] = [];
     try {
       for (const column of columns) {
-        const storage = new (loadAddon().Storage)(column.source.length * bytesOf(storageType(column)));
-        storages.push(storage);
-        // no turn of the event loop for small data: the caller may change its arrays right after the call
-        const copying = copyColumn(where, column, storage, total > longCopy, signal);
-        if (copying !== undefined) await copying;
+        const rows = rowsOf(column);
+        const storage = new (loadAddon().Storage)(rows * storedBytes(column));
+        feeds.push({ storage, type: storageType(column), rows });
       }
-      const feeds = columns.map((column, i) => ({
-        storage: storages[i] as NativeStorage,
-        type: storageType(column),
-        rows: column.rows,
-      }));
       return new DataSet(feeds);
     } catch (error) {
-      for (const storage of storages) storage.dispose();
+      for (const { storage } of feeds) storage.dispose();
       throw error;
     }
   }
@@ -46,35 +91,22 @@ export class DataSet {
   }
 }
 
-function copyColumn(
+/** Copies values from `at` on, at most up to `end`, to a storage that begins with value `first`. @returns where it ended */
+function copyChunk(
   where: string,
   column: Column,
   storage: NativeStorage,
-  yielding: boolean,
-  signal: AbortSignal | undefined,
-): Promise<void> | undefined {
-  const type = storageType(column);
-  const { source, label } = column;
-  const { length } = source;
-  const copyChunk = (from: number): number => {
-    if (source.length !== length) {
-      throw new Error(`${where}: the buffer of ${label} was transferred or resized while it was copied`);
-    }
-    const to = Math.min(length, from + chunkElements);
-    storage.write(from * bytesOf(type), convert(where, column, type, from, to));
-    return to;
-  };
-  if (!yielding) {
-    for (let at = 0; at < length; ) at = copyChunk(at);
-    return undefined;
+  at: number,
+  end: number,
+  first: number,
+): number {
+  if (column.source.length !== column.rows * sizeOf(column.shape)) {
+    throw new Error(`${where}: the buffer of ${column.label} was transferred or resized while it was copied`);
   }
-  return (async () => {
-    for (let at = 0; at < length; ) {
-      at = copyChunk(at);
-      await new Promise((resolve) => setImmediate(resolve));
-      signal?.throwIfAborted();
-    }
-  })();
+  const type = storageType(column);
+  const to = Math.min(end, at + chunkElements);
+  storage.write((at - first) * bytesOf(type), convert(where, column, type, at, to));
+  return to;
 }
 
 /** Rows of a batch step by step: full batches, then a short one. */

@@ -1,6 +1,7 @@
-import { type CompiledPlan, compile } from '../compile/index.js';
-import { type Graph, type HostData, sizeOf, type TensorType } from '../ir/graph.js';
+import type { CompiledPlan } from '../compile/index.js';
+import { type HostData, sizeOf, type TensorType } from '../ir/graph.js';
 import type { Job, JobResult } from '../runtime/addon.js';
+import { Plans } from './plans.js';
 import { State } from './state.js';
 import { SumBlock } from './sums.js';
 import type { Topology } from './topology.js';
@@ -21,7 +22,7 @@ export class Engine {
   /** Sums over an epoch of training, and of evaluation. They lie apart, so that validation does not disturb training. */
   readonly training: SumBlock;
   readonly evaluation: SumBlock;
-  readonly #plans = new Map<string, number>();
+  readonly plans: Plans;
   #disposed = false;
 
   constructor(
@@ -29,7 +30,7 @@ export class Engine {
     readonly objective: Objective | undefined,
     readonly outputNames: readonly string[],
     /** Hears of every plan that is compiled. */
-    readonly onPlan: (number: number, plan: CompiledPlan) => void = () => {},
+    onPlan: (number: number, plan: CompiledPlan) => void = () => {},
   ) {
     this.variables = objective?.variables ?? new StepVariables();
     this.training = new SumBlock('training', objective?.metrics ?? [], outputNames);
@@ -42,18 +43,19 @@ export class Engine {
       ...this.training.variables,
       ...this.evaluation.variables,
     ]);
+    this.plans = new Plans(this.state.session, this.state.layout, onPlan);
     for (const { variable, initial } of slots) {
       if (initial !== 0) this.state.write(variable, new Float32Array(sizeOf(variable.shape)).fill(initial));
     }
   }
 
-  /** @returns the number of the plan in the session */
+  /** @returns the number of the plan in the session, see `Plans.get` */
   trainPlan(types: StepTypes): number {
-    return this.#plan(`train ${describe(types)}`, () => traceTrainStep(this.#objective, types, this.training.sums));
+    return this.plans.get(`train ${describe(types)}`, () => traceTrainStep(this.#objective, types, this.training.sums));
   }
 
   evalPlan(types: StepTypes): number {
-    return this.#plan(`eval ${describe(types)}`, () => traceEvalStep(this.#objective, types, this.evaluation.sums));
+    return this.plans.get(`eval ${describe(types)}`, () => traceEvalStep(this.#objective, types, this.evaluation.sums));
   }
 
   /** Gives the weights the values that training should end with. */
@@ -62,7 +64,7 @@ export class Engine {
     const graph = traceFinalize(this.#objective);
     if (graph !== undefined)
       this.state.session.runSync(
-        this.#plan('finalize', () => graph),
+        this.plans.get('finalize', () => graph),
         [],
         [],
       );
@@ -74,21 +76,11 @@ export class Engine {
   }
 
   predictPlan(inputs: readonly TensorType[], rows: number): number {
-    return this.#plan(`predict ${rows}`, () => tracePredict(this.topology, this.variables, inputs, rows));
-  }
-
-  #plan(key: string, trace: () => Graph): number {
-    const known = this.#plans.get(key);
-    if (known !== undefined) return known;
-    const plan = compile(trace(), this.state.layout);
-    const number = this.state.session.addPlan(plan.words);
-    this.#plans.set(key, number);
-    this.onPlan(number, plan);
-    return number;
+    return this.plans.get(`predict ${rows}`, () => tracePredict(this.topology, this.variables, inputs, rows));
   }
 
   /** Another engine with a copy of the state: what runs there changes nothing here. */
-  copy(onPlan: Engine['onPlan']): Engine {
+  copy(onPlan: (number: number, plan: CompiledPlan) => void): Engine {
     const copy = new Engine(this.topology, this.objective, this.outputNames, onPlan);
     const bytes = new Uint8Array(this.state.layout.bytes);
     this.state.session.readState(0, bytes);
@@ -127,9 +119,15 @@ export class Engine {
   /**
    * Runs steps of a job until `end`, an error in the data, or a step that is not finite.
    *
+   * @param position what a message calls a step
    * @throws Error when the data is wrong or the model is disposed meanwhile; the signal's reason when it aborts
    */
-  async run(where: string, job: Job, signal?: AbortSignal): Promise<JobResult> {
+  async run(
+    where: string,
+    job: Job,
+    signal?: AbortSignal,
+    position = (step: number): string => positionOf(job, step),
+  ): Promise<JobResult> {
     const logs: Float32Array[] = [];
     let seconds = 0;
     let nonFiniteStep = -1;
@@ -145,7 +143,7 @@ export class Engine {
           result.reason === 'label'
             ? 'a label is'
             : 'an index (of an embedding, a category encoding, a lookup or take) is';
-        throw new Error(`${where}: ${positionOf(job, result.next - 1)}: ${what} out of range`);
+        throw new Error(`${where}: ${position(result.next - 1)}: ${what} out of range`);
       }
       // somebody else's abort stops every job of the session: go on
       if (result.reason !== 'aborted') return { ...result, seconds, nonFiniteStep, log: joined(logs) };

@@ -239,11 +239,16 @@ export class Model {
     const engine = this.#ready();
     return this.#busy(engine, signal, async () => {
       const steps = evalSegments(engine, data.types, data.rows, batchSize);
-      const set = await DataSet.copy(where, data.columns, signal);
+      const release = engine.plans.hold(steps);
       try {
-        return await this.#evaluatorOf(engine).run(where, set.feeds, steps, 0, signal);
+        const set = await DataSet.copy(where, data.columns, signal);
+        try {
+          return await this.#evaluatorOf(engine).run(where, set.feeds, steps, 0, signal);
+        } finally {
+          set.dispose();
+        }
       } finally {
-        set.dispose();
+        release();
       }
     });
   }
@@ -251,6 +256,8 @@ export class Model {
   /**
    * The model's outputs for data, computed natively in batches.
    *
+   * @param x inputs, as of `fit`. Up to 16 MB are copied before `predict` returns its promise. More is copied in pieces
+   *     while others are computed, and must stay as it is until the promise is settled.
    * @returns a tensor of shape [rows, ...], or a list of them when the model has several outputs
    * @throws Error (as a rejection) when the data does not fit, or the model is disposed
    */
@@ -266,8 +273,8 @@ export class Model {
 
   /**
    * The model's outputs at once, on the calling thread: for single requests. A Float32Array in gives a Float32Array out,
-   * which takes a few microseconds for a small model, and allocates nothing when `out` is given. One plan is kept for
-   * each number of samples. While `fit` runs, it waits for the step that is running.
+   * which takes a few microseconds for a small model, and allocates nothing when `out` is given. The first call with a
+   * number of samples compiles a plan for it; the plans that were used last are kept. While `fit` runs, it waits for the step that is running.
    *
    * @param x one or more samples
    * @param out receives the result

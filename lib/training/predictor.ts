@@ -3,8 +3,16 @@ import { type HostData, sizeOf, type Tensor } from '../ir/graph.js';
 import type { SymbolicTensor } from '../layers/symbolic.js';
 import type { NativeStorage } from '../runtime/addon.js';
 import { loadAddon } from '../runtime/native.js';
-import { type Column, type ColumnType, commonRows, exactArray, type ModelData, readColumn } from './columns.js';
-import { DataSet, segmentRows } from './dataset.js';
+import {
+  type Column,
+  type ColumnType,
+  commonRows,
+  exactArray,
+  type ModelData,
+  readColumn,
+  splitData,
+} from './columns.js';
+import { DataSet, isLong, rowsAtOnce, segmentRows } from './dataset.js';
 import type { Engine } from './engine.js';
 import { readInputs } from './prepare.js';
 import { inputTypes, sampleShape, typeOf } from './targets.js';
@@ -14,12 +22,20 @@ const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as
 const concrete = (data: HostData, shape: readonly number[], dtype: Tensor['dtype']): Tensor =>
   make('constant', [], { data }, shape, dtype);
 
+interface FlatCall {
+  readonly length: number;
+  readonly plan: number;
+  readonly outputLength: number;
+  /** What `Plans.dropped` was when the plan was asked for. */
+  readonly dropped: number;
+}
+
 /** Predictions of an engine: in batches on its thread, or at once on the calling thread. */
 export class Predictor {
   readonly #inputs: readonly ColumnType[];
   readonly #outputs: readonly SymbolicTensor[];
   /** The last size that the short way was used for. */
-  #last: { readonly length: number; readonly plan: number; readonly outputLength: number } | undefined;
+  #last: FlatCall | undefined;
 
   constructor(
     readonly engine: Engine,
@@ -29,35 +45,64 @@ export class Predictor {
     this.#outputs = engine.topology.outputs;
   }
 
+  /**
+   * Small data is copied before this returns its promise. Of more, a slice of a few megabytes is copied while another is
+   * computed, so that its memory does not grow with the number of rows.
+   */
   async predict(where: string, x: ModelData, batchSize: number, signal: AbortSignal | undefined): Promise<Tensor[]> {
     const columns = this.#columns(where, x);
     const rows = commonRows(where, columns);
-    const { engine } = this;
-    const segments = segmentRows(rows, batchSize).map((s) => ({
-      ...s,
-      plan: engine.predictPlan(columns.map(typeOf), s.rows),
-    }));
-    const data = await DataSet.copy(where, columns, signal);
-    const results: NativeStorage[] = [];
+    const values = this.#outputs.map((t) => new arrays[t.dtype](rows * sizeOf(sampleShape(t))));
+    const sliceRows = isLong(columns) ? rowsAtOnce(columns, batchSize) : rows;
+    const running: Promise<void>[] = [];
     try {
-      const values = this.#outputs.map((t) => new arrays[t.dtype](rows * sizeOf(sampleShape(t))));
-      for (const v of values) results.push(new (loadAddon().Storage)(v.byteLength));
+      for (let from = 0; from < rows; from += sliceRows) {
+        if (running.length >= 2) await running.shift();
+        const slice = { from, to: Math.min(rows, from + sliceRows), batchSize };
+        const end = this.#predictSlice(where, columns, slice, values, signal);
+        end.catch(() => {}); // whoever awaits it hears of it
+        running.push(end);
+      }
+      for (const end of running) await end;
+    } finally {
+      await Promise.allSettled(running);
+    }
+    return this.#outputs.map((t, i) => concrete(values[i] as HostData, [rows, ...sampleShape(t)], t.dtype));
+  }
+
+  async #predictSlice(
+    where: string,
+    columns: readonly Column[],
+    { from, to, batchSize }: { readonly from: number; readonly to: number; readonly batchSize: number },
+    values: readonly HostData[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { engine } = this;
+    const rows = to - from;
+    engine.checkAlive(where);
+    const types = columns.map(typeOf);
+    const segments = segmentRows(rows, batchSize).map((s) => ({ ...s, plan: engine.predictPlan(types, s.rows) }));
+    const release = engine.plans.hold(segments);
+    const results: NativeStorage[] = [];
+    let data: DataSet | undefined;
+    try {
+      data = DataSet.copyRows(where, columns, from, to);
+      const parts = this.#outputs.map((t, i) => {
+        const perRow = sizeOf(sampleShape(t));
+        return (values[i] as HostData).subarray(from * perRow, to * perRow);
+      });
+      for (const part of parts) results.push(new (loadAddon().Storage)(part.byteLength));
       const fetches = results.map((storage) => ({ storage, rows }));
       const end = segments.reduce((steps, s) => steps + s.steps, 0);
-      const result = await engine.run(
-        where,
-        { segments, feeds: data.feeds, fetches, begin: 0, end, firstRow: 0 },
-        signal,
-      );
+      const job = { segments, feeds: data.feeds, fetches, begin: 0, end, firstRow: 0 };
+      const position = (step: number): string => `batch ${from / batchSize + step + 1}`;
+      const result = await engine.run(where, job, signal, position);
       if (result.next !== end) throw new Error(`${where}: stopped after ${result.next} of ${end} steps`);
-      return this.#outputs.map((t, i) => {
-        const target = values[i] as HostData;
-        (results[i] as NativeStorage).read(0, target);
-        return concrete(target, [rows, ...sampleShape(t)], t.dtype);
-      });
+      for (const [i, part] of parts.entries()) (results[i] as NativeStorage).read(0, part);
     } finally {
-      data.dispose();
+      data?.dispose();
       for (const storage of results) storage.dispose();
+      release();
     }
   }
 
@@ -77,7 +122,9 @@ export class Predictor {
   /** One flat input to one flat output, with as little around the native call as can be. */
   predictFlat(where: string, x: Float32Array, out: Float32Array | undefined): Float32Array {
     let last = this.#last;
-    if (last === undefined || last.length !== x.length) last = this.#prepareFlat(where, x);
+    if (last === undefined || last.length !== x.length || last.dropped !== this.engine.plans.dropped) {
+      last = this.#prepareFlat(where, x);
+    }
     const target = out ?? new Float32Array(last.outputLength);
     if (target.length !== last.outputLength) {
       throw new Error(`${where}: out must have ${last.outputLength} values, got ${target.length}`);
@@ -92,11 +139,11 @@ export class Predictor {
     return only && this.#inputs[0]?.dtype === 'float32' && this.#outputs[0]?.dtype === 'float32';
   }
 
-  #prepareFlat(where: string, x: Float32Array) {
+  #prepareFlat(where: string, x: Float32Array): FlatCall {
     const column = readColumn(where, this.#inputs[0] as ColumnType, x);
     const plan = this.engine.predictPlan([typeOf(column)], column.rows);
     const outputLength = column.rows * sizeOf(sampleShape(this.#outputs[0] as SymbolicTensor));
-    this.#last = { length: x.length, plan, outputLength };
+    this.#last = { length: x.length, plan, outputLength, dropped: this.engine.plans.dropped };
     return this.#last;
   }
 

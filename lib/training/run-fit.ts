@@ -1,3 +1,4 @@
+import type { Job } from '../runtime/addon.js';
 import type { FitContext } from './callback.js';
 import type { ModelData } from './columns.js';
 import { DataSet } from './dataset.js';
@@ -59,18 +60,24 @@ export interface FitRun extends FitData {
 export async function runFit(run: FitRun): Promise<History> {
   const { engine, evaluator, settings, data, validation, trainingRows, seed, model, onLoop } = run;
   const { epochs, initialEpoch, initialStep, batchSize, shuffle, signal } = settings;
-  const segments = trainSegments(engine, data.types, trainingRows, batchSize);
-  // one set, so that no turn of the event loop comes between the copies of training and of validation data
-  const set = await DataSet.copy(where, [...data.columns, ...(validation?.columns ?? [])], signal);
+  const held: (() => void)[] = [];
+  const hold = (plans: Job['segments']): Job['segments'] => {
+    held.push(engine.plans.hold(plans));
+    return plans;
+  };
+  let set: DataSet | undefined;
   try {
+    const segments = hold(trainSegments(engine, data.types, trainingRows, batchSize));
+    // one set, so that no turn of the event loop comes between the copies of training and of validation data
+    set = await DataSet.copy(where, [...data.columns, ...(validation?.columns ?? [])], signal);
     const feeds = set.feeds.slice(0, data.columns.length);
     let validate: (() => Promise<Logs>) | undefined;
     if (validation !== undefined) {
       const own = set.feeds.slice(data.columns.length);
-      const steps = evalSegments(engine, validation.types, validation.rows, batchSize);
+      const steps = hold(evalSegments(engine, validation.types, validation.rows, batchSize));
       validate = () => evaluator.run(where, own, steps, 0, signal);
     } else if (trainingRows < data.rows) {
-      const steps = evalSegments(engine, data.types, data.rows - trainingRows, batchSize);
+      const steps = hold(evalSegments(engine, data.types, data.rows - trainingRows, batchSize));
       validate = () => evaluator.run(where, feeds, steps, trainingRows, signal);
     }
     const steps = segments.reduce((total, s) => total + s.steps, 0);
@@ -94,6 +101,7 @@ export async function runFit(run: FitRun): Promise<History> {
     onLoop(loop);
     return await loop.run();
   } finally {
-    set.dispose();
+    set?.dispose();
+    for (const release of held) release();
   }
 }

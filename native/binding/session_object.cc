@@ -45,9 +45,9 @@ Napi::Function SessionObject::define(Napi::Env env) {
   return DefineClass(
       env, "Session",
       {InstanceMethod<&SessionObject::readState>("readState"), InstanceMethod<&SessionObject::writeState>("writeState"),
-       InstanceMethod<&SessionObject::addPlan>("addPlan"), InstanceMethod<&SessionObject::runSync>("runSync"),
-       InstanceMethod<&SessionObject::run>("run"), InstanceMethod<&SessionObject::abort>("abort"),
-       InstanceMethod<&SessionObject::dispose>("dispose")});
+       InstanceMethod<&SessionObject::addPlan>("addPlan"), InstanceMethod<&SessionObject::dropPlan>("dropPlan"),
+       InstanceMethod<&SessionObject::runSync>("runSync"), InstanceMethod<&SessionObject::run>("run"),
+       InstanceMethod<&SessionObject::abort>("abort"), InstanceMethod<&SessionObject::dispose>("dispose")});
 }
 
 SessionObject::SessionObject(const Napi::CallbackInfo& info)
@@ -79,6 +79,11 @@ Napi::Value SessionObject::addPlan(const Napi::CallbackInfo& info) {
   const uint32_t number = translating(info.Env(), [&] { return session().addPlan(plan.data(), plan.size()); });
   accountMemory(static_cast<int64_t>(session_->bytes()));
   return Napi::Number::New(info.Env(), number);
+}
+
+void SessionObject::dropPlan(const Napi::CallbackInfo& info) {
+  session_->dropPlan(planNumber(info[0]));
+  accountMemory(static_cast<int64_t>(session_->bytes()));
 }
 
 void SessionObject::runSync(const Napi::CallbackInfo& info) {
@@ -165,6 +170,9 @@ uint32_t SessionObject::planNumber(const Napi::Value& value) const {
   if (number >= plans) {
     throw Napi::RangeError::New(
         Env(), "plan: the session has " + std::to_string(plans) + " plans, got number " + std::to_string(number));
+  }
+  if (!session_->plans()[number]) {
+    throw Napi::RangeError::New(Env(), "plan: number " + std::to_string(number) + " has been dropped");
   }
   return static_cast<uint32_t>(number);
 }

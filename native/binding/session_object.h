@@ -28,6 +28,7 @@ class SessionObject : public Napi::ObjectWrap<SessionObject> {
   void readState(const Napi::CallbackInfo& info);
   void writeState(const Napi::CallbackInfo& info);
   Napi::Value addPlan(const Napi::CallbackInfo& info);
+  void dropPlan(const Napi::CallbackInfo& info);
   void runSync(const Napi::CallbackInfo& info);
   Napi::Value run(const Napi::CallbackInfo& info);
   void abort(const Napi::CallbackInfo& info);

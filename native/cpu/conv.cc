@@ -2,6 +2,7 @@
 // rows a chunk has follows from the size of the problem only, and every element is summed over its patch in order.
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "chunks.h"
@@ -20,6 +21,8 @@ namespace {
 constexpr int64_t kPatchFloats = int64_t{1} << 16;  // of patches at a time: half of a 512 KB cache
 constexpr int64_t kMinTiles = 8;  // rows of a chunk, in tiles: deep kernels are read once for all of them
 constexpr int64_t kChunkWork = int64_t{1} << 20;  // multiply-adds
+constexpr int64_t kFewChunks = 16;                // fewer are cut into smaller ones of the same size
+constexpr int64_t kSmallWork = int64_t{1} << 19;  // of those, in multiply-adds
 constexpr int64_t kBlockPanels = 8;
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -31,7 +34,8 @@ class Conv final : public Kernel {
       : gemm_(*simd().gemm),
         p_(std::move(problem)),
         source_(instruction.inputs[0], memory),
-        kernel_(instruction.inputs[1], memory) {
+        kernel_(instruction.inputs[1], memory),
+        keepsPanels_((instruction.steady >> 1 & 1) != 0) {
     if (instruction.attrs[0] == 1) {
       finishes_ = p_.dense() && recogniseFinish(instruction, memory, &finish_);
       if (!finishes_) epilogue_ = bindEpilogue(instruction, 2, memory);
@@ -42,16 +46,16 @@ class Conv final : public Kernel {
 
   void run(RunContext& context) override {
     const float* source = source_.get<float>(context);
-    const float* kernel = kernel_.get<float>(context);
-    eachRange(context.threads, packs_, 1 + p_.width * p_.columns / 8, [this, kernel](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) pack(kernel, i);
-    });
+    if (!hasPanels_) packAll(context);
+    hasPanels_ = keepsPanels_;
     context.threads.each(chunks_, [this, source](int64_t chunk) {
       float* slot = slots_.acquire();
       runChunk(source, chunk, slot);
       slots_.release(slot);
     });
   }
+
+  void enter() override { hasPanels_ = false; }
 
  private:
   struct Phase {
@@ -74,6 +78,13 @@ class Conv final : public Kernel {
       const int64_t rows = std::max(std::min(byCache, byWork), 2 * gemm_.rows);
       phase.rows = std::min(phase.positions, roundUp(rows, gemm_.rows));
       phase.chunks = ceilDiv(phase.positions, phase.rows);
+      // A single image: as many equal chunks as pay, so that two or four threads end at the same time.
+      const int64_t small = phase.positions * phase.depth * p_.columns / kSmallWork;
+      if (phase.chunks < kFewChunks && small > phase.chunks) {
+        phase.chunks = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(std::min(small, kFewChunks))));
+        phase.rows = ceilDiv(phase.positions, phase.chunks);
+        phase.chunks = ceilDiv(phase.positions, phase.rows);
+      }
       packs_ += p_.groups * phase.grid.tapRows() * phase.grid.axes[2]->size();
       chunks_ += p_.groups * phase.chunks;
       panelFloats += p_.groups * phase.depth * roundUp(p_.columns, gemm_.panel);
@@ -96,6 +107,13 @@ class Conv final : public Kernel {
 
   float* panelsOf(const Phase& phase, int64_t group) const {
     return panels_.data() + phase.panels + group * phase.depth * roundUp(p_.columns, gemm_.panel);
+  }
+
+  void packAll(RunContext& context) {
+    const float* kernel = kernel_.get<float>(context);
+    eachRange(context.threads, packs_, 1 + p_.width * p_.columns / 8, [this, kernel](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) pack(kernel, i);
+    });
   }
 
   // One tap of one group, into its rows of every panel.
@@ -180,6 +198,8 @@ class Conv final : public Kernel {
   const GemmKernels& gemm_;
   const ConvProblem p_;
   ContiguousInput source_, kernel_;
+  const bool keepsPanels_;  // the kernel is the same in all steps
+  bool hasPanels_ = false;
   float* dest_ = nullptr;  // null when the epilogue stores
   GemmFinish finish_;
   bool finishes_ = false;

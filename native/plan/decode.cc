@@ -383,6 +383,7 @@ Plan decode(const uint32_t* words, size_t count) {
   plan.instructions = readInstructions(reader, header.instructions, {plan, views});
   if (reader.left() != 0) reader.fail("words are left over after the last instruction");
   checkFetches(reader, plan);
+  markSteady(plan.instructions);
   return plan;
 }
 

@@ -59,7 +59,7 @@ struct Instruction {
   Program program;                // empty when the opcode has none
   std::vector<Instruction> body;  // of a loop
   uint32_t number = 0;            // in the plan: a loop, then its body
-  // In a loop, of the first 32 inputs: bit i says that input i neither slides nor is written by the loop.
+  // Of the first 32 inputs: bit i says that input i neither slides nor is written by the loop or plan that this is part of.
   uint32_t steady = 0;
 };
 

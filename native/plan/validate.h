@@ -27,7 +27,7 @@ void validateProgram(const Program& program, const std::vector<DType>& inputs, c
 // Operand counts, shapes, dtypes and attributes of every opcode. Throws PlanError without a position.
 void validateInstruction(const Instruction& instruction, const Plan& plan);
 
-// Sets `steady` of the instructions of a loop.
+// Sets `steady` of the instructions of a loop, or of a whole plan.
 void markSteady(std::vector<Instruction>& body);
 
 // Outputs overlap neither each other nor, except in place where the opcode allows it, an input.

@@ -24,7 +24,7 @@ class Body final : public Kernel {
   }
 
   void run(RunContext& context) override {
-    for (const auto& kernel : body_.kernels()) kernel->enter();
+    body_.enter();
     for (int64_t step = 0;; ++step) {
       body_.run(context);
       if (context.isAbandoned()) return;  // nothing of this session runs again: views may stay where they are

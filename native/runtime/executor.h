@@ -14,10 +14,18 @@ namespace steepest {
 class Executor {
  public:
   // Binds every instruction. Throws OutOfMemory, and std::exception from a kernel that cannot be bound.
-  // `state` outlives the executor and has plan.stateBytes or more.
-  Executor(Plan plan, uint8_t* state);
+  // `state` outlives the executor and has plan.stateBytes or more. So does `stateVersion`, which whoever writes to the
+  // state counts up: kernels keep what they made of operands that stay as they are.
+  Executor(Plan plan, uint8_t* state, uint64_t* stateVersion);
 
-  void run(RunContext& context) { kernels_->run(context); }
+  void run(RunContext& context) {
+    if (seenVersion_ != *stateVersion_) {
+      kernels_->enter();
+      seenVersion_ = *stateVersion_;
+    }
+    kernels_->run(context);
+    if (writesState_) ++*stateVersion_;
+  }
 
   const std::vector<View>& feeds() const { return feeds_; }
   const std::vector<View>& fetches() const { return fetches_; }
@@ -30,7 +38,10 @@ class Executor {
   std::vector<View> fetches_;
   Allocation arena_;
   Allocation constants_;
-  uint32_t instructions_;
+  const uint32_t instructions_;
+  uint64_t* const stateVersion_;
+  uint64_t seenVersion_ = 0;
+  const bool writesState_;
   std::optional<Sequence> kernels_;
 };
 

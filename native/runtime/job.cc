@@ -86,14 +86,16 @@ void validateProfile(const Job& job) {
 
 }  // namespace
 
-void validateJob(const Job& job, const std::vector<std::unique_ptr<Executor>>& plans, uint64_t stateBytes) {
+void validateJob(const Job& job, const std::vector<std::shared_ptr<Executor>>& plans, uint64_t stateBytes) {
   if (job.segments.empty()) fail("segments: expected at least one");
   uint64_t rows = 0;
   uint64_t steps = 0;
   for (size_t i = 0; i < job.segments.size(); ++i) {
     const Job::Segment& segment = job.segments[i];
     const std::string name = item("segments", i);
-    if (segment.plan >= plans.size()) fail(name + ".plan: there is no plan " + std::to_string(segment.plan));
+    if (segment.plan >= plans.size() || !plans[segment.plan]) {
+      fail(name + ".plan: there is no plan " + std::to_string(segment.plan));
+    }
     if (segment.rows == 0) fail(name + ".rows: expected at least 1");
     if (segment.steps == 0) fail(name + ".steps: expected at least 1");
     validateSegment(job, segment, *plans[segment.plan]);

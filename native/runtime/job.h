@@ -71,6 +71,6 @@ struct JobError : std::range_error {
 };
 
 // Throws JobError. All sums of rows and steps fit 53 bits afterwards, and shuffled rows fit 32.
-void validateJob(const Job& job, const std::vector<std::unique_ptr<Executor>>& plans, uint64_t stateBytes);
+void validateJob(const Job& job, const std::vector<std::shared_ptr<Executor>>& plans, uint64_t stateBytes);
 
 }  // namespace steepest

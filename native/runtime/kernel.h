@@ -72,7 +72,7 @@ class Kernel {
   // In a loop: operands that slide go on by so many steps. Kernels that let their operands slide (see the operation
   // table) keep addresses of views only, and move them here.
   virtual void move(int64_t) {}
-  // A loop begins: what was kept of steady operands (see Instruction) is out of date.
+  // A loop begins, or the state has changed: what was kept of steady operands (see Instruction) is out of date.
   virtual void enter() {}
 };
 

@@ -11,10 +11,12 @@
 
 namespace steepest {
 
-Loop::Loop(const Job& job, const std::vector<Executor*>& plans, uint8_t* state, Turnstile& turnstile, const Stop& stop)
+Loop::Loop(const Job& job, const std::vector<std::shared_ptr<Executor>>& plans, uint8_t* state, uint64_t* stateVersion,
+           Turnstile& turnstile, const Stop& stop)
     : job_(job),
       plans_(plans),
       state_(state),
+      stateVersion_(stateVersion),
       turnstile_(turnstile),
       stop_(stop),
       profile_(job.profile
@@ -110,6 +112,7 @@ void Loop::endEpoch() {
   if (count > 0) {
     std::memcpy(result_.log.data() + result_.log.size() - count, metrics, count * sizeof(float));
     std::memset(metrics, 0, count * sizeof(float));
+    ++*stateVersion_;
   }
 }
 

@@ -23,7 +23,8 @@ struct Stop {
 class Loop {
  public:
   // `job` has been validated against `plans`.
-  Loop(const Job& job, const std::vector<Executor*>& plans, uint8_t* state, Turnstile& turnstile, const Stop& stop);
+  Loop(const Job& job, const std::vector<std::shared_ptr<Executor>>& plans, uint8_t* state, uint64_t* stateVersion,
+       Turnstile& turnstile, const Stop& stop);
 
   // Holds the turnstile except where somebody else wants a turn between two steps. Throws std::bad_alloc.
   JobResult run();
@@ -36,8 +37,9 @@ class Loop {
   void stop(JobResult::Reason reason);
 
   const Job& job_;
-  const std::vector<Executor*>& plans_;  // by segment
+  const std::vector<std::shared_ptr<Executor>>& plans_;  // by segment
   uint8_t* const state_;
+  uint64_t* const stateVersion_;
   Turnstile& turnstile_;
   const Stop stop_;
 

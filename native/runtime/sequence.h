@@ -14,6 +14,10 @@ class Sequence {
   // Throws OutOfMemory, and std::exception from a kernel that cannot be bound.
   Sequence(const std::vector<Instruction>& instructions, const Memory& memory);
 
+  void enter() {
+    for (const auto& kernel : kernels_) kernel->enter();
+  }
+
   void run(RunContext& context) {
     if (context.profile != nullptr) return runTimed(context);
     for (const auto& kernel : kernels_) kernel->run(context);

@@ -29,9 +29,14 @@ uint32_t Session::addPlan(const uint32_t* words, size_t count) {
     throw PlanError("plan: needs a state of " + std::to_string(plan.stateBytes) + " bytes, the session has " +
                     std::to_string(state_.size()));
   }
-  plans_.push_back(std::make_unique<Executor>(std::move(plan), state_.data()));
+  plans_.push_back(std::make_shared<Executor>(std::move(plan), state_.data(), &stateVersion_));
   bytes_ += plans_.back()->bytes();
   return static_cast<uint32_t>(plans_.size() - 1);
+}
+
+void Session::dropPlan(uint32_t plan) {
+  bytes_ -= plans_[plan]->bytes();
+  plans_[plan].reset();
 }
 
 void Session::readState(uint64_t byteOffset, void* target, uint64_t bytes) {
@@ -42,6 +47,7 @@ void Session::readState(uint64_t byteOffset, void* target, uint64_t bytes) {
 void Session::writeState(uint64_t byteOffset, const void* source, uint64_t bytes) {
   std::lock_guard lock(turnstile_);
   if (bytes > 0) std::memcpy(state_.data() + byteOffset, source, bytes);
+  ++stateVersion_;
 }
 
 DataError Session::runSync(uint32_t plan, const FeedSource* feeds, const FetchTarget* fetches) {
@@ -54,7 +60,7 @@ DataError Session::runSync(uint32_t plan, const FeedSource* feeds, const FetchTa
 void Session::submit(std::unique_ptr<Job> job, Done done) {
   validateJob(*job, plans_, state_.size());
   Queued queued{std::move(job), {}, abortEpoch_.load(std::memory_order_relaxed), std::move(done)};
-  for (const Job::Segment& segment : queued.job->segments) queued.plans.push_back(plans_[segment.plan].get());
+  for (const Job::Segment& segment : queued.job->segments) queued.plans.push_back(plans_[segment.plan]);
   if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
   {
     std::lock_guard lock(mutex_);
@@ -91,15 +97,17 @@ void Session::work() {
     lock.unlock();
 
     JobResult result = runJob(queued);
-    queued.job.reset();  // lets go of its storages before the owner hears of it
+    // Lets go of its storages and plans before the owner hears of it.
+    queued.job.reset();
+    queued.plans.clear();
     queued.done(std::move(result));
   }
 }
 
 JobResult Session::runJob(const Queued& queued) {
   try {
-    return Loop(*queued.job, queued.plans, state_.data(), turnstile_, {abortEpoch_, queued.abortEpoch, abandoned_})
-        .run();
+    const Stop stop = {abortEpoch_, queued.abortEpoch, abandoned_};
+    return Loop(*queued.job, queued.plans, state_.data(), &stateVersion_, turnstile_, stop).run();
   } catch (...) {
     JobResult result;
     result.error = std::current_exception();

@@ -29,7 +29,10 @@ class Session {
 
   // Throws PlanError, OutOfMemory, and what binding a kernel throws; the session is unchanged then.
   uint32_t addPlan(const uint32_t* words, size_t count);
-  const std::vector<std::unique_ptr<Executor>>& plans() const { return plans_; }
+  // Forgets a plan and frees its memory, once no queued job runs it. Its number is not given to another one.
+  void dropPlan(uint32_t plan);
+  // Dropped ones are null.
+  const std::vector<std::shared_ptr<Executor>>& plans() const { return plans_; }
 
   // Between two steps of a running job. The range must lie inside the state.
   void readState(uint64_t byteOffset, void* target, uint64_t bytes);
@@ -54,7 +57,7 @@ class Session {
  private:
   struct Queued {
     std::unique_ptr<Job> job;
-    std::vector<Executor*> plans;  // by segment; plans_ may grow while the job runs
+    std::vector<std::shared_ptr<Executor>> plans;  // by segment; plans_ may change while the job runs
     uint64_t abortEpoch;
     Done done;
   };
@@ -63,7 +66,8 @@ class Session {
   JobResult runJob(const Queued& queued);
 
   Allocation state_;
-  std::vector<std::unique_ptr<Executor>> plans_;
+  uint64_t stateVersion_ = 1;  // under the turnstile, as what it counts
+  std::vector<std::shared_ptr<Executor>> plans_;
   uint64_t bytes_;
   Turnstile turnstile_;
   std::atomic<uint64_t> abortEpoch_{0};

@@ -34,6 +34,43 @@ describe('state', () => {
   });
 });
 
+describe('dropPlan', () => {
+  test('frees the plan, whose number is not used again', () => {
+    const session = new addon.Session(64);
+    const before = addon.info().bytes;
+    const dropped = session.addPlan(passThroughPlan(1000, 100));
+    expect(addon.info().bytes).toBeGreaterThan(before);
+    session.dropPlan(dropped);
+    expect(addon.info().bytes).toBe(before);
+    expect(() => session.runSync(dropped, [], [])).toThrow('plan: number 0 has been dropped');
+    expect(() => session.dropPlan(dropped)).toThrow('plan: number 0 has been dropped');
+    expect(() => session.dropPlan(7)).toThrow('plan: the session has 1 plans, got number 7');
+    expect(session.addPlan(counterPlan())).toBe(1);
+    session.dispose();
+  });
+
+  test('a queued job still runs it, and new ones are refused', async () => {
+    const session = new addon.Session(64);
+    const plan = session.addPlan(counterPlan());
+    const job = {
+      segments: [{ plan, rows: 1, steps: 1000 }],
+      feeds: [],
+      fetches: [],
+      begin: 0,
+      end: 100_000,
+      firstRow: 0,
+    };
+    const running = [session.run(job), session.run(job)];
+    session.dropPlan(plan);
+    for (const { reason, next } of await Promise.all(running)) expect([reason, next]).toEqual(['done', 100_000]);
+    const counter = new Float32Array(1);
+    session.readState(0, counter);
+    expect(counter[0]).toBe(200_000);
+    expect(() => session.run(job)).toThrow('segments[0].plan: there is no plan 0');
+    session.dispose();
+  });
+});
+
 describe('runSync', () => {
   test('runs one step on the state', () => {
     const session = new addon.Session(64);

@@ -1,5 +1,6 @@
 // What a user gets: the files of the package, and one library behind `import` and `require`.
 import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 const root = path.join(__dirname, '..', '..');
@@ -25,6 +26,29 @@ test('import and require give the same names and the same objects', () => {
   expect(found.count).toBeGreaterThan(5);
   expect(found.other).toEqual([]);
   expect(found.extra).toEqual([]);
+});
+
+test('require loads one file, and the addon when it is needed', () => {
+  const script = `
+    const { cpuInfo } = require('steepest');
+    const loaded = () => Object.keys(require.cache).map((file) => require('node:path').relative(process.cwd(), file));
+    const before = loaded();
+    cpuInfo();
+    console.log(JSON.stringify([before, loaded().some((file) => file.endsWith('.node'))]));`;
+  expect(JSON.parse(evaluate('-e', script))).toEqual([[path.join('dist', 'index.js')], true]);
+});
+
+test('functions keep their names in the built library', () => {
+  const script = `
+    const { ops, layers, losses } = require('steepest');
+    console.log(JSON.stringify([ops.relu.name, layers.relu.name, losses.meanSquaredError.name]));`;
+  expect(JSON.parse(evaluate('-e', script))).toEqual(['relu', 'relu', 'meanSquaredError']);
+});
+
+test('the source map of the built library leads to the sources of the package', () => {
+  const map = JSON.parse(readFileSync(path.join(root, 'dist', 'index.js.map'), 'utf8')) as { sources: string[] };
+  expect(map.sources).toContain('../lib/training/model.ts');
+  expect(map.sources.filter((source) => !existsSync(path.join(root, 'dist', source)))).toEqual([]);
 });
 
 test('loads in a worker thread beside the main thread', () => {

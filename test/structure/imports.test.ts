@@ -17,11 +17,13 @@ const families = [
 
 /** Area of lib/ -> areas it may import, besides itself. `training` joins the others, `index` exports them. */
 const libArrows: Record<string, readonly string[]> = {
+  // Where the package is.
+  root: [],
   ir: [],
   compile: ['ir'],
   ...Object.fromEntries(families.map((family) => [family, ['ir', ...families]])),
   // Knows encoded plans only; the operation table is there for its hash.
-  runtime: ['ir/optable'],
+  runtime: ['ir/optable', 'root'],
   transforms: ['ir', 'compile', 'runtime'],
   // Shuffles and splits with the same random numbers as the operations.
   data: ['runtime', 'ir/philox'],

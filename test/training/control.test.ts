@@ -143,11 +143,10 @@ describe('while fit runs', () => {
 
   // in a process of its own, where no other test's garbage is collected meanwhile
   test('the event loop stays free', () => {
-    const dist = path.join(__dirname, '..', '..', 'dist');
+    const library = path.join(__dirname, '..', '..', 'dist', 'index.js');
     const script = `
       const { openSync, readSync } = require('node:fs');
-      const { sequential } = require(${JSON.stringify(path.join(dist, 'training', 'index.js'))});
-      const layers = require(${JSON.stringify(path.join(dist, 'layers', 'index.js'))});
+      const { layers, sequential } = require(${JSON.stringify(library)});
 
       // milliseconds that this thread was ready to run and other threads and processes had the processors (Linux)
       const file = process.platform === 'linux' ? openSync('/proc/thread-self/schedstat') : undefined;

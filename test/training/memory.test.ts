@@ -1,14 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 
-const dist = path.join(__dirname, '..', '..', 'dist');
+const library = path.join(__dirname, '..', '..', 'dist', 'index.js');
 
 /** Runs a script with the compiled library in a process of its own. Returns what it prints, parsed. */
 function inProcess(script: string, ...flags: string[]): unknown {
   const prelude = `
-    const { sequential } = require(${JSON.stringify(path.join(dist, 'training/index.js'))});
-    const layers = require(${JSON.stringify(path.join(dist, 'layers/index.js'))});
-    const { memory } = require(${JSON.stringify(path.join(dist, 'runtime/native.js'))});
+    const { layers, memory, sequential } = require(${JSON.stringify(library)});
     const make = (units = 32) => {
       const net = sequential([layers.dense({ units, activation: 'relu', inputShape: [8] }), layers.dense({ units: 1 })]);
       net.compile({ optimizer: 'adam', loss: 'mse', seed: 1 });
@@ -85,8 +83,7 @@ test('worker threads train alike, at the same time, and can be terminated while 
     const { Worker, isMainThread } = require('node:worker_threads');
     const script = (epochs) => \`
       const { parentPort } = require('node:worker_threads');
-      const { sequential } = require(${JSON.stringify(path.join(dist, 'training/index.js'))});
-      const layers = require(${JSON.stringify(path.join(dist, 'layers/index.js'))});
+      const { layers, sequential } = require(${JSON.stringify(library)});
       const net = sequential([layers.dense({ units: 8, inputShape: [4] }), layers.dense({ units: 1 })]);
       net.compile({ optimizer: 'adam', loss: 'mse', seed: 1 });
       const x = Float32Array.from({ length: 256 }, (_, i) => Math.sin(i));
@@ -111,4 +108,29 @@ test('a process ends by itself after training, and while nothing runs', () => {
   expect(
     inProcess('const net = make(); const { last } = await net.fit(x, y); console.log(Number.isFinite(last.loss));'),
   ).toBe(true);
+});
+
+test('memory is flat over 1,000 different numbers of rows, and results are those of the first call', () => {
+  const [first, last, same] = inProcess(`
+    const net = make();
+    const rows = (n) => Float32Array.from({ length: 8 * n }, (_, i) => Math.sin(i));
+    const expected = net.predictSync(rows(1000));
+    const use = (from, to) => {
+      let same = true;
+      for (let n = from; n < to; n++) {
+        const found = net.predictSync(rows(n));
+        same &&= found.every((v, i) => Math.abs(v - expected[i]) < 1e-6);
+        if (n % 100 === 0) net.trainOnBatch(rows(n), new Float32Array(n), {});
+        if (n % 100 === 0) net.setWeights(weights);
+      }
+      return same;
+    };
+    const weights = net.getWeights();
+    const same = [use(1, 100)];
+    const first = memory().bytes;
+    same.push(use(100, 1001), use(1, 100));
+    console.log(JSON.stringify([first, memory().bytes, same.every((s) => s)]));`) as [number, number, boolean];
+  expect(same).toBe(true);
+  // the same 32 plans
+  expect(last).toBeLessThanOrEqual(first);
 });

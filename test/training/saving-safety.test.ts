@@ -6,10 +6,9 @@ import path from 'node:path';
 import { loadModel } from '../../lib/training/index';
 import { bits } from './support';
 
-const dist = path.join(__dirname, '..', '..', 'dist');
+const library = path.join(__dirname, '..', '..', 'dist', 'index.js');
 const prelude = `
-  const { sequential, loadModel } = require(${JSON.stringify(path.join(dist, 'training', 'index.js'))});
-  const layers = require(${JSON.stringify(path.join(dist, 'layers', 'index.js'))});
+  const { layers, sequential, loadModel } = require(${JSON.stringify(library)});
 `;
 
 let folder: string;
