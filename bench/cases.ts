@@ -9,9 +9,15 @@ export interface Case {
   readonly image?: { readonly shape: readonly number[]; readonly filters: readonly number[]; readonly dropout: number };
   /** What stands before the dense layers: the input as a sequence [time, features], then an LSTM with this many units. */
   readonly sequence?: { readonly shape: readonly [number, number]; readonly units: number };
+  /**
+   * A GPT instead: `units` are the length of the context and the size of the vocabulary. Blocks of pre-normalized causal
+   * attention and GELU networks four times as wide, learned positions, a head that shares the embedding, and no biases;
+   * the global norm of the gradients is clipped at 1.
+   */
+  readonly transformer?: { readonly blocks: number; readonly heads: number; readonly features: number };
   readonly batch: number;
   readonly samples: number;
-  readonly optimizer: { readonly name: 'adam' | 'sgd'; readonly learningRate: number };
+  readonly optimizer: { readonly name: 'adam' | 'adamw' | 'sgd'; readonly learningRate: number };
   /** sigmoid + binary cross-entropy, or softmax + sparse categorical cross-entropy. */
   readonly head: 'sigmoid' | 'softmax';
   /** The targets are the inputs. */
@@ -19,6 +25,8 @@ export interface Case {
 }
 
 const adam = { name: 'adam', learningRate: 1e-3 } as const;
+/** With beta2 = 0.99 and a weight decay of 0.1. */
+const adamw = { name: 'adamw', learningRate: 1e-3 } as const;
 
 export const cases: Readonly<Record<string, Case>> = {
   a: { units: [8, 10, 1], batch: 10, samples: 1000, optimizer: adam, head: 'sigmoid' },
@@ -41,6 +49,22 @@ export const cases: Readonly<Record<string, Case>> = {
     batch: 128,
     samples: 2560,
     optimizer: adam,
+    head: 'softmax',
+  },
+  j: {
+    units: [64, 65],
+    transformer: { blocks: 4, heads: 4, features: 128 },
+    batch: 12,
+    samples: 240,
+    optimizer: adamw,
+    head: 'softmax',
+  },
+  j2: {
+    units: [256, 65],
+    transformer: { blocks: 6, heads: 6, features: 384 },
+    batch: 8,
+    samples: 16,
+    optimizer: adamw,
     head: 'softmax',
   },
   k: {
@@ -68,13 +92,14 @@ function generator(seed: number): () => number {
 }
 
 /** Random inputs with labels that a linear rule gives them, so that training has something to learn. */
-export function makeData({ units, samples, head, autoencoder }: Case): {
-  x: Float32Array;
+export function makeData({ units, samples, head, autoencoder, transformer }: Case): {
+  x: Float32Array | Int32Array;
   y: Float32Array | Int32Array;
 } {
   const random = generator(1);
   const features = units[0] as number;
   const classes = head === 'softmax' ? (units[units.length - 1] as number) : 1;
+  if (transformer !== undefined) return makeText(samples, features, classes, random);
   const x = Float32Array.from({ length: samples * features }, random);
   if (autoencoder) return { x, y: x };
   const w = Float32Array.from({ length: features * classes }, () => random() - 0.5);
@@ -89,4 +114,14 @@ export function makeData({ units, samples, head, autoencoder }: Case): {
     return all.indexOf(Math.max(...all));
   });
   return { x, y };
+}
+
+/** Sequences of a language in which half of the symbols follow from the one before, and the same one symbol later. */
+function makeText(samples: number, context: number, symbols: number, random: () => number) {
+  let last = 0;
+  const text = Int32Array.from({ length: samples * context + 1 }, () => {
+    last = random() < 0.5 ? (3 * last + 1) % symbols : Math.floor(random() * symbols);
+    return last;
+  });
+  return { x: text.slice(0, -1), y: text.slice(1) };
 }

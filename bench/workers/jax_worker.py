@@ -34,8 +34,35 @@ if sequence:
     kernels = [weights((features, 4 * width)), weights((width, 4 * width))]
     units = [width, *units[1:]]
 parameters = kernels, [weights(shape) for shape in zip(units, units[1:])]
+transformer = case.get('transformer')
+if transformer:
+    (context, vocabulary), width, heads = units, transformer['features'], transformer['heads']
+
+    def normal(*shape):
+        return jnp.asarray(rng.standard_normal(shape, dtype=np.float32) * np.float32(0.02))
+
+    parameters = {
+        'symbols': normal(vocabulary, width),
+        'positions': normal(context, width),
+        'last': jnp.ones(width),
+        'blocks': [
+            {
+                'before': jnp.ones(width),
+                'project': normal(width, 3 * width),
+                'join': normal(width, width),
+                'between': jnp.ones(width),
+                'hidden': normal(width, 4 * width),
+                'output': normal(4 * width, width),
+            }
+            for _ in range(transformer['blocks'])
+        ],
+    }
 rate = case['optimizer']['learningRate']
-optimizer = optax.adam(rate) if case['optimizer']['name'] == 'adam' else optax.sgd(rate)
+optimizer = {
+    'adam': lambda: optax.adam(rate),
+    'adamw': lambda: optax.chain(optax.clip_by_global_norm(1), optax.adamw(rate, 0.9, 0.99, weight_decay=0.1)),
+    'sgd': lambda: optax.sgd(rate),
+}[case['optimizer']['name']]()
 x, y = (jnp.asarray(a) for a in data(case))
 
 
@@ -63,7 +90,25 @@ def remember(x, kernels):
     return lax.scan(step, (zero, zero), jnp.swapaxes(x @ w + b, 0, 1))[0][0]
 
 
+def normalize(x, scale):
+    centered = x - x.mean(-1, keepdims=True)
+    return centered * lax.rsqrt(jnp.square(centered).mean(-1, keepdims=True) + 1e-5) * scale
+
+
+def gpt(parameters, ids):
+    x = parameters['symbols'][ids] + parameters['positions']
+    for block in parameters['blocks']:
+        projected = normalize(x, block['before']) @ block['project']
+        q, k, v = (a.reshape(*a.shape[:2], heads, -1) for a in jnp.split(projected, 3, -1))
+        x = x + jax.nn.dot_product_attention(q, k, v, is_causal=True).reshape(x.shape) @ block['join']
+        hidden = jax.nn.gelu(normalize(x, block['between']) @ block['hidden'], approximate=False)
+        x = x + hidden @ block['output']
+    return normalize(x, parameters['last']) @ parameters['symbols'].T
+
+
 def loss_function(parameters, x, y, key):
+    if transformer:
+        return optax.softmax_cross_entropy_with_integer_labels(gpt(parameters, x), y).mean()
     kernels, dense = parameters
     if image:
         x = convolve(x, kernels, key)

@@ -10,6 +10,9 @@ def data(case):
     """Random inputs with labels that a linear rule gives them."""
     random = np.random.default_rng(1)
     features, classes = case['units'][0], case['units'][-1] if case['head'] == 'softmax' else 1
+    if case.get('transformer'):
+        text = random.integers(0, classes, case['samples'] * features + 1, dtype=np.int32)
+        return text[:-1].reshape(-1, features), text[1:].reshape(-1, features)
     x = random.random((case['samples'], features), dtype=np.float32)
     if case.get('autoencoder'):
         return x, x

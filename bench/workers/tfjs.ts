@@ -17,7 +17,8 @@ async function main(): Promise<void> {
   wasm.setThreadsCount(2);
   await tf.setBackend('wasm');
   await tf.ready();
-  const { units, head, optimizer, batch, samples, image, sequence } = spec;
+  const { units, head, optimizer, batch, samples, image, sequence, transformer } = spec;
+  if (transformer !== undefined) throw new Error('TensorFlow.js has no attention layers');
   const model = tf.sequential();
   if (image !== undefined) {
     model.add(tf.layers.reshape({ targetShape: image.shape, inputShape: [units[0]] }));

@@ -24,6 +24,38 @@ class LastOutput(nn.Module):
         return self.lstm(x)[0][:, -1]
 
 
+class Block(nn.Module):
+    def __init__(self, features, heads):
+        super().__init__()
+        self.heads = heads
+        self.before, self.between = (nn.LayerNorm(features, bias=False) for _ in range(2))
+        self.project = nn.Linear(features, 3 * features, bias=False)
+        self.join = nn.Linear(features, features, bias=False)
+        self.hidden = nn.Linear(features, 4 * features, bias=False)
+        self.output = nn.Linear(4 * features, features, bias=False)
+
+    def forward(self, x):
+        split = self.project(self.before(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        attended = nn.functional.scaled_dot_product_attention(*split, is_causal=True)
+        x = x + self.join(attended.transpose(1, 2).flatten(2))
+        return x + self.output(nn.functional.gelu(self.hidden(self.between(x))))
+
+
+class Gpt(nn.Module):
+    def __init__(self, context, vocabulary, blocks, heads, features):
+        super().__init__()
+        self.symbols, self.positions = nn.Embedding(vocabulary, features), nn.Embedding(context, features)
+        self.blocks = nn.Sequential(*(Block(features, heads) for _ in range(blocks)))
+        self.last = nn.LayerNorm(features, bias=False)
+        for module in self.modules():
+            if isinstance(module, (nn.Linear, nn.Embedding)):
+                nn.init.normal_(module.weight, 0, 0.02)
+
+    def forward(self, ids):
+        x = self.symbols(ids) + self.positions.weight
+        return self.last(self.blocks(x)) @ self.symbols.weight.T
+
+
 if sequence:
     modules += [nn.Unflatten(1, sequence['shape']), LastOutput(sequence['shape'][1], sequence['units'])]
     units = [sequence['units'], *units[1:]]
@@ -35,18 +67,24 @@ if image:
         channels, height, width = filters, (height - 2) // 2, (width - 2) // 2
     modules += [nn.Flatten(), nn.Dropout(image['dropout'])]
     units = [channels * height * width, *units[1:]]
-for i, (n_in, n_out) in enumerate(zip(units, units[1:])):
+for i, (n_in, n_out) in enumerate([] if 'transformer' in case else zip(units, units[1:])):
     modules.append(nn.Linear(n_in, n_out))
     if i < len(units) - 2:
         modules.append(nn.ReLU())
     elif case['head'] == 'sigmoid':
         modules.append(nn.Sigmoid())
-model = nn.Sequential(*modules)
+transformer = case.get('transformer')
+model = Gpt(*case['units'], **transformer) if transformer else nn.Sequential(*modules)
 if image:
     model = model.to(memory_format=torch.channels_last)
 rate = case['optimizer']['learningRate']
-kind = torch.optim.Adam if case['optimizer']['name'] == 'adam' else torch.optim.SGD
-optimizer = kind(model.parameters(), lr=rate, fused=True)
+kinds = {
+    'adam': (torch.optim.Adam, {}),
+    'adamw': (torch.optim.AdamW, {'betas': (0.9, 0.99), 'weight_decay': 0.1}),
+    'sgd': (torch.optim.SGD, {}),
+}
+kind, options = kinds[case['optimizer']['name']]
+optimizer = kind(model.parameters(), lr=rate, fused=True, **options)
 loss_function = nn.BCELoss() if case['head'] == 'sigmoid' else nn.CrossEntropyLoss()
 x, y = (torch.from_numpy(a) for a in data(case))
 y = y if y.dtype == torch.float32 else y.long()
@@ -60,8 +98,11 @@ def train(epochs):
         for i in range(0, samples, batch):
             rows = order[i:i + batch]
             optimizer.zero_grad()
-            loss = loss_function(model(x[rows]), y[rows])
+            outputs = model(x[rows])
+            loss = loss_function(outputs.flatten(0, -2) if transformer else outputs, y[rows].flatten())
             loss.backward()
+            if transformer:
+                nn.utils.clip_grad_norm_(model.parameters(), 1)
             optimizer.step()
     return float(loss.detach())
 

@@ -1,4 +1,5 @@
 import { currentScope, inScope } from '../ir/build.js';
+import { byParts } from '../ir/composites.js';
 import { type Flowing, sumGradients, type Vjp, vjps } from '../ir/gradients.js';
 import { formatType, type Node, sameShape, Tensor, topological } from '../ir/graph.js';
 import { onesLike, zerosLike } from '../ir/ops/random.js';
@@ -75,14 +76,28 @@ export function flowBack(from: readonly Flow[], wrt: readonly Tensor[], nodes: r
 
 /** What a node hands to its inputs. */
 function flowsOf(node: Node, total: Arrived['total'], wanted: ReadonlySet<Tensor>): Flow[] {
+  const rule = vjps[node.op] as Vjp | 'none' | 'control' | 'parts';
+  if (rule === 'parts') return flowsThroughParts(node, node.outputs.map(total), wanted);
   if (node.is('scan')) return scanFlows(node, node.outputs.map(total), wanted, flowBack);
   const y = node.outputs[0] as Tensor;
   const dy = total(y);
-  const rule = vjps[node.op] as Vjp | 'none' | 'control';
   if (dy === undefined || typeof rule === 'string') return [];
   return rule(dy, node.inputs, y, node.attrs).flatMap((gradient, i) =>
     gradient === undefined ? [] : [{ to: node.inputs[i] as Tensor, gradient }],
   );
+}
+
+/** The gradient of what a composite is made of. */
+function flowsThroughParts(node: Node, dy: readonly (Tensor | undefined)[], wanted: ReadonlySet<Tensor>): Flow[] {
+  const inputs = node.inputs.filter((t) => wanted.has(t));
+  const results = byParts(node);
+  const from = results.flatMap((to, i) => (dy[i] === undefined ? [] : [{ to, gradient: dy[i] }]));
+  const parts = topological({ inputs: [], outputs: results, writes: [] }).filter((n) => n.id > node.id);
+  const { total } = flowBack(from, inputs, parts);
+  return inputs.flatMap((to) => {
+    const gradient = total(to);
+    return gradient === undefined ? [] : [{ to, gradient }];
+  });
 }
 
 /** The float32 tensors that depend on one of `wrt`, and the nodes that lead back from them. */

@@ -3,7 +3,8 @@ import type { Program, Step } from '../ir/program.js';
 
 const bits = new DataView(new ArrayBuffer(4));
 
-function constantBits(value: number, lanes: 'f' | 'i'): number {
+/** A number as it lies in memory. */
+export function constantBits(value: number, lanes: 'f' | 'i'): number {
   if (lanes === 'i') bits.setInt32(0, value);
   else bits.setFloat32(0, value);
   return bits.getUint32(0);

@@ -3,7 +3,7 @@ import type { InstructionOp, Operand, Work } from '../ir/costs.js';
 import type { Attributes, Graph, Node, Tensor, TensorType, Variable } from '../ir/graph.js';
 import { encoding, opTable, tableHash } from '../ir/optable.js';
 import { identityProgram } from '../ir/program.js';
-import { encodeProgram } from './encode-program.js';
+import { constantBits, encodeProgram } from './encode-program.js';
 import type { ArenaPlan, BodyPlan } from './memory.js';
 import { memoryOf, type Schedule } from './schedule.js';
 import { bytesPerElement, type StateLayout } from './state-layout.js';
@@ -309,6 +309,14 @@ function attributeWords(node: Node): number[] {
     const before = counted.map((pair) => pair[0]);
     const after = counted.map((pair) => pair[1]);
     return [...poolWords(pool), ...threeAxes(before, 0), ...threeAxes(after, 0)];
+  }
+  if (node.is('attention') || node.is('attentionGrad')) {
+    const { scale, causal } = node.attrs as Attributes['attention'];
+    return [constantBits(scale, 'f'), causal ? 1 : 0];
+  }
+  if (node.is('normalize') || node.is('normalizeGrad')) {
+    const { epsilon, ...flags } = node.attrs as Attributes['normalize'];
+    return [constantBits(epsilon, 'f'), ...[flags.centered, flags.scale, flags.offset].map(Number)];
   }
   if (node.is('softmax') || node.is('softmaxGrad')) return [(node.attrs as Attributes['softmax']).log ? 1 : 0];
   return [];

@@ -25,8 +25,8 @@ const maxSegmentSize = 1 << 16;
  *    level, any other edge goes one level down. A path that leaves a level never returns to it, so any set of
  *    elementwise nodes on one level can run as one instruction without making a cycle.
  * 2. On one level, connected nodes of one shape are a region (all rank-0 nodes of a level are one region, connected or not).
- * 3. A region goes into the product (matmul, convolution) that it finishes (epilogue), else into the reduction that is
- *    its only consumer (prologue), else becomes a `map`.
+ * 3. A region goes into the product (matmul, convolution) that it finishes (epilogue), also when the product itself is
+ *    read later, else into the reduction that is its only consumer (prologue), else becomes a `map`.
  * 4. Maps of one stage with the same program become segments of one `map`: the update of all small parameters is one
  *    instruction.
  *
@@ -37,15 +37,15 @@ export function fuse(graph: Graph, enabled = true): Graph {
   const uses = findUses(nodes, graph);
   const level = findLevels(nodes, uses);
   const regions = enabled
-    ? findRegions(nodes, level)
-    : nodes.filter((n) => isScalar(n.op)).map((n) => ({ nodes: [n], stage: '' }));
-  const built = new Rebuilder(graph, nodes);
+    ? findRegions(nodes, level, uses)
+    : nodes.filter((n) => isScalar(n.op)).map((n) => ({ nodes: [n], level: 0, stage: '' }));
+  const built = new Rebuilder(graph, nodes, uses);
 
   const hosted = new Map<Node, Plan>();
   const maps: Plan[] = [];
   for (const region of regions) {
     const plan = planRegion(region, uses);
-    const host = enabled ? findHost(plan, uses, hosted) : undefined;
+    const host = enabled ? findHost(plan, uses, level, hosted) : undefined;
     if (host !== undefined) hosted.set(host, plan);
     else maps.push(plan);
     plan.host = host;
@@ -56,6 +56,7 @@ export function fuse(graph: Graph, enabled = true): Graph {
 /** Elementwise nodes that run together. */
 interface Region {
   readonly nodes: readonly Node[];
+  readonly level: number;
   /** Regions of one stage do not depend on each other: the level, and which piece of a region that was cut. */
   readonly stage: string;
 }
@@ -83,11 +84,20 @@ function findLevels(nodes: readonly Node[], { consumers }: Uses): Map<Node, numb
       }
     }
     level.set(node, lowest);
+    // functions that share most of their work are computed together, where the first of them is needed
+    for (const other of siblingsOf(node, consumers)) level.set(other, Math.min(lowest, level.get(other) ?? lowest));
   }
   return level;
 }
 
-function findRegions(nodes: readonly Node[], level: ReadonlyMap<Node, number>): Region[] {
+/** Nodes after this one that compute a function of the same operand for little more than this one costs. */
+function siblingsOf(node: Node, consumers: Uses['consumers']): Node[] {
+  const operand = node.inputs[0];
+  if (operand === undefined || !isScalar(node.op)) return [];
+  return (consumers.get(operand) ?? []).filter((c) => opInfo(c.op).sibling === node.op);
+}
+
+function findRegions(nodes: readonly Node[], level: ReadonlyMap<Node, number>, { consumers }: Uses): Region[] {
   const regionOf = new Map<Node, Node[]>();
   const scalars = new Map<number, Node>(); // a rank-0 node of each level
   const join = (a: Node, b: Node): void => {
@@ -106,6 +116,10 @@ function findRegions(nodes: readonly Node[], level: ReadonlyMap<Node, number>): 
     for (const { node: producer } of node.inputs) {
       if (fusable(producer, node) && level.get(producer) === at) join(producer, node);
     }
+    for (const other of consumers.get(node.inputs[0] as Tensor) ?? []) {
+      const isSibling = other.op === opInfo(node.op).sibling && regionOf.has(other);
+      if (isSibling && level.get(other) === at) join(other, node);
+    }
     if (result(node).rank === 0) {
       const open = scalars.get(at);
       if (open === undefined) scalars.set(at, node);
@@ -114,7 +128,11 @@ function findRegions(nodes: readonly Node[], level: ReadonlyMap<Node, number>): 
   }
   return [...new Set(regionOf.values())].flatMap((region) => {
     const at = level.get(region[0] as Node) as number;
-    return cut(region.sort((a, b) => a.id - b.id)).map((piece, i) => ({ nodes: piece, stage: `${at}.${i}` }));
+    return cut(region.sort((a, b) => a.id - b.id)).map((piece, i) => ({
+      nodes: piece,
+      level: at,
+      stage: `${at}.${i}`,
+    }));
   });
 }
 
@@ -138,7 +156,7 @@ function cut(region: readonly Node[]): Node[][] {
 }
 
 /** Writes the program of a region. */
-function planRegion({ nodes, stage }: Region, { consumers, fetched }: Uses): Plan {
+function planRegion({ nodes, level, stage }: Region, { consumers, fetched }: Uses): Plan {
   const inside = new Set(nodes);
   const inputs: Tensor[] = [];
   const constants: Constant[] = [];
@@ -179,7 +197,7 @@ function planRegion({ nodes, stage }: Region, { consumers, fetched }: Uses): Pla
     .map(result)
     .filter((t) => fetched.has(t) || (consumers.get(t) ?? []).some((consumer) => !inside.has(consumer)));
   const program = { inputs: inputs.length, constants, steps, outputs: outputs.map((t) => registers.get(t) as number) };
-  return { nodes, stage, inputs, outputs, program, host: undefined };
+  return { nodes, level, stage, inputs, outputs, program, host: undefined };
 }
 
 function immediates(node: Node): { immediates: [number, number] } | undefined {
@@ -190,18 +208,31 @@ function immediates(node: Node): { immediates: [number, number] } | undefined {
 }
 
 /** The product or reduction that can run a region's program while its data is hot. */
-function findHost(plan: Plan, { consumers, fetched }: Uses, taken: ReadonlyMap<Node, Plan>): Node | undefined {
+function findHost(
+  plan: Plan,
+  { consumers, fetched }: Uses,
+  level: ReadonlyMap<Node, number>,
+  taken: ReadonlyMap<Node, Plan>,
+): Node | undefined {
   const inside = new Set(plan.nodes);
   const domain = result(plan.nodes[0] as Node);
+  // who reads the product besides must not lead to the region
+  const isLater = (c: Node): boolean => inside.has(c) || (level.get(c) as number) > plan.level;
+  const isFloat = plan.outputs.every((t) => t.dtype === 'float32');
   const sliding = plan.inputs.some(isSliding);
-  const products = plan.inputs
-    .filter((t) => !sliding || opInfo(t.node.op).slides)
-    .filter((t) => opInfo(t.node.op).epilogue && !taken.has(t.node) && sameShape(t.shape, domain.shape))
-    .filter((t) => !fetched.has(t) && (consumers.get(t) as Node[]).every((c) => inside.has(c)))
-    .map((t) => t.node)
-    .sort((a, b) => b.id - a.id);
-  if (products[0] !== undefined && plan.outputs.every((t) => t.dtype === 'float32')) return products[0];
+  const productFor = (mayRead: (c: Node) => boolean): Node | undefined =>
+    plan.inputs
+      .filter((t) => !sliding || opInfo(t.node.op).slides)
+      .filter((t) => opInfo(t.node.op).epilogue && !taken.has(t.node) && sameShape(t.shape, domain.shape))
+      .filter((t) => isFloat && !fetched.has(t) && (consumers.get(t) as Node[]).every(mayRead))
+      .map((t) => t.node)
+      .sort((a, b) => b.id - a.id)[0];
+  // a reduction stores nothing of the region, a product that is read later both its own elements and the region's
+  return productFor((c) => inside.has(c)) ?? findReduction(plan, { consumers, fetched }, taken) ?? productFor(isLater);
+}
 
+/** The reduction that is a region's only consumer. */
+function findReduction(plan: Plan, { consumers, fetched }: Uses, taken: ReadonlyMap<Node, Plan>): Node | undefined {
   const [only] = plan.outputs;
   if (plan.outputs.length !== 1 || only === undefined || fetched.has(only) || only.dtype !== 'float32')
     return undefined;
@@ -210,9 +241,12 @@ function findHost(plan: Plan, { consumers, fetched }: Uses, taken: ReadonlyMap<N
   return reduction?.op === 'reduce' && others.length === 0 && !taken.has(reduction) ? reduction : undefined;
 }
 
-/** For JSON, which has no infinities, NaN and negative zero of its own. */
-const exactNumber = (_: string, value: unknown): unknown =>
-  typeof value === 'number' ? (Object.is(value, -0) ? '-0' : `${value}`) : value;
+/** What two programs have in common that compute the same. Positional steps are not told apart. */
+function keyOfProgram({ inputs, constants, steps, outputs }: Program): string {
+  const numbers = constants.map(({ value, lanes }) => `${Object.is(value, -0) ? '-0' : value}${lanes}`);
+  const operations = steps.map(({ op, lanes, args }) => `${op}${lanes}${args}`);
+  return `${inputs};${numbers};${operations};${outputs}`;
+}
 
 /** Groups maps that can be one instruction. */
 function mergeSegments(maps: readonly Plan[]): Plan[][] {
@@ -221,7 +255,7 @@ function mergeSegments(maps: readonly Plan[]): Plan[][] {
     const first = plan.nodes[0] as Node;
     const alone = result(first).size > maxSegmentSize || plan.nodes.some((n) => opInfo(n.op).positional);
     const types = [...plan.inputs, ...plan.outputs].map((t) => t.dtype).join();
-    const key = alone ? `${first.id}` : `${plan.stage} ${types} ${JSON.stringify(plan.program, exactNumber)}`;
+    const key = alone ? `${first.id}` : `${plan.stage} ${types} ${keyOfProgram(plan.program)}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [plan]);
     else group.push(plan);
@@ -233,11 +267,15 @@ function mergeSegments(maps: readonly Plan[]): Plan[][] {
 class Rebuilder {
   readonly #done = new Map<Tensor, Tensor>();
   readonly #maker = new Map<Node, () => void>();
+  readonly #uses: Uses;
 
   constructor(
     readonly graph: Graph,
     readonly nodes: readonly Node[],
-  ) {}
+    uses: Uses,
+  ) {
+    this.#uses = uses;
+  }
 
   run(hosted: readonly Plan[], groups: readonly (readonly Plan[])[]): Graph {
     for (const plan of hosted) {
@@ -303,12 +341,16 @@ class Rebuilder {
     this.#maker.set(host, () => {});
     // the product is register 0
     const at = plan.inputs.findIndex((t) => t.node === host);
-    const epilogue = moveInputFirst(plan.program, at);
+    const product = host.outputs[0] as Tensor;
+    const isRead = this.#uses.consumers.get(product)?.some((c) => !plan.nodes.includes(c)) ?? false;
+    const program = moveInputFirst(plan.program, at);
+    const epilogue = isRead ? { ...program, outputs: [0, ...program.outputs] } : program;
+    const outputs = isRead ? [product, ...plan.outputs] : plan.outputs;
     const extras = plan.inputs.filter((_, i) => i !== at).map(this.#get);
     const inputs = [...host.inputs.map(this.#get), ...extras];
-    const types = plan.outputs.map(({ shape, dtype }) => ({ shape, dtype }));
+    const types = outputs.map(({ shape, dtype }) => ({ shape, dtype }));
     const attrs = { ...host.attrs, epilogue };
-    this.#settle(plan.outputs, new Node(host.op, inputs, attrs, types, host.scope, scopesOf(plan.nodes)).outputs);
+    this.#settle(outputs, new Node(host.op, inputs, attrs, types, host.scope, scopesOf(plan.nodes)).outputs);
   }
 
   #prologue(host: Node, plan: Plan): void {

@@ -26,15 +26,16 @@ export interface CompileOptions {
  * @param layout where state lives; must already hold every variable of the graph
  */
 export function compile(graph: Graph, layout: StateLayout, options: CompileOptions = {}): CompiledPlan {
+  let current = lowerLoops(graph);
+  options.inspect?.('loops', current);
+  const hasLoops = current !== graph;
   const passes: [string, (g: Graph) => Graph][] = [
-    ['loops', lowerLoops],
-    ['simplify', withBodies(simplify)],
-    ['views', withBodies(legalizeViews)],
-    ['fuse', withBodies((g) => fuse(g, options.fuse ?? true))],
+    ['simplify', simplify],
+    ['views', legalizeViews],
+    ['fuse', (g) => fuse(g, options.fuse ?? true)],
   ];
-  let current = graph;
   for (const [name, pass] of passes) {
-    current = pass(current);
+    current = (hasLoops ? withBodies(pass) : pass)(current);
     options.inspect?.(name, current);
   }
   const steps = schedule(current);

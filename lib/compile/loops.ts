@@ -13,6 +13,8 @@ import { rebuild, rewrite } from './rewrite.js';
  * that nothing is copied. Views of constants and repeated elements move into the body, where they are free.
  */
 export function lowerLoops(graph: Graph): Graph {
+  // the graph itself says that it has none
+  if (!topological(graph).some((node) => node.is('scan'))) return graph;
   const parts = findLive(graph);
   return rewrite(graph, (node, inputs) => {
     const part = node.is('scan') ? parts.get(node) : undefined;

@@ -62,7 +62,12 @@ function keyOf(node: Node, variables: Map<Variable, number>): string | undefined
     if (!variables.has(variable)) variables.set(variable, variables.size);
     return `variable ${variables.get(variable)}`;
   }
-  return `${node.op} ${inputs} ${JSON.stringify(node.attrs)} ${shape}`;
+  return `${node.op} ${inputs} ${hasAttributes(node) ? JSON.stringify(node.attrs) : ''} ${shape}`;
+}
+
+function hasAttributes({ attrs }: Node): boolean {
+  for (const _ in attrs) return true;
+  return false;
 }
 
 /** A simpler tensor with the same value, or undefined. */

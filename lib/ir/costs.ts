@@ -43,6 +43,8 @@ export type OpFamily =
   | 'reduction'
   | 'pooling'
   | 'softmax'
+  | 'attention'
+  | 'normalization'
   | 'indexing'
   | 'sorting'
   | 'copy'
@@ -110,6 +112,21 @@ function sortFlops(work: Work): number {
   return size(x) * Math.log2(Math.max(2, x?.shape[attrs<'argsort'>(work).axis] ?? 2));
 }
 
+/**
+ * Products of queries [N, T, H, D] with all keys [N, S, K, D], and of as many weights with values [N, S, K, E]; half of
+ * each where a query sees only what came before it.
+ */
+const attention = (keyProducts: number, valueProducts: number): Entry => ({
+  family: 'attention',
+  flops: (work) => {
+    const [query, key, value] = work.inputs.map((t) => t.shape);
+    const seen = attrs<'attention'>(work).causal ? 0.5 : 1;
+    const [batch = 0, queries = 0, heads = 0, depth = 0] = query ?? [];
+    const scores = seen * batch * queries * heads * (key?.[1] ?? 0);
+    return scores * (2 * keyProducts * depth + 2 * valueProducts * (value?.[3] ?? 0) + 4 + costlyFlops);
+  },
+});
+
 /** What each instruction costs. Beside the operation table: an instruction without an entry does not compile. */
 const costs: { readonly [O in InstructionOp]: Entry } = {
   feed: { family: 'feed', flops: nothing, bytes: ({ outputs }) => 2 * total(outputs, bytesOf) },
@@ -132,6 +149,10 @@ const costs: { readonly [O in InstructionOp]: Entry } = {
   softmaxGrad: perInput('softmax', 4),
   softmaxCrossEntropy: perInput('softmax', 3 + costlyFlops),
   softmaxCrossEntropyGrad: perInput('softmax', 3 + costlyFlops),
+  attention: attention(1, 1),
+  attentionGrad: attention(3, 2),
+  normalize: perInput('normalization', 8),
+  normalizeGrad: perInput('normalization', 12),
   conv: convolution(made, second),
   convInputGrad: convolution(first, second),
   convKernelGrad: convolution(second, made),

@@ -1,6 +1,15 @@
 import { type Box, sumBoxes } from './boxes.js';
-import { broadcastTo, constantValue, make, opError } from './build.js';
-import { type AttributesOf, formatType, type PoolAttributes, type Shape, sameShape, sizeOf, Tensor } from './graph.js';
+import { broadcastTo, constantValue, currentScope, make, opError } from './build.js';
+import {
+  type AttributesOf,
+  formatType,
+  Node,
+  type PoolAttributes,
+  type Shape,
+  sameShape,
+  sizeOf,
+  Tensor,
+} from './graph.js';
 import {
   add,
   cos,
@@ -76,7 +85,7 @@ const fused = (): never => {
 
 /**
  * Every rule. 'none': piecewise constant, not a function of floats, or an effect - no gradient flows back. 'control': has a
- * body, which has to be differentiated itself.
+ * body, which has to be differentiated itself. 'parts': the gradient is that of what it is made of (`composites.ts`).
  */
 export const vjps = {
   input: 'none',
@@ -96,6 +105,12 @@ export const vjps = {
   tanh: (dy, _, y) => [multiply(dy, subtract(1, square(y)))],
   sigmoid: (dy, _, y) => [multiply(dy, multiply(y, subtract(1, y)))],
   erf: (dy, [x]) => [multiply(dy, multiply(exp(negative(square(x))), 2 / Math.sqrt(Math.PI)))],
+  gelu: (dy, [x]) => [multiply(dy, make('geluGrad', [x], {}, x.shape, 'float32'))],
+  // phi(x) (2 - x^2)
+  geluGrad: (dy, [x]) => {
+    const density = multiply(exp(multiply(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+    return [multiply(dy, multiply(density, subtract(2, square(x))))];
+  },
   sin: (dy, [x]) => [multiply(dy, cos(x))],
   cos: (dy, [x]) => [negative(multiply(dy, sin(x)))],
   floor: 'none',
@@ -231,6 +246,18 @@ export const vjps = {
   },
   cumsum: (dy, _, __, { axis, reverse }) => [make('cumsum', [dy], { axis, reverse: !reverse }, dy.shape, 'float32')],
   argsort: 'none',
+  attention: (dy, inputs, y, attrs) => {
+    const [query, key, value, ...mask] = inputs;
+    const operands = [query, key, value, ...y.node.outputs, dy, ...mask];
+    return [...new Node('attentionGrad', operands, attrs, [query, key, value], currentScope()).outputs, undefined];
+  },
+  attentionGrad: 'parts',
+  normalize: (dy, [x, ...affine], y, attrs) => {
+    const [, mean, inverse] = y.node.outputs;
+    const operands = [x, mean, inverse, dy, ...(attrs.scale ? [affine[0]] : [])];
+    return new Node('normalizeGrad', operands, attrs, [x, ...affine], currentScope()).outputs;
+  },
+  normalizeGrad: 'parts',
   concat: (dy, inputs, _, { axis }) => {
     let from = 0;
     return inputs.map((x) => {
@@ -245,7 +272,7 @@ export const vjps = {
   loop: fused,
 
   write: 'none',
-} satisfies { [O in OpName]: Vjp<O> | 'none' | 'control' };
+} satisfies { [O in OpName]: Vjp<O> | 'none' | 'control' | 'parts' };
 
 /**
  * Gradients of max or min, where `beyond` is > or <. Two tensors share the gradient of a tie; a constant keeps it, so that

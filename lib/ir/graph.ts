@@ -45,6 +45,10 @@ export interface Attributes {
   softmax: { readonly log: boolean };
   softmaxGrad: { readonly log: boolean };
   concat: { readonly axis: number };
+  attention: AttentionAttributes;
+  attentionGrad: AttentionAttributes;
+  normalize: NormalizeAttributes;
+  normalizeGrad: NormalizeAttributes;
   scan: { readonly steps: number; readonly reverse: boolean; readonly body: Body };
   /** The body reads and writes variables that are `Place`s; before the first step, inputs are copied to `starts`. */
   loop: { readonly steps: number; readonly body: Graph; readonly starts: readonly Start[] };
@@ -69,6 +73,20 @@ export interface PoolAttributes {
 export interface AveragePoolAttributes extends PoolAttributes {
   /** Cells of padding [before, after] each axis that count as zeros of the average. */
   readonly counted: readonly (readonly [number, number])[];
+}
+export interface AttentionAttributes {
+  /** Of the scores. */
+  readonly scale: number;
+  /** Query i sees keys 0 .. i only. */
+  readonly causal: boolean;
+}
+export interface NormalizeAttributes {
+  readonly epsilon: number;
+  /** Whether the mean is subtracted. */
+  readonly centered: boolean;
+  /** Whether there is an operand to multiply by, and one to add. */
+  readonly scale: boolean;
+  readonly offset: boolean;
 }
 export type ReduceKind = 'sum' | 'max' | 'min' | 'prod';
 export type AttributesOf<O extends OpName> = O extends keyof Attributes ? Attributes[O] : Record<string, never>;

@@ -37,6 +37,8 @@ export interface OpInfo {
   readonly positional?: true;
   /** Scalar operations: worth keeping rather than computing again. */
   readonly costly?: true;
+  /** Scalar operations: costs little where this other function of the same operand is computed. */
+  readonly sibling?: string;
   /** Number of fixed attribute words after the operands of an instruction; a program may follow them. */
   readonly words?: number;
   /** Whether a scalar program follows the attribute words. */
@@ -46,6 +48,8 @@ export interface OpInfo {
    * Attribute word 0 says whether there is one.
    */
   readonly epilogue?: true;
+  /** Defined by other operations, see `composites.ts`. */
+  readonly composite?: true;
   /** In a loop, operands may be a step's part of a sequence, where they lie; other kernels get a copy of it. */
   readonly slides?: true;
 }
@@ -83,6 +87,10 @@ export const opTable = {
   tanh: costly(11),
   sigmoid: costly(12),
   erf: costly(13),
+  /** x Phi(x), with the distribution function of the normal distribution. */
+  gelu: costly(24),
+  /** Its derivative: Phi(x) + x phi(x). Both are made of the same two numbers. */
+  geluGrad: { ...costly(25), sibling: 'gelu' },
   sin: costly(14),
   cos: costly(15),
   floor: unary(16),
@@ -192,6 +200,21 @@ export const opTable = {
    * shorter than the input along the axis: the first positions only.
    */
   argsort: array(22, 1, 2),
+  /**
+   * attrs: scale (bits of a float32), causal (0 or 1). query [N, T, H, D], key [N, S, K, D], value [N, S, K, E] and perhaps
+   * mask bool [N, H, T, S] -> the attended values [N, T, H, E], and the logarithm of the sum of exponentials [N, H, T].
+   * Head h asks keys and values of head floor(h / (H / K)). See `attentionByParts`.
+   */
+  attention: { code: 32, kind: 'array', inputs: -1, outputs: 2, words: 2, composite: true },
+  /** attrs as attention. Its operands without the mask, its results, dy, and perhaps the mask -> dquery, dkey, dvalue. */
+  attentionGrad: { code: 33, kind: 'array', inputs: -1, outputs: 3, words: 2, composite: true },
+  /**
+   * attrs: epsilon (bits of a float32), centered, scale, offset (0 or 1 each). x [..., C], and scale and offset [C] if they
+   * say so -> y [..., C], and mean and 1 / deviation [...]. See `normalizedByParts`.
+   */
+  normalize: { code: 34, kind: 'array', inputs: -1, outputs: 3, words: 4, composite: true },
+  /** attrs as normalize. x, mean, 1 / deviation, dy, and perhaps the scale -> dx, and those of dscale and doffset there are. */
+  normalizeGrad: { code: 35, kind: 'array', inputs: -1, outputs: -1, words: 4, composite: true },
   /** Inputs in order along an axis; becomes copies into slices of the result. */
   concat: { code: 0, kind: 'array', inputs: -1, outputs: 1, slides: true },
 

@@ -1,4 +1,6 @@
 import type { Place } from './body.js';
+import { make } from './build.js';
+import { byParts, isComposite } from './composites.js';
 import {
   type Attributes,
   formatType,
@@ -57,6 +59,7 @@ export function interpret(graph: Graph, bindings: Bindings = {}): Interpretation
 /** The values of one node's outputs, from those of its inputs. */
 export function evaluate(node: Node, x: readonly Float64Array[], bindings: Bindings): Float64Array[] {
   if (isScalar(node.op)) return [scalarOperation(node, x)];
+  if (isComposite(node.op)) return composite(node, x);
   const y = node.outputs[0];
   const attrs = node.attrs as never;
   switch (node.op) {
@@ -122,6 +125,12 @@ export function evaluate(node: Node, x: readonly Float64Array[], bindings: Bindi
     default:
       throw new Error(`interpret: ${node.op} has no value`);
   }
+}
+
+/** The values of what it is made of. */
+function composite(node: Node, x: readonly Float64Array[]): Float64Array[] {
+  const inputs = node.inputs.map((t, slot) => make('input', [], { slot }, t.shape, t.dtype));
+  return interpret({ inputs, outputs: byParts(node, inputs), writes: [] }, { feeds: x }).outputs;
 }
 
 function bound(what: string, values: ArrayLike<number> | undefined, type: Tensor): Float64Array {

@@ -18,6 +18,8 @@ const table: Partial<Record<ScalarOp, (a: number, b: number, c: number) => numbe
   tanh: Math.tanh,
   sigmoid: (a) => (a >= 0 ? 1 / (1 + Math.exp(-a)) : Math.exp(a) / (1 + Math.exp(a))),
   erf,
+  gelu: (a) => a * normalDistribution(a),
+  geluGrad: (a) => normalDistribution(a) + (a * Math.exp((-a * a) / 2)) / Math.sqrt(2 * Math.PI),
   sin: Math.sin,
   cos: Math.cos,
   floor: Math.floor,
@@ -93,8 +95,18 @@ export function erf(x: number): number {
     }
     return (2 / Math.sqrt(Math.PI)) * sum;
   }
-  // erfc(a) = exp(-a^2) / sqrt(pi) * 1 / (a + (1/2) / (a + 1 / (a + (3/2) / (a + ...))))
+  return Math.sign(x) * (1 - erfcTail(a));
+}
+
+/** erfc(a) = exp(-a^2) / sqrt(pi) * 1 / (a + (1/2) / (a + 1 / (a + (3/2) / (a + ...)))) for a >= 2.5. */
+function erfcTail(a: number): number {
   let fraction = a;
   for (let k = 60; k >= 1; k--) fraction = a + k / 2 / fraction;
-  return Math.sign(x) * (1 - Math.exp(-a * a) / (Math.sqrt(Math.PI) * fraction));
+  return Math.exp(-a * a) / (Math.sqrt(Math.PI) * fraction);
+}
+
+/** The distribution function of the standard normal distribution. */
+function normalDistribution(x: number): number {
+  const a = x * Math.SQRT1_2;
+  return a < -2.5 ? erfcTail(-a) / 2 : (1 + erf(a)) / 2;
 }

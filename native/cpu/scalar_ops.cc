@@ -11,6 +11,8 @@ int64_t costOf(ScalarOp op) {
     case ScalarOp::kSigmoid:
     case ScalarOp::kTanh:
     case ScalarOp::kErf:
+    case ScalarOp::kGelu:
+    case ScalarOp::kGeluGrad:
     case ScalarOp::kRandom:
       return 500;
     case ScalarOp::kSqrt:

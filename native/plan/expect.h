@@ -67,6 +67,10 @@ void validateConv(const Instruction& in);
 void validateConvInputGrad(const Instruction& in);
 void validateConvKernelGrad(const Instruction& in);
 void validatePool(const Instruction& in);
+void validateAttention(const Instruction& in);
+void validateAttentionGrad(const Instruction& in);
+void validateNormalize(const Instruction& in);
+void validateNormalizeGrad(const Instruction& in);
 void validateMaxPoolGrad(const Instruction& in);
 void validateAveragePoolGrad(const Instruction& in);
 

@@ -305,6 +305,14 @@ void validateInstruction(const Instruction& in, const Plan& plan) {
       return validateCrossEntropy(in);
     case Opcode::kSoftmaxCrossEntropyGrad:
       return validateCrossEntropyGrad(in);
+    case Opcode::kAttention:
+      return validateAttention(in);
+    case Opcode::kAttentionGrad:
+      return validateAttentionGrad(in);
+    case Opcode::kNormalize:
+      return validateNormalize(in);
+    case Opcode::kNormalizeGrad:
+      return validateNormalizeGrad(in);
     case Opcode::kLoop:
       return validateLoop(in);
   }

@@ -1,3 +1,5 @@
+import { make } from '../../lib/ir/build';
+import { byParts, isComposite } from '../../lib/ir/composites';
 import { type Attributes, type Graph, type Node, sizeOf, type Tensor, topological } from '../../lib/ir/graph';
 import { isScalar, opInfo, type ScalarOp } from '../../lib/ir/optable';
 import { type Bindings, evaluate } from '../../lib/ir/reference';
@@ -21,6 +23,8 @@ const precision: Partial<Record<ScalarOp, number>> = {
     tanh: 4,
     sigmoid: 4,
     erf: 4,
+    gelu: 8,
+    geluGrad: 8,
     sin: 4,
     cos: 4,
     atan2: 4,
@@ -63,11 +67,36 @@ function run(nodes: readonly Node[], values: Known, errors: Known, bindings: Bin
       });
       continue;
     }
+    if (isComposite(node.op)) {
+      const bounded = compositeWithBounds(node, x, e);
+      node.outputs.forEach((t, i) => {
+        values.set(t, bounded.values[i]);
+        errors.set(t, bounded.errors[i]);
+      });
+      continue;
+    }
     const [y] = evaluate(node, x, bindings);
     const out = node.outputs[0];
     values.set(out, y);
     errors.set(out, errorOf(node, x, e, y));
   }
+}
+
+/** What rounding does to its parts. */
+function compositeWithBounds(node: Node, x: Arrays, e: Arrays): Bounded {
+  const inputs = node.inputs.map((t, slot) => make('input', [], { slot }, t.shape, t.dtype));
+  const results = byParts(node, inputs);
+  const [values, errors]: [Known, Known] = [new Map(), new Map()];
+  inputs.forEach((t, i) => {
+    values.set(t, x[i]);
+    errors.set(t, e[i]);
+  });
+  const inside = topological({ inputs: [], outputs: results, writes: [] }).filter((n) => n.op !== 'input');
+  run(inside, values, errors, {});
+  return {
+    values: results.map((t) => values.get(t) as Float64Array),
+    errors: results.map((t) => errors.get(t) as Float64Array),
+  };
 }
 
 /** Step after step, as `interpret` does it. */
@@ -198,7 +227,7 @@ function scalarError(op: ScalarOp, node: Node, x: Arrays, e: Arrays, y: Float64A
       }
     }
     // near a zero of these the argument's reduction decides
-    const size = op === 'sin' || op === 'cos' ? 1 : Math.abs(value);
+    const size = op === 'sin' || op === 'cos' || op === 'geluGrad' ? 1 : Math.abs(value);
     return Number.isFinite(value) ? worst + own * size + (own > 0 ? tiny : 0) : 0;
   });
 }

@@ -13,6 +13,7 @@ registerFunction('genericLambda', (x: Tensor) => multiply(x, 2));
 const rows = 8;
 const convolutions = ['conv1d', 'conv2d', 'conv3d', 'conv1dTranspose', 'conv2dTranspose', 'conv3dTranspose'];
 const recurrent = ['simpleRNN', 'lstm', 'gru'];
+const convLstm = ['convLstm1d', 'convLstm2d', 'convLstm3d'];
 
 /** What the options of each layer with weights of its own begin with: 'kernel' for kernelRegularizer, ... */
 const prefixes: Readonly<Record<string, readonly string[]>> = {
@@ -22,7 +23,7 @@ const prefixes: Readonly<Record<string, readonly string[]>> = {
     ['separableConv1d', 'separableConv2d'].map((kind) => [kind, ['depthwise', 'pointwise', 'bias']]),
   ),
   ...Object.fromEntries(
-    [...recurrent, ...recurrent.map((kind) => `${kind}Cell`)].map((kind) => [kind, ['kernel', 'recurrent', 'bias']]),
+    [...recurrent, ...recurrent.map((kind) => `${kind}Cell`), ...convLstm].map((kind) => [kind, ['kernel', 'recurrent', 'bias']]),
   ),
   ...Object.fromEntries(
     ['batchNormalization', 'layerNormalization', 'groupNormalization', 'instanceNormalization'].map((kind) => [
@@ -38,8 +39,8 @@ const prefixes: Readonly<Record<string, readonly string[]>> = {
 
 /** Layers whose weights are those of layers inside them, or have no such options in Keras either. */
 const without = [
-  ...['additiveAttention', 'attention', 'bidirectional', 'positionEmbedding', 'rnn', 'stackedRNNCells'],
-  ...['timeDistributed', 'transformerDecoder', 'transformerEncoder'],
+  ...['additiveAttention', 'attention', 'bidirectional', 'positionEmbedding', 'rnn', 'spectralNormalization'],
+  ...['stackedRNNCells', 'timeDistributed', 'transformerDecoder', 'transformerEncoder'],
 ];
 
 const make = (kind: string, more: object): layers.Layer =>

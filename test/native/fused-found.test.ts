@@ -48,6 +48,13 @@ test.each(['sigmoid', 'tanh', 'leakyRelu', 'elu', 'silu', 'gelu'] as const)('%s'
   expect(runs.some((name) => name === activation || name === `${activation}, kept`)).toBe(true);
 });
 
+test('gelu and its gradient are computed together, also where there is no bias', () => {
+  const hidden = (useBias: boolean) => [layers.dense({ units: 48, activation: 'gelu', useBias })];
+  const options = { optimizer: 'sgd', loss: 'mse' } as const;
+  expect(ofStep(hidden(true), options)).toContain('gelu, kept');
+  expect(ofStep(hidden(false), options)).toContain('gelu without bias, kept');
+});
+
 test('dropout and losses', async () => {
   const dropped = ofStep([layers.dense({ units: 48 }), layers.dropout({ rate: 0.3 })], {
     optimizer: 'sgd',

@@ -116,6 +116,7 @@ double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
 double rsqrt(double x) { return 1.0 / std::sqrt(x); }
 double recip(double x) { return 1.0 / x; }
 double sigmoid(double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
+double gelu(double x) { return x * std::erfc(-x * M_SQRT1_2) / 2; }
 double maximum(double a, double b) { return std::isnan(a) || std::isnan(b) ? NAN : a > b ? a : b; }
 
 }  // namespace
@@ -132,6 +133,7 @@ int main() {
     check(s, ScalarOp::kTanh, "tanh", std::tanh, 3);
     check(s, ScalarOp::kSigmoid, "sigmoid", sigmoid, 3);
     check(s, ScalarOp::kErf, "erf", std::erf, 2);
+    check(s, ScalarOp::kGelu, "gelu", gelu, 4);
     check(s, ScalarOp::kSqrt, "sqrt", std::sqrt, 0.5);
     check(s, ScalarOp::kRsqrt, "rsqrt", rsqrt, 1.5);
     check(s, ScalarOp::kRecip, "recip", recip, 0.501);

@@ -1,10 +1,11 @@
-import { asTensor, broadcastShapes, type Operand, opError } from '../build.js';
-import { formatType, sameShape, Tensor } from '../graph.js';
-import { add, cast, greater, greaterEqual, logicalAnd, multiply, where } from './elementwise.js';
+import { asTensor, broadcastShapes, broadcastTo, currentScope, type Operand, opError } from '../build.js';
+import { type AttentionAttributes, formatType, Node, type Shape, sameShape, sizeOf, Tensor } from '../graph.js';
+import { add, cast, greater, greaterEqual, logicalAnd, multiply, subtract, where } from './elementwise.js';
 import { matmul } from './linalg.js';
 import { softmax } from './nn.js';
 import { dropout, iota, type RandomOptions } from './random.js';
-import { swapLastAxes } from './shape.js';
+import { logSumExp, sum } from './reduce.js';
+import { reshape, swapLastAxes, transpose } from './shape.js';
 
 export interface AttentionOptions {
   /**
@@ -26,6 +27,31 @@ export interface AttentionOptions {
 export const causalMask = (queries: number, keys = queries): Tensor =>
   greaterEqual(iota([queries, keys], 0), iota([queries, keys], 1));
 
+function checkMask(mask: unknown, scores: Shape): void {
+  if (mask === undefined) return;
+  if (!(mask instanceof Tensor) || mask.dtype === 'int32') {
+    const got = mask instanceof Tensor ? formatType(mask) : String(mask);
+    throw opError('attention', `mask must be a tensor of bool or float32, got ${got}`);
+  }
+  if (!sameShape(broadcastShapes('attention', scores, mask.shape), scores)) {
+    throw opError(
+      'attention',
+      `mask ${formatType(mask)} must broadcast to the scores ${formatType({ dtype: 'float32', shape: scores })}`,
+    );
+  }
+}
+
+/** Which keys each query may attend to, if not all. */
+function visibleKeys(
+  scores: Tensor,
+  { mask, causal = false }: Pick<AttentionOptions, 'mask' | 'causal'>,
+): Tensor | undefined {
+  const [queries, keys] = scores.shape.slice(-2) as [number, number];
+  const order = causal ? causalMask(queries, keys) : undefined;
+  const seen = mask?.dtype === 'float32' ? greater(mask, Number.NEGATIVE_INFINITY) : mask;
+  return seen === undefined ? order : order === undefined ? seen : logicalAnd(seen, order);
+}
+
 /**
  * Turns scores [..., T, S] into weights that sum to 1 over the keys: softmax(scores + mask) with a float mask, and with a bool
  * one softmax over what each query may attend to.
@@ -33,12 +59,9 @@ export const causalMask = (queries: number, keys = queries): Tensor =>
  * @throws Error when the mask is neither bool nor float32, or makes the scores larger
  */
 export function attentionWeights(scores: Tensor, options: Omit<AttentionOptions, 'scale'> = {}): Tensor {
-  const { mask, causal = false, dropout: rate = 0, seed } = options;
-  if (mask !== undefined) checkMask(mask, scores);
-  const [queries, keys] = scores.shape.slice(-2) as [number, number];
-  const order = causal ? causalMask(queries, keys) : undefined;
-  const seen = mask?.dtype === 'float32' ? greater(mask, Number.NEGATIVE_INFINITY) : mask;
-  const visible = seen === undefined ? order : order === undefined ? seen : logicalAnd(seen, order);
+  const { mask, dropout: rate = 0, seed } = options;
+  checkMask(mask, scores.shape);
+  const visible = visibleKeys(scores, options);
   const moved = mask?.dtype === 'float32' ? add(scores, mask) : scores;
   // far below any score, and finite: a row without any key must not become 0 / 0
   const hidden = visible === undefined ? moved : where(visible, moved, -1e30);
@@ -47,14 +70,61 @@ export function attentionWeights(scores: Tensor, options: Omit<AttentionOptions,
   return rate === 0 ? weights : dropout(weights, rate, seed === undefined ? {} : { seed });
 }
 
-function checkMask(mask: unknown, scores: Tensor): void {
-  if (!(mask instanceof Tensor) || mask.dtype === 'int32') {
-    const got = mask instanceof Tensor ? formatType(mask) : String(mask);
-    throw opError('attention', `mask must be a tensor of bool or float32, got ${got}`);
-  }
-  if (!sameShape(broadcastShapes('attention', scores.shape, mask.shape), scores.shape)) {
-    throw opError('attention', `mask ${formatType(mask)} must broadcast to the scores ${formatType(scores)}`);
-  }
+/** What `attention` computes, as other operations do it; a mask may be the last operand. */
+export function attentionByParts(
+  [query, key, value, mask]: readonly Tensor[],
+  { scale, causal }: AttentionAttributes,
+): readonly [Tensor, Tensor] {
+  const [q, k, v] = byHeads(query as Tensor, key as Tensor, value as Tensor);
+  const scores = matmul(multiply(q, scale), swapLastAxes(k));
+  const options = { causal, ...(mask === undefined ? {} : { mask }) };
+  const visible = visibleKeys(scores, options);
+  const joint = matmul(attentionWeights(scores, options), v);
+  return [
+    transpose(joint, [0, 2, 1, 3]),
+    logSumExp(visible === undefined ? scores : where(visible, scores, -1e30), -1),
+  ];
+}
+
+/** What `attentionGrad` computes. */
+export function attentionGradByParts(
+  [query, key, value, , , dy, mask]: readonly Tensor[],
+  { scale, causal }: AttentionAttributes,
+): readonly [Tensor, Tensor, Tensor] {
+  const [q, k, v] = byHeads(query as Tensor, key as Tensor, value as Tensor);
+  const scores = matmul(multiply(q, scale), swapLastAxes(k));
+  const weights = attentionWeights(scores, { causal, ...(mask === undefined ? {} : { mask }) });
+  const upstream = transpose(dy as Tensor, [0, 2, 1, 3]);
+  const toWeights = matmul(upstream, swapLastAxes(v));
+  const total = sum(multiply(toWeights, weights), -1, { keepDims: true });
+  const toScores = multiply(multiply(weights, subtract(toWeights, total)), scale);
+  const shared = (t: Tensor, like: Tensor): Tensor => {
+    const [batch, heads, keys, features] = t.shape as [number, number, number, number];
+    const own = like.shape[2] as number;
+    return transpose(sum(reshape(t, [batch, own, heads / own, keys, features]), 2), [0, 2, 1, 3]);
+  };
+  return [
+    transpose(matmul(toScores, k), [0, 2, 1, 3]),
+    shared(matmul(swapLastAxes(toScores), q), key as Tensor),
+    shared(matmul(swapLastAxes(weights), upstream), value as Tensor),
+  ];
+}
+
+/** [N, T, H, D] -> [N, H, T, D], with a head of keys and values for each that asks. */
+function byHeads(query: Tensor, key: Tensor, value: Tensor): [Tensor, Tensor, Tensor] {
+  const [q, k, v] = [query, key, value].map((t) => transpose(t, [0, 2, 1, 3])) as [Tensor, Tensor, Tensor];
+  const heads = q.shape[1] as number;
+  const repeated = (t: Tensor): Tensor => {
+    const [batch, own, ...rest] = t.shape as [number, number, number, number];
+    return own === heads
+      ? t
+      : reshape(broadcastTo(reshape(t, [batch, own, 1, ...rest]), [batch, own, heads / own, ...rest]), [
+          batch,
+          heads,
+          ...rest,
+        ]);
+  };
+  return [q, repeated(k), repeated(v)];
 }
 
 /**
@@ -69,7 +139,8 @@ function checkMask(mask: unknown, scores: Tensor): void {
  * @example
  * ops.scaledDotProductAttention(q, k, v, { causal: true });
  *
- * Source: Vaswani et al., "Attention is all you need", NeurIPS 2017.
+ * Sources: Vaswani et al., "Attention is all you need", NeurIPS 2017; without a matrix of scores in memory: Dao et al.,
+ * "FlashAttention", NeurIPS 2022.
  */
 export function scaledDotProductAttention(
   query: Operand,
@@ -88,6 +159,49 @@ export function scaledDotProductAttention(
       `expected query [..., T, D], key [..., S, D] and value [..., S, E], got ${[q, k, v].map(formatType).join(', ')}`,
     );
   }
-  const scaled = multiply(q, options.scale ?? 1 / Math.sqrt(depth));
-  return matmul(attentionWeights(matmul(scaled, swapLastAxes(k)), options), v);
+  const { scale = 1 / Math.sqrt(depth), mask, causal = false } = options;
+  const outer = broadcastShapes(op, ...[q, k, v].map((t) => t.shape.slice(0, -2)));
+  checkMask(mask, [...outer, q.shape.at(-2) as number, keys as number]);
+  // what is dropped is drawn for the matrix of weights, and a float mask may have a gradient
+  const needsWeights = (options.dropout ?? 0) !== 0 || mask?.dtype === 'float32';
+  if (needsWeights || Math.min(q.size, k.size, v.size) === 0) {
+    return matmul(attentionWeights(matmul(multiply(q, scale), swapLastAxes(k)), options), v);
+  }
+  return withoutScores(op, scale instanceof Tensor ? multiply(q, scale) : q, k, v, {
+    ...{ scale: scale instanceof Tensor ? 1 : Math.fround(scale), causal },
+    mask,
+  });
+}
+
+/** By the kernel, which knows one axis of batches and one of heads. */
+function withoutScores(
+  op: string,
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  { mask, ...attrs }: AttentionAttributes & { readonly mask: Tensor | undefined },
+): Tensor {
+  const leading = (t: Tensor): readonly number[] => t.shape.slice(0, -2);
+  const [queries, keys, width] = [q.shape.at(-2), k.shape.at(-2), v.shape.at(-1)] as [number, number, number];
+  const outer = broadcastShapes(op, leading(q), leading(k), leading(v));
+  // keys and values that all heads of a group share are not repeated
+  const group = outer.length >= 2 && [k, v].every((t) => (t.shape.at(-3) ?? 1) === 1) ? (outer.at(-1) as number) : 1;
+  const shared = group === 1 ? outer : [...outer.slice(0, -1), 1];
+  const batch = group === 1 ? outer.slice(0, -1) : outer.slice(0, -2);
+  const heads = sizeOf(outer) / sizeOf(batch);
+  // [..., T, D] -> [N, T, H, D]
+  const arranged = (t: Tensor, lead: readonly number[]): Tensor => {
+    const whole = broadcastTo(t, [...lead, ...t.shape.slice(-2)]);
+    return transpose(reshape(whole, [sizeOf(batch), sizeOf(lead) / sizeOf(batch), ...t.shape.slice(-2)]), [0, 2, 1, 3]);
+  };
+  const operands = [arranged(q, outer), arranged(k, shared), arranged(v, shared)];
+  if (mask !== undefined) {
+    operands.push(reshape(broadcastTo(mask, [...outer, queries, keys]), [sizeOf(batch), heads, queries, keys]));
+  }
+  const types = [
+    { shape: [sizeOf(batch), queries, heads, width], dtype: 'float32' },
+    { shape: [sizeOf(batch), heads, queries], dtype: 'float32' },
+  ] as const;
+  const [joint] = new Node('attention', operands, attrs, types, currentScope()).outputs as readonly [Tensor, Tensor];
+  return reshape(transpose(joint, [0, 2, 1, 3]), [...outer, queries, width]);
 }

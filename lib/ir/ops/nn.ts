@@ -7,7 +7,6 @@ import {
   clip,
   customGradient,
   divide,
-  erf,
   exp,
   expm1,
   greater,
@@ -85,7 +84,10 @@ export const mish = (x: Operand): Tensor => {
 /** x * Phi(x); with `approximate` the tanh form (Hendrycks and Gimpel, 2016). */
 export const gelu = (x: Operand, approximate = false): Tensor => {
   const t = asTensor('gelu', 'x', x);
-  if (!approximate) return multiply(multiply(t, 0.5), add(erf(multiply(t, Math.SQRT1_2)), 1));
+  if (!approximate) {
+    const x = cast(t, 'float32');
+    return make('gelu', [x], {}, x.shape, 'float32');
+  }
   // tanh is 1 long before |x| = 10; further out x^3 and its derivative would overflow
   const near = clip(t, -10, 10);
   const cubic = multiply(add(near, multiply(multiply(multiply(near, near), near), 0.044715)), Math.sqrt(2 / Math.PI));

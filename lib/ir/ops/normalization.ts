@@ -1,6 +1,7 @@
-import { asTensor, normalizeAxis, type Operand, opError } from '../build.js';
-import { formatType, type Tensor } from '../graph.js';
+import { asTensor, currentScope, normalizeAxis, type Operand, opError } from '../build.js';
+import { formatType, Node, type NormalizeAttributes, type Tensor } from '../graph.js';
 import { add, cast, maximum, multiply, reciprocal, rsqrt, square, subtract } from './elementwise.js';
+import { zeros } from './random.js';
 import { type Axes, mean, norm, sum } from './reduce.js';
 import { reshape } from './shape.js';
 
@@ -10,8 +11,69 @@ function standardize(x: Tensor, axes: Axes, epsilon: number): Tensor {
   return multiply(centered, rsqrt(add(mean(square(centered), axes, { keepDims: true }), epsilon)));
 }
 
+/** What `normalize` computes, as other operations do it. */
+export function normalizedByParts(
+  [x, ...affine]: readonly Tensor[],
+  { epsilon, centered, scale, offset }: NormalizeAttributes,
+): readonly [Tensor, Tensor, Tensor] {
+  const t = x as Tensor;
+  const average = centered ? mean(t, -1, { keepDims: true }) : undefined;
+  const values = average === undefined ? t : subtract(t, average);
+  const inverse = rsqrt(add(mean(square(values), -1, { keepDims: true }), epsilon));
+  const rows = t.shape.slice(0, -1);
+  return [
+    affinely(multiply(values, inverse), scale ? affine[0] : undefined, offset ? affine.at(-1) : undefined),
+    average === undefined ? zeros(rows) : reshape(average, rows),
+    reshape(inverse, rows),
+  ];
+}
+
+/** What `normalizeGrad` computes. */
+export function normalizedGradByParts(
+  [x, , , dy, factor]: readonly Tensor[],
+  { epsilon, centered, scale, offset }: NormalizeAttributes,
+): readonly Tensor[] {
+  const [t, upstream] = [x, dy] as [Tensor, Tensor];
+  const rows = [...t.shape.keys()].slice(0, -1);
+  const average = (v: Tensor): Tensor => mean(v, -1, { keepDims: true });
+  const values = centered ? subtract(t, average(t)) : t;
+  const inverse = rsqrt(add(average(square(values)), epsilon));
+  const normal = multiply(values, inverse);
+  const g = factor === undefined ? upstream : multiply(upstream, factor);
+  const along = multiply(normal, average(multiply(g, normal)));
+  const dx = multiply(subtract(centered ? subtract(g, average(g)) : g, along), inverse);
+  return [dx, ...(scale ? [sum(multiply(upstream, normal), rows)] : []), ...(offset ? [sum(upstream, rows)] : [])];
+}
+
+/** By the kernel, where the rows are the last axis and scale and offset have a value for each element of it. */
+function normalizedRows(
+  x: Tensor,
+  axes: Axes,
+  epsilon: number,
+  centered: boolean,
+  scale: Tensor | undefined,
+  offset: Tensor | undefined,
+): Tensor | undefined {
+  const last = x.rank - 1;
+  const fits = (t: Tensor | undefined): boolean =>
+    t === undefined ||
+    (t.dtype === 'float32' && t.rank <= x.rank && t.rank > 0 && t.size === x.shape[last] && t.shape.at(-1) === t.size);
+  const list = typeof axes === 'number' ? [axes] : (axes ?? []);
+  if (x.size === 0 || list.length !== 1 || (list[0] !== -1 && list[0] !== last) || ![scale, offset].every(fits)) {
+    return undefined;
+  }
+  const rows = x.shape.slice(0, -1);
+  const affine = [scale, offset].flatMap((t) => (t === undefined ? [] : [reshape(t, [t.size])]));
+  const attrs = {
+    ...{ epsilon: Math.fround(epsilon), centered },
+    ...{ scale: scale !== undefined, offset: offset !== undefined },
+  };
+  const stats = { shape: rows, dtype: 'float32' } as const;
+  return new Node('normalize', [x, ...affine], attrs, [x, stats, stats], currentScope()).outputs[0];
+}
+
 /** x * scale + offset, where given. */
-function affine(x: Tensor, scale: Tensor | undefined, offset: Tensor | undefined): Tensor {
+function affinely(x: Tensor, scale: Tensor | undefined, offset: Tensor | undefined): Tensor {
   const scaled = scale === undefined ? x : multiply(x, scale);
   return offset === undefined ? scaled : add(scaled, offset);
 }
@@ -65,7 +127,7 @@ export function batchNormalization(
   const inverse = rsqrt(add(along(op, 'variance', t, axis, variance), epsilon));
   const factor = scale === undefined ? inverse : multiply(inverse, along(op, 'scale', t, axis, scale));
   const centered = subtract(t, along(op, 'mean', t, axis, mean));
-  return affine(centered, factor, offset && along(op, 'offset', t, axis, offset));
+  return affinely(centered, factor, offset && along(op, 'offset', t, axis, offset));
 }
 
 export interface NormalizationOptions {
@@ -87,7 +149,10 @@ export interface NormalizationOptions {
  */
 export function layerNormalization(x: Operand, axes: Axes = -1, options: NormalizationOptions = {}): Tensor {
   const t = cast(asTensor('layerNormalization', 'x', x), 'float32');
-  return affine(standardize(t, axes, options.epsilon ?? 1e-3), options.scale, options.offset);
+  const { epsilon = 1e-3, scale, offset } = options;
+  return (
+    normalizedRows(t, axes, epsilon, true, scale, offset) ?? affinely(standardize(t, axes, epsilon), scale, offset)
+  );
 }
 
 /**
@@ -104,8 +169,11 @@ export function rmsNormalization(
   options: Omit<NormalizationOptions, 'offset'> = {},
 ): Tensor {
   const t = cast(asTensor('rmsNormalization', 'x', x), 'float32');
-  const inverse = rsqrt(add(mean(square(t), axes, { keepDims: true }), options.epsilon ?? 1e-6));
-  return affine(multiply(t, inverse), options.scale, undefined);
+  const { epsilon = 1e-6, scale } = options;
+  const byRows = normalizedRows(t, axes, epsilon, false, scale, undefined);
+  if (byRows !== undefined) return byRows;
+  const inverse = rsqrt(add(mean(square(t), axes, { keepDims: true }), epsilon));
+  return affinely(multiply(t, inverse), scale, undefined);
 }
 
 /**
@@ -135,7 +203,7 @@ export function groupNormalization(
   const axes = [...split.keys()].filter((i) => i !== 0 && i !== axis);
   const normal = reshape(standardize(reshape(t, split), axes, options.epsilon ?? 1e-3), t.shape);
   const { scale, offset } = options;
-  return affine(normal, scale && along(op, 'scale', t, axis, scale), offset && along(op, 'offset', t, axis, offset));
+  return affinely(normal, scale && along(op, 'scale', t, axis, scale), offset && along(op, 'offset', t, axis, offset));
 }
 
 /**

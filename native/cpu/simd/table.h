@@ -10,11 +10,13 @@
 
 namespace steepest {
 
-struct TileFunctions;   // see program.h
-struct GemmKernels;     // see ../gemm.h
-struct RowKernels;      // see ../rows.h
-struct ChannelKernels;  // see ../channels.h
-struct LimitKernels;    // see ../limits.h
+struct TileFunctions;     // see program.h
+struct GemmKernels;       // see ../gemm.h
+struct RowKernels;        // see ../rows.h
+struct ChannelKernels;    // see ../channels.h
+struct LimitKernels;      // see ../limits.h
+struct AttentionKernels;  // see ../attention.h
+struct NormalizeKernels;  // see ../normalize.h
 
 // One per target.
 struct Simd {
@@ -25,6 +27,8 @@ struct Simd {
   const RowKernels* rows;
   const ChannelKernels* channels;
   const LimitKernels* limits;
+  const AttentionKernels* attention;
+  const NormalizeKernels* normalize;
 };
 
 // The best the CPU has, or what STEEPEST_CPU names (throws std::invalid_argument when this CPU lacks it).

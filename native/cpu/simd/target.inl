@@ -13,9 +13,11 @@
 #include <arm_neon.h>
 #endif
 
+#include "../attention.h"
 #include "../channels.h"
 #include "../gemm.h"
 #include "../limits.h"
+#include "../normalize.h"
 #include "../rows.h"
 #include "program.h"
 #include "table.h"
@@ -29,6 +31,7 @@ namespace steepest::STEEPEST_TARGET {
 #include "../../scalar/exp.inl"
 #include "../../scalar/log.inl"
 #include "../../scalar/erf.inl"
+#include "../../scalar/gelu.inl"
 #include "../../scalar/double.inl"
 #include "../../scalar/wide.inl"
 #include "../../scalar/philox.inl"
@@ -40,6 +43,8 @@ namespace steepest::STEEPEST_TARGET {
 #include "rows.inl"
 #include "channels.inl"
 #include "limits.inl"
+#include "attention.inl"
+#include "normalize.inl"
 // clang-format on
 
 #define STEEPEST_STRING(x) #x
@@ -47,7 +52,15 @@ namespace steepest::STEEPEST_TARGET {
 
 extern const Simd kernels;
 const Simd kernels = {
-    STEEPEST_NAME(STEEPEST_TARGET), kWidth, &tileFunctions, &gemmKernels, &rowKernels, &channelKernels, &limitKernels,
+    STEEPEST_NAME(STEEPEST_TARGET),
+    kWidth,
+    &tileFunctions,
+    &gemmKernels,
+    &rowKernels,
+    &channelKernels,
+    &limitKernels,
+    &attentionKernels,
+    &normalizeKernels,
 };
 
 }  // namespace steepest::STEEPEST_TARGET

@@ -18,6 +18,7 @@ unary('softsign', ops.softsign, awayFrom(0));
 unary('silu', ops.silu);
 unary('mish', ops.mish);
 unary('gelu', (x) => ops.gelu(x));
+unary('gelu far out', (x) => ops.gelu(x), between(-14, 14));
 unary('gelu approximate', (x) => ops.gelu(x, true));
 unary('hardSigmoid', (x) => ops.hardSigmoid(ops.multiply(x, 4)), awayFrom([-0.75, 0.75]));
 unary('hardSilu', (x) => ops.hardSilu(ops.multiply(x, 4)), awayFrom([-0.75, 0.75]));

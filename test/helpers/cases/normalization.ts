@@ -19,6 +19,21 @@ define(
   },
   once,
 );
+define(
+  'layerNormalization of long rows and of many',
+  (random) => {
+    const shape = random.pick([
+      [3, 1100],
+      [300, 17],
+    ]);
+    const use = random.pick(['scale', 'offset']);
+    return {
+      inputs: [float(random, shape), float(random, shape.slice(1))],
+      run: (x, w) => ops.layerNormalization(x, -1, { [use]: w }),
+    };
+  },
+  once,
+);
 define('rmsNormalization', (random) => {
   const shape = [random.int(1, 4), random.int(3, 40)];
   return {

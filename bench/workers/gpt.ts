@@ -1,0 +1,62 @@
+import {
+  initializers,
+  input,
+  type Layer,
+  layers,
+  losses,
+  type Model,
+  model,
+  ops,
+  optimizers,
+  type SymbolicTensor,
+} from 'steepest';
+
+export interface GptSizes {
+  readonly context: number;
+  readonly vocabulary: number;
+  readonly blocks: number;
+  readonly heads: number;
+  readonly features: number;
+}
+
+const small = () => initializers.randomNormal({ stddev: 0.02 });
+
+/** Vectors of symbols and, applied to vectors, the logits of symbols, with one table for both. */
+function symbols({ vocabulary, features }: GptSizes): Layer {
+  return layers.define({
+    kind: 'symbols',
+    build: (_, addWeight) => ({
+      table: addWeight({ name: 'table', shape: [vocabulary, features], initializer: small() }),
+    }),
+    call: ([x], { table }) =>
+      x?.dtype === 'int32' ? ops.take(table, x) : ops.matmul(x as NonNullable<typeof x>, ops.transpose(table)),
+  });
+}
+
+/** A GPT without biases, ready to be trained as its case says. */
+export function gpt(sizes: GptSizes, learningRate: number): Model {
+  const { context, blocks, heads, features } = sizes;
+  const norm = (x: SymbolicTensor) => layers.layerNormalization({ center: false, epsilon: 1e-5 }).apply(x);
+  const dense = (units: number, activation?: 'gelu') =>
+    layers.dense({ units, useBias: false, kernelInitializer: small(), ...(activation ? { activation } : {}) });
+  const block = (x: SymbolicTensor): SymbolicTensor => {
+    const attention = layers.multiHeadAttention({
+      ...{ numHeads: heads, keyDim: features / heads, useCausalMask: true, useBias: false },
+      kernelInitializer: small(),
+    });
+    const attended = layers.add().apply([x, attention.apply(norm(x))]);
+    const hidden = dense(4 * features, 'gelu').apply(norm(attended));
+    return layers.add().apply([attended, dense(features).apply(hidden)]);
+  };
+
+  const ids = input({ shape: [context], dtype: 'int32' });
+  const table = symbols(sizes);
+  let x = layers.positionEmbedding({ sequenceLength: context, initializer: small() }).apply(table.apply(ids));
+  for (let i = 0; i < blocks; i++) x = block(x);
+  const net = model({ inputs: ids, outputs: table.apply(norm(x)) });
+  net.compile({
+    optimizer: optimizers.adamw({ learningRate, beta2: 0.99, weightDecay: 0.1, globalClipnorm: 1 }),
+    loss: losses.sparseCategoricalCrossentropy({ fromLogits: true }),
+  });
+  return net;
+}

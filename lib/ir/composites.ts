@@ -1,0 +1,25 @@
+import type { AttributesOf, Node, Tensor } from './graph.js';
+import { attentionByParts, attentionGradByParts } from './ops/attention.js';
+import { normalizedByParts, normalizedGradByParts } from './ops/normalization.js';
+import { type OpName, opTable } from './optable.js';
+
+type Composite = { [O in OpName]: (typeof opTable)[O] extends { readonly composite: true } ? O : never }[OpName];
+
+/**
+ * What operations with a kernel of their own are made of: their definition for the reference, their gradient where they
+ * have no rule, and the measure of what rounding may do to them. From the operands to the results.
+ */
+const parts: { readonly [O in Composite]: (inputs: readonly Tensor[], attrs: AttributesOf<O>) => readonly Tensor[] } = {
+  attention: attentionByParts,
+  attentionGrad: attentionGradByParts,
+  normalize: normalizedByParts,
+  normalizeGrad: normalizedGradByParts,
+};
+
+export const isComposite = (op: OpName): op is Composite => 'composite' in opTable[op];
+
+/** The results of a composite as other operations compute them from `inputs`. */
+export function byParts(node: Node, inputs: readonly Tensor[] = node.inputs): readonly Tensor[] {
+  const make = parts[node.op as Composite] as (inputs: readonly Tensor[], attrs: unknown) => readonly Tensor[];
+  return make(inputs, node.attrs);
+}
