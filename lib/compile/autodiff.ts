@@ -1,5 +1,5 @@
 import { currentScope, inScope } from '../ir/build.js';
-import { byParts } from '../ir/composites.js';
+import { byParts } from '../ir/composites/index.js';
 import { type Flowing, sumGradients, type Vjp, vjps } from '../ir/gradients.js';
 import { formatType, type Node, sameShape, Tensor, topological } from '../ir/graph.js';
 import { onesLike, zerosLike } from '../ir/ops/random.js';

@@ -1,6 +1,6 @@
 import type { Place } from './body.js';
 import { make } from './build.js';
-import { byParts, isComposite } from './composites.js';
+import { byParts, isComposite } from './composites/index.js';
 import {
   type Attributes,
   formatType,

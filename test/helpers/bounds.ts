@@ -1,5 +1,5 @@
 import { make } from '../../lib/ir/build';
-import { byParts, isComposite } from '../../lib/ir/composites';
+import { byParts, isComposite } from '../../lib/ir/composites/index';
 import { type Attributes, type Graph, type Node, sizeOf, type Tensor, topological } from '../../lib/ir/graph';
 import { isScalar, opInfo, type ScalarOp } from '../../lib/ir/optable';
 import { type Bindings, evaluate } from '../../lib/ir/reference';

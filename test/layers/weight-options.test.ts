@@ -23,7 +23,10 @@ const prefixes: Readonly<Record<string, readonly string[]>> = {
     ['separableConv1d', 'separableConv2d'].map((kind) => [kind, ['depthwise', 'pointwise', 'bias']]),
   ),
   ...Object.fromEntries(
-    [...recurrent, ...recurrent.map((kind) => `${kind}Cell`), ...convLstm].map((kind) => [kind, ['kernel', 'recurrent', 'bias']]),
+    [...recurrent, ...recurrent.map((kind) => `${kind}Cell`), ...convLstm].map((kind) => [
+      kind,
+      ['kernel', 'recurrent', 'bias'],
+    ]),
   ),
   ...Object.fromEntries(
     ['batchNormalization', 'layerNormalization', 'groupNormalization', 'instanceNormalization'].map((kind) => [

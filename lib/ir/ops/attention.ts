@@ -1,10 +1,10 @@
 import { asTensor, broadcastShapes, broadcastTo, currentScope, type Operand, opError } from '../build.js';
-import { type AttentionAttributes, formatType, Node, type Shape, sameShape, sizeOf, Tensor } from '../graph.js';
-import { add, cast, greater, greaterEqual, logicalAnd, multiply, subtract, where } from './elementwise.js';
+import { type AttentionAttributes, formatType, Node, sizeOf, Tensor } from '../graph.js';
+import { checkMask, lowerTriangle, visibleKeys } from './attention-mask.js';
+import { add, cast, multiply, where } from './elementwise.js';
 import { matmul } from './linalg.js';
 import { softmax } from './nn.js';
-import { dropout, iota, type RandomOptions } from './random.js';
-import { logSumExp, sum } from './reduce.js';
+import { dropout, type RandomOptions } from './random.js';
 import { reshape, swapLastAxes, transpose } from './shape.js';
 
 export interface AttentionOptions {
@@ -24,33 +24,7 @@ export interface AttentionOptions {
 }
 
 /** true where query i may see key j <= i: [queries, keys]. */
-export const causalMask = (queries: number, keys = queries): Tensor =>
-  greaterEqual(iota([queries, keys], 0), iota([queries, keys], 1));
-
-function checkMask(mask: unknown, scores: Shape): void {
-  if (mask === undefined) return;
-  if (!(mask instanceof Tensor) || mask.dtype === 'int32') {
-    const got = mask instanceof Tensor ? formatType(mask) : String(mask);
-    throw opError('attention', `mask must be a tensor of bool or float32, got ${got}`);
-  }
-  if (!sameShape(broadcastShapes('attention', scores, mask.shape), scores)) {
-    throw opError(
-      'attention',
-      `mask ${formatType(mask)} must broadcast to the scores ${formatType({ dtype: 'float32', shape: scores })}`,
-    );
-  }
-}
-
-/** Which keys each query may attend to, if not all. */
-function visibleKeys(
-  scores: Tensor,
-  { mask, causal = false }: Pick<AttentionOptions, 'mask' | 'causal'>,
-): Tensor | undefined {
-  const [queries, keys] = scores.shape.slice(-2) as [number, number];
-  const order = causal ? causalMask(queries, keys) : undefined;
-  const seen = mask?.dtype === 'float32' ? greater(mask, Number.NEGATIVE_INFINITY) : mask;
-  return seen === undefined ? order : order === undefined ? seen : logicalAnd(seen, order);
-}
+export const causalMask = (queries: number, keys = queries): Tensor => lowerTriangle(queries, keys);
 
 /**
  * Turns scores [..., T, S] into weights that sum to 1 over the keys: softmax(scores + mask) with a float mask, and with a bool
@@ -68,63 +42,6 @@ export function attentionWeights(scores: Tensor, options: Omit<AttentionOptions,
   const soft = softmax(hidden);
   const weights = mask === undefined || visible === undefined ? soft : where(visible, soft, 0);
   return rate === 0 ? weights : dropout(weights, rate, seed === undefined ? {} : { seed });
-}
-
-/** What `attention` computes, as other operations do it; a mask may be the last operand. */
-export function attentionByParts(
-  [query, key, value, mask]: readonly Tensor[],
-  { scale, causal }: AttentionAttributes,
-): readonly [Tensor, Tensor] {
-  const [q, k, v] = byHeads(query as Tensor, key as Tensor, value as Tensor);
-  const scores = matmul(multiply(q, scale), swapLastAxes(k));
-  const options = { causal, ...(mask === undefined ? {} : { mask }) };
-  const visible = visibleKeys(scores, options);
-  const joint = matmul(attentionWeights(scores, options), v);
-  return [
-    transpose(joint, [0, 2, 1, 3]),
-    logSumExp(visible === undefined ? scores : where(visible, scores, -1e30), -1),
-  ];
-}
-
-/** What `attentionGrad` computes. */
-export function attentionGradByParts(
-  [query, key, value, , , dy, mask]: readonly Tensor[],
-  { scale, causal }: AttentionAttributes,
-): readonly [Tensor, Tensor, Tensor] {
-  const [q, k, v] = byHeads(query as Tensor, key as Tensor, value as Tensor);
-  const scores = matmul(multiply(q, scale), swapLastAxes(k));
-  const weights = attentionWeights(scores, { causal, ...(mask === undefined ? {} : { mask }) });
-  const upstream = transpose(dy as Tensor, [0, 2, 1, 3]);
-  const toWeights = matmul(upstream, swapLastAxes(v));
-  const total = sum(multiply(toWeights, weights), -1, { keepDims: true });
-  const toScores = multiply(multiply(weights, subtract(toWeights, total)), scale);
-  const shared = (t: Tensor, like: Tensor): Tensor => {
-    const [batch, heads, keys, features] = t.shape as [number, number, number, number];
-    const own = like.shape[2] as number;
-    return transpose(sum(reshape(t, [batch, own, heads / own, keys, features]), 2), [0, 2, 1, 3]);
-  };
-  return [
-    transpose(matmul(toScores, k), [0, 2, 1, 3]),
-    shared(matmul(swapLastAxes(toScores), q), key as Tensor),
-    shared(matmul(swapLastAxes(weights), upstream), value as Tensor),
-  ];
-}
-
-/** [N, T, H, D] -> [N, H, T, D], with a head of keys and values for each that asks. */
-function byHeads(query: Tensor, key: Tensor, value: Tensor): [Tensor, Tensor, Tensor] {
-  const [q, k, v] = [query, key, value].map((t) => transpose(t, [0, 2, 1, 3])) as [Tensor, Tensor, Tensor];
-  const heads = q.shape[1] as number;
-  const repeated = (t: Tensor): Tensor => {
-    const [batch, own, ...rest] = t.shape as [number, number, number, number];
-    return own === heads
-      ? t
-      : reshape(broadcastTo(reshape(t, [batch, own, 1, ...rest]), [batch, own, heads / own, ...rest]), [
-          batch,
-          heads,
-          ...rest,
-        ]);
-  };
-  return [q, repeated(k), repeated(v)];
 }
 
 /**

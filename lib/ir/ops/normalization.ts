@@ -1,5 +1,6 @@
 import { asTensor, currentScope, normalizeAxis, type Operand, opError } from '../build.js';
-import { formatType, Node, type NormalizeAttributes, type Tensor } from '../graph.js';
+import { affinely } from '../composites/normalization.js';
+import { formatType, Node, type Tensor } from '../graph.js';
 import { add, cast, maximum, multiply, reciprocal, rsqrt, square, subtract } from './elementwise.js';
 import { zeros } from './random.js';
 import { type Axes, mean, norm, sum } from './reduce.js';
@@ -9,40 +10,6 @@ import { reshape } from './shape.js';
 function standardize(x: Tensor, axes: Axes, epsilon: number): Tensor {
   const centered = subtract(x, mean(x, axes, { keepDims: true }));
   return multiply(centered, rsqrt(add(mean(square(centered), axes, { keepDims: true }), epsilon)));
-}
-
-/** What `normalize` computes, as other operations do it. */
-export function normalizedByParts(
-  [x, ...affine]: readonly Tensor[],
-  { epsilon, centered, scale, offset }: NormalizeAttributes,
-): readonly [Tensor, Tensor, Tensor] {
-  const t = x as Tensor;
-  const average = centered ? mean(t, -1, { keepDims: true }) : undefined;
-  const values = average === undefined ? t : subtract(t, average);
-  const inverse = rsqrt(add(mean(square(values), -1, { keepDims: true }), epsilon));
-  const rows = t.shape.slice(0, -1);
-  return [
-    affinely(multiply(values, inverse), scale ? affine[0] : undefined, offset ? affine.at(-1) : undefined),
-    average === undefined ? zeros(rows) : reshape(average, rows),
-    reshape(inverse, rows),
-  ];
-}
-
-/** What `normalizeGrad` computes. */
-export function normalizedGradByParts(
-  [x, , , dy, factor]: readonly Tensor[],
-  { epsilon, centered, scale, offset }: NormalizeAttributes,
-): readonly Tensor[] {
-  const [t, upstream] = [x, dy] as [Tensor, Tensor];
-  const rows = [...t.shape.keys()].slice(0, -1);
-  const average = (v: Tensor): Tensor => mean(v, -1, { keepDims: true });
-  const values = centered ? subtract(t, average(t)) : t;
-  const inverse = rsqrt(add(average(square(values)), epsilon));
-  const normal = multiply(values, inverse);
-  const g = factor === undefined ? upstream : multiply(upstream, factor);
-  const along = multiply(normal, average(multiply(g, normal)));
-  const dx = multiply(subtract(centered ? subtract(g, average(g)) : g, along), inverse);
-  return [dx, ...(scale ? [sum(multiply(upstream, normal), rows)] : []), ...(offset ? [sum(upstream, rows)] : [])];
 }
 
 /** By the kernel, where the rows are the last axis and scale and offset have a value for each element of it. */
@@ -70,12 +37,6 @@ function normalizedRows(
   };
   const stats = { shape: rows, dtype: 'float32' } as const;
   return new Node('normalize', [x, ...affine], attrs, [x, stats, stats], currentScope()).outputs[0];
-}
-
-/** x * scale + offset, where given. */
-function affinely(x: Tensor, scale: Tensor | undefined, offset: Tensor | undefined): Tensor {
-  const scaled = scale === undefined ? x : multiply(x, scale);
-  return offset === undefined ? scaled : add(scaled, offset);
 }
 
 /** A vector of one value per element of an axis, shaped to broadcast against x. */

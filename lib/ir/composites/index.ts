@@ -1,7 +1,7 @@
-import type { AttributesOf, Node, Tensor } from './graph.js';
-import { attentionByParts, attentionGradByParts } from './ops/attention.js';
-import { normalizedByParts, normalizedGradByParts } from './ops/normalization.js';
-import { type OpName, opTable } from './optable.js';
+import type { AttributesOf, Node, Tensor } from '../graph.js';
+import { type OpName, opTable } from '../optable.js';
+import { attentionByParts, attentionGradByParts } from './attention.js';
+import { normalizedByParts, normalizedGradByParts } from './normalization.js';
 
 type Composite = { [O in OpName]: (typeof opTable)[O] extends { readonly composite: true } ? O : never }[OpName];
 
