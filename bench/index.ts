@@ -6,7 +6,7 @@ import { median } from './median.js';
 import { contenders, predictors } from './peers.js';
 import type { Worker } from './worker.js';
 
-const usage = `usage: npm run bench -- [--case a,b,...] [--against steepest,tfjs,torch,jax] [--rounds n] [--json]
+const usage = `usage: npm run bench -- [--case a,b,...] [--against steepest,steepest-bf16,tfjs,torch,jax] [--rounds n] [--json]
        npm run bench -- --latency [--case d,g] [--against steepest,ort-node,ort-python] [--rounds n] [--json]
 
 Trains each case in every framework that is installed, in turn (A B C A B C ...), and prints the medians of a step.
@@ -133,7 +133,7 @@ function printTable(all: readonly Result[]): void {
   for (const id of new Set(all.map((r) => r.case))) {
     const rows = all.filter((r) => r.case === id);
     const own = rows.find((r) => r.framework === 'steepest');
-    const peers = rows.filter((r) => r !== own).map((r) => r.us_per_step);
+    const peers = rows.filter((r) => !r.framework.startsWith('steepest')).map((r) => r.us_per_step);
     const ratio =
       own !== undefined && peers.length > 0 ? `${(Math.min(...peers) / own.us_per_step).toFixed(2)} x` : '-';
     process.stdout.write(

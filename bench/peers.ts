@@ -38,6 +38,10 @@ const torchEnv = existsSync(shim) ? { ...malloc, LD_PRELOAD: shim } : malloc;
 
 export const contenders: readonly Contender[] = [
   { name: 'steepest', start: (id) => Worker.start(node, [compiled('steepest.js'), id]) },
+  {
+    name: 'steepest-bf16',
+    start: (id) => Worker.start(node, [compiled('steepest.js'), id, 'mixedBfloat16']),
+  },
   { name: 'tfjs', start: (id) => Worker.start(node, [compiled('tfjs.js'), id, peersHome]) },
   {
     name: 'torch',

@@ -1,10 +1,14 @@
 // Handwritten digits: learns 60,000 images and recognises more than 97.5 % of 10,000 others.
 import { parseArgs } from 'node:util';
-import { layers, loadMnist, optimizers, sequential } from 'steepest';
+import { layers, loadMnist, optimizers, type Precision, sequential } from 'steepest';
 
 async function main() {
   const { values } = parseArgs({
-    options: { epochs: { type: 'string', default: '10' }, seed: { type: 'string', default: '1' } },
+    options: {
+      epochs: { type: 'string', default: '10' },
+      seed: { type: 'string', default: '1' },
+      precision: { type: 'string', default: 'float32' },
+    },
   });
   const { train, test } = await loadMnist();
 
@@ -19,6 +23,7 @@ async function main() {
     loss: 'sparseCategoricalCrossentropy',
     metrics: ['accuracy'],
     seed: Number(values.seed),
+    precision: values.precision as Precision,
   });
   console.log(model.summary());
 

@@ -8,6 +8,7 @@ export { tensor } from './ir/build.js';
 export type { DType, HostData, NestedArray, Shape, TensorType } from './ir/graph.js';
 export { Tensor } from './ir/graph.js';
 export * as ops from './ir/ops/index.js';
+export type { Precision } from './ir/precision.js';
 export * as layers from './layers/index.js';
 export { input, Layer, SymbolicTensor } from './layers/index.js';
 export { type LayerFactory, registerFunction, registerLayer } from './layers/registry.js';

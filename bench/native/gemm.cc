@@ -1,7 +1,8 @@
-// Matrix products of our kernels beside OpenBLAS in the same run, as a share of the machine's measured FMA peak.
+// Matrix products of our kernels beside OpenBLAS in the same run, as a share of the machine's measured peak
+// (of multiply-adds in float32, or of products of bfloat16 pairs).
 //
 //   gemm_bench [threads, default 1] [target: avx512, avx2 or baseline; default the best] [milliseconds per case, default 300]
-//              [only cases whose name, "NN 128 784 256", holds this]
+//              [only cases whose name, "NN 128 784 256", holds this] [precision: float32 or bfloat16]
 //
 // The two are timed in turns, so that a change of the machine's mood hits both; the numbers are the best turns. With several
 // threads there is a rest before our turns, because OpenBLAS's threads keep the other cores busy for a while.
@@ -59,6 +60,17 @@ __attribute__((target("avx512f"))) void fma512(int64_t n) {
   }
   for (__m512& s : sum) asm volatile("" ::"v"(s));
 }
+__attribute__((target("avx512f,avx512bf16"))) void pairs512(int64_t n) {
+  __m512 sum[24];
+  for (__m512& s : sum) s = _mm512_setzero_ps();
+  __m512 x = _mm512_set1_ps(1e-9f);
+  for (; n > 0; --n) {
+    asm volatile("" : "+v"(x));
+#pragma GCC unroll 24
+    for (int i = 0; i < 24; ++i) sum[i] = _mm512_dpbf16_ps(sum[i], (__m512bh)x, (__m512bh)x);
+  }
+  for (__m512& s : sum) asm volatile("" ::"v"(s));
+}
 __attribute__((target("avx2,fma"))) void fma256(int64_t n) {
   __m256 sum[12];
   for (__m256& s : sum) s = _mm256_setzero_ps();
@@ -73,9 +85,10 @@ __attribute__((target("avx2,fma"))) void fma256(int64_t n) {
 #endif
 
 // Multiply-adds per second of all threads, times two; zero where it cannot be measured.
-double peak() {
+double peak(bool bf16) {
 #if defined(__x86_64__)
-  void (*loop)(int64_t) = __builtin_cpu_supports("avx512f") ? fma512 : __builtin_cpu_supports("avx2") ? fma256 : nullptr;
+  const bool pairs = bf16 && __builtin_cpu_supports("avx512bf16");
+  void (*loop)(int64_t) = pairs ? pairs512 : __builtin_cpu_supports("avx512f") ? fma512 : __builtin_cpu_supports("avx2") ? fma256 : nullptr;
   if (!loop) return 0;
   constexpr int64_t kSteps = 100000;
   std::vector<double> seconds;
@@ -84,7 +97,7 @@ double peak() {
     Threads::pool().each(4 * Threads::pool().count(), [loop](int64_t) { loop(kSteps); });
     seconds.push_back(now() - start);
   }
-  return 4 * Threads::pool().count() * kSteps * 24 * 16 * 2.0 / fastest(seconds);
+  return 4 * Threads::pool().count() * kSteps * 24 * 16 * (pairs ? 4.0 : 2.0) / fastest(seconds);
 #else
   return 0;
 #endif
@@ -116,6 +129,7 @@ int main(int argc, char** argv) {
   if (argc > 2 && !selectSimd(argv[2])) return std::fprintf(stderr, "no target %s\n", argv[2]), 1;
   const double limit = (argc > 3 ? std::atof(argv[3]) : 300) / 1000;
   Threads::pool().setCount(threads);
+  const bool bf16 = argc > 5 && std::string(argv[5]) == "bfloat16";
   bool blas = true;
   try {
     selectBlas("auto");
@@ -123,8 +137,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", error.what());
     blas = false;
   }
-  double best = peak();
-  std::printf("%d threads, %s, FMA peak %.0f GFLOP/s; beside %s\n", threads, simd().name, best / 1e9,
+  double best = peak(bf16);
+  std::printf("%d threads, %s, peak %.0f GFLOP/s; beside %s\n", threads, simd().name, best / 1e9,
               blas ? blasName() : "nothing");
   std::printf("%4s %16s %10s %8s %6s %8s %6s\n", "form", "m k n", "us", "GFLOP/s", "peak", "BLAS", "peak");
   for (const Case& c : kCases) {
@@ -135,7 +149,7 @@ int main(int argc, char** argv) {
     instruction.opcode = static_cast<uint32_t>(Opcode::kMatmul);
     instruction.inputs = {matrix(memory, c.m, c.k, c.form[0] == 'T'), matrix(memory, c.k, c.n, c.form[1] == 'T')};
     instruction.outputs = {matrix(memory, c.m, c.n, false)};
-    instruction.attrs = {0};
+    instruction.attrs = {0, bf16 ? 1u : 0u};
     float* aligned = static_cast<float*>(std::aligned_alloc(kUnit, memory.size() * sizeof(float)));
     std::copy(memory.begin(), memory.end(), aligned);
     const Memory space{reinterpret_cast<uint8_t*>(aligned), nullptr, nullptr};
@@ -150,7 +164,7 @@ int main(int argc, char** argv) {
     seconds(*own, context, 2);
     const int64_t calls = std::max<int64_t>(1, static_cast<int64_t>(1e-3 / seconds(*own, context, 3)));
     std::vector<double> mine, other;
-    best = std::max(best, peak());
+    best = std::max(best, peak(bf16));
     for (const double start = now(); mine.size() < 10 || now() - start < limit;) {
       if (theirs && threads > 1) std::this_thread::sleep_for(std::chrono::milliseconds(40));
       for (int i = 0; i < 10; ++i) mine.push_back(seconds(*own, context, calls));

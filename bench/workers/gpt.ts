@@ -8,6 +8,7 @@ import {
   model,
   ops,
   optimizers,
+  type Precision,
   type SymbolicTensor,
 } from 'steepest';
 
@@ -34,7 +35,7 @@ function symbols({ vocabulary, features }: GptSizes): Layer {
 }
 
 /** A GPT without biases, ready to be trained as its case says. */
-export function gpt(sizes: GptSizes, learningRate: number): Model {
+export function gpt(sizes: GptSizes, training: { learningRate: number; precision: Precision }): Model {
   const { context, blocks, heads, features } = sizes;
   const norm = (x: SymbolicTensor) => layers.layerNormalization({ center: false, epsilon: 1e-5 }).apply(x);
   const dense = (units: number, activation?: 'gelu') =>
@@ -55,8 +56,14 @@ export function gpt(sizes: GptSizes, learningRate: number): Model {
   for (let i = 0; i < blocks; i++) x = block(x);
   const net = model({ inputs: ids, outputs: table.apply(norm(x)) });
   net.compile({
-    optimizer: optimizers.adamw({ learningRate, beta2: 0.99, weightDecay: 0.1, globalClipnorm: 1 }),
+    optimizer: optimizers.adamw({
+      learningRate: training.learningRate,
+      beta2: 0.99,
+      weightDecay: 0.1,
+      globalClipnorm: 1,
+    }),
     loss: losses.sparseCategoricalCrossentropy({ fromLogits: true }),
+    precision: training.precision,
   });
   return net;
 }

@@ -2,6 +2,7 @@ import type { Place } from '../ir/body.js';
 import type { InstructionOp, Operand, Work } from '../ir/costs.js';
 import type { Attributes, Graph, Node, Tensor, TensorType, Variable } from '../ir/graph.js';
 import { encoding, opTable, tableHash } from '../ir/optable.js';
+import type { ProductPrecision } from '../ir/precision.js';
 import { identityProgram } from '../ir/program.js';
 import { constantBits, encodeProgram } from './encode-program.js';
 import type { ArenaPlan, BodyPlan } from './memory.js';
@@ -272,6 +273,8 @@ const poolWords = ({ window, strides, padding }: Attributes['maxPool']): number[
   ...threeAxes(padding, 0),
 ];
 
+const precisionWord = (precision: ProductPrecision = 'float32'): number => encoding.precisions[precision];
+
 function attributeWords(node: Node): number[] {
   if (node.is('map')) {
     const { program, segments } = node.attrs as Attributes['map'];
@@ -295,12 +298,18 @@ function attributeWords(node: Node): number[] {
     return [axis, descending ? 1 : 0];
   }
   if (node.is('matmul')) {
-    const { epilogue } = node.attrs as Attributes['matmul'];
-    return [epilogue === undefined ? 0 : 1, ...encodeProgram(epilogue ?? identityProgram)];
+    const { epilogue, precision } = node.attrs as Attributes['matmul'];
+    return [epilogue === undefined ? 0 : 1, precisionWord(precision), ...encodeProgram(epilogue ?? identityProgram)];
   }
   if (node.is('conv') || node.is('convInputGrad') || node.is('convKernelGrad')) {
-    const { epilogue, strides, dilation, padding, groups } = node.attrs as Attributes['conv'];
-    const geometry = [...threeAxes(strides, 1), ...threeAxes(dilation, 1), ...threeAxes(padding, 0), groups];
+    const { epilogue, strides, dilation, padding, groups, precision } = node.attrs as Attributes['conv'];
+    const geometry = [
+      ...threeAxes(strides, 1),
+      ...threeAxes(dilation, 1),
+      ...threeAxes(padding, 0),
+      groups,
+      precisionWord(precision),
+    ];
     return [epilogue === undefined ? 0 : 1, ...geometry, ...encodeProgram(epilogue ?? identityProgram)];
   }
   if (node.is('maxPool') || node.is('maxPoolGrad')) return poolWords(node.attrs as Attributes['maxPool']);

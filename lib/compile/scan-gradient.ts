@@ -57,7 +57,7 @@ export function scanFlows(
   const ofElements = toElements.map(gradientOf);
   const ofConstants = toConstants.map((t) => {
     const parts = arrived.parts(t) ?? [];
-    const products = parts.filter(isProduct).map(({ a, b }) => ({ a: replay.run(a), b: replay.run(b) }));
+    const products = parts.filter(isProduct).map((p) => ({ ...p, a: replay.run(p.a), b: replay.run(p.b) }));
     const others = parts.filter((part) => !isProduct(part));
     return { t, products, rest: others.length > 0 ? replay.run(sumGradients(t.shape, others)) : undefined };
   });
@@ -92,7 +92,7 @@ export function scanFlows(
     ...toElements.map((t, k) => flow(t, stacked.get(ofElements[k] as Tensor) as Tensor)),
     ...ofConstants.flatMap(({ t, products, rest }) => [
       ...(rest === undefined ? [] : [flow(t, summed(rest))]),
-      ...products.map(({ a, b }) => flow(t, { a: tall(a), b: tall(b) })),
+      ...products.map((p) => flow(t, { ...p, a: tall(p.a), b: tall(p.b) })),
     ]),
   ];
 }

@@ -41,6 +41,7 @@ import { onesLike, zerosLike } from './ops/random.js';
 import { sum } from './ops/reduce.js';
 import { concatenate, expandDims, flip, pad, reshape, slice, sliceAxis, swapLastAxes, transpose } from './ops/shape.js';
 import type { OpName } from './optable.js';
+import { withProductPrecision } from './precision.js';
 import { type Product, sumProducts } from './products.js';
 
 /**
@@ -186,9 +187,12 @@ export const vjps = {
     return [where(hit, divide(keep(dy), keep(sum(hit, axes))), 0)];
   },
   argReduce: 'none',
-  matmul: (dy, [a, b], _, { epilogue }) => {
+  matmul: (dy, [a, b], _, { epilogue, precision = 'float32' }) => {
     if (epilogue !== undefined) return fused();
-    return [matmul(dy, swapLastAxes(b)), dy.rank === 2 ? { a, b: dy } : matmul(swapLastAxes(a), dy)];
+    return withProductPrecision(precision, () => [
+      matmul(dy, swapLastAxes(b)),
+      dy.rank === 2 ? { a, b: dy, precision } : matmul(swapLastAxes(a), dy),
+    ]);
   },
   // bilinear in x and kernel: the three operations are each other's derivatives
   conv: (dy, [x, kernel], _, { epilogue, ...geometry }) => {

@@ -1,5 +1,6 @@
 import type { Body, Start } from './body.js';
 import { type OpName, opTable } from './optable.js';
+import type { ProductPrecision } from './precision.js';
 import type { Program } from './program.js';
 
 export type DType = 'float32' | 'int32' | 'bool';
@@ -34,7 +35,7 @@ export interface Attributes {
   argReduce: { readonly kind: 'max' | 'min'; readonly axis: number };
   cumsum: { readonly axis: number; readonly reverse: boolean };
   argsort: { readonly axis: number; readonly descending: boolean };
-  matmul: { readonly epilogue?: Program };
+  matmul: { readonly precision?: ProductPrecision; readonly epilogue?: Program };
   conv: ConvAttributes & { readonly epilogue?: Program };
   convInputGrad: ConvAttributes & { readonly epilogue?: Program };
   convKernelGrad: ConvAttributes & { readonly epilogue?: Program };
@@ -63,6 +64,7 @@ export interface ConvAttributes {
   readonly dilation: readonly number[];
   readonly padding: readonly number[];
   readonly groups: number;
+  readonly precision?: ProductPrecision;
 }
 /** As for a convolution, but cells outside the input are not seen at all. */
 export interface PoolAttributes {

@@ -162,8 +162,8 @@ export const opTable = {
   reduce: { code: 5, kind: 'array', inputs: -1, outputs: 1, words: 2, program: true, slides: true },
   /** attrs: kind (max 0, min 1), axis. First index wins; the result is int32. */
   argReduce: array(6, 1, 2),
-  /** attrs: epilogue (0 or 1); program. Inputs a [..., M, K], b [..., K, N], then the epilogue's extra operands. */
-  matmul: { ...product(7, 1), slides: true },
+  /** attrs: epilogue (0 or 1), precision (see `encoding.precisions`); program. Inputs a [..., M, K], b [..., K, N], then the epilogue's extra operands. */
+  matmul: { ...product(7, 2), slides: true },
   /** table [V, ...inner], indices int32 [...] -> [...indices, ...inner]. */
   gather: array(8, 2),
   /** indices int32 [...], updates [...indices, ...inner] -> [V, ...inner], zero where nothing was added. */
@@ -177,14 +177,15 @@ export const opTable = {
   /** logits [N, C], labels int32 [N], dloss [N] -> dlogits [N, C]. */
   softmaxCrossEntropyGrad: array(13, 3),
   /**
-   * attrs: epilogue; strides, dilations, cells of padding before (three each, missing leading axes 1, 1, 0), groups.
+   * attrs: epilogue; strides, dilations, cells of padding before (three each, missing leading axes 1, 1, 0), groups,
+   * precision.
    * x [N, ...spatial, C], kernel [...window, C / groups, F] -> [N, ...out, F], with one to three spatial axes.
    */
-  conv: product(14, 11),
+  conv: product(14, 12),
   /** attrs as conv. dy [N, ...out, F], kernel -> dx. The forward pass of a transposed convolution. */
-  convInputGrad: product(15, 11),
+  convInputGrad: product(15, 12),
   /** attrs as conv. x, dy -> dkernel. */
-  convKernelGrad: product(16, 11),
+  convKernelGrad: product(16, 12),
   /** attrs: window, strides, cells of padding before (three each). x [N, ...spatial, C] -> [N, ...out, C]. */
   maxPool: array(17, 1, 9),
   /** attrs: as maxPool; cells of padding that the average counts, before and after (three each). */
@@ -255,6 +256,8 @@ export const encoding = {
   spaces: { arena: 0, state: 1, constant: 2 },
   lanes: { f: 0, i: 1 },
   reduceKinds: { sum: 0, max: 1, min: 2, prod: 3 },
+  /** What the operands of a product are rounded to before they are multiplied. Sums are float32. */
+  precisions: { float32: 0, bfloat16: 1 },
   stepWords: 5,
   /** Flag of a view in a loop that moves with every step; number of steps and elements per step follow its offset. */
   slidingView: 1 << 24,

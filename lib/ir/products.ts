@@ -2,11 +2,14 @@ import type { Tensor } from './graph.js';
 import { add } from './ops/elementwise.js';
 import { matmul } from './ops/linalg.js';
 import { concatenate, swapLastAxes } from './ops/shape.js';
+import { type ProductPrecision, withProductPrecision } from './precision.js';
 
 /** aᵀ b of two matrices [K, M] and [K, N]: the gradient of a weight that was used in a product. */
 export interface Product {
   readonly a: Tensor;
   readonly b: Tensor;
+  /** Default: 'float32'. */
+  readonly precision?: ProductPrecision;
 }
 
 /**
@@ -19,9 +22,14 @@ export interface Product {
 export function sumProducts(products: readonly Product[]): Tensor {
   // in the order of the forward pass, in which a sequence is laid out
   const short = products.filter(isShort).reverse();
-  const joined = short.length > 1 ? [join(short)] : short;
+  const joined = [...new Set(short.map((p) => p.precision))].map((precision) =>
+    join(
+      short.filter((p) => p.precision === precision),
+      precision,
+    ),
+  );
   return [...products.filter((p) => !isShort(p)), ...joined]
-    .map(({ a, b }) => matmul(swapLastAxes(a), b))
+    .map(({ a, b, precision = 'float32' }) => withProductPrecision(precision, () => matmul(swapLastAxes(a), b)))
     .reduce((x, y) => add(x, y));
 }
 
@@ -32,8 +40,11 @@ function isShort({ a, b }: Product): boolean {
   return k * (m + n) <= 4 * m * n;
 }
 
-function join(products: readonly Product[]): Product {
+function join(products: readonly Product[], precision: Product['precision']): Product {
+  const [first] = products;
+  if (products.length === 1 && first !== undefined) return first;
   return {
+    precision,
     a: concatenate(
       products.map(({ a }) => a),
       0,

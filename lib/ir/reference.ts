@@ -15,6 +15,7 @@ import {
 } from './graph.js';
 import { isScalar, type ScalarOp } from './optable.js';
 import { uniforms } from './philox.js';
+import { type ProductPrecision, toBfloat16 } from './precision.js';
 import type { Program, Step } from './program.js';
 import { evaluateScalar } from './scalar.js';
 
@@ -400,8 +401,13 @@ function loop(node: Node, x: readonly Float64Array[]): Float64Array[] {
 
 // --- linear algebra
 
-function matmul(node: Node, [a, b, ...extras]: readonly Float64Array[]): Float64Array[] {
-  const { epilogue } = node.attrs as Attributes['matmul'];
+/** An operand of a product, as it is multiplied. */
+const rounded = (values: Float64Array, precision: ProductPrecision = 'float32'): Float64Array =>
+  precision === 'bfloat16' ? values.map(toBfloat16) : values;
+
+function matmul(node: Node, [left, right, ...extras]: readonly Float64Array[]): Float64Array[] {
+  const { epilogue, precision } = node.attrs as Attributes['matmul'];
+  const [a, b] = [left, right].map((values) => rounded(values, precision));
   const [m, k] = node.inputs[0].shape.slice(-2);
   const n = node.inputs[1].shape.at(-1) as number;
   const product = fill(node.outputs[0].size, (at) => {
@@ -463,8 +469,9 @@ function eachSeen(
 }
 
 /** y += x * kernel, with the roles of input, kernel and output as the operation has them. */
-function convolution(node: Node, [a, b, ...extras]: readonly Float64Array[]): Float64Array[] {
-  const { epilogue, groups, ...sliding } = node.attrs as Attributes['conv'];
+function convolution(node: Node, [left, right, ...extras]: readonly Float64Array[]): Float64Array[] {
+  const { epilogue, groups, precision, ...sliding } = node.attrs as Attributes['conv'];
+  const [a, b] = [left, right].map((values) => rounded(values, precision));
   const product = new Float64Array(node.outputs[0].size);
   const { conv, convInputGrad } = { conv: node.is('conv'), convInputGrad: node.is('convInputGrad') };
   const [first, second, result] = [node.inputs[0].shape, node.inputs[1].shape, node.outputs[0].shape];

@@ -30,6 +30,8 @@ export interface MachineLimits {
   readonly threads: number;
   /** Floating-point operations per second: multiply-adds on registers, two each. */
   readonly flops: number;
+  /** The same with operands that are rounded to bfloat16: more where the CPU has instructions for it. */
+  readonly bfloat16Flops: number;
   /** By growing size: how many bytes per second all threads move who go through `bytes` of memory again and again. */
   readonly bandwidth: readonly {
     readonly bytes: number;

@@ -76,7 +76,9 @@ export class Engine {
   }
 
   predictPlan(inputs: readonly TensorType[], rows: number): number {
-    return this.plans.get(`predict ${rows}`, () => tracePredict(this.topology, this.variables, inputs, rows));
+    return this.plans.get(`predict ${rows}`, () =>
+      tracePredict(this.topology, this.variables, inputs, rows, this.objective?.precision ?? 'float32'),
+    );
   }
 
   /** Another engine with a copy of the state: what runs there changes nothing here. */

@@ -1,4 +1,5 @@
-import { checkOptions, numberIn, show } from '../layers/arguments.js';
+import { type Precision, precisions } from '../ir/precision.js';
+import { checkOptions, numberIn, oneOf, show } from '../layers/arguments.js';
 import type { SymbolicTensor } from '../layers/symbolic.js';
 import type { Loss, LossFunction } from '../losses/loss.js';
 import { type LossName, resolveLoss } from '../losses/resolve.js';
@@ -32,10 +33,20 @@ export interface CompileOptions {
   readonly weightedMetrics?: readonly MetricArgument[];
   /** Initial weights that are not set yet, order of the data and dropout follow from it. Default: random. */
   readonly seed?: number;
+  /**
+   * What the products of layers (matrix products, convolutions but depthwise ones) and of their gradients are computed in:
+   * - `'float32'` (default);
+   * - `'mixedBfloat16'`: operands are rounded to bfloat16, to nearest and to even, sums are float32. Up to twice as fast where
+   *   the CPU has AVX512_BF16, with the same meaning everywhere. Weights, everything between products, losses and the
+   *   optimizer are float32 as ever, so no loss scale is needed (Kalamkar et al., 2019).
+   *
+   * It also holds for `evaluate` and `predict`, and is saved with the model.
+   */
+  readonly precision?: Precision;
 }
 
 const where = 'compile';
-const optionKeys = ['optimizer', 'loss', 'lossWeights', 'metrics', 'weightedMetrics', 'seed'];
+const optionKeys = ['optimizer', 'loss', 'lossWeights', 'metrics', 'weightedMetrics', 'seed', 'precision'];
 
 /** Losses of the library say what their targets are. */
 export interface CompiledObjective extends Objective {
@@ -55,6 +66,7 @@ export function resolveObjective(
   checkOptions(where, options, optionKeys);
   if (options.optimizer === undefined) throw new Error(`${where}: optimizer is missing`);
   if (options.loss === undefined) throw new Error(`${where}: loss is missing`);
+  const precision = oneOf(where, 'precision', options.precision ?? 'float32', Object.keys(precisions) as Precision[]);
   const optimizer = resolveOptimizer(where, options.optimizer);
   const weights = perOutput('lossWeights', names, options.lossWeights ?? names.map(() => 1));
   const losses = perOutput('loss', names, options.loss as PerOutput<LossArgument>).map((loss, i) => ({
@@ -69,7 +81,7 @@ export function resolveObjective(
   const variables = new StepVariables();
   const slots = discoverSlots(trainable, optimizer, variables);
   const metrics = resolveMetrics(topology.outputs, names, losses, options);
-  return { topology, losses, metrics, optimizer, trainable, variables, slots };
+  return { topology, losses, metrics, optimizer, precision, trainable, variables, slots };
 }
 
 function perOutput<T extends string | number | LossFunction>(

@@ -3,6 +3,7 @@ import { make, withScope } from '../ir/build.js';
 import { formatType, type Graph, Node, type Shape, Tensor, type TensorType, type Variable } from '../ir/graph.js';
 import { add, multiply, stopGradient } from '../ir/ops/elementwise.js';
 import { reshape } from '../ir/ops/shape.js';
+import { type Precision, withPrecision } from '../ir/precision.js';
 import { withRandom } from '../ir/random-source.js';
 import type { CallContext, ConstraintFn, Weight } from '../layers/layer.js';
 import { maskOf } from '../layers/mask.js';
@@ -127,6 +128,8 @@ export interface Objective {
   readonly losses: readonly OutputLoss[];
   readonly metrics: readonly MetricSlot[];
   readonly optimizer: Optimizer;
+  /** Of the products of the layers and of their gradients. */
+  readonly precision: Precision;
   /** Weights that the optimizer changes: what was trainable when the model was compiled. */
   readonly trainable: readonly Weight[];
   readonly variables: StepVariables;
@@ -143,7 +146,7 @@ function writesOfStates(topology: Topology, state: StateTrace): CallContext['wri
 
 /** Forward pass, total loss and the sums that it adds to: common to training and evaluation. */
 function traceObjective(objective: Objective, types: StepTypes, state: StateTrace, sums: Sums, training: boolean) {
-  const { topology, losses, metrics, variables } = objective;
+  const { topology, losses, metrics, precision, variables } = objective;
   const { rows } = types;
   const inputs = placeholders(types.inputs, rows, 0);
   const targets = placeholders(types.targets, rows, inputs.length);
@@ -156,7 +159,9 @@ function traceObjective(objective: Objective, types: StepTypes, state: StateTrac
     write: training ? state.write : writesOfStates(topology, state),
     addLoss: (penalty) => penalties.push(penalty),
   };
-  const outputs = randomFromState(state, variables, () => topology.trace(inputs, context));
+  const outputs = randomFromState(state, variables, () =>
+    withPrecision(precision, () => topology.trace(inputs, context)),
+  );
   penalties.push(...topology.penalties(context));
 
   const accumulate = (to: Variable, value: Tensor): void => state.write(to, add(state.read(to), stopGradient(value)));
@@ -212,12 +217,13 @@ export function tracePredict(
   variables: StepVariables,
   inputs: readonly TensorType[],
   rows: number,
+  precision: Precision,
 ): Graph {
   const state = new StateTrace();
   const fed = placeholders(inputs, rows, 0);
   const write = writesOfStates(topology, state);
   const context: CallContext = { training: false, read: state.read, write, addLoss: () => {} };
-  const outputs = randomFromState(state, variables, () => topology.trace(fed, context));
+  const outputs = randomFromState(state, variables, () => withPrecision(precision, () => topology.trace(fed, context)));
   return { inputs: fed, outputs, writes: state.writes() };
 }
 

@@ -1,5 +1,6 @@
 import { make } from '../ir/build.js';
 import { formatType, type HostData, type Tensor } from '../ir/graph.js';
+import { type Precision, withPrecision } from '../ir/precision.js';
 import { Cache } from './cache.js';
 import { evaluate } from './evaluate.js';
 import { Executable } from './executable.js';
@@ -9,6 +10,8 @@ import { isTracing, trace } from './tracing.js';
 export interface JitOptions {
   /** false: one kernel per operation, for finding out whether fusion is at fault. */
   readonly fuse?: boolean;
+  /** Of the products in the function and of their gradients, see `compile` of a model. Default: 'float32'. */
+  readonly precision?: Precision;
 }
 
 /**
@@ -19,7 +22,7 @@ export interface JitOptions {
  * arguments are runtime scalars. Called inside another `jit` or `grad` it becomes a part of that.
  *
  * @param fn takes and returns tensors, or arrays and records of tensors
- * @throws Error when an argument is not a tensor, a number, or arrays and records of those
+ * @throws Error when an argument is not a tensor, a number, or arrays and records of those, or when the precision is unknown
  *
  * @example
  * const step = jit((w: Tensor, x: Tensor, y: Tensor, rate: Tensor) => {
@@ -32,13 +35,15 @@ export function jit<A extends readonly unknown[], R>(
   options: JitOptions = {},
 ): (...args: { [K in keyof A]: Loose<A[K]> }) => R {
   const compiled = new Cache<{ executable: Executable; result: R; outputs: readonly Tensor[] }>(64);
+  const { precision } = options;
+  const call = (args: A): R => (precision === undefined ? fn(...args) : withPrecision(precision, () => fn(...args)));
   return (...args) => {
     const { leaves, structure } = flatten(args, 'jit argument');
-    if (isTracing()) return fn(...(unflatten(args, leaves) as unknown as A));
+    if (isTracing()) return call(unflatten(args, leaves) as unknown as A);
     const key = structure + leaves.map(formatType).join();
     const { executable, result, outputs } = compiled.get(key, () => {
       const inputs = leaves.map((t, slot) => make('input', [], { slot }, t.shape, t.dtype));
-      const traced = trace(() => fn(...(unflatten(args, inputs) as unknown as A)));
+      const traced = trace(() => call(unflatten(args, inputs) as unknown as A));
       const flat = flatten(traced, 'jit result').leaves;
       return {
         executable: new Executable({ inputs, outputs: flat, writes: [] }, options),

@@ -80,6 +80,7 @@ Napi::Value limits(const Napi::CallbackInfo& info) {
     Napi::Object result = Napi::Object::New(env);
     result.Set("threads", found.threads);
     result.Set("flops", found.flops);
+    result.Set("bfloat16Flops", found.bfloat16Flops);
     result.Set("bandwidth", bandwidth);
     return result;
   });

@@ -16,7 +16,7 @@ void selectBlas(const std::string& choice);
 // The library in use, or null when the kernels are our own.
 const char* blasName();
 
-// Null when no BLAS is in use, or when it cannot read the operands where they lie.
+// Null when no BLAS is in use, when it cannot read the operands where they lie, or when they are to be rounded.
 std::unique_ptr<Kernel> bindBlasMatmul(const Instruction& instruction, const Memory& memory);
 
 }  // namespace steepest

@@ -31,7 +31,7 @@ int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
 class Conv final : public Kernel {
  public:
   Conv(const Instruction& instruction, const Memory& memory, ConvProblem problem)
-      : gemm_(*simd().gemm),
+      : gemm_(kernelsFor(instruction, problem)),
         p_(std::move(problem)),
         source_(instruction.inputs[0], memory),
         kernel_(instruction.inputs[1], memory),
@@ -58,11 +58,18 @@ class Conv final : public Kernel {
   void enter() override { hasPanels_ = false; }
 
  private:
+  // Every tap is packed on its own: pairs along k need an even number of channels.
+  static const GemmKernels& kernelsFor(const Instruction& instruction, const ConvProblem& problem) {
+    if (precisionOf(instruction) == Precision::kFloat32) return *simd().gemm;
+    return problem.width % 2 == 0 ? *simd().gemmBf16 : *simd().gemmRounded;
+  }
+
   struct Phase {
     PatchGrid grid;
     int64_t depth, positions;
-    int64_t rows;    // of a chunk
-    int64_t chunks;  // of each group
+    int64_t packedDepth;  // of the panels
+    int64_t rows;         // of a chunk
+    int64_t chunks;       // of each group
     int64_t firstPack, firstChunk;
     int64_t panels;  // where they begin
   };
@@ -70,9 +77,10 @@ class Conv final : public Kernel {
   void planPhases() {
     int64_t panelFloats = 0, patchFloats = 0, productFloats = 0;
     for (int64_t i = 0; i < p_.phases(); ++i) {
-      Phase phase{p_.grid(i), 0, 0, 0, 0, packs_, chunks_, panelFloats};
+      Phase phase{p_.grid(i), 0, 0, 0, 0, 0, packs_, chunks_, panelFloats};
       phase.depth = phase.grid.depth();
       phase.positions = phase.grid.positions();
+      phase.packedDepth = gemm_.packedDepth(phase.depth);
       const int64_t byCache = std::max(kMinTiles * gemm_.rows, kPatchFloats / std::max<int64_t>(1, phase.depth));
       const int64_t byWork = ceilDiv(kChunkWork, std::max<int64_t>(8, phase.depth) * p_.columns);
       const int64_t rows = std::max(std::min(byCache, byWork), 2 * gemm_.rows);
@@ -87,7 +95,7 @@ class Conv final : public Kernel {
       }
       packs_ += p_.groups * phase.grid.tapRows() * phase.grid.axes[2]->size();
       chunks_ += p_.groups * phase.chunks;
-      panelFloats += p_.groups * phase.depth * roundUp(p_.columns, gemm_.panel);
+      panelFloats += p_.groups * phase.packedDepth * roundUp(p_.columns, gemm_.panel);
       if (!phase.grid.isSource()) patchFloats = std::max(patchFloats, phase.rows * phase.depth);
       if (!dest_ || !p_.dense()) productFloats = std::max(productFloats, phase.rows * p_.columns);
       phases_.push_back(phase);
@@ -106,7 +114,7 @@ class Conv final : public Kernel {
   }
 
   float* panelsOf(const Phase& phase, int64_t group) const {
-    return panels_.data() + phase.panels + group * phase.depth * roundUp(p_.columns, gemm_.panel);
+    return panels_.data() + phase.panels + group * phase.packedDepth * roundUp(p_.columns, gemm_.panel);
   }
 
   void packAll(RunContext& context) {
@@ -122,8 +130,8 @@ class Conv final : public Kernel {
     const int64_t taps = phase.grid.tapRows() * phase.grid.axes[2]->size();
     const int64_t group = (index - phase.firstPack) / taps, tap = (index - phase.firstPack) % taps;
     const float* from = kernel + p_.kernelAt(p_.tapOf(phase.grid, tap), group);
-    float* to = panelsOf(phase, group) + tap * p_.width * gemm_.panel;
-    for (int64_t column = 0; column < p_.columns; column += gemm_.panel, to += phase.depth * gemm_.panel) {
+    float* to = panelsOf(phase, group) + gemm_.packedDepth(tap * p_.width) * gemm_.panel;
+    for (int64_t column = 0; column < p_.columns; column += gemm_.panel, to += phase.packedDepth * gemm_.panel) {
       const int64_t count = std::min(gemm_.panel, p_.columns - column);
       gemm_.pack(from + column * p_.bColumn, p_.bRow, p_.bColumn, p_.width, count, to);
     }
@@ -170,13 +178,13 @@ class Conv final : public Kernel {
   void multiply(const Phase& phase, int64_t group, int64_t at, GemmBlock* block) const {
     float* const c = block->c;
     block->bRow = gemm_.panel;
-    block->bPanel = phase.depth * gemm_.panel;
+    block->bPanel = phase.packedDepth * gemm_.panel;
     for (int64_t column = 0; column < p_.columns; column += kBlockPanels * gemm_.panel) {
       GemmFinish finish = finish_;
       if (finish.bias) finish.bias += finish.biasStep * (group * p_.columns + column);
       if (finish.gate) finish.gate += at + column;
       block->finish = finishes_ ? &finish : nullptr;
-      block->b = panelsOf(phase, group) + column * phase.depth;
+      block->b = panelsOf(phase, group) + column * phase.packedDepth;
       block->c = c + column;
       block->n = std::min(kBlockPanels * gemm_.panel, p_.columns - column);
       gemm_.block(*block);

@@ -9,6 +9,7 @@
 #include "copy.h"
 #include "depthwise.h"
 #include "gemm.h"
+#include "matmul_problem.h"
 #include "rows.h"
 #include "scratch.h"
 #include "simd/table.h"
@@ -30,7 +31,7 @@ int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 class ConvKernelGrad final : public Kernel {
  public:
   ConvKernelGrad(const Instruction& instruction, const Memory& memory, ConvProblem problem)
-      : gemm_(*simd().gemm),
+      : gemm_(precisionOf(instruction) == Precision::kBfloat16 ? *simd().gemmBf16 : *simd().gemm),
         rows_(*simd().rows),
         p_(std::move(problem)),
         grid_(p_.grid(0)),
@@ -45,9 +46,12 @@ class ConvKernelGrad final : public Kernel {
     }
     cut();
     if (const int64_t partials = dest_ ? splits_ - 1 : splits_; partials > 0) partials_ = Floats(partials * size_);
-    if (!grid_.isSource()) {
+    if (!grid_.isSource()) patchFloats_ = ceilDiv(panel_ * tapRowsEach_ * grid_.rowDepth(), 16) * 16;
+    const int64_t packed =
+        gemm_.rounds() ? gemm_.packedDepth(panel_) * ceilDiv(p_.columns, gemm_.panel) * gemm_.panel : 0;
+    if (patchFloats_ + packed > 0) {
       slots_.allocate(std::min<int64_t>(p_.groups * tapBlocks_ * splits_, Threads::pool().count()),
-                      panel_ * tapRowsEach_ * grid_.rowDepth());
+                      patchFloats_ + packed);
     }
   }
 
@@ -89,8 +93,6 @@ class ConvKernelGrad final : public Kernel {
     GemmBlock block{};
     block.m = tapRows * grid_.rowDepth();
     block.n = p_.columns;
-    block.bRow = p_.destChannels;
-    block.bPanel = gemm_.panel;
     block.c = partial(split) + firstRow * grid_.rowDepth() * p_.destChannels + group * p_.columns;
     block.cRow = p_.destChannels;
     for (int64_t position = begin; position < end; position += panel_) {
@@ -110,9 +112,23 @@ class ConvKernelGrad final : public Kernel {
         block.aRow = 1;
         block.aDepth = block.m;
       }
-      block.b = dy + position * p_.destChannels + group * p_.columns;
+      readGradient(dy + position * p_.destChannels + group * p_.columns, slot + patchFloats_, &block);
       block.accumulate = position > begin;
       gemm_.block(block);
+    }
+  }
+
+  // Rows of dy where they lie, or copied if they are rounded.
+  void readGradient(const float* dy, float* packed, GemmBlock* block) const {
+    if (gemm_.rounds()) {
+      gemm_.pack(dy, p_.destChannels, 1, block->k, p_.columns, packed);
+      block->b = packed;
+      block->bRow = gemm_.panel;
+      block->bPanel = gemm_.packedDepth(block->k) * gemm_.panel;
+    } else {
+      block->b = dy;
+      block->bRow = p_.destChannels;
+      block->bPanel = gemm_.panel;
     }
   }
 
@@ -135,7 +151,8 @@ class ConvKernelGrad final : public Kernel {
   int64_t splits_, tapBlocks_, tapRowsEach_;
   int64_t panel_;  // positions gathered at a time
   Floats partials_;
-  Slots slots_;
+  int64_t patchFloats_ = 0;
+  Slots slots_;  // a running task's patches, then its rows of dy if they are copied
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Matrix product kernels, one table per CPU target. matmul.cc cuts a product into blocks and chooses how B is read.
+// Matrix product kernels, one table per CPU target and precision. matmul.cc cuts a product into blocks and chooses how B is read.
 #pragma once
 
 #include <cstdint>
@@ -62,7 +62,15 @@ struct GemmKernels {
   // Each element is summed in a fixed order that depends on k only.
   void (*dots)(const GemmDots&);
   // Packs B [k, n] of any strides as panels, zeros to the right of the last column: ceil(n / panel) * k * panel floats.
+  // Kernels of a reduced precision round on the way (see `pair`).
   void (*pack)(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, float* panels);
+  // 0: float32, and B may lie anywhere. Else operands are rounded while they are copied: `block` reads B only as `pack` made
+  // it, there are no `dots`, and this many elements along k share a 32-bit word of a panel.
+  int64_t pair = 0;
+
+  bool rounds() const { return pair != 0; }
+  // Rows of a packed panel.
+  int64_t packedDepth(int64_t k) const { return pair == 2 ? (k + 1) / 2 : k; }
 };
 
 }  // namespace steepest

@@ -54,6 +54,9 @@ Limits measureLimits() {
   limits.flops = kernels.flopsPerRound * rate(threads, [&](int64_t, int64_t rounds) {
                    sink.store(kernels.multiplyAdd(rounds, 0.5f, 1.0f), std::memory_order_relaxed);
                  });
+  limits.bfloat16Flops = kernels.bfloat16FlopsPerRound * rate(threads, [&](int64_t, int64_t rounds) {
+                           sink.store(kernels.multiplyAddBfloat16(rounds, 0.5f, 1.0f), std::memory_order_relaxed);
+                         });
 
   const uint64_t n = static_cast<uint64_t>(threads);
   const uint64_t sizes[] = {n * (16 << 10), n * (256 << 10), std::max<uint64_t>(n * (512 << 10), 8 << 20),

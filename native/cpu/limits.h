@@ -11,6 +11,9 @@ struct LimitKernels {
   int64_t flopsPerRound;  // of `multiplyAdd`
   // Independent multiply-adds on registers, as many as the units can take. Returns a value that depends on all of them.
   float (*multiplyAdd)(int64_t rounds, float factor, float summand);
+  // The same with operands in bfloat16, in the fastest way that there is.
+  int64_t bfloat16FlopsPerRound;
+  float (*multiplyAddBfloat16)(int64_t rounds, float factor, float summand);
   // The sum of n floats, n a multiple of 64.
   float (*sum)(const float* x, int64_t n);
   // a = b + factor * c
@@ -25,6 +28,7 @@ struct Limits {
   };
   int threads;
   double flops;                        // per second: multiply-adds, two each
+  double bfloat16Flops;                // with operands rounded to bfloat16
   std::array<Bandwidth, 4> bandwidth;  // by size; the last is main memory unless caches are larger than 64 MB
 };
 

@@ -73,16 +73,18 @@ Grid chooseGrid(const GemmKernels& gemm, int64_t m, int64_t n, int64_t k, int64_
 class Matmul final : public Kernel {
  public:
   Matmul(const Instruction& instruction, const Memory& memory)
-      : gemm_(*simd().gemm), p_(matmulProblem(instruction, memory)) {
+      : gemm_(precisionOf(instruction) == Precision::kBfloat16 ? *simd().gemmBf16 : *simd().gemm),
+        p_(matmulProblem(instruction, memory)),
+        packedDepth_(gemm_.packedDepth(p_.k)) {
     if (instruction.attrs[0] == 1) {
       finishes_ = recogniseFinish(instruction, memory, &finish_);
       if (!finishes_) epilogue_ = bindEpilogue(instruction, 2, memory);
     }
     if (!epilogue_) c_ = memory.at<float>(instruction.outputs[0]);
     cSlide_ = slideOf(instruction.outputs[0]);
-    chooseReading();
-    chooseGrids();
     const bool steady = (instruction.steady >> (p_.transposed ? 0 : 1) & 1) != 0;
+    chooseReading(steady);
+    chooseGrids();
     keepsPanels_ = steady && itemsPerPack_ == p_.batches && slab_ >= p_.n;
   }
 
@@ -108,18 +110,25 @@ class Matmul final : public Kernel {
   }
 
  private:
-  void chooseReading() {
+  void chooseReading(bool steady) {
     const bool alongDepth = p_.bDepth == 1 && p_.bColumn != 1;
-    if (alongDepth && p_.aDepth == 1 && p_.m <= kMaxDotRows) {
+    if (gemm_.rounds()) {
+      reading_ = !steady && packsByBlock() ? Reading::kPackedByBlock : Reading::kPacked;
+    } else if (alongDepth && p_.aDepth == 1 && p_.m <= kMaxDotRows) {
       reading_ = Reading::kDots;
     } else if (p_.bColumn == 1 && !worthPacking()) {
       reading_ = Reading::kDirect;
-    } else if (p_.batches > 1 && !p_.sharesB() && p_.m * p_.n * p_.k < 16 * kBlockCost) {
+    } else if (manySmall()) {
       reading_ = Reading::kPackedByBlock;
     } else {
       reading_ = Reading::kPacked;
     }
   }
+
+  bool manySmall() const { return p_.batches > 1 && !p_.sharesB() && p_.m * p_.n * p_.k < 16 * kBlockCost; }
+
+  // Where B is copied in any case: one block has all rows, and its copy stays in cache.
+  bool packsByBlock() const { return manySmall() || p_.m <= 4 * gemm_.rows || p_.m * p_.n * p_.k < kBlockCost; }
 
   // Rows of B that lie far apart cost cache and TLB misses for every tile of A; copying them costs as much as a few tiles.
   bool worthPacking() const { return p_.n > gemm_.panel && p_.m > 4 * gemm_.rows && p_.k * p_.n > kPackFloats; }
@@ -131,16 +140,16 @@ class Matmul final : public Kernel {
     if (packed) {
       const int64_t panels = std::max(kBlockPanels, kSlabFloats / std::max<int64_t>(1, p_.k * gemm_.panel));
       slab_ = std::min(ceilDiv(p_.n, gemm_.panel), panels) * gemm_.panel;
-      packed_ = Floats(slab_ * p_.k);
+      packed_ = Floats(slab_ * packedDepth_);
     }
     grid_ = chooseGrid(gemm_, p_.m, std::min(slab_, p_.n), p_.k, itemsPerPack_);
-    if (reading_ == Reading::kPackedByBlock) grid_ = {1, 1, grid_.items};
+    if (reading_ == Reading::kPackedByBlock) grid_ = {1, gemm_.rounds() ? grid_.columns : 1, grid_.items};
     blockRows_ = ceilDiv(p_.m, grid_.rows);
     blockColumns_ = ceilDiv(ceilDiv(std::min(slab_, p_.n), gemm_.panel), grid_.columns) * gemm_.panel;
     byStrips_ = epilogue_ && reading_ != Reading::kDots && !p_.transposed && p_.k <= gemm_.depth &&
                 gemm_.rows * blockColumns_ * p_.k >= kStripCost;
     const int64_t product = epilogue_ ? ceilDiv((byStrips_ ? gemm_.rows : blockRows_) * blockColumns_, 16) * 16 : 0;
-    const int64_t panels = reading_ == Reading::kPackedByBlock ? blockColumns_ * p_.k : 0;
+    const int64_t panels = reading_ == Reading::kPackedByBlock ? blockColumns_ * packedDepth_ : 0;
     slotPanels_ = product;
     small_ = !packed && p_.batches == 1 && blockRows_ >= p_.m && blockColumns_ >= p_.n;
     if (product + panels > 0) {
@@ -151,10 +160,12 @@ class Matmul final : public Kernel {
 
   void pack(Threads& threads, const float* b, int64_t columns) {
     const int64_t panel = gemm_.panel, panels = ceilDiv(columns, panel);
-    const int64_t each = std::max<int64_t>(1, kPackFloats / std::max<int64_t>(1, p_.k * panel));
+    // Kernels that round read all columns of a chunk row by row.
+    const int64_t least = gemm_.rounds() ? std::clamp<int64_t>(panels / 8, 1, 4) : 1;
+    const int64_t each = std::max<int64_t>(least, kPackFloats / std::max<int64_t>(1, p_.k * panel));
     threads.each(ceilDiv(panels, each), [&, this](int64_t chunk) {
       const int64_t first = chunk * each * panel, count = std::min(each * panel, columns - first);
-      gemm_.pack(b + first * p_.bColumn, p_.bDepth, p_.bColumn, p_.k, count, packed_.data() + first * p_.k);
+      gemm_.pack(b + first * p_.bColumn, p_.bDepth, p_.bColumn, p_.k, count, packed_.data() + first * packedDepth_);
     });
   }
 
@@ -191,10 +202,10 @@ class Matmul final : public Kernel {
         gemm_.pack(g.b, p_.bDepth, p_.bColumn, p_.k, n, slot + slotPanels_);
         g.b = slot + slotPanels_;
       } else {
-        g.b = packed_.data() + column * p_.k;
+        g.b = packed_.data() + column * packedDepth_;
       }
       g.bRow = gemm_.panel;
-      g.bPanel = p_.k * gemm_.panel;
+      g.bPanel = packedDepth_ * gemm_.panel;
     }
     const float* a = p_.a + p_.aOffset(item);
     Ahead ahead[Epilogue::kMaxAheads + 1];
@@ -244,6 +255,7 @@ class Matmul final : public Kernel {
 
   const GemmKernels& gemm_;
   MatmulProblem p_;
+  const int64_t packedDepth_;
   float* c_ = nullptr;  // null when the epilogue stores
   int64_t cSlide_;      // bytes, with every step of a loop
   GemmFinish finish_;

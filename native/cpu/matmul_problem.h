@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "../plan/ops.h"
 #include "../runtime/kernel.h"
 #include "gemm.h"
 
@@ -36,6 +37,9 @@ struct MatmulProblem {
 
 // Batch axes that B does not have and that continue A's rows become rows.
 MatmulProblem matmulProblem(const Instruction& instruction, const Memory& memory);
+
+// Of a matmul or a convolution.
+inline Precision precisionOf(const Instruction& product) { return static_cast<Precision>(product.attrs.back()); }
 
 // The epilogues that the kernels do in registers. False when the instruction's is another one, or reads what it overwrites.
 bool recogniseFinish(const Instruction& instruction, const Memory& memory, GemmFinish* finish);

@@ -24,6 +24,11 @@ enum class ReduceKind : uint32_t {
   kProd = STEEPEST_REDUCE_KINDS_PROD,
 };
 
+enum class Precision : uint32_t {
+  kFloat32 = STEEPEST_PRECISIONS_FLOAT32,
+  kBfloat16 = STEEPEST_PRECISIONS_BFLOAT16,
+};
+
 enum class Lane : uint8_t { kFloat = STEEPEST_LANES_F, kInt = STEEPEST_LANES_I };
 
 }  // namespace steepest

@@ -224,6 +224,7 @@ std::string describe(const View& view) { return nameOf(view.dtype) + text(shapeO
 
 void validateProduct(const Instruction& in, const Shape& product) {
   expectAttribute(in, 0, 2, "epilogue");
+  expectAttribute(in, in.attrs.size() - 1, 2, "precision");
   if (in.attrs[0] == 0) {
     expectInputs(in, 2);
     expectOutputs(in, 1);

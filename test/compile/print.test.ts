@@ -49,7 +49,7 @@ function plan(): Uint32Array {
     instruction(opTable.feed.code, [], [0], [0]),
     instruction(opTable.map.code, [0, 1, 2], [3], map),
     instruction(opTable.reduce.code, [4], [5], [encoding.reduceKinds.sum, 1, ...identity]),
-    instruction(opTable.matmul.code, [6, 7], [8], [0, ...identity]),
+    instruction(opTable.matmul.code, [6, 7], [8], [0, 0, ...identity]),
     instruction(opTable.fetch.code, [8], [], [0]),
   ];
   const constants = new Array(16).fill(0);
@@ -75,7 +75,7 @@ fetch 0 float32[4, 3]
 constant+0 int32[2, 4] offset 3 strides [0, 0]) -> arena+128 float32[2, 4] \
 { r3 = 0x3f800000; r5 = random.i r2 r2 #7 0; r4 = fma.f r0 r3 r1; r4 = select.f r5 r4 r0; return r4 }
 2 reduce 0 1 (arena+128 float32[2, 4] offset 4 strides [-4, 1]) -> arena+0 float32[4] { return r0 }
-3 matmul 0 (arena+0 float32[4, 1], state+0 float32[1, 3]) -> arena+256 float32[4, 3]
+3 matmul 0 0 (arena+0 float32[4, 1], state+0 float32[1, 3]) -> arena+256 float32[4, 3]
 4 fetch 0 (arena+256 float32[4, 3])
 `;
 

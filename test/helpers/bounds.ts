@@ -2,11 +2,14 @@ import { make } from '../../lib/ir/build';
 import { byParts, isComposite } from '../../lib/ir/composites/index';
 import { type Attributes, type Graph, type Node, sizeOf, type Tensor, topological } from '../../lib/ir/graph';
 import { isScalar, opInfo, type ScalarOp } from '../../lib/ir/optable';
+import { toBfloat16 } from '../../lib/ir/precision';
 import { type Bindings, evaluate } from '../../lib/ir/reference';
 import { evaluateScalar } from '../../lib/ir/scalar';
 
 /** Spacing of float32 numbers at 1. */
 const ulp = 2 ** -23;
+/** The largest spacing of bfloat16 numbers, relative to them. */
+const bfloat16Ulp = 2 ** -7;
 /** Below this, results may be flushed to 0. */
 const tiny = 2 ** -125;
 
@@ -171,22 +174,11 @@ function errorOf(node: Node, x: Arrays, e: Arrays, y: Float64Array): Float64Arra
     }
     case 'argsort':
       return argsortError(node, x[0], e[0], y);
-    case 'matmul': {
-      const k = node.inputs[0].shape.at(-1) as number;
-      const [a, b] = [abs(x[0]), abs(x[1])];
-      return plus(linear(a, e[1]), linear(e[0], plus(b, e[1])), times(linear(a, b), k * ulp));
-    }
+    case 'matmul':
     case 'conv':
     case 'convInputGrad':
-    case 'convKernelGrad': {
-      const [a, b] = [abs(x[0]), abs(x[1])];
-      const terms = linear(
-        a.map(() => 1),
-        b.map(() => 1),
-      );
-      const rounding = linear(a, b).map((v, i) => v * terms[i] * ulp);
-      return plus(linear(a, e[1]), linear(e[0], plus(b, e[1])), rounding);
-    }
+    case 'convKernelGrad':
+      return productError(node, x, e);
     case 'maxPool':
       return linear(e[0]).map((v) => Math.max(v, 0));
     case 'averagePool':
@@ -210,6 +202,26 @@ function errorOf(node: Node, x: Arrays, e: Arrays, y: Float64Array): Float64Arra
     default:
       return linear(...e); // views, concat
   }
+}
+
+/** Every sum of n terms is off by n roundings, and by what the errors of both factors become. */
+function productError(node: Node, x: Arrays, e: Arrays): Float64Array {
+  const { precision, ...attrs } = node.attrs as Attributes['matmul'] | Attributes['conv'];
+  const product = (...factors: Float64Array[]): Float64Array =>
+    evaluate({ ...node, is: node.is, attrs } as never, factors, {})[0];
+  const rounds = precision === 'bfloat16';
+  const factors = x.map((values) => abs(rounds ? values.map(toBfloat16) : values));
+  // A factor that is not exact may be rounded the other way, to the neighbour of the number that the reference takes.
+  const errors = e.map((error, i) =>
+    rounds ? error.map((v, at) => (v > 0 ? 2 * v + bfloat16Ulp * factors[i][at] + tiny : 0)) : error,
+  );
+  const [a, b] = factors;
+  const terms = product(
+    a.map(() => 1),
+    b.map(() => 1),
+  );
+  const rounding = product(a, b).map((v, i) => terms[i] * (v * ulp + (rounds ? tiny : 0)));
+  return plus(product(a, errors[1]), product(errors[0], plus(b, errors[1])), rounding);
 }
 
 /** The largest change when each argument moves by its error, one way or the other, plus the operation's own rounding. */

@@ -24,7 +24,7 @@ test('prints a plan', () => {
   const w = plan.view({ space: 'state', shape: [3, 2], strides: [1, 3], offset: 1 });
   const y = plan.view({ shape: [4, 2], base: 1 });
   plan.feed(x, { shape: [4, 3] });
-  plan.instruction('matmul', [x, w], [y], [0, ...identity]);
+  plan.instruction('matmul', [x, w], [y], [0, 0, ...identity]);
   plan.instruction('map', [y], [y], [1, ...addConstant(1)]);
   plan.fetch(y, { shape: [4, 2] });
   expect(addon.printPlan(plan.words())).toBe(
@@ -32,7 +32,7 @@ test('prints a plan', () => {
 feed 0 float32[4, 3]
 fetch 0 float32[4, 2]
 0 feed 0 -> arena+0 float32[4, 3]
-1 matmul 0 (arena+0 float32[4, 3], state+0 float32[3, 2] offset 1 strides [1, 3]) -> arena+64 float32[4, 2]
+1 matmul 0 0 (arena+0 float32[4, 3], state+0 float32[3, 2] offset 1 strides [1, 3]) -> arena+64 float32[4, 2]
 2 map 1 (arena+64 float32[4, 2]) -> arena+64 float32[4, 2] { r1 = 0x3f800000; r2 = add.f r0 r1; return r2 }
 3 fetch 0 (arena+64 float32[4, 2])
 `,
@@ -114,15 +114,20 @@ describe('refuses', () => {
     ['division by zero in iota', program([2, 1, 0, 3, 1, 2, opTable.iota.code | 256, 2, 0, 0, 0], 'int32'), /iota/],
     [
       'a matmul of other inner sizes',
-      withViews((plan, v) => plan.instruction('matmul', [v([2, 3]), v([4, 5])], [v([2, 5])], [0, ...identity])),
+      withViews((plan, v) => plan.instruction('matmul', [v([2, 3]), v([4, 5])], [v([2, 5])], [0, 0, ...identity])),
       /b: expected float32\[3, 5\], got float32\[4, 5\]/,
     ],
     [
       'a matmul of other batches',
       withViews((plan, v) =>
-        plan.instruction('matmul', [v([2, 2, 3]), v([1, 3, 5])], [v([2, 2, 5])], [0, ...identity]),
+        plan.instruction('matmul', [v([2, 2, 3]), v([1, 3, 5])], [v([2, 2, 5])], [0, 0, ...identity]),
       ),
       /b: expected/,
+    ],
+    [
+      'a matmul of an unknown precision',
+      withViews((plan, v) => plan.instruction('matmul', [v([2, 3]), v([3, 5])], [v([2, 5])], [0, 2, ...identity])),
+      /precision: expected less than 2, got 2/,
     ],
     [
       'a reduction to the wrong axes',

@@ -199,7 +199,8 @@ std::string check(const Sizes& s, bool withNaN) {
   Instruction instruction{};
   instruction.opcode = static_cast<uint32_t>(Opcode::kMatmul);
   instruction.inputs = {operand(s.m, s.k), operand(s.k, s.n)};
-  instruction.attrs = {after == After::kNothing ? 0u : 1u};
+  const bool bf16 = pick(0, 1) == 1;
+  instruction.attrs = {after == After::kNothing ? 0u : 1u, bf16 ? 1u : 0u};
   instruction.program = programOf(after);
   std::vector<int64_t> shape{s.m, s.n};
   if (s.batch > 1) shape.insert(shape.begin(), s.batch);

@@ -123,12 +123,15 @@ describe('a profile', () => {
 test('limits are measured quickly, and are those of a computer', () => {
   const before = addon.info().bytes;
   const begin = performance.now();
-  const { threads, flops, bandwidth } = addon.limits();
+  const { threads, flops, bfloat16Flops, bandwidth } = addon.limits();
   // 0.2 s, but the machine may be busy
   expect(performance.now() - begin).toBeLessThan(5000);
   expect(threads).toBe(addon.info().threads);
   expect(flops).toBeGreaterThan(1e8);
   expect(flops).toBeLessThan(threads * 2e12);
+  // as many operations in an instruction, or twice as many
+  expect(bfloat16Flops / flops).toBeGreaterThan(0.5);
+  expect(bfloat16Flops / flops).toBeLessThan(4);
   const sizes = bandwidth.map(({ bytes }) => bytes);
   expect(sizes).toEqual([...sizes].sort((a, b) => a - b));
   for (const { read, triad } of bandwidth) {

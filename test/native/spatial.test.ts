@@ -20,10 +20,17 @@ describe('a plan that does not fit is refused', () => {
     const view = (shape: number[]) => words.view({ shape, base: 256 * base++ });
     return words.instruction(op, inputs.map(view), [view(output)], attrs).words();
   };
-  const geometry = { strides: [1, 1, 1], dilation: [1, 1, 1], padding: [0, 0, 0], groups: 1, epilogue: 0 };
+  const geometry = {
+    strides: [1, 1, 1],
+    dilation: [1, 1, 1],
+    padding: [0, 0, 0],
+    groups: 1,
+    precision: 0,
+    epilogue: 0,
+  };
   const conv = (changes: Partial<typeof geometry>): number[] => {
-    const { epilogue, strides, dilation, padding, groups } = { ...geometry, ...changes };
-    return [epilogue, ...strides, ...dilation, ...padding, groups];
+    const { epilogue, strides, dilation, padding, groups, precision } = { ...geometry, ...changes };
+    return [epilogue, ...strides, ...dilation, ...padding, groups, precision];
   };
   const [x, kernel, y] = [
     [2, 5, 5, 4],
@@ -43,6 +50,11 @@ describe('a plan that does not fit is refused', () => {
     ['other channels', plan('conv', [x, [3, 3, 3, 6]], y, conv({})), /kernel: expected float32\[3, 3, 4, 6\]/],
     ['other filters', plan('conv', [x, [3, 3, 4, 5]], y, conv({})), /kernel: expected float32\[3, 3, 4, 6\]/],
     ['another batch', plan('conv', [x, kernel], [3, 3, 3, 6], conv({})), /y: expected 2 images/],
+    [
+      'an unknown precision',
+      plan('conv', [x, kernel], y, conv({ precision: 2 })),
+      /precision: expected less than 2, got 2/,
+    ],
     ['no groups', plan('conv', [x, kernel], y, conv({ groups: 0 })), /groups: 0 do not divide/],
     ['groups that do not divide', plan('conv', [x, kernel], y, conv({ groups: 3 })), /groups: 3 do not divide 4/],
     ['no stride', plan('conv', [x, kernel], y, conv({ strides: [1, 0, 1] })), /stride: expected 1 to/],

@@ -51,12 +51,15 @@ onLinuxX64('on Linux x64', () => {
 
   // The linker keeps one copy of an inline function for the whole addon. Were it the one from a file compiled for AVX-512, the
   // addon would crash on every older CPU.
-  test.each(['avx2', 'avx512'])('target_%s.cc defines no function that others could end up with', (target) => {
-    const object = path.join(objects, `target_${target}.cc.o`);
-    expect(existsSync(object)).toBe(true);
-    const weak = tool('nm', '-C', object)
-      .split('\n')
-      .filter((line) => / [WVu] /.test(line));
-    expect(weak).toEqual([]);
-  });
+  test.each(['avx2', 'avx512', 'avx512bf16'])(
+    'target_%s.cc defines no function that others could end up with',
+    (target) => {
+      const object = path.join(objects, `target_${target}.cc.o`);
+      expect(existsSync(object)).toBe(true);
+      const weak = tool('nm', '-C', object)
+        .split('\n')
+        .filter((line) => / [WVu] /.test(line));
+      expect(weak).toEqual([]);
+    },
+  );
 });

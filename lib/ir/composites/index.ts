@@ -1,5 +1,6 @@
 import type { AttributesOf, Node, Tensor } from '../graph.js';
 import { type OpName, opTable } from '../optable.js';
+import { withProductPrecision } from '../precision.js';
 import { attentionByParts, attentionGradByParts } from './attention.js';
 import { normalizedByParts, normalizedGradByParts } from './normalization.js';
 
@@ -21,5 +22,6 @@ export const isComposite = (op: OpName): op is Composite => 'composite' in opTab
 /** The results of a composite as other operations compute them from `inputs`. */
 export function byParts(node: Node, inputs: readonly Tensor[] = node.inputs): readonly Tensor[] {
   const make = parts[node.op as Composite] as (inputs: readonly Tensor[], attrs: unknown) => readonly Tensor[];
-  return make(inputs, node.attrs);
+  // whatever the precision of the products around it
+  return withProductPrecision('float32', () => make(inputs, node.attrs));
 }

@@ -1,5 +1,6 @@
 import { asTensor, make, type Operand, opError } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
+import { productAttributes } from '../precision.js';
 import { cast } from './elementwise.js';
 import { reshape } from './shape.js';
 import { checkWindow, explicitCells, type Padding, type PerAxis, perAxis, placeWindows, sameCells } from './windows.js';
@@ -60,7 +61,10 @@ function convolve(op: string, x: Operand, kernel: Operand, options: ConvOptions)
   );
   const padding = pads.map(([before]) => before);
   const shape = [input.shape[0] as number, ...out, filters];
-  return make('conv', [input, weights], { strides, dilation, padding, groups }, shape, 'float32');
+  // A depthwise convolution is no product: it multiplies channel by channel, in float32.
+  const depthwise = groups > 1 && perGroup === 1 && filters === groups;
+  const attrs = { strides, dilation, padding, groups, ...(depthwise ? {} : productAttributes()) };
+  return make('conv', [input, weights], attrs, shape, 'float32');
 }
 
 /**
@@ -180,7 +184,8 @@ export function convTranspose(x: Operand, kernel: Operand, options: ConvTranspos
     if (length < 1) throw opError(op, `padding [${low}, ${high}] leaves nothing of spatial axis ${a} of size ${size}`);
     return length;
   });
-  const attrs = { strides, dilation, padding: before, groups };
+  const depthwise = groups > 1 && perGroup === 1 && channels === groups;
+  const attrs = { strides, dilation, padding: before, groups, ...(depthwise ? {} : productAttributes()) };
   return make(
     'convInputGrad',
     [input, weights],

@@ -1,5 +1,6 @@
 import { asTensor, broadcastShapes, broadcastTo, make, type Operand, opError } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
+import { productAttributes } from '../precision.js';
 import { cast } from './elementwise.js';
 import { reshape } from './shape.js';
 
@@ -36,7 +37,7 @@ export function matmul(a: Operand, b: Operand): Tensor {
   return make(
     'matmul',
     [broadcastTo(x, [...batch, m, k]), broadcastTo(y, [...batch, k, n])],
-    {},
+    productAttributes(),
     [...batch, m, n],
     'float32',
   );

@@ -1,5 +1,6 @@
 import type { InstructionInfo } from '../../compile/index.js';
 import { costOf, familyOf, type Operand } from '../../ir/costs.js';
+import type { Attributes } from '../../ir/graph.js';
 import type { MachineLimits, NativeProfile } from '../../runtime/addon.js';
 import { layersOf } from './origins.js';
 
@@ -66,7 +67,9 @@ export function kernelsOf(
       const own = Math.max(0, all - inside);
       const perStep = (calls[number] as number) / stepCount;
       const once = costOf(info);
-      const limit = Math.max(once.flops / limits.flops, once.bytes / bandwidthFor(limits, once.bytes));
+      const { precision } = info.attrs as Attributes['matmul'];
+      const rate = precision === 'bfloat16' ? limits.bfloat16Flops : limits.flops;
+      const limit = Math.max(once.flops / rate, once.bytes / bandwidthFor(limits, once.bytes));
       rows.splice(at, 0, {
         id,
         operation: info.op,

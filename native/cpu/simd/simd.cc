@@ -18,13 +18,20 @@ extern const Simd kernels;
 namespace avx512 {
 extern const Simd kernels;
 }
+namespace avx512bf16 {
+extern const GemmKernels gemmBf16Kernels;
+extern const LimitKernels limitKernels;
+}  // namespace avx512bf16
 #endif
 
 namespace {
 
 struct Targets {
-  const Simd* list[3];
+  const Simd* list[4];
   size_t count = 0;
+#if defined(__x86_64__)
+  Simd avx512bf16;
+#endif
 
   Targets() {
 #if defined(__x86_64__)
@@ -34,6 +41,13 @@ struct Targets {
     if (has2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")) {
+      if (__builtin_cpu_supports("avx512bf16")) {
+        avx512bf16 = avx512::kernels;
+        avx512bf16.name = "avx512bf16";
+        avx512bf16.gemmBf16 = &avx512bf16::gemmBf16Kernels;
+        avx512bf16.limits = &avx512bf16::limitKernels;
+        list[count++] = &avx512bf16;
+      }
       list[count++] = &avx512::kernels;
     }
     if (has2) list[count++] = &avx2::kernels;

@@ -20,10 +20,13 @@ struct NormalizeKernels;  // see ../normalize.h
 
 // One per target.
 struct Simd {
-  const char* name;  // "baseline", "avx2", "avx512"
+  const char* name;  // "baseline", "avx2", "avx512", "avx512bf16"
   int width;         // float32 lanes of a vector
   const TileFunctions* tile;
   const GemmKernels* gemm;
+  // Of operands rounded to bfloat16: with float32 instructions, and in the fastest way that there is.
+  const GemmKernels* gemmRounded;
+  const GemmKernels* gemmBf16;
   const RowKernels* rows;
   const ChannelKernels* channels;
   const LimitKernels* limits;

@@ -40,6 +40,7 @@ namespace steepest::STEEPEST_TARGET {
 #include "fused.inl"
 #include "reduce.inl"
 #include "gemm.inl"
+#include "gemm_bf16.inl"
 #include "rows.inl"
 #include "channels.inl"
 #include "limits.inl"
@@ -56,6 +57,8 @@ const Simd kernels = {
     kWidth,
     &tileFunctions,
     &gemmKernels,
+    &gemmBf16Kernels,
+    &gemmBf16Kernels,
     &rowKernels,
     &channelKernels,
     &limitKernels,

@@ -21,6 +21,8 @@ export interface Case {
   readonly name: string;
   /** Whether gradients with respect to its float32 inputs are compared with finite differences. */
   readonly differentiable: boolean;
+  /** Operands are rounded: finite differences see steps, so gradients are compared with the reference only. */
+  readonly rounds: boolean;
   /** Whether the gradient is differentiated once more. */
   readonly twice: boolean;
   /** Of one size, which takes seconds: one draw says what eight would. */
@@ -28,7 +30,12 @@ export interface Case {
   readonly build: (random: Random) => Instance;
 }
 
-export type Traits = { readonly differentiable?: boolean; readonly twice?: boolean; readonly large?: boolean };
+export type Traits = {
+  readonly differentiable?: boolean;
+  readonly twice?: boolean;
+  readonly large?: boolean;
+  readonly rounds?: boolean;
+};
 export const notDifferentiable: Traits = { differentiable: false };
 export const once: Traits = { twice: false };
 
@@ -39,8 +46,8 @@ type Define = (name: string, build: Case['build'], traits?: Traits) => void;
 
 /** A function that adds cases of a family to its list. */
 export function into(list: Case[], family: string): Define {
-  return (name, build, { differentiable = true, twice = differentiable, large = false } = {}) => {
-    list.push({ family, name, differentiable, twice, large, build });
+  return (name, build, { differentiable = true, twice = differentiable, large = false, rounds = false } = {}) => {
+    list.push({ family, name, differentiable, twice, large, rounds, build });
   };
 }
 

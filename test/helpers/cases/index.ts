@@ -14,6 +14,7 @@ import { matrix } from './matrix';
 import { nn } from './nn';
 import { normalization } from './normalization';
 import { pool } from './pool';
+import { precision } from './precision';
 import { randomNumbers } from './random';
 import { recurrent } from './recurrent';
 import { reduce } from './reduce';
@@ -31,6 +32,7 @@ export const cases: readonly Case[] = [
   ...axis,
   ...indexing,
   ...matmul,
+  ...precision,
   ...matrix,
   ...einsum,
   ...normalization,

@@ -1,0 +1,63 @@
+import type { encoding } from './optable.js';
+
+/** What the operands of a product are rounded to before they are multiplied. The products are exact, sums are float32. */
+export type ProductPrecision = keyof typeof encoding.precisions;
+
+/** What the products of a model are computed in, by the names that `compile` and `jit` take. */
+export const precisions = { float32: 'float32', mixedBfloat16: 'bfloat16' } as const satisfies Record<
+  string,
+  ProductPrecision
+>;
+
+/**
+ * - `float32`: everything.
+ * - `mixedBfloat16`: products (`matmul` and convolutions) of operands that are rounded to bfloat16, to nearest and to even;
+ *   their sums, and everything else (also attention as one operation), are float32. Tensors and weights stay float32 in
+ *   memory.
+ */
+export type Precision = keyof typeof precisions;
+
+let current: ProductPrecision = 'float32';
+
+/** Runs `body`; the products that it makes have this precision. */
+export function withProductPrecision<T>(precision: ProductPrecision, body: () => T): T {
+  const outer = current;
+  current = precision;
+  try {
+    return body();
+  } finally {
+    current = outer;
+  }
+}
+
+/**
+ * As `withProductPrecision`, by the name of a model's precision.
+ *
+ * @throws Error for another name
+ */
+export function withPrecision<T>(precision: Precision, body: () => T): T {
+  if (!Object.hasOwn(precisions, precision)) {
+    const names = Object.keys(precisions).map((name) => `'${name}'`);
+    throw new Error(`precision must be one of ${names.join(', ')}, got ${JSON.stringify(precision)}`);
+  }
+  return withProductPrecision(precisions[precision], body);
+}
+
+/** Attributes that a product which is made now gets. */
+export const productAttributes = (): { readonly precision?: ProductPrecision } =>
+  current === 'float32' ? {} : { precision: current };
+
+const float = new Float32Array(1);
+const bits = new Uint32Array(float.buffer);
+
+/**
+ * The nearest bfloat16 number, 8 bits of mantissa and the exponents of float32; the even one of two. Numbers below the normal
+ * ones, 2^-126 in magnitude, become zeros, as they do in the instructions that compute with bfloat16.
+ */
+export function toBfloat16(x: number): number {
+  float[0] = x;
+  if (Number.isNaN(float[0])) return Number.NaN;
+  const word = bits[0] as number;
+  bits[0] = (word & 0x7fffffff) < 0x00800000 ? word & 0x80000000 : (word + 0x7fff + ((word >>> 16) & 1)) & 0xffff0000;
+  return float[0];
+}

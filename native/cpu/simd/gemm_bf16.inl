@@ -1,0 +1,261 @@
+// Matrix products of operands rounded to bfloat16, see ../gemm.h. Included once per target, inside its namespace, after
+// gemm.inl.
+//
+// Operands are rounded while they are copied: B into panels, A tile by tile. With AVX512_BF16 a 32-bit word of a copy holds
+// two neighbours along k, and one instruction adds the products of 16 such pairs to 16 sums, so that a product is one of
+// half the depth. Without it the copies are float32 numbers with 8 bits of mantissa, and the tiles are those of gemm.inl.
+
+namespace gemm_bf16 {
+namespace {
+
+using gemm::kDepth;
+using gemm::kPackedColumn;
+using gemm::kPackedRow;
+using gemm::kPanel;
+using gemm::kRows;
+
+#if defined(__AVX512BF16__)
+
+constexpr int64_t kPair = 2;  // elements along k in a word
+
+// --- rounding, to nearest and to even; what is below the normal numbers becomes zero
+
+// Words of 16 pairs: (low[0], low[1]), ... (high[14], high[15]).
+STEEPEST_INLINE F roundAlong(F low, F high) { return (F)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low); }
+
+// Words (even[i], odd[i]).
+STEEPEST_INLINE F roundPairs(F even, F odd) {
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
+                                         5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  return (F)_mm512_permutexvar_epi16(order, (__m512i)roundAlong(even, odd));
+}
+
+// The first n lanes, where n may be anything: those that there are.
+STEEPEST_INLINE F loadSome(const float* p, int64_t n) { return n >= kWidth ? load(p) : n > 0 ? loadFirst(p, n) : F{}; }
+
+STEEPEST_INLINE F loadStrided(const float* p, int64_t stride, int64_t n) {
+  float lanes[kWidth] = {};
+  for (int64_t i = 0; i < n && i < kWidth; ++i) lanes[i] = p[i * stride];
+  return load(lanes);
+}
+
+// Up to 2 * kWidth elements with unit stride along k.
+STEEPEST_INLINE F wordsAlong(const float* p, int64_t n) {
+  return roundAlong(loadSome(p, n), loadSome(p + kWidth, n - kWidth));
+}
+
+// Words of n columns (or rows) next to each other, at k = 0 and 1 if `both`.
+STEEPEST_INLINE F wordsAcross(const float* p, int64_t depthStride, int64_t stride, int64_t n, bool both) {
+  if (stride == 1) return roundPairs(loadSome(p, n), both ? loadSome(p + depthStride, n) : F{});
+  return roundPairs(loadStrided(p, stride, n), both ? loadStrided(p + depthStride, stride, n) : F{});
+}
+
+// --- the tile in registers
+
+template <int rows, int vectors, bool byRows>
+void tile(const gemm::Tile& t) {
+  const float* a = t.a;
+  const float* b = t.b;
+  const int64_t aStride = t.aStride, bRow = t.bRow, tail = t.tail;
+  F sum[rows][vectors];
+  if (t.accumulate) {
+    const float* c = t.c;
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i, c += t.cRow) {
+#pragma GCC unroll 16
+      for (int j = 0; j < vectors; ++j)
+        sum[i][j] = j == vectors - 1 ? loadFirst(c + j * kWidth, tail) : load(c + j * kWidth);
+    }
+  } else {
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i) {
+#pragma GCC unroll 16
+      for (int j = 0; j < vectors; ++j) sum[i][j] = F{};
+    }
+  }
+  for (int64_t p = t.k; p > 0; --p) {
+    F row[vectors];
+#pragma GCC unroll 16
+    for (int j = 0; j < vectors; ++j) row[j] = load(b + j * kWidth);
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i) {
+      const __m512bh pair = (__m512bh)_mm512_set1_ps(byRows ? a[i * aStride] : a[i]);
+#pragma GCC unroll 16
+      for (int j = 0; j < vectors; ++j) {
+        sum[i][j] = (F)_mm512_dpbf16_ps((__m512)sum[i][j], pair, (__m512bh)row[j]);
+      }
+    }
+    a += byRows ? 1 : aStride;
+    b += bRow;
+  }
+  float* c = t.c;
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; ++i, c += t.cRow) {
+#pragma GCC unroll 16
+    for (int j = 0; j < vectors; ++j) {
+      if (j == vectors - 1) {
+        storeFirst(c + j * kWidth, sum[i][j], tail);
+      } else {
+        store(c + j * kWidth, sum[i][j]);
+      }
+    }
+  }
+}
+
+struct Tiles {
+  gemm::TileFunction at[2][2][kRows];  // [byRows][vectors - 1][rows - 1]
+  template <int rows>
+  constexpr void fill() {
+    at[0][0][rows - 1] = tile<rows, 1, false>;
+    at[0][1][rows - 1] = tile<rows, 2, false>;
+    at[1][0][rows - 1] = tile<rows, 1, true>;
+    at[1][1][rows - 1] = tile<rows, 2, true>;
+    if constexpr (rows > 1) fill<rows - 1>();
+  }
+  constexpr Tiles() : at{} { fill<kRows>(); }
+};
+constexpr Tiles tiles;
+
+STEEPEST_INLINE gemm::TileFunction tileFor(bool byRows, bool, int64_t vectors, int64_t rows) {
+  return tiles.at[byRows][vectors - 1][rows - 1];
+}
+
+// --- copies
+
+void copyRows(const float* a, int64_t aRow, int64_t rows, int64_t k, float* to) {
+  for (int64_t i = 0; i < rows; ++i, a += aRow, to += kPackedRow) {
+    for (int64_t p = 0; p < k; p += kPair * kWidth) store(to + p / kPair, wordsAlong(a + p, k - p));
+  }
+}
+
+void copyColumns(const float* a, int64_t aRow, int64_t aDepth, int64_t rows, int64_t k, float* to) {
+  for (int64_t p = 0; p < k; p += kPair, a += kPair * aDepth, to += kPackedColumn) {
+    store(to, wordsAcross(a, aDepth, aRow, rows, p + 1 < k));
+  }
+}
+
+// One vector of a panel from columns that have unit stride along k.
+void packColumns(const float* b, int64_t bColumn, int64_t k, int64_t columns, float* to) {
+  for (int64_t p = 0; p < k; p += kPair * kWidth, to += kWidth * kPanel) {
+    F r[kWidth];
+#pragma GCC unroll 16
+    for (int i = 0; i < kWidth; ++i) r[i] = i < columns ? wordsAlong(b + i * bColumn + p, k - p) : F{};
+    gemm::transpose(r);
+    const int64_t words = (k - p + kPair - 1) / kPair;
+#pragma GCC unroll 16
+    for (int i = 0; i < kWidth; ++i) {
+      if (i < words) store(to + i * kPanel, r[i]);
+    }
+  }
+}
+
+// All panels row by row: what is near in memory is read together.
+void packRows(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, int64_t panelWords, float* to) {
+  for (int64_t p = 0; p < k; p += kPair, b += kPair * bRow, to += kPanel) {
+    float* panel = to;
+    for (int64_t j = 0; j < n; j += kPanel, panel += panelWords) {
+#pragma GCC unroll 4
+      for (int64_t v = 0; v < kPanel; v += kWidth) {
+        store(panel + v, wordsAcross(b + (j + v) * bColumn, bRow, bColumn, n - j - v, p + 1 < k));
+      }
+    }
+  }
+}
+
+void pack(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, float* panels) {
+  const int64_t panelWords = (k + kPair - 1) / kPair * kPanel;
+  if (bRow != 1 || bColumn == 1) return packRows(b, bRow, bColumn, k, n, panelWords, panels);
+  for (int64_t j = 0; j < n; j += kPanel, panels += panelWords) {
+    for (int64_t v = 0; v < kPanel; v += kWidth) {
+      const int64_t rest = n - j - v < 0 ? 0 : n - j - v;
+      packColumns(b + (j + v) * bColumn, bColumn, k, rest < kWidth ? rest : kWidth, panels + v);
+    }
+  }
+}
+
+#else
+
+constexpr int64_t kPair = 1;
+
+STEEPEST_INLINE F rounded(F x) {
+  const U bits = (U)x, magnitude = bits & 0x7fffffffu;
+  const U number = bits + 0x7fffu + (bits >> 16 & 1u);
+  const U value = magnitude > 0x7f800000u ? bits | 0x00400000u : number;  // NaN stays one
+  return (F)((magnitude < 0x00800000u ? bits & 0x80000000u : value) & 0xffff0000u);
+}
+
+void roundAll(float* p, int64_t n) {
+  for (int64_t i = 0; i < n; i += kWidth) store(p + i, rounded(load(p + i)));
+}
+
+STEEPEST_INLINE gemm::TileFunction tileFor(bool byRows, bool partial, int64_t vectors, int64_t rows) {
+  return gemm::tiles.at[byRows][partial][vectors - 1][rows - 1];
+}
+
+void copyRows(const float* a, int64_t aRow, int64_t rows, int64_t k, float* to) {
+  gemm::copyRows(a, aRow, rows, k, to);
+  for (int64_t i = 0; i < rows; ++i) roundAll(to + i * kPackedRow, k);
+}
+
+void copyColumns(const float* a, int64_t aRow, int64_t aDepth, int64_t rows, int64_t k, float* to) {
+  if (aRow == 1) {
+    gemm::copyColumns(a, aDepth, rows, k, to);
+  } else {
+    gemm::copyStrided(a, aRow, aDepth, rows, k, to);
+  }
+  roundAll(to, k * kPackedColumn);
+}
+
+void pack(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, float* panels) {
+  gemm::pack(b, bRow, bColumn, k, n, panels);
+  roundAll(panels, (n + kPanel - 1) / kPanel * kPanel * k);
+}
+
+#endif
+
+// As gemm::block, but that A is always copied. Depths are counted in words.
+void block(const GemmBlock& g) {
+  alignas(64) float packed[kRows * kPackedRow > kDepth * kPackedColumn ? kRows * kPackedRow : kDepth * kPackedColumn];
+  const int64_t panels = (g.n + kPanel - 1) / kPanel;
+  const int64_t rowTiles = (g.m + kRows - 1) / kRows;
+  const bool byRows = g.aDepth == 1;
+  const int64_t words = (g.k + kPair - 1) / kPair;
+  const int64_t depths = (words + kDepth - 1) / kDepth, depth = depths > 1 ? (words + depths - 1) / depths : kDepth;
+  int64_t w0 = 0;
+  do {  // once at least: a sum over nothing is zero
+    const int64_t w = words - w0 < depth ? words - w0 : depth, p0 = w0 * kPair;
+    const int64_t k = g.k - p0 < w * kPair ? g.k - p0 : w * kPair;
+    for (int64_t it = 0, i = 0; it < rowTiles; ++it) {
+      const int64_t rows = rowTiles == 1 ? g.m : g.m / rowTiles + (it < g.m % rowTiles);
+      const float* a = g.a + i * g.aRow + p0 * g.aDepth;
+      if (byRows) {
+        copyRows(a, g.aRow, rows, k, packed);
+      } else {
+        copyColumns(a, g.aRow, g.aDepth, rows, k, packed);
+      }
+      gemm::Tile t{
+          packed, byRows ? kPackedRow : kPackedColumn, nullptr, g.bRow, nullptr, g.cRow, w, 0, g.accumulate || w0 > 0};
+      for (int64_t j = 0; j < panels; ++j) {
+        const int64_t columns = g.n - j * kPanel < kPanel ? g.n - j * kPanel : kPanel;
+        const int64_t vectors = (columns + kWidth - 1) / kWidth;
+        for (int n = 0; n < g.aheads; ++n) gemm::bring(g.ahead[n], it * panels + j, rowTiles * panels);
+        t.b = g.b + j * g.bPanel + w0 * g.bRow;
+        t.c = g.c + i * g.cRow + j * kPanel;
+        t.tail = columns - (vectors - 1) * kWidth;
+        tileFor(byRows, t.tail < kWidth, vectors, rows)(t);
+      }
+      if (g.finish && w0 + w == words) gemm::finishRows(*g.finish, g.c + i * g.cRow, g.cRow, i, rows, g.n);
+      i += rows;
+    }
+    w0 += w;
+  } while (w0 < words);
+}
+
+}  // namespace
+}  // namespace gemm_bf16
+
+extern const GemmKernels gemmBf16Kernels;
+const GemmKernels gemmBf16Kernels = {
+    gemm::kRows,     gemm::kPanel,     gemm_bf16::kPair * gemm::kDepth, gemm_bf16::block, nullptr,
+    gemm_bf16::pack, gemm_bf16::kPair,
+};
