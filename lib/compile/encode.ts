@@ -171,7 +171,11 @@ class InstructionWriter {
 
   viewOf(t: Tensor): number {
     const { base, ...view } = memoryOf(t);
-    return this.views.add(this.#locationOf(base), t, view);
+    const home = this.level.arena.homes.get(base);
+    if (home?.strides === undefined) return this.views.add(this.#locationOf(base), t, view);
+    // whoever reads it reads it as it was made
+    const { bytes, ...location } = this.#locationOf(home.root);
+    return this.views.add({ ...location, bytes: bytes + home.offset }, t, { ...view, strides: home.strides });
   }
 
   #locationOf(base: Tensor): Location {

@@ -8,10 +8,10 @@ import {
   type TensorType,
   topological,
 } from '../ir/graph.js';
-import { encoding, isScalar, opInfo, type ScalarOp } from '../ir/optable.js';
+import { encoding, isScalar, isView, opInfo, type ScalarOp } from '../ir/optable.js';
 import type { Constant, Program, Step } from '../ir/program.js';
-import { findUses, rebuild, type Uses } from './rewrite.js';
-import { isSliding } from './views.js';
+import { findUses, rebuild, rewrite, type Uses } from './rewrite.js';
+import { isSliding, resolveView } from './views.js';
 
 /** Regions larger than this are cut: registers of a tile must stay in the nearest cache. */
 const maxSteps = 96;
@@ -25,19 +25,23 @@ const maxSegmentSize = 1 << 16;
  *    level, any other edge goes one level down. A path that leaves a level never returns to it, so any set of
  *    elementwise nodes on one level can run as one instruction without making a cycle.
  * 2. On one level, connected nodes of one shape are a region (all rank-0 nodes of a level are one region, connected or not).
+ *    A region on a higher level joins it where that saves storing what passes between them.
  * 3. A region goes into the product (matmul, convolution) that it finishes (epilogue), also when the product itself is
  *    read later, else into the reduction that is its only consumer (prologue), else becomes a `map`.
- * 4. Maps of one stage with the same program become segments of one `map`: the update of all small parameters is one
+ * 4. Maps of one stage that read the same array become one: it is read once.
+ * 5. Maps of one stage with the same program become segments of one `map`: the update of all small parameters is one
  *    instruction.
  *
  * With `enabled` false each operation becomes a map of its own: the oracle for the rest.
  */
-export function fuse(graph: Graph, enabled = true): Graph {
+export function fuse(original: Graph, enabled = true): Graph {
+  const graph = enabled ? withOwnParts(original) : original;
   const nodes = topological(graph);
   const uses = findUses(nodes, graph);
   const level = findLevels(nodes, uses);
+  if (enabled) joinLower(findRegions(nodes, level, uses), level, nodes, uses);
   const regions = enabled
-    ? findRegions(nodes, level, uses)
+    ? cutRegions(findRegions(nodes, level, uses), level).flatMap((region) => splitAtProducts(region, uses))
     : nodes.filter((n) => isScalar(n.op)).map((n) => ({ nodes: [n], level: 0, stage: '' }));
   const built = new Rebuilder(graph, nodes, uses);
 
@@ -50,8 +54,28 @@ export function fuse(graph: Graph, enabled = true): Graph {
     else maps.push(plan);
     plan.host = host;
   }
-  return built.run([...hosted.values()], enabled ? mergeSegments(maps) : maps.map((m) => [m]));
+  const merged = enabled ? mergeSegments(mergeReaders(maps, uses)) : maps.map((m) => [m]);
+  return built.run([...hosted.values()], merged);
 }
+
+/**
+ * A result that is a part of several concatenations is made for each of them by an operation of its own, which costs less
+ * than copying it: every concatenation can have its parts made in their place.
+ */
+function withOwnParts(graph: Graph): Graph {
+  const taken = new Set<Tensor>();
+  return rewrite(graph, (node, inputs) => {
+    if (node.op !== 'concat') return rebuild(node, inputs).outputs;
+    const own = inputs.map((t) => {
+      const again = taken.has(t) && isScalar(t.node.op) && opInfo(t.node.op).costly !== true;
+      taken.add(t);
+      return again ? result(twinOf(t.node)) : t;
+    });
+    return rebuild(node, own).outputs;
+  });
+}
+
+const twinOf = (node: Node): Node => new Node(node.op, node.inputs, node.attrs, node.outputs, node.scope);
 
 /** Elementwise nodes that run together. */
 interface Region {
@@ -97,7 +121,8 @@ function siblingsOf(node: Node, consumers: Uses['consumers']): Node[] {
   return (consumers.get(operand) ?? []).filter((c) => opInfo(c.op).sibling === node.op);
 }
 
-function findRegions(nodes: readonly Node[], level: ReadonlyMap<Node, number>, { consumers }: Uses): Region[] {
+/** Connected sets of elementwise nodes, each in the order of its nodes. */
+function findRegions(nodes: readonly Node[], level: ReadonlyMap<Node, number>, { consumers }: Uses): Node[][] {
   const regionOf = new Map<Node, Node[]>();
   const scalars = new Map<number, Node>(); // a rank-0 node of each level
   const join = (a: Node, b: Node): void => {
@@ -126,14 +151,83 @@ function findRegions(nodes: readonly Node[], level: ReadonlyMap<Node, number>, {
       else join(open, node);
     }
   }
-  return [...new Set(regionOf.values())].flatMap((region) => {
+  return [...new Set(regionOf.values())].map((region) => region.sort((a, b) => a.id - b.id));
+}
+
+const cutRegions = (regions: readonly Node[][], level: ReadonlyMap<Node, number>): Region[] =>
+  regions.flatMap((region) => {
     const at = level.get(region[0] as Node) as number;
-    return cut(region.sort((a, b) => a.id - b.id)).map((piece, i) => ({
-      nodes: piece,
-      level: at,
-      stage: `${at}.${i}`,
-    }));
+    return cut(region).map((piece, i) => ({ nodes: piece, level: at, stage: `${at}.${i}` }));
   });
+
+/**
+ * Lowers regions to the level of one that they read from, when that one stores results for them only and everything else
+ * that they need is there as early. No more has to be stored than before: their results instead of what they read.
+ */
+function joinLower(regions: readonly Node[][], level: Map<Node, number>, nodes: readonly Node[], uses: Uses): void {
+  const regionOf = new Map(regions.flatMap((region) => region.map((node) => [node, region] as const)));
+  const position = new Map(nodes.map((node, i) => [node, i]));
+  const last = (region: readonly Node[]): number => Math.max(...region.map((node) => position.get(node) as number));
+  /** The lowest level that a node's results can be said to be of. Views follow what they show; sources are always there. */
+  const lowest = (node: Node): number => {
+    if (node.inputs.length === 0) return Number.NEGATIVE_INFINITY;
+    return isView(node.op) ? lowest((node.inputs[0] as Tensor).node) + 1 : (level.get(node) as number);
+  };
+  for (const region of [...regions].sort((a, b) => last(a) - last(b))) {
+    const inside = new Set(region);
+    const at = level.get(region[0] as Node) as number;
+    const read = new Set(region.flatMap((node) => node.inputs).filter((t) => !inside.has(t.node)));
+    const shape = result(region[0] as Node).shape;
+    const hosts = (node: Node): boolean => opInfo(node.op).epilogue || node.op === 'reduce';
+    const stored = region.map(result).filter((t) => isStored(t, inside, uses));
+    if ([...read].some(({ node }) => hosts(node))) continue;
+    if (stored.some((t) => (uses.consumers.get(t) ?? []).some(hosts))) continue;
+    const ready = ({ node }: Tensor): number =>
+      lowest(node) + (isScalar(node.op) && sameShape(result(node).shape, shape) ? 0 : 1);
+    const to = Math.max(...[...read].map(ready));
+    const passed = [...read].filter(({ node }) => regionOf.has(node) && ready(node.outputs[0] as Tensor) === to);
+    if (to >= at || !Number.isFinite(to)) continue;
+    const producers = new Set(passed.map(({ node }) => regionOf.get(node) as Node[]));
+    const together = [region, ...producers].reduce((sum, r) => sum + r.length, 0);
+    const freed = passed.filter((t) => {
+      const own = new Set([...region, ...(regionOf.get(t.node) as Node[])]);
+      return sameShape(t.shape, shape) && !isStored(t, own, uses);
+    });
+    if (together > maxSteps || freed.length === 0 || freed.length < stored.length) continue;
+    for (const node of region) level.set(node, to);
+    const joined = [...producers].flat().concat(region);
+    for (const node of joined) regionOf.set(node, joined);
+  }
+}
+
+const isStored = (t: Tensor, inside: ReadonlySet<Node>, { consumers, fetched }: Uses): boolean =>
+  fetched.has(t) || (consumers.get(t) ?? []).some((consumer) => !inside.has(consumer));
+
+/**
+ * A region that finishes several products is the end of the last one. What depends on one of the others alone, its bias for
+ * example, becomes a region that finishes that one.
+ */
+function splitAtProducts({ nodes, level, stage }: Region, uses: Uses): Region[] {
+  const inside = new Set(nodes);
+  const { shape } = result(nodes[0] as Node);
+  const products = [...new Set(nodes.flatMap((node) => node.inputs))]
+    .filter((t) => opInfo(t.node.op).epilogue && sameShape(t.shape, shape) && !uses.fetched.has(t))
+    .filter((t) => (uses.consumers.get(t) as Node[]).every((consumer) => inside.has(consumer)))
+    .sort((a, b) => a.node.id - b.node.id);
+  const regions: Region[] = [];
+  for (const product of products.slice(0, -1)) {
+    const own = new Set<Tensor>([product]);
+    const other = (t: Tensor): boolean => !own.has(t) && (inside.has(t.node) || products.includes(t));
+    const part = nodes.filter((node) => {
+      const belongs = node.inputs.some((t) => own.has(t)) && !node.inputs.some(other);
+      if (belongs) own.add(result(node));
+      return belongs;
+    });
+    if (part.length === 0) continue;
+    regions.push({ nodes: part, level, stage: `${stage} first` });
+    for (const node of part) inside.delete(node);
+  }
+  return inside.size === 0 ? regions : [...regions, { nodes: [...inside], level, stage }];
 }
 
 /** Cuts a region that is too large in the order of its nodes, so that each piece needs only those before it. */
@@ -156,7 +250,7 @@ function cut(region: readonly Node[]): Node[][] {
 }
 
 /** Writes the program of a region. */
-function planRegion({ nodes, level, stage }: Region, { consumers, fetched }: Uses): Plan {
+function planRegion({ nodes, level, stage }: Region, uses: Uses): Plan {
   const inside = new Set(nodes);
   const inputs: Tensor[] = [];
   const constants: Constant[] = [];
@@ -193,9 +287,7 @@ function planRegion({ nodes, level, stage }: Region, { consumers, fetched }: Use
     const args = node.inputs.map((t) => registers.get(t) as number);
     steps.push({ op, lanes, args, ...immediates(node) });
   }
-  const outputs = nodes
-    .map(result)
-    .filter((t) => fetched.has(t) || (consumers.get(t) ?? []).some((consumer) => !inside.has(consumer)));
+  const outputs = nodes.map(result).filter((t) => isStored(t, inside, uses));
   const program = { inputs: inputs.length, constants, steps, outputs: outputs.map((t) => registers.get(t) as number) };
   return { nodes, level, stage, inputs, outputs, program, host: undefined };
 }
@@ -216,8 +308,11 @@ function findHost(
 ): Node | undefined {
   const inside = new Set(plan.nodes);
   const domain = result(plan.nodes[0] as Node);
-  // who reads the product besides must not lead to the region
-  const isLater = (c: Node): boolean => inside.has(c) || (level.get(c) as number) > plan.level;
+  // who reads the product besides must not lead to the region; views are not on a level, see `joinLower`
+  const isLater = (c: Node): boolean =>
+    isView(c.op)
+      ? (consumers.get(result(c)) ?? []).every((reader) => !inside.has(reader) && isLater(reader))
+      : inside.has(c) || (level.get(c) as number) > plan.level;
   const isFloat = plan.outputs.every((t) => t.dtype === 'float32');
   const sliding = plan.inputs.some(isSliding);
   const productFor = (mayRead: (c: Node) => boolean): Node | undefined =>
@@ -246,6 +341,42 @@ function keyOfProgram({ inputs, constants, steps, outputs }: Program): string {
   const numbers = constants.map(({ value, lanes }) => `${Object.is(value, -0) ? '-0' : value}${lanes}`);
   const operations = steps.map(({ op, lanes, args }) => `${op}${lanes}${args}`);
   return `${inputs};${numbers};${operations};${outputs}`;
+}
+
+/** Makes one map of those that read the same array. */
+function mergeReaders(maps: readonly Plan[], uses: Uses): Plan[] {
+  const merged: Plan[] = [];
+  const readerOf = new Map<string, Map<Tensor, number>>(); // by stage: who reads an array, as its place in `merged`
+  for (const plan of maps) {
+    let readers = readerOf.get(plan.stage);
+    if (readers === undefined) {
+      readers = new Map();
+      readerOf.set(plan.stage, readers);
+    }
+    const arrays = plan.inputs.filter(isArray);
+    const found = arrays.map((t) => readers.get(t)).find((i) => i !== undefined && canJoin(merged[i] as Plan, plan));
+    const place = found ?? merged.length;
+    const before = merged[place]?.nodes ?? [];
+    const nodes = [...before, ...plan.nodes].sort((a, b) => a.id - b.id);
+    merged[place] = found === undefined ? plan : planRegion({ nodes, level: plan.level, stage: plan.stage }, uses);
+    for (const t of arrays) if (!readers.has(t)) readers.set(t, place);
+  }
+  return merged;
+}
+
+/** Not a few numbers that are repeated. */
+const isArray = (t: Tensor): boolean =>
+  t.size > 1 && resolveView(t)?.strides.every((s, i) => s !== 0 || t.shape[i] === 1) === true;
+
+function canJoin(a: Plan, b: Plan): boolean {
+  const all = [a, b].flatMap((p) => [...p.inputs, ...p.program.constants, ...p.nodes]);
+  const nodes = [...a.nodes, ...b.nodes];
+  return (
+    sameShape(result(a.nodes[0] as Node).shape, result(b.nodes[0] as Node).shape) &&
+    nodes.length <= maxSteps &&
+    all.length <= encoding.maxRegisters &&
+    !nodes.some((n) => opInfo(n.op).positional)
+  );
 }
 
 /** Groups maps that can be one instruction. */

@@ -51,7 +51,7 @@ export function planMemory(steps: Schedule, outputs: readonly Tensor[]): ArenaPl
     use(value, order.length + i);
   });
 
-  const homes = findHomes(steps);
+  const homes = findHomes(steps, outputs);
   const bufferOf = new Map<Tensor, Buffer>();
   const buffers: Buffer[] = [];
   /** A buffer for a tensor alone, or for all that is joined in one: from the first part made to the last one read. */
@@ -83,7 +83,8 @@ export function planMemory(steps: Schedule, outputs: readonly Tensor[]): ArenaPl
       const end = Math.max(lastUse.get(output) ?? now, now);
       const home = homes.get(output);
       if (home !== undefined || roots.has(output)) {
-        reserve(home?.root ?? output, now, end);
+        const root = home?.root ?? output;
+        if (!direct.has(root)) reserve(root, now, end);
         continue;
       }
       const inherited = dyingInput(node, output, now, lastUse, bufferOf, reused, roots);
@@ -98,7 +99,9 @@ export function planMemory(steps: Schedule, outputs: readonly Tensor[]): ArenaPl
   }
   const bytes = place(buffers);
   const offsets = new Map([...bufferOf].map(([t, b]) => [t, b.offset]));
-  for (const [t, { root, offset }] of homes) offsets.set(t, (offsets.get(root) as number) + offset);
+  for (const [t, { root, offset }] of homes) {
+    if (!direct.has(root)) offsets.set(t, (offsets.get(root) as number) + offset);
+  }
   const placed = [...bodies].map(([node, { buffer, ...body }]) => [node, { ...body, offset: buffer.offset }] as const);
   return { offsets, homes, bodies: new Map(placed), bytes };
 }

@@ -143,7 +143,7 @@ export const isSliding = (t: Tensor): boolean => {
 };
 
 /** The inputs of a loop, as its body reads them: dense, or with dense rows. */
-function loopInputs(node: Node<'loop'>, inputs: readonly Tensor[]): Tensor[] {
+function loopInputs(node: Node<'loop'>, inputs: readonly Tensor[], copies: Map<Tensor, Tensor>): Tensor[] {
   const { body } = node.attrs as Attributes['loop'];
   const read = new Map<number, boolean>(); // operand -> whether by rows
   for (const { attrs } of topological(body)) {
@@ -153,20 +153,24 @@ function loopInputs(node: Node<'loop'>, inputs: readonly Tensor[]): Tensor[] {
     const { shape, strides, ...rest } = resolveView(t) as StridedView;
     const rows = read.get(i) ?? false;
     const part = rows ? { ...rest, shape: shape.slice(1), strides: strides.slice(1) } : { ...rest, shape, strides };
-    return !read.has(i) || isContiguous(part) ? t : copyOf(t);
+    if (!read.has(i) || isContiguous(part)) return t;
+    const copy = copies.get(t) ?? copyOf(t);
+    copies.set(t, copy);
+    return copy;
   });
 }
 
-/** Inputs as a node can read them. */
-function legalInputs(node: Node, inputs: readonly Tensor[]): readonly Tensor[] {
-  if (node.is('loop')) return loopInputs(node, inputs.map(unslid));
+/** Inputs as a node can read them. Loops share the copies that they need. */
+function legalInputs(node: Node, inputs: readonly Tensor[], copies: Map<Tensor, Tensor>): readonly Tensor[] {
+  if (node.is('loop')) return loopInputs(node, inputs.map(unslid), copies);
   return isView(node.op) || isScalar(node.op) || opInfo(node.op).slides ? inputs : inputs.map(unslid);
 }
 
 /** After this pass every tensor resolves to a strided view, and what leaves the graph is contiguous and not state. */
 export function legalizeViews(graph: Graph): Graph {
+  const copies = new Map<Tensor, Tensor>();
   const legal = rewrite(graph, (node, inputs) => {
-    const rebuilt = rebuild(node, legalInputs(node, inputs));
+    const rebuilt = rebuild(node, legalInputs(node, inputs, copies));
     return isView(node.op) ? [addressable(rebuilt.outputs[0] as Tensor)] : rebuilt.outputs;
   });
   return {

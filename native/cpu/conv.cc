@@ -182,6 +182,7 @@ class Conv final : public Kernel {
     for (int64_t column = 0; column < p_.columns; column += kBlockPanels * gemm_.panel) {
       GemmFinish finish = finish_;
       if (finish.bias) finish.bias += finish.biasStep * (group * p_.columns + column);
+      if (finish.added) finish.added += at + column;
       if (finish.gate) finish.gate += at + column;
       block->finish = finishes_ ? &finish : nullptr;
       block->b = panelsOf(phase, group) + column * phase.packedDepth;

@@ -34,7 +34,7 @@ enum class Reading {
   kDots,           // B^T has unit stride along k and A few rows
   kDirect,         // B as it lies
   kPacked,         // B packed once, read by all blocks
-  kPackedByBlock,  // many small products: each packs its own B
+  kPackedByBlock,  // each block packs what it needs of B: many small products, or B large and A low
 };
 
 // How an [m, n] product is cut: `rows` x `columns` blocks of a batch item, or several whole items in a block.
@@ -76,14 +76,18 @@ class Matmul final : public Kernel {
       : gemm_(precisionOf(instruction) == Precision::kBfloat16 ? *simd().gemmBf16 : *simd().gemm),
         p_(matmulProblem(instruction, memory)),
         packedDepth_(gemm_.packedDepth(p_.k)) {
+    const bool steady = (instruction.steady >> (p_.transposed ? 0 : 1) & 1) != 0;
+    chooseReading(steady);
     if (instruction.attrs[0] == 1) {
-      finishes_ = recogniseFinish(instruction, memory, &finish_);
+      finishes_ = recogniseFinish(instruction, memory, &finish_, reading_ != Reading::kDots);
       if (!finishes_) epilogue_ = bindEpilogue(instruction, 2, memory);
     }
     if (!epilogue_) c_ = memory.at<float>(instruction.outputs[0]);
     cSlide_ = slideOf(instruction.outputs[0]);
-    const bool steady = (instruction.steady >> (p_.transposed ? 0 : 1) & 1) != 0;
-    chooseReading(steady);
+    if (finish_.added == c_) {
+      accumulates_ = c_ != nullptr;
+      finish_.added = nullptr;
+    }
     chooseGrids();
     keepsPanels_ = steady && itemsPerPack_ == p_.batches && slab_ >= p_.n;
   }
@@ -107,6 +111,8 @@ class Matmul final : public Kernel {
     p_.move(steps);
     if (epilogue_) return epilogue_->move(steps);
     c_ = moved(c_, steps * cSlide_);
+    if (finish_.added) finish_.added = moved(finish_.added, steps * finish_.addedSlide);
+    if (finish_.gate) finish_.gate = moved(finish_.gate, steps * finish_.gateSlide);
   }
 
  private:
@@ -116,6 +122,8 @@ class Matmul final : public Kernel {
       reading_ = !steady && packsByBlock() ? Reading::kPackedByBlock : Reading::kPacked;
     } else if (alongDepth && p_.aDepth == 1 && p_.m <= kMaxDotRows) {
       reading_ = Reading::kDots;
+    } else if (!steady && passesOnce()) {
+      reading_ = Reading::kPackedByBlock;
     } else if (p_.bColumn == 1 && !worthPacking()) {
       reading_ = Reading::kDirect;
     } else if (manySmall()) {
@@ -130,6 +138,14 @@ class Matmul final : public Kernel {
   // Where B is copied in any case: one block has all rows, and its copy stays in cache.
   bool packsByBlock() const { return manySmall() || p_.m <= 4 * gemm_.rows || p_.m * p_.n * p_.k < kBlockCost; }
 
+  // A block can have all rows of A, so that every panel of B has one reader, which packs it itself. Where B is larger than
+  // L2, panels of all of it would go to memory and come back; those of a part of k stay in L2 for as long as they are read.
+  // So B comes from memory once, and early: it is fetched ahead.
+  bool passesOnce() const {
+    if (gemm_.rounds() || p_.batches > 1 || p_.m <= gemm_.rows || p_.m > kBlockTiles * gemm_.rows) return false;
+    return p_.k * p_.n >= kWideFloats || (worthPacking() && p_.n >= kMaxChunksBySplitting * gemm_.panel);
+  }
+
   // Rows of B that lie far apart cost cache and TLB misses for every tile of A; copying them costs as much as a few tiles.
   bool worthPacking() const { return p_.n > gemm_.panel && p_.m > 4 * gemm_.rows && p_.k * p_.n > kPackFloats; }
 
@@ -143,13 +159,18 @@ class Matmul final : public Kernel {
       packed_ = Floats(slab_ * packedDepth_);
     }
     grid_ = chooseGrid(gemm_, p_.m, std::min(slab_, p_.n), p_.k, itemsPerPack_);
-    if (reading_ == Reading::kPackedByBlock) grid_ = {1, gemm_.rounds() ? grid_.columns : 1, grid_.items};
+    if (reading_ == Reading::kPackedByBlock) {
+      const int64_t all = ceilDiv(p_.n, gemm_.panel);
+      const int64_t columns = std::max(std::min(all, kMaxChunksBySplitting), ceilDiv(all, kBlockPanels));
+      grid_ = {1, gemm_.rounds() ? grid_.columns : passesOnce() ? columns : 1, grid_.items};
+      if (!gemm_.rounds()) parts_ = std::max<int64_t>(1, ceilDiv(p_.k, gemm_.depth));
+    }
     blockRows_ = ceilDiv(p_.m, grid_.rows);
     blockColumns_ = ceilDiv(ceilDiv(std::min(slab_, p_.n), gemm_.panel), grid_.columns) * gemm_.panel;
     byStrips_ = epilogue_ && reading_ != Reading::kDots && !p_.transposed && p_.k <= gemm_.depth &&
                 gemm_.rows * blockColumns_ * p_.k >= kStripCost;
     const int64_t product = epilogue_ ? ceilDiv((byStrips_ ? gemm_.rows : blockRows_) * blockColumns_, 16) * 16 : 0;
-    const int64_t panels = reading_ == Reading::kPackedByBlock ? blockColumns_ * packedDepth_ : 0;
+    const int64_t panels = reading_ == Reading::kPackedByBlock ? blockColumns_ * ceilDiv(packedDepth_, parts_) : 0;
     slotPanels_ = product;
     small_ = !packed && p_.batches == 1 && blockRows_ >= p_.m && blockColumns_ >= p_.n;
     if (product + panels > 0) {
@@ -188,6 +209,7 @@ class Matmul final : public Kernel {
   // One block: columns slab+column .. slab+column+n-1, where B is packed from column `slab` on.
   void block(int64_t item, int64_t row, int64_t m, int64_t slab, int64_t column, int64_t n, float* slot) {
     GemmBlock g{};
+    g.accumulate = accumulates_;
     g.aRow = p_.aRow;
     g.aDepth = p_.aDepth;
     g.n = n;
@@ -198,7 +220,9 @@ class Matmul final : public Kernel {
       g.bRow = p_.bDepth;
       g.bPanel = gemm_.panel;
     } else if (reading_ != Reading::kDots) {
-      if (reading_ == Reading::kPackedByBlock) {
+      if (parts_ > 1) {
+        // packed part by part, see multiplyParts
+      } else if (reading_ == Reading::kPackedByBlock) {
         gemm_.pack(g.b, p_.bDepth, p_.bColumn, p_.k, n, slot + slotPanels_);
         g.b = slot + slotPanels_;
       } else {
@@ -231,10 +255,13 @@ class Matmul final : public Kernel {
     g.c = epilogue_ ? slot : c_ + at;
     GemmFinish finish = finish_;
     if (finish.bias) finish.bias += finish.biasStep * column;
+    if (finish.added) finish.added += at;
     if (finish.gate) finish.gate += at;
     g.finish = finishes_ ? &finish : nullptr;
     if (reading_ == Reading::kDots) {
       gemm_.dots({g.a, p_.aRow, g.b, p_.bColumn, g.c, g.cRow, g.m, g.n, p_.k, g.finish});
+    } else if (parts_ > 1) {
+      multiplyParts(g, slot);
     } else {
       gemm_.block(g);
     }
@@ -244,6 +271,36 @@ class Matmul final : public Kernel {
     } else {
       epilogue_->run(slot, g.n, item * p_.m + row, g.m, column, g.n);
     }
+  }
+
+  // Each part's product is added to C: the same sums in the same order.
+  void multiplyParts(GemmBlock g, float* slot) {
+    const float* const a = g.a;
+    const float* const b = g.b;
+    const GemmFinish* const finish = g.finish;
+    const int64_t depth = ceilDiv(p_.k, parts_);
+    Ahead ahead;
+    g.ahead = &ahead;
+    for (int64_t p = 0; p < p_.k; p += depth) {
+      g.k = std::min(depth, p_.k - p);
+      g.b = slot + slotPanels_;
+      g.bPanel = g.k * gemm_.panel;
+      gemm_.pack(b + p * p_.bDepth, p_.bDepth, p_.bColumn, g.k, g.n, slot + slotPanels_);
+      g.a = a + p * p_.aDepth;
+      g.accumulate = accumulates_ || p > 0;
+      const int64_t next = p + g.k;
+      g.finish = next == p_.k ? finish : nullptr;
+      g.aheads = next < p_.k;
+      if (g.aheads > 0) ahead = aheadInB(b + next * p_.bDepth, std::min(depth, p_.k - next), g.n);
+      gemm_.block(g);
+    }
+  }
+
+  Ahead aheadInB(const float* b, int64_t depth, int64_t columns) const {
+    const uint8_t* at = reinterpret_cast<const uint8_t*>(b);
+    constexpr int64_t kBytes = sizeof(float);
+    return p_.bColumn == 1 ? Ahead{at, depth, p_.bDepth * kBytes, columns * kBytes}
+                           : Ahead{at, columns, p_.bColumn * kBytes, depth * kBytes};
   }
 
   Ahead aheadInA(const float* a, int64_t rows) const {
@@ -260,6 +317,7 @@ class Matmul final : public Kernel {
   int64_t cSlide_;      // bytes, with every step of a loop
   GemmFinish finish_;
   bool finishes_ = false;
+  bool accumulates_ = false;  // onto what C holds
   std::unique_ptr<Epilogue> epilogue_;
   Reading reading_;
   Grid grid_;
@@ -274,6 +332,7 @@ class Matmul final : public Kernel {
   bool small_;   // one block: nothing to count
   Slots slots_;  // a running chunk's product and panels
   int64_t slotPanels_;
+  int64_t parts_ = 1;  // of k, where each block packs its own
 };
 
 class Nothing final : public Kernel {

@@ -1,6 +1,8 @@
 // Recognises the epilogues that the matrix kernels do themselves.
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "../plan/ops.h"
@@ -10,7 +12,7 @@ namespace steepest {
 namespace {
 
 // The order of a GemmFinish; a step may only follow steps of earlier stages.
-enum class Stage { kProduct, kScaled, kBiased, kRelu, kGated };
+enum class Stage { kProduct, kScaled, kBiased, kAdded, kRelu, kGated };
 
 // What a register holds, as far as it matters.
 struct Symbol {
@@ -25,7 +27,8 @@ bool isConstant(const Symbol& s, float value) { return s.kind == Symbol::kConsta
 
 class Recogniser {
  public:
-  Recogniser(const Instruction& instruction, const Memory& memory) : instruction_(instruction), memory_(memory) {}
+  Recogniser(const Instruction& instruction, const Memory& memory, bool accumulates)
+      : instruction_(instruction), memory_(memory), accumulates_(accumulates) {}
 
   bool run(GemmFinish* finish) {
     const Program& program = instruction_.program;
@@ -60,7 +63,7 @@ class Recogniser {
       case ScalarOp::kMul:
         return x.kind == Symbol::kChain ? multiply(x, y) : multiply(y, x);
       case ScalarOp::kAdd:
-        return x.kind == Symbol::kChain ? addBias(x, y) : addBias(y, x);
+        return x.kind == Symbol::kChain ? add(x, y) : add(y, x);
       case ScalarOp::kMax:
         return isConstant(y, 0) ? relu(x) : isConstant(x, 0) ? relu(y) : Symbol{};
       case ScalarOp::kGt:
@@ -80,6 +83,23 @@ class Recogniser {
     Symbol result = chain;
     result.stage = Stage::kScaled;
     result.finish.scale = factor.constant;
+    return result;
+  }
+
+  Symbol add(const Symbol& chain, const Symbol& other) const {
+    const Symbol biased = addBias(chain, other);
+    return biased.kind == Symbol::kChain ? biased : addWhole(chain, other);
+  }
+
+  Symbol addWhole(const Symbol& chain, const Symbol& added) const {
+    if (chain.kind != Symbol::kChain || added.kind != Symbol::kInput || chain.stage >= Stage::kAdded) return {};
+    const View& v = view(added);
+    if (v.dtype != DType::kFloat32 || !v.contiguous()) return {};
+    if (overlapsOutput(v) && !(accumulates_ && isOutput(v) && chain.finish.scale == 1)) return {};
+    Symbol result = chain;
+    result.stage = Stage::kAdded;
+    result.finish.added = memory_.at<const float>(v);
+    result.finish.addedSlide = slideOf(v);
     return result;
   }
 
@@ -117,10 +137,11 @@ class Recogniser {
   Symbol gate(const Symbol& chain, const Symbol& condition, bool multiplies) const {
     if (chain.kind != Symbol::kChain || condition.kind != Symbol::kPositive || chain.stage >= Stage::kGated) return {};
     const View& v = view(condition);
-    if (v.dtype != DType::kFloat32 || v.steps != 0 || !v.contiguous() || overlapsOutput(v)) return {};
+    if (v.dtype != DType::kFloat32 || !v.contiguous() || overlapsOutput(v)) return {};
     Symbol result = chain;
     result.stage = Stage::kGated;
     result.finish.gate = memory_.at<const float>(v);
+    result.finish.gateSlide = slideOf(v);
     result.finish.gateMultiplies = multiplies;
     return result;
   }
@@ -128,24 +149,45 @@ class Recogniser {
   // Register 1 is the instruction's third input.
   const View& view(const Symbol& s) const { return instruction_.inputs[static_cast<size_t>(s.input) + 1]; }
 
-  // The kernels store sums before they finish them. The strides that reach here are never negative.
+  // The kernels store sums before they finish them. The strides that reach here are never negative. Of views that slide
+  // differently, all that they touch in the loop counts.
   bool overlapsOutput(const View& v) const {
     const View& out = instruction_.outputs[0];
+    const auto [first, last] = swept(v);
+    const auto [outFirst, outLast] = swept(out);
+    if (first > outLast || outFirst > last) return false;
     const float* begin = memory_.at<const float>(v);
     const float* outBegin = memory_.at<const float>(out);
+    return slideOf(v) != slideOf(out) || (begin <= outBegin + reach(out) && outBegin <= begin + reach(v));
+  }
+
+  bool isOutput(const View& v) const {
+    const View& out = instruction_.outputs[0];
+    return memory_.at<const float>(v) == memory_.at<const float>(out) && slideOf(v) == slideOf(out);
+  }
+
+  // From a view's first element to its last.
+  static int64_t reach(const View& v) {
     int64_t last = 0;
     for (int i = 0; i < v.rank; ++i) last += (v.shape[i] - 1) * (v.strides[i] < 0 ? 0 : v.strides[i]);
-    return begin < outBegin + out.size() && outBegin <= begin + last;
+    return last;
+  }
+
+  std::pair<const float*, const float*> swept(const View& v) const {
+    const float* begin = memory_.at<const float>(v);
+    const int64_t way = v.steps > 1 ? (v.steps - 1) * v.slide : 0;
+    return {begin + std::min<int64_t>(way, 0), begin + reach(v) + std::max<int64_t>(way, 0)};
   }
 
   const Instruction& instruction_;
   const Memory& memory_;
+  const bool accumulates_;
 };
 
 }  // namespace
 
-bool recogniseFinish(const Instruction& instruction, const Memory& memory, GemmFinish* finish) {
-  return Recogniser(instruction, memory).run(finish);
+bool recogniseFinish(const Instruction& instruction, const Memory& memory, GemmFinish* finish, bool accumulates) {
+  return Recogniser(instruction, memory, accumulates).run(finish);
 }
 
 }  // namespace steepest

@@ -42,6 +42,8 @@ MatmulProblem matmulProblem(const Instruction& instruction, const Memory& memory
 inline Precision precisionOf(const Instruction& product) { return static_cast<Precision>(product.attrs.back()); }
 
 // The epilogues that the kernels do in registers. False when the instruction's is another one, or reads what it overwrites.
-bool recogniseFinish(const Instruction& instruction, const Memory& memory, GemmFinish* finish);
+// But with `accumulates`, `added` may be the output itself: the kernel is to begin its sums there.
+bool recogniseFinish(const Instruction& instruction, const Memory& memory, GemmFinish* finish,
+                     bool accumulates = false);
 
 }  // namespace steepest

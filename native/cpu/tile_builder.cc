@@ -51,7 +51,8 @@ struct TileProgram::Builder {
       addInput({newSlot(reinterpret_cast<uintptr_t>(&self.constants_[k]), false), kUniform});
     }
     std::vector<uint16_t> outputSlots;
-    for (const View& v : binding.outputs) outputSlots.push_back(walk(v, contiguousStrides()));
+    for (size_t j = 0; j < binding.outputs.size(); ++j)
+      outputSlots.push_back(walk(binding.outputs[j], outputStrides(j)));
     stageSwapped();
     planSteps();
     bindTileSteps(outputSlots);
@@ -76,7 +77,8 @@ struct TileProgram::Builder {
     for (const Step& s : program.steps) needsPosition |= positional(static_cast<ScalarOp>(s.op));
     hasPositions = needsPosition && !binding.positions.empty();
     if (hasPositions) strides.push_back(binding.positions);
-    strides.push_back(rowMajor(shape));  // of what is contiguous
+    for (const View& v : binding.outputs) strides.emplace_back(v.strides, v.strides + v.rank);
+    strides.push_back(rowMajor(shape));  // of what is contiguous: keeps axes apart that only some operands walk as one
     domain = collapse(shape, strides, binding.rowwise);
 
     self.shape_ = domain.shape;
@@ -90,6 +92,7 @@ struct TileProgram::Builder {
         easy = easy && (period == self.size_ || (period > 0 && period <= kMaxPeriod));
       }
       flat = easy || domain.shape.back() < kMinRow;
+      for (size_t j = 0; j < binding.outputs.size(); ++j) flat = flat && isContiguous(domain.shape, outputStrides(j));
     }
     if (hasPositions) {
       self.positions_ = domain.strides[program.inputs];
@@ -111,7 +114,9 @@ struct TileProgram::Builder {
     current[number] = number;
   }
 
-  const std::vector<int64_t>& contiguousStrides() const { return domain.strides.back(); }
+  const std::vector<int64_t>& outputStrides(size_t j) const {
+    return domain.strides[domain.strides.size() - 1 - binding.outputs.size() + j];
+  }
 
   uint16_t newSlot(uintptr_t address, bool scratch, int64_t slide = 0) {
     if (self.slots_.size() == static_cast<size_t>(TileWorker::kMaxSlots)) {

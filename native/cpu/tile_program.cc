@@ -42,10 +42,12 @@ void TileProgram::move(int64_t steps) {
 
 int64_t TileProgram::offsetOf(const std::vector<int64_t>& strides, int64_t row) const {
   int64_t offset = 0;
-  for (size_t axis = shape_.size() - 1; axis-- > 0 && row != 0; row /= shape_[axis]) {
+  size_t axis = shape_.size() - 1;
+  for (; axis > 1 && row != 0; row /= shape_[axis]) {
+    --axis;
     offset += row % shape_[axis] * strides[axis];
   }
-  return offset;
+  return axis > 0 ? offset + row * strides[0] : offset;
 }
 
 void TileProgram::enterRow(TileWorker& w, int64_t row) const {

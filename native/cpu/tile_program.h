@@ -40,7 +40,7 @@ class TileProgram {
  public:
   struct Binding {
     std::vector<View> inputs;        // all of the domain's shape
-    std::vector<View> outputs;       // the same, contiguous; empty for `reduce`, which reads result()
+    std::vector<View> outputs;       // the same; rows may lie apart. Empty for `reduce`, which reads result()
     std::vector<int64_t> positions;  // strides of the linear index, when the axes were permuted; else empty
     bool product = false;            // register 0 is given to each tile: inputs[0] is contiguous, its address unused
     bool rowwise = false;            // tiles never cross the last axis, whose index is the column

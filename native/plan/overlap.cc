@@ -1,6 +1,7 @@
 // Reads and writes of one instruction that would disturb each other. This guards against wrong numbers, not against bad
 // memory accesses: every view has been checked against its space already.
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "ops.h"
@@ -25,11 +26,37 @@ struct Range {
 
 Range rangeOf(const View& view, size_t index) { return {view.space, sweptExtentOf(view), index}; }
 
+// Elements of the last axes that lie side by side. `pitch` becomes what all other strides are multiples of.
+int64_t runOf(const View& view, int64_t* pitch) {
+  int64_t run = 1;
+  int axis = view.rank;
+  while (axis > 0 && (view.shape[axis - 1] == 1 || view.strides[axis - 1] == run)) run *= view.shape[--axis];
+  for (int i = 0; i < axis; ++i) {
+    if (view.shape[i] != 1) *pitch = std::gcd(*pitch, view.strides[i]);
+  }
+  return run;
+}
+
+// Slices of the last axes of one array: their elements take turns.
+bool takeTurns(const View& a, const View& b) {
+  int64_t pitch = 0;
+  const int64_t runA = runOf(a, &pitch), runB = runOf(b, &pitch);
+  const int64_t size = static_cast<int64_t>(sizeOf(a.dtype));
+  if (pitch == 0 || sizeOf(b.dtype) != sizeOf(a.dtype)) return false;
+  int64_t from = (static_cast<int64_t>(b.base - a.base) / size + b.offset - a.offset) % pitch;
+  if (from < 0) from += pitch;
+  return from >= runA && from + runB <= pitch;
+}
+
 // In some step. Views that slide alike keep their distance.
 bool everMeet(const View& a, const View& b) {
   if (!rangeOf(a, 0).meets(rangeOf(b, 0))) return false;
-  return a.slide != b.slide || Range{a.space, extentOf(a), 0}.meets({b.space, extentOf(b), 0});
+  if (a.slide != b.slide) return true;
+  return Range{a.space, extentOf(a), 0}.meets({b.space, extentOf(b), 0}) && !takeTurns(a, b);
 }
+
+// Whether its elements are all that lies between the first and the last, in every step.
+bool isSolid(const View& view) { return view.steps == 0 && view.contiguous(); }
 
 bool sameShape(const View& a, const View& b) {
   return a.rank == b.rank && std::equal(a.shape, a.shape + a.rank, b.shape);
@@ -74,15 +101,15 @@ void validatePair(const Instruction& instruction, size_t input, size_t output) {
   }
 }
 
-// Operands that slide, each with all others. The decoder bounds how many there are.
-void validateSliding(const Instruction& instruction) {
+// Operands that slide and outputs with gaps, each with all others. The decoder bounds how many there are.
+void validateEach(const Instruction& instruction) {
   const std::vector<View>& inputs = instruction.inputs;
   const std::vector<View>& outputs = instruction.outputs;
   for (size_t j = 0; j < outputs.size(); ++j) {
-    for (size_t k = 0; outputs[j].steps != 0 && k < outputs.size(); ++k) {
+    for (size_t k = 0; !isSolid(outputs[j]) && k < outputs.size(); ++k) {
       if (k != j && everMeet(outputs[j], outputs[k])) throw PlanError(pair(j, "output", k));
     }
-    for (size_t i = 0; outputs[j].steps != 0 && i < inputs.size(); ++i) {
+    for (size_t i = 0; !isSolid(outputs[j]) && i < inputs.size(); ++i) {
       if (everMeet(inputs[i], outputs[j])) validatePair(instruction, i, j);
     }
   }
@@ -137,11 +164,11 @@ void markSteady(std::vector<Instruction>& body) {
 }
 
 void validateOverlap(const Instruction& instruction) {
-  validateSliding(instruction);
+  validateEach(instruction);
   std::vector<Range> outputs;
   outputs.reserve(instruction.outputs.size());
   for (size_t i = 0; i < instruction.outputs.size(); ++i) {
-    if (instruction.outputs[i].steps == 0) outputs.push_back(rangeOf(instruction.outputs[i], i));
+    if (isSolid(instruction.outputs[i])) outputs.push_back(rangeOf(instruction.outputs[i], i));
   }
   std::sort(outputs.begin(), outputs.end());
   for (size_t i = 1; i < outputs.size(); ++i) {

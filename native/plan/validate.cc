@@ -60,6 +60,17 @@ void validateCopy(const Instruction& in) {
   }
 }
 
+// In row-major order, with gaps between rows perhaps; every element is written once.
+bool hasRows(const View& output) {
+  int64_t least = 1;
+  for (int i = output.rank; i-- > 0;) {
+    if (output.shape[i] == 1) continue;
+    if (output.strides[i] < least || (least == 1 && output.strides[i] != 1)) return false;
+    least = output.strides[i] * output.shape[i];
+  }
+  return true;
+}
+
 void validateMap(const Instruction& in) {
   const Program& program = in.program;
   const size_t inputs = static_cast<size_t>(program.inputs);
@@ -209,12 +220,13 @@ void validateLoop(const Instruction& in) {
 }
 
 void validateOutputs(const Instruction& in) {
-  const bool strided = in.opcode == static_cast<uint32_t>(Opcode::kCopy);
+  const Opcode opcode = static_cast<Opcode>(in.opcode);
   for (size_t i = 0; i < in.outputs.size(); ++i) {
     const View& output = in.outputs[i];
     const std::string name = "output " + std::to_string(i) + ": ";
     if (output.space == Space::kConstant) fail(name + "constants cannot be written");
-    if (!strided && !output.contiguous()) fail(name + "expected a contiguous view");
+    if (opcode == Opcode::kCopy) continue;
+    if (opcode == Opcode::kMap ? !hasRows(output) : !output.contiguous()) fail(name + "expected a contiguous view");
   }
 }
 

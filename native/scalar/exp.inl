@@ -1,5 +1,5 @@
 // exp and the functions made of it, for float32 V (a SIMD vector, or float). Included inside the namespace of the
-// vocabulary it uses: fma, copySign, vabs, and V's operators.
+// vocabulary it uses: fma, copySign, vabs, atMost, atLeast, and V's operators.
 //
 // x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 in two parts, the first with so few bits that n times it is exact.
 
@@ -26,19 +26,31 @@ STEEPEST_INLINE V expTail(V r) {
   return fma(p, r, V{} + 5.0000000857756917e-1f);
 }
 
+// p 2^n for an integer n in -151 .. 130, rounded once where the result is denormal.
 template <typename V>
-STEEPEST_INLINE V vexp(V x) {
-  // Beyond these the result is infinity or zero; NaN passes.
-  x = x > 90.0f ? V{} + 90.0f : x;
-  x = x < -105.0f ? V{} - 105.0f : x;
-  const V shifted = fma(x, V{} + kLog2E, V{} + kShifter);
-  const V n = shifted - kShifter;
-  const V r = fma(n, V{} - kLn2Low, fma(n, V{} - kLn2High, x));
-  const V p = fma(expTail(r), r * r, r) + 1.0f;
-  // 2^n in two factors: n reaches 130 and -151. Denormal results are rounded once, by the last product.
+STEEPEST_INLINE V scaleByPower(V p, V n) {
+#if defined(__AVX512F__)
+  return (V)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+  // In two factors; what is rounded is the last product.
   const V half = fma(n, V{} + 0.5f, V{} + kShifter);
   const V rest = (n - (half - kShifter)) + kShifter;
   return p * powerOfTwo(half) * powerOfTwo(rest);
+#endif
+}
+
+// For bounded x; NaN passes.
+template <typename V>
+STEEPEST_INLINE V expBounded(V x) {
+  const V n = fma(x, V{} + kLog2E, V{} + kShifter) - kShifter;
+  const V r = fma(n, V{} - kLn2Low, fma(n, V{} - kLn2High, x));
+  return scaleByPower(fma(expTail(r), r * r, r) + 1.0f, n);
+}
+
+// Beyond the bounds the result is infinity or zero.
+template <typename V>
+STEEPEST_INLINE V vexp(V x) {
+  return expBounded(atLeast(atMost(x, 90.0f), -105.0f));
 }
 
 template <typename V>
@@ -59,15 +71,20 @@ STEEPEST_INLINE V vexpm1(V x) {
 // 1 / (1 + e^-x), relative accuracy on both sides.
 template <typename V>
 STEEPEST_INLINE V vsigmoid(V x) {
-  const V e = vexp(-vabs(x));
+  const V e = expBounded(atLeast(-vabs(x), -105.0f));
   return (x < 0.0f ? e : V{} + 1.0f) / (e + 1.0f);
 }
 
-// e / (e + 2) with e = e^(2|x|) - 1.
+// e / (e + 2) with e = e^(2|x|) - 1 = 2^n (e^r - 1) + 2^n - 1.
 template <typename V>
 STEEPEST_INLINE V vtanh(V x) {
-  V a = vabs(x);
-  a = a > 10.0f ? V{} + 10.0f : a;  // tanh rounds to 1 from 9.02 on
-  const V e = vexpm1(a + a);
+  const V a = atMost(vabs(x), 10.0f);  // tanh rounds to 1 from 9.02 on
+  const V twice = a + a;
+  const V shifted = fma(twice, V{} + kLog2E, V{} + kShifter);
+  const V n = shifted - kShifter;
+  const V r = fma(n, V{} - kLn2Low, fma(n, V{} - kLn2High, twice));
+  const V p = fma(expTail(r), r * r, r);
+  const V scale = powerOfTwo(shifted);
+  const V e = fma(scale, p, scale - 1.0f);
   return copySign(e / (e + 2.0f), x);
 }

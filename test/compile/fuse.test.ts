@@ -63,6 +63,32 @@ describe('regions', () => {
     fused([x, y], [left, right, ops.tanh(left), ops.multiply(right, left)]);
   });
 
+  it('makes one map of those that read the same array', () => {
+    const [x, y, z] = [fed(0, [6, 5]), fed(1, [6, 5]), fed(2, [5])];
+    const both = [ops.softmax(ops.multiply(x, y)), ops.softmax(ops.sin(x))];
+    expect(census(fused([x, y], both)).map).toBe(1);
+    const rows = ops.add(ops.zeros([6, 5]), z);
+    expect(census(fused([x, y, z], [ops.multiply(x, rows), ops.sin(ops.add(y, rows))])).map).toBe(2);
+  });
+
+  it('lowers an operation to the map that makes what only it reads', () => {
+    const [x, y] = [fed(0, [6, 5]), fed(1, [6, 5])];
+    const state = ops.sin(x);
+    const used = ops.softmax(ops.multiply(state, y));
+    const graph = fused([x, y], [ops.softmax(used), ops.multiply(state, 3)]);
+    expect(census(graph).map).toBe(1);
+    // not when a result would have to be stored besides what is read
+    expect(census(fused([x, y], [ops.softmax(used), ops.multiply(state, 3), state])).map).toBe(2);
+  });
+
+  it('makes a part of two concatenations twice', () => {
+    const [x, y] = [fed(0, [6, 5]), fed(1, [6, 5])];
+    const part = ops.multiply(x, y);
+    const both = [ops.concatenate([part, ops.sin(x)], 1), ops.concatenate([part, ops.sin(y)], 1)];
+    const [map] = nodesOf(fused([x, y], both), 'map');
+    expect(map.outputs).toHaveLength(4);
+  });
+
   it('cuts a region that needs more registers than can be named', () => {
     const conditions = Array.from({ length: 90 }, (_, i) => fed(i, [3], 'bool'));
     const values = Array.from({ length: 91 }, (_, i) => fed(90 + i, [3]));
@@ -172,6 +198,13 @@ describe('epilogues and prologues', () => {
     const graph = fused([x, w, v, bias], [ops.add(ops.tanh(ops.matmul(x, w)), ops.sin(ops.matmul(x, v)))]);
     expect(census(graph)).toMatchObject({ matmul: 2 });
     expect(census(graph).map).toBeUndefined();
+  });
+
+  it('finishes both of two products that are added, each with its bias', () => {
+    const sum = ops.add(ops.relu(ops.add(ops.matmul(x, w), bias)), ops.matmul(x, v));
+    const graph = fused([x, w, v, bias], [ops.tanh(sum)]);
+    expect(census(graph).map).toBeUndefined();
+    expect(nodesOf(graph, 'matmul').map(({ attrs }) => 'epilogue' in attrs)).toEqual([true, true]);
   });
 
   it('leaves a product alone that is fetched, or read by something else', () => {

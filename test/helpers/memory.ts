@@ -30,20 +30,26 @@ const nameOf = (variable: Variable): unknown =>
 const bytesOf = (t: Tensor): number => Math.max(1, t.size) * bytesPerElement(t.dtype);
 
 /**
- * Plays a plan back and remembers which tensor every unit of the arena holds: each value must still be there when it is
- * read, and what one instruction writes may lie over what it reads only element by element. State, and the places of
- * loops, must not be read after they got their new value. A loop's body is a plan of its own, which holds a part of the
- * arena while the loop runs.
+ * Plays a plan back and remembers which tensor every unit of the arena holds, or every word where rows of several take turns:
+ * each value must still be there when it is read, and what one instruction writes may lie over what it reads only element by
+ * element. State, and the places of loops, must not be read after they got their new value. A loop's body is a plan of its
+ * own, which holds a part of the arena while the loop runs.
  */
 export function expectSound({ graph, steps: { order, direct, copies }, arena }: Planned): void {
   // more than one: a part of a concatenation that was made in its place is both
   const holders = new Map<number, Set<Tensor>>();
+  const grain = [...arena.homes.values()].some(({ strides }) => strides !== undefined) ? 4 : encoding.unit;
   const units = (t: Tensor): number[] => {
     const begin = arena.offsets.get(t) as number;
-    const first = begin / encoding.unit;
-    if (!Number.isInteger(first) || begin + bytesOf(t) > arena.bytes)
-      throw new Error(`bad offset ${begin} of ${arena.bytes}`);
-    return Array.from({ length: Math.ceil(bytesOf(t) / encoding.unit) }, (_, i) => first + i);
+    const strides = arena.homes.get(t)?.strides;
+    const aligned = Number.isInteger(begin / (strides === undefined ? encoding.unit : 4));
+    if (!aligned || begin + bytesOf(t) > arena.bytes) throw new Error(`bad offset ${begin} of ${arena.bytes}`);
+    if (strides === undefined) {
+      return Array.from({ length: Math.ceil(bytesOf(t) / grain) }, (_, i) => begin / grain + i);
+    }
+    const further = (starts: number[], n: number, axis: number) =>
+      starts.flatMap((start) => Array.from({ length: n }, (_, i) => start + i * (strides[axis] as number)));
+    return t.shape.reduce(further, [begin / grain]);
   };
   const written = new Set<unknown>();
   const expectHeld = (t: Tensor, by: string): void => {
@@ -70,8 +76,8 @@ export function expectSound({ graph, steps: { order, direct, copies }, arena }: 
       if (body.offset % encoding.unit !== 0 || body.offset + body.arena.bytes > arena.bytes)
         throw new Error(`bad offset ${body.offset} of a body in ${arena.bytes}`);
       expectSound({ graph: (node.attrs as Attributes['loop']).body, steps: body.steps, arena: body.arena });
-      const first = body.offset / encoding.unit;
-      for (let unit = first; unit < first + body.arena.bytes / encoding.unit; unit++) fresh.add(unit);
+      const first = body.offset / grain;
+      for (let unit = first; unit < first + body.arena.bytes / grain; unit++) fresh.add(unit);
       for (const input of node.inputs) {
         const { base } = memoryOf(input);
         if (arena.offsets.has(base) && units(base).some((unit) => fresh.has(unit)))

@@ -150,6 +150,14 @@ describe('refuses', () => {
       /output 0: expected a contiguous view/,
     ],
     [
+      'slices of one array as outputs of map that overlap',
+      withViews((plan, v) => {
+        const slice = (offset: number) => v([2, 3], { base: 32, offset, strides: [5, 1] });
+        plan.instruction('map', [v([2, 3]), v([2, 3])], [slice(0), slice(2)], [2, ...addConstant(1)]);
+      }),
+      /output 0 overlaps output 1/,
+    ],
+    [
       'an output that half overlaps an input',
       withViews((plan, v) => {
         plan.instruction('map', [v([8], { base: 0 })], [v([8], { base: 0, offset: 4 })], [1, ...addConstant(1)]);

@@ -55,6 +55,15 @@ test('gelu and its gradient are computed together, also where there is no bias',
   expect(ofStep(hidden(false), options)).toContain('gelu without bias, kept');
 });
 
+test.each(['lstm', 'gru'] as const)('%s', (cell) => {
+  const hidden = () => [layers.reshape({ targetShape: [4, 4] }), layers[cell]({ units: 40 })];
+  const runs = ofStep(hidden(), { optimizer: 'sgd', loss: 'mse' });
+  expect(runs).toEqual(expect.arrayContaining([`${cell}, kept`, `${cell} gradient`]));
+  const net = sequential([layers.dense({ units: 16, inputShape: [64] }), ...hidden()]);
+  expect(found(() => net.predictSync(new Float32Array(3 * 64)))).toContain(cell);
+  net.dispose();
+});
+
 test('dropout and losses', async () => {
   const dropped = ofStep([layers.dense({ units: 48 }), layers.dropout({ rate: 0.3 })], {
     optimizer: 'sgd',

@@ -2,7 +2,8 @@ import { broadcastTo } from '../../ir/build.js';
 import type { Shape, Tensor } from '../../ir/graph.js';
 import { add, multiply, subtract } from '../../ir/ops/elementwise.js';
 import { matmul } from '../../ir/ops/linalg.js';
-import { reshape, sliceAxis, split } from '../../ir/ops/shape.js';
+import { zeros } from '../../ir/ops/random.js';
+import { concatenate, reshape, sliceAxis, split } from '../../ir/ops/shape.js';
 import { type ActivationFn, resolveActivation } from '../activations.js';
 import { boolean } from '../arguments.js';
 import type { CellStep, RecurrentCell } from './cell.js';
@@ -31,8 +32,11 @@ class GRUCell extends StandardCell<GRUCellOptions> {
     return this.#resetAfter ? [2, 3 * this.units] : [3 * this.units];
   }
 
+  /** What the gates add for the state is added with what they add for the inputs; the candidate's is reset, too. */
   protected override inputBias(bias: Tensor): Tensor {
-    return this.#resetAfter ? row(bias, 0) : bias;
+    if (!this.#resetAfter) return bias;
+    const ofGates = sliceAxis(row(bias, 1), 0, 0, 2 * this.units);
+    return add(row(bias, 0), concatenate([ofGates, zeros([this.units])], 0));
   }
 
   protected override makeStep(weights: CellWeights, batch: number) {
@@ -41,15 +45,14 @@ class GRUCell extends StandardCell<GRUCellOptions> {
 
   #stepResetAfter({ recurrentKernel, bias, dropped }: CellWeights, batch: number) {
     // repeated once, so that the gradients of all steps are summed over the batch once
-    const recurrentBias = bias && broadcastTo(row(bias, 1), [batch, 3 * this.units]);
+    const candidateBias = bias && broadcastTo(sliceAxis(row(bias, 1), 0, 2 * this.units), [batch, this.units]);
     return (projected: Tensor, states: readonly Tensor[]): CellStep => {
       const [h] = states as readonly [Tensor];
-      const product = matmul(dropped(h), recurrentKernel);
-      const recurrent = recurrentBias === undefined ? product : add(product, recurrentBias);
       const [xz, xr, xh] = split(projected, 3) as unknown as Gates;
-      const [hz, hr, hh] = split(recurrent, 3) as unknown as Gates;
+      const [hz, hr, hh] = split(matmul(dropped(h), recurrentKernel), 3) as unknown as Gates;
       const reset = this.#gate(add(xr, hr));
-      return this.#mix(h, this.#gate(add(xz, hz)), this.activation(add(xh, multiply(reset, hh))));
+      const past = candidateBias === undefined ? hh : add(hh, candidateBias);
+      return this.#mix(h, this.#gate(add(xz, hz)), this.activation(add(xh, multiply(reset, past))));
     };
   }
 

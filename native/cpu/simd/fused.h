@@ -23,9 +23,9 @@ struct FusedStep {
 };
 
 struct FusedRun {
-  static constexpr int kMaxSteps = 20;
+  static constexpr int kMaxSteps = 24;
   static constexpr int kMaxOperands = 12;
-  static constexpr int kMaxOutputs = 4;
+  static constexpr int kMaxOutputs = 8;
 
   int steps = 0, operands = 0, outputs = 0;
   bool uniform[kMaxOperands] = {};

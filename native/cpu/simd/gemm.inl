@@ -136,6 +136,7 @@ STEEPEST_INLINE void finishVector(const GemmFinish& f, int64_t at, int64_t colum
   const auto get = [n](const float* p) __attribute__((always_inline)) { return partial ? loadFirst(p, n) : load(p); };
   F v = get(c) * splat(f.scale);
   if (f.bias) v += f.biasStep ? get(f.bias + column) : splat(*f.bias);
+  if (f.added) v += get(f.added + at);
   if (f.relu) v = vmax(v, F{});
   if (f.gate) {
     const auto open = get(f.gate + at) > F{};
@@ -148,7 +149,7 @@ STEEPEST_INLINE void finishVector(const GemmFinish& f, int64_t at, int64_t colum
   }
 }
 
-// c is row `row` of the block, so that bias and gate are found.
+// c is row `row` of the block, so that what is as large as C is found.
 void finishRows(const GemmFinish& f, float* c, int64_t cRow, int64_t row, int64_t m, int64_t n) {
   for (int64_t i = 0; i < m; ++i) {
     float* ci = c + i * cRow;

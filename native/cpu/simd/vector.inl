@@ -106,6 +106,25 @@ STEEPEST_INLINE F vmin(F a, F b) {
   const F m = a < b ? a : b;
   return a == a ? m : a;
 }
+// A bound that NaN passes: one instruction where comparing and choosing are two.
+STEEPEST_INLINE F atMost(F x, float bound) {
+#if defined(__AVX512F__)
+  return (F)_mm512_min_ps((__m512)splat(bound), (__m512)x);
+#elif defined(__AVX__)
+  return (F)_mm256_min_ps((__m256)splat(bound), (__m256)x);
+#else
+  return x > bound ? splat(bound) : x;
+#endif
+}
+STEEPEST_INLINE F atLeast(F x, float bound) {
+#if defined(__AVX512F__)
+  return (F)_mm512_max_ps((__m512)splat(bound), (__m512)x);
+#elif defined(__AVX__)
+  return (F)_mm256_max_ps((__m256)splat(bound), (__m256)x);
+#else
+  return x < bound ? splat(bound) : x;
+#endif
+}
 STEEPEST_INLINE I vmax(I a, I b) { return a > b ? a : b; }
 STEEPEST_INLINE I vmin(I a, I b) { return a < b ? a : b; }
 

@@ -97,3 +97,40 @@ for (const form of ['as it lies', 'transposed'] as const) {
     { ...notDifferentiable, large: true },
   );
 }
+// B is large and A low: every block packs its own panels, part by part of k.
+for (const form of ['as it lies', 'transposed'] as const) {
+  define(
+    `low product with a large factor, ${form}`,
+    (random) => {
+      const [m, k, n] = [45, 901, 330];
+      const right = form === 'transposed' ? [n, k] : [k, n];
+      return {
+        inputs: [float(random, [m, k]), float(random, right), float(random, [n]), float(random, [m, n])],
+        run: (a, b, bias, x) => {
+          const product = ops.matmul(a, form === 'transposed' ? ops.transpose(b) : b);
+          return ops.relu(ops.add(ops.add(product, bias), x));
+        },
+      };
+    },
+    { ...notDifferentiable, large: true },
+  );
+}
+define('product that is added to something', (random) => {
+  const [m, k, n] = [random.int(1, 20), random.int(1, 20), random.int(1, 40)];
+  return {
+    inputs: [float(random, [m, k]), float(random, [k, n]), float(random, [n]), float(random, [m, n])],
+    run: (a, b, bias, x) => ops.tanh(ops.add(ops.add(ops.matmul(a, b), bias), ops.multiply(x, x))),
+  };
+});
+// What is added cannot lie where the result does: it is read once more.
+define(
+  'product that is added to something, in several blocks',
+  (random) => {
+    const [m, k, n] = [200, 128, 256];
+    return {
+      inputs: [float(random, [m, k]), float(random, [k, n]), float(random, [m, n])],
+      run: (a, b, x) => ops.matmul(ops.transpose(ops.add(ops.matmul(a, b), x)), x),
+    };
+  },
+  { ...notDifferentiable, large: true },
+);

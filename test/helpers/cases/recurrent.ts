@@ -2,8 +2,9 @@ import type { Tensor } from '../../../lib/ir/graph';
 import * as ops from '../../../lib/ir/ops/index';
 import * as layers from '../../../lib/layers/index';
 import { between } from '../domains';
+import type { Random } from '../random';
 import { traceWith } from '../trace-layer';
-import { type Case, into } from './case';
+import { type Case, type Instance, into } from './case';
 import { bool, float } from './inputs';
 
 export const recurrent: Case[] = [];
@@ -139,8 +140,7 @@ for (const [name, make, gates, biasRows] of [
   ['gru', layers.gru, 3, 2],
   ['gru, reset before', (o: layers.GRUOptions) => layers.gru({ ...o, resetAfter: false }), 3, 1],
 ] as const) {
-  define(name, (random) => {
-    const [batch, time, features, units] = [random.int(1, 3), random.int(1, 3), random.int(1, 4), random.int(1, 5)];
+  const draw = (random: Random, [batch, time, features, units]: readonly number[]): Instance => {
     const weights = [
       [features, gates * units],
       [units, gates * units],
@@ -153,6 +153,12 @@ for (const [name, make, gates, biasRows] of [
       run: (x, kernel, recurrentKernel, bias, ...masks) =>
         traceWith(layer, [x, ...masks], { kernel, recurrentKernel, bias })[0],
     };
+  };
+  define(name, (random) => draw(random, [random.int(1, 3), random.int(1, 3), random.int(1, 4), random.int(1, 5)]));
+  // samples enough for products of several blocks, and units enough for gates side by side
+  define(`${name}, many samples`, (random) => draw(random, [random.int(64, 75), 3, 5, random.int(32, 40)]), {
+    large: true,
+    twice: false,
   });
 }
 define('convLstm2d', (random) => {
