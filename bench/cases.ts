@@ -7,6 +7,16 @@ export interface Case {
    * ReLU (no padding) and a 2x2 maximum pooling, then dropout.
    */
   readonly image?: { readonly shape: readonly number[]; readonly filters: readonly number[]; readonly dropout: number };
+  /**
+   * What stands before the dense layers: the input as an image, a 3x3 convolution with the first number of filters, and for
+   * each number of filters so many blocks of two 3x3 convolutions with batch normalization, around which the input is added
+   * (every other pixel of it, and channels of zeros, where the number of filters grows); then the mean over pixels.
+   */
+  readonly residual?: {
+    readonly shape: readonly [number, number, number];
+    readonly filters: readonly number[];
+    readonly blocks: number;
+  };
   /** What stands before the dense layers: the input as a sequence [time, features], then an LSTM with this many units. */
   readonly sequence?: { readonly shape: readonly [number, number]; readonly units: number };
   /**
@@ -17,7 +27,11 @@ export interface Case {
   readonly transformer?: { readonly blocks: number; readonly heads: number; readonly features: number };
   readonly batch: number;
   readonly samples: number;
-  readonly optimizer: { readonly name: 'adam' | 'adamw' | 'sgd'; readonly learningRate: number };
+  readonly optimizer: {
+    readonly name: 'adam' | 'adamw' | 'sgd';
+    readonly learningRate: number;
+    readonly momentum?: number;
+  };
   /** sigmoid + binary cross-entropy, or softmax + sparse categorical cross-entropy. */
   readonly head: 'sigmoid' | 'softmax';
   /** The targets are the inputs. */
@@ -41,6 +55,14 @@ export const cases: Readonly<Record<string, Case>> = {
     batch: 128,
     samples: 2560,
     optimizer: adam,
+    head: 'softmax',
+  },
+  h: {
+    units: [3072, 10],
+    residual: { shape: [32, 32, 3], filters: [16, 32, 64], blocks: 3 },
+    batch: 128,
+    samples: 1280,
+    optimizer: { name: 'sgd', learningRate: 0.05, momentum: 0.9 },
     head: 'softmax',
   },
   i: {

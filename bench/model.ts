@@ -1,9 +1,11 @@
-import { layers, type Model, sequential } from 'steepest';
+import { input, layers, type Model, model, ops, type SymbolicTensor, sequential } from 'steepest';
 import type { Case } from './cases.js';
 
 /** The network of a case, not compiled. */
-export function buildModel({ units, head, image, sequence }: Case): Model {
+export function buildModel(spec: Case): Model {
+  const { units, image, sequence, residual } = spec;
   const features = units[0] as number;
+  if (residual !== undefined) return residualNetwork(residual, features, denseLayers(spec));
   const convolutions = image && [
     layers.reshape({ targetShape: image.shape, inputShape: [features] }),
     ...image.filters.flatMap((filters) => [
@@ -18,12 +20,57 @@ export function buildModel({ units, head, image, sequence }: Case): Model {
     layers.lstm({ units: sequence.units }),
   ];
   const before = convolutions ?? recurrent;
-  const dense = units.slice(1).map((n, i) =>
+  return sequential([...(before ?? []), ...denseLayers(spec, before === undefined ? features : undefined)]);
+}
+
+function denseLayers({ units, head }: Case, features?: number) {
+  return units.slice(1).map((n, i) =>
     layers.dense({
       units: n,
       activation: i < units.length - 2 ? 'relu' : head,
-      ...(i === 0 && before === undefined ? { inputShape: [features] } : {}),
+      ...(i === 0 && features !== undefined ? { inputShape: [features] } : {}),
     }),
   );
-  return sequential([...(before ?? []), ...dense]);
 }
+
+/** ResNet for small images (He et al., "Deep residual learning for image recognition", section 4.2). */
+function residualNetwork(
+  { shape, filters, blocks }: NonNullable<Case['residual']>,
+  features: number,
+  dense: ReturnType<typeof denseLayers>,
+): Model {
+  const convolve = (x: SymbolicTensor, filters: number, strides: number): SymbolicTensor => {
+    const convolution = layers.conv2d({ filters, strides, kernelSize: 3, padding: 'same', useBias: false });
+    return layers.batchNormalization().apply(convolution.apply(x));
+  };
+  const relu = (x: SymbolicTensor): SymbolicTensor => layers.relu().apply(x);
+  const inputs = input({ shape: [features] });
+  let x = layers.reshape({ targetShape: shape }).apply(inputs);
+  let channels = filters[0] as number;
+  x = relu(convolve(x, channels, 1));
+  for (const width of filters) {
+    for (let block = 0; block < blocks; block++) {
+      const strides = width === channels ? 1 : 2;
+      const y = convolve(relu(convolve(x, width, strides)), width, 1);
+      const around = strides === 1 ? x : shortcut((width - channels) / 2).apply(x);
+      x = relu(layers.add().apply([around, y]));
+      channels = width;
+    }
+  }
+  x = layers.globalAveragePooling2d().apply(x);
+  for (const layer of dense) x = layer.apply(x);
+  return model({ inputs, outputs: x });
+}
+
+/** Every other pixel, with `side` channels of zeros before and after its own. */
+const shortcut = (side: number) =>
+  layers.lambda((t) => {
+    const [n, height, width, depth] = t.shape as [number, number, number, number];
+    const every = ops.slice(t, [0, 0, 0, 0], [n, height / 2, width / 2, depth], [1, 2, 2, 1]);
+    return ops.pad(every, [
+      [0, 0],
+      [0, 0],
+      [0, 0],
+      [side, side],
+    ]);
+  });

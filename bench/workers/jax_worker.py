@@ -14,6 +14,8 @@ case = json.loads(sys.argv[1])
 units, samples, batch = case['units'], case['samples'], case['batch']
 image = case.get('image')
 sequence = case.get('sequence')
+if case.get('residual'):
+    sys.exit('residual networks are not written for it')
 rng = np.random.default_rng(0)
 
 

@@ -25,9 +25,10 @@ function build(): Model {
     const sizes = { context, vocabulary, ...transformer };
     return gpt(sizes, { learningRate: optimizer.learningRate, precision: precision as Precision });
   }
+  const { name: kind, ...settings } = optimizer;
   const net = buildModel(spec);
   net.compile({
-    optimizer: optimizers[optimizer.name]({ learningRate: optimizer.learningRate }),
+    optimizer: optimizers[kind](settings),
     loss: head === 'sigmoid' ? 'binaryCrossentropy' : 'sparseCategoricalCrossentropy',
     precision: precision as Precision,
   });

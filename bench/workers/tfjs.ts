@@ -17,7 +17,8 @@ async function main(): Promise<void> {
   wasm.setThreadsCount(2);
   await tf.setBackend('wasm');
   await tf.ready();
-  const { units, head, optimizer, batch, samples, image, sequence, transformer } = spec;
+  const { units, head, optimizer, batch, samples, image, sequence, residual, transformer } = spec;
+  if (residual !== undefined) throw new Error('its WebAssembly backend has no gradient of convolution');
   if (transformer !== undefined) throw new Error('TensorFlow.js has no attention layers');
   const model = tf.sequential();
   if (image !== undefined) {
@@ -49,4 +50,4 @@ async function main(): Promise<void> {
     return history.loss.at(-1);
   });
 }
-main();
+main().catch((error: Error) => process.stdout.write(`${JSON.stringify({ error: error.message })}\n`));

@@ -12,7 +12,27 @@ torch.manual_seed(0)
 units = case['units']
 image = case.get('image')
 sequence = case.get('sequence')
+residual = case.get('residual')
 modules = []
+
+
+class Residual(nn.Module):
+    """Two convolutions; the input is added, padded with channels of zeros where they grow."""
+    def __init__(self, channels, width):
+        super().__init__()
+        self.strides, self.side = (1 if width == channels else 2), (width - channels) // 2
+        self.first = convolution(channels, width, self.strides)
+        self.second = convolution(width, width, 1)
+
+    def forward(self, x):
+        y = self.second(torch.relu(self.first(x)))
+        if self.strides > 1:
+            x = nn.functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.side, self.side))
+        return torch.relu(x + y)
+
+
+def convolution(channels, width, strides):
+    return nn.Sequential(nn.Conv2d(channels, width, 3, strides, 1, bias=False), nn.BatchNorm2d(width, eps=1e-3, momentum=.01))
 
 
 class LastOutput(nn.Module):
@@ -61,12 +81,21 @@ if sequence:
     units = [sequence['units'], *units[1:]]
 if image:
     height, width, channels = image['shape']
-    modules.append(nn.Unflatten(1, (channels, height, width)))
     for filters in image['filters']:
         modules += [nn.Conv2d(channels, filters, 3), nn.ReLU(), nn.MaxPool2d(2)]
         channels, height, width = filters, (height - 2) // 2, (width - 2) // 2
     modules += [nn.Flatten(), nn.Dropout(image['dropout'])]
     units = [channels * height * width, *units[1:]]
+if residual:
+    height, width, channels = residual['shape']
+    modules += [convolution(channels, residual['filters'][0], 1), nn.ReLU()]
+    channels = residual['filters'][0]
+    for width in residual['filters']:
+        for _ in range(residual['blocks']):
+            modules.append(Residual(channels, width))
+            channels = width
+    modules += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    units = [channels, *units[1:]]
 for i, (n_in, n_out) in enumerate([] if 'transformer' in case else zip(units, units[1:])):
     modules.append(nn.Linear(n_in, n_out))
     if i < len(units) - 2:
@@ -75,18 +104,22 @@ for i, (n_in, n_out) in enumerate([] if 'transformer' in case else zip(units, un
         modules.append(nn.Sigmoid())
 transformer = case.get('transformer')
 model = Gpt(*case['units'], **transformer) if transformer else nn.Sequential(*modules)
-if image:
+if image or residual:
     model = model.to(memory_format=torch.channels_last)
 rate = case['optimizer']['learningRate']
+momentum = {'momentum': case['optimizer']['momentum']} if 'momentum' in case['optimizer'] else {}
 kinds = {
     'adam': (torch.optim.Adam, {}),
     'adamw': (torch.optim.AdamW, {'betas': (0.9, 0.99), 'weight_decay': 0.1}),
-    'sgd': (torch.optim.SGD, {}),
+    'sgd': (torch.optim.SGD, momentum),
 }
 kind, options = kinds[case['optimizer']['name']]
 optimizer = kind(model.parameters(), lr=rate, fused=True, **options)
 loss_function = nn.BCELoss() if case['head'] == 'sigmoid' else nn.CrossEntropyLoss()
 x, y = (torch.from_numpy(a) for a in data(case))
+if image or residual:  # pixels in the order of the model's memory, so that a batch needs no copy
+    height, width, channels = (image or residual)['shape']
+    x = x.view(-1, channels, height, width).to(memory_format=torch.channels_last)
 y = y if y.dtype == torch.float32 else y.long()
 samples, batch = case['samples'], case['batch']
 

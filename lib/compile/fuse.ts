@@ -10,19 +10,17 @@ import {
 } from '../ir/graph.js';
 import { encoding, isScalar, isView, opInfo, type ScalarOp } from '../ir/optable.js';
 import type { Constant, Program, Step } from '../ir/program.js';
+import { findLevels, fusable, largeSize, recompute } from './recompute.js';
 import { findUses, rebuild, rewrite, type Uses } from './rewrite.js';
 import { isSliding, resolveView } from './views.js';
 
 /** Regions larger than this are cut: registers of a tile must stay in the nearest cache. */
 const maxSteps = 96;
-/** Maps over at most this many elements that run the same program become one instruction. */
-const maxSegmentSize = 1 << 16;
 
 /**
  * Turns elementwise operations into programs.
  *
- * 1. Every node gets a level, counted from the results: a consumer that is elementwise over the same shape shares the
- *    level, any other edge goes one level down. A path that leaves a level never returns to it, so any set of
+ * 1. Every node gets a level (see `findLevels`). A path that leaves a level never returns to it, so any set of
  *    elementwise nodes on one level can run as one instruction without making a cycle.
  * 2. On one level, connected nodes of one shape are a region (all rank-0 nodes of a level are one region, connected or not).
  *    A region on a higher level joins it where that saves storing what passes between them.
@@ -35,7 +33,7 @@ const maxSegmentSize = 1 << 16;
  * With `enabled` false each operation becomes a map of its own: the oracle for the rest.
  */
 export function fuse(original: Graph, enabled = true): Graph {
-  const graph = enabled ? withOwnParts(original) : original;
+  const graph = enabled ? withOwnParts(recompute(original)) : original;
   const nodes = topological(graph);
   const uses = findUses(nodes, graph);
   const level = findLevels(nodes, uses);
@@ -94,32 +92,6 @@ interface Plan extends Region {
 }
 
 const result = (node: Node): Tensor => node.outputs[0] as Tensor;
-const fusable = (producer: Node, consumer: Node): boolean =>
-  isScalar(producer.op) && isScalar(consumer.op) && sameShape(result(producer).shape, result(consumer).shape);
-
-function findLevels(nodes: readonly Node[], { consumers }: Uses): Map<Node, number> {
-  const level = new Map<Node, number>();
-  for (let i = nodes.length - 1; i >= 0; i--) {
-    const node = nodes[i] as Node;
-    let lowest = 0;
-    for (const output of node.outputs) {
-      for (const consumer of consumers.get(output) ?? []) {
-        lowest = Math.min(lowest, (level.get(consumer) as number) - (fusable(node, consumer) ? 0 : 1));
-      }
-    }
-    level.set(node, lowest);
-    // functions that share most of their work are computed together, where the first of them is needed
-    for (const other of siblingsOf(node, consumers)) level.set(other, Math.min(lowest, level.get(other) ?? lowest));
-  }
-  return level;
-}
-
-/** Nodes after this one that compute a function of the same operand for little more than this one costs. */
-function siblingsOf(node: Node, consumers: Uses['consumers']): Node[] {
-  const operand = node.inputs[0];
-  if (operand === undefined || !isScalar(node.op)) return [];
-  return (consumers.get(operand) ?? []).filter((c) => opInfo(c.op).sibling === node.op);
-}
 
 /** Connected sets of elementwise nodes, each in the order of its nodes. */
 function findRegions(nodes: readonly Node[], level: ReadonlyMap<Node, number>, { consumers }: Uses): Node[][] {
@@ -384,7 +356,7 @@ function mergeSegments(maps: readonly Plan[]): Plan[][] {
   const groups = new Map<string, Plan[]>();
   for (const plan of maps) {
     const first = plan.nodes[0] as Node;
-    const alone = result(first).size > maxSegmentSize || plan.nodes.some((n) => opInfo(n.op).positional);
+    const alone = result(first).size > largeSize || plan.nodes.some((n) => opInfo(n.op).positional);
     const types = [...plan.inputs, ...plan.outputs].map((t) => t.dtype).join();
     const key = alone ? `${first.id}` : `${plan.stage} ${types} ${keyOfProgram(plan.program)}`;
     const group = groups.get(key);

@@ -10,11 +10,13 @@ import {
   type Variable,
 } from '../ir/graph.js';
 import { isScalar, opInfo } from '../ir/optable.js';
+import { identityProgram } from '../ir/program.js';
 import { evaluateScalar } from '../ir/scalar.js';
+import { beforePoolGrad } from './pooling.js';
 import { rebuild, rewrite } from './rewrite.js';
 
 /**
- * Makes the graph smaller without changing what it computes (up to nothing: every rule is exact in float32):
+ * Makes the graph smaller without changing what it computes (every rule is exact in float32 but those that move what is summed, which round elsewhere):
  * folds constants, drops identities and gradient markers, computes on small shapes before they are broadcast, merges
  * chains of views, and shares common subexpressions.
  */
@@ -86,11 +88,11 @@ function apply(node: Node): Tensor | undefined {
     case 'permute':
       return simplifyPermute(x as Tensor, node.attrs as Attributes['permute'], out);
     case 'reduce':
-      return simplifyReduce(x as Tensor, node.attrs as Attributes['reduce'], out);
+      return simplifyReduce(x as Tensor, node.attrs as Attributes['reduce'], out) ?? beforePoolGrad(node);
     case 'concat':
       return simplifyConcat(node, node.attrs as Attributes['concat'], out);
     default:
-      return isScalar(node.op) ? simplifyScalar(node) : undefined;
+      return isScalar(node.op) ? (simplifyScalar(node) ?? beforePoolGrad(node)) : undefined;
   }
 }
 
@@ -144,11 +146,43 @@ function simplifyConcat({ inputs }: Node, { axis }: Attributes['concat'], out: T
 
 /** The sum of n equal constants is known (as is their maximum). */
 function simplifyReduce(x: Tensor, { kind, axes }: Attributes['reduce'], out: Tensor): Tensor | undefined {
+  if (kind === 'sum' && x.node.op === 'neg') {
+    const total = sumOf(x.node.inputs[0] as Tensor, axes, out);
+    return make('neg', [factorOut(x.node.inputs[0] as Tensor, axes, out) ?? total], {}, out.shape, out.dtype);
+  }
+  if (kind === 'sum') {
+    const moved = factorOut(x, axes, out);
+    if (moved !== undefined) return moved;
+  }
   const value = constantValue(x);
   if (value === undefined || x.size === 0 || kind === 'prod') return undefined;
   const count = axes.reduce((n, a) => n * (x.shape[a] as number), 1);
   const total = kind === 'sum' ? value * count : value;
   return Number.isSafeInteger(count) && Math.fround(total) === total ? constant(total, out.shape, out) : undefined;
+}
+
+/** sum(a * b) = sum(a) * b where b is the same along the axes. */
+function factorOut(x: Tensor, axes: readonly number[], out: Tensor): Tensor | undefined {
+  if (x.node.op !== 'mul' || x.dtype !== 'float32' || axes.length === 0) return undefined;
+  const [a, b] = x.node.inputs as readonly [Tensor, Tensor];
+  const factors = [a, b].map((t) => kept(t, axes, out.shape));
+  const at = factors.findIndex((f) => f !== undefined);
+  const factor = factors[at];
+  if (factor === undefined) return undefined;
+  return make('mul', [sumOf(at === 0 ? b : a, axes, out), factor], {}, out.shape, out.dtype);
+}
+
+const sumOf = (x: Tensor, axes: readonly number[], out: Tensor): Tensor =>
+  make('reduce', [x], { kind: 'sum', axes, program: identityProgram }, out.shape, out.dtype);
+
+/** The values of a broadcast tensor without axes along which it only repeats, or undefined. */
+function kept(t: Tensor, axes: readonly number[], shape: Shape): Tensor | undefined {
+  if (t.node.op !== 'broadcast') return undefined;
+  const origin = t.node.inputs[0] as Tensor;
+  const missing = t.rank - origin.rank;
+  if (axes.some((axis) => axis >= missing && origin.shape[axis - missing] !== 1)) return undefined;
+  const rest = origin.shape.filter((_, i) => !axes.includes(i + missing));
+  return broadcastTo(make('reshape', [origin], {}, rest, t.dtype), shape);
 }
 
 const constant = (value: number, shape: Shape, like: Tensor): Tensor =>

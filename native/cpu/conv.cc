@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "chunks.h"
+#include "conv_direct.h"
 #include "conv_problem.h"
 #include "copy.h"
 #include "depthwise.h"
@@ -14,6 +15,7 @@
 #include "scratch.h"
 #include "simd/table.h"
 #include "tile.h"
+#include "winograd.h"
 
 namespace steepest {
 namespace {
@@ -222,6 +224,10 @@ class Conv final : public Kernel {
 
 std::unique_ptr<Kernel> bindProblem(const Instruction& instruction, const Memory& memory, ConvProblem problem) {
   if (problem.depthwise()) return bindDepthwise(instruction, memory, std::move(problem));
+  if (precisionOf(instruction) == Precision::kFloat32) {
+    if (suitsWinograd(problem)) return bindWinograd(instruction, memory, std::move(problem));
+    if (suitsDirect(problem)) return bindConvDirect(instruction, memory, std::move(problem));
+  }
   return std::make_unique<Conv>(instruction, memory, std::move(problem));
 }
 

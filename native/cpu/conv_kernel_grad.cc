@@ -14,6 +14,7 @@
 #include "scratch.h"
 #include "simd/table.h"
 #include "tile.h"
+#include "winograd.h"
 
 namespace steepest {
 namespace {
@@ -160,6 +161,9 @@ class ConvKernelGrad final : public Kernel {
 std::unique_ptr<Kernel> bindConvKernelGrad(const Instruction& instruction, const Memory& memory) {
   ConvProblem problem = ConvProblem::kernelGradient(instruction);
   if (problem.depthwise()) return bindDepthwiseKernelGrad(instruction, memory, std::move(problem));
+  if (precisionOf(instruction) == Precision::kFloat32 && suitsWinograd(problem)) {
+    return bindWinogradKernelGrad(instruction, memory, std::move(problem));
+  }
   return std::make_unique<ConvKernelGrad>(instruction, memory, std::move(problem));
 }
 

@@ -31,6 +31,7 @@ class ConvProblem {
   static ConvProblem kernelGradient(const Instruction& instruction);
 
   int64_t phases() const { return phaseCount_[0] * phaseCount_[1] * phaseCount_[2]; }
+  int64_t phaseCount(int axis) const { return phaseCount_[axis]; }
   PatchGrid grid(int64_t phase) const;
   int64_t tapOf(const PatchGrid& grid, int64_t tap) const;  // in the kernel, of a tap of the grid
   int64_t kernelAt(int64_t kernelTap, int64_t group) const { return kernelTap * kernelTapSize_ + group * kernelGroup_; }

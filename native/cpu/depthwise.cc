@@ -14,6 +14,7 @@ namespace steepest {
 namespace {
 
 constexpr int64_t kChunkWork = int64_t{1} << 17;  // multiply-adds
+constexpr int64_t kSumFloats = 2048;              // of a run that is not summed in place
 
 class Depthwise final : public Kernel {
  public:
@@ -38,7 +39,9 @@ class Depthwise final : public Kernel {
       phases_.push_back(phase);
     }
     pointers_ = pointerFloats(taps);
-    slots_.allocate(std::min<int64_t>(chunks_, Threads::pool().count()), 2 * pointers_ + p_.groups);
+    most_ = std::max<int64_t>(1, kSumFloats / p_.groups);
+    slots_.allocate(std::min<int64_t>(chunks_, Threads::pool().count()),
+                    2 * pointers_ + (dest_ && p_.dense() ? 0 : most_ * p_.groups));
   }
 
   void run(RunContext& context) override {
@@ -67,15 +70,32 @@ class Depthwise final : public Kernel {
     const int64_t begin = (chunk - phase.firstChunk) * phase.rows;
     const int64_t end = std::min(begin + phase.rows, phase.positions);
     PatchWalk walk(phase.grid, begin);
-    for (int64_t position = begin; position < end; ++position, walk.advance(1)) {
+    const PatchAxis& axis = *phase.grid.axes[2];
+    const bool inPlace = dest_ && p_.dense();
+    for (int64_t position = begin; position < end;) {
+      const int64_t most = inPlace ? end - position : std::min(most_, end - position);
+      const PixelRun run{evenRun(axis, walk.at[2], most), axis.stride * p_.groups, p_.groups, p_.groups};
       int64_t seen = 0;
       eachSeen(phase.grid, walk, [&](int64_t tap, int64_t pixel) {
         pixels[seen] = source + pixel * p_.sourceChannels;
         weights[seen++] = kernel + p_.kernelAt(p_.tapOf(phase.grid, tap), 0);
       });
-      const int64_t row = p_.dense() ? position : phase.grid.destination(position, p_.dest);
-      channels_.weightedSum(pixels, weights, seen, dest_ ? dest_ + row * p_.groups : sum, p_.groups);
-      if (!dest_) epilogue_->run(sum, p_.groups, row, 1, 0, p_.groups);
+      channels_.weightedSum(pixels, weights, seen, inPlace ? dest_ + position * p_.groups : sum, run);
+      if (!inPlace) storeRun(phase, sum, position, run.count);
+      position += run.count;
+      walk.advance(run.count);
+    }
+  }
+
+  void storeRun(const Phase& phase, const float* sum, int64_t position, int64_t count) const {
+    if (p_.dense()) return epilogue_->run(sum, p_.groups, position, count, 0, p_.groups);
+    for (int64_t i = 0; i < count; ++i, sum += p_.groups) {
+      const int64_t row = phase.grid.destination(position + i, p_.dest);
+      if (epilogue_) {
+        epilogue_->run(sum, p_.groups, row, 1, 0, p_.groups);
+      } else {
+        std::copy_n(sum, p_.groups, dest_ + row * p_.groups);
+      }
     }
   }
 
@@ -87,7 +107,8 @@ class Depthwise final : public Kernel {
   std::vector<Phase> phases_;
   int64_t chunks_ = 0;
   int64_t pointers_;  // floats that hold a pointer for each tap
-  Slots slots_;       // pointers to pixels, to weights, and one pixel of the result
+  int64_t most_;      // pixels of a run that is not summed in place
+  Slots slots_;       // pointers to pixels, to weights, and a run of the result
 };
 
 // Each tap is summed by one chunk: first over a row of positions in registers, then over the rows.

@@ -2,6 +2,7 @@
 // pooling, which is only ever made a panel at a time.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -62,6 +63,14 @@ class PatchWalk {
  private:
   const PatchGrid& grid_;
 };
+
+// Positions from the walk's on, `most` at most, that see the same taps `step` pixels further on each: those whose windows
+// lie inside along the last axis, or one.
+inline int64_t evenRun(const PatchAxis& axis, int64_t position, int64_t most) {
+  if (axis.offsets.empty() || position * axis.stride + axis.offsets.front() < 0) return 1;
+  const int64_t room = axis.extent - 1 - (position * axis.stride + axis.offsets.back());
+  return room < 0 ? 1 : std::max<int64_t>(1, std::min({room / axis.stride + 1, axis.count - position, most}));
+}
 
 // Source row (images x first two extents) that a tap row of a position sees, or -1.
 inline int64_t seenRow(const PatchGrid& grid, const PatchWalk& walk, int64_t tapRow) {

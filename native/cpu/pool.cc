@@ -93,14 +93,18 @@ class Pool final : public Kernel {
     const PatchGrid grid = windows_.grid();
     const int64_t channels = windows_.channels();
     PatchWalk walk(grid, begin);
-    for (int64_t position = begin; position < end; ++position, walk.advance(1)) {
+    const PatchAxis& axis = *grid.axes[2];
+    for (int64_t position = begin; position < end;) {
+      const PixelRun run{evenRun(axis, walk.at[2], end - position), axis.stride * channels, channels, channels};
       int64_t seen = 0;
       eachSeen(grid, walk, [&](int64_t, int64_t pixel) { pixels[seen++] = x + pixel * channels; });
       if (average_) {
-        kernels_.scaledSum(pixels, seen, windows_.scale(walk), y_ + position * channels, channels);
+        kernels_.scaledSum(pixels, seen, windows_.scale(walk), y_ + position * channels, run);
       } else {
-        kernels_.max(pixels, seen, y_ + position * channels, channels);
+        kernels_.max(pixels, seen, y_ + position * channels, run);
       }
+      position += run.count;
+      walk.advance(run.count);
     }
   }
 
@@ -154,7 +158,12 @@ class PoolGrad final : public Kernel {
     for (int64_t i = 0; clears_ && i < imageSize_; i += channels) std::fill_n(dx + i, count, 0.0f);
     const int64_t positions = grid.positions() / windows_.images();
     PatchWalk walk(grid, image * positions);
-    for (int64_t p = image * positions; p < (image + 1) * positions; ++p, walk.advance(1)) {
+    const PatchAxis& axis = *grid.axes[2];
+    const int64_t end = (image + 1) * positions;
+    for (int64_t p = image * positions; p < end;) {
+      // overlapping windows add to the same cells in the order of the positions
+      const PixelRun run{accumulates_ ? 1 : evenRun(axis, walk.at[2], end - p), axis.stride * channels, channels,
+                         count};
       int64_t seen = 0;
       eachSeen(grid, walk, [&](int64_t, int64_t pixel) {
         if (x) pixels[seen] = x + pixel * channels + channel;
@@ -162,10 +171,12 @@ class PoolGrad final : public Kernel {
       });
       const int64_t at = p * channels + channel;
       if (average_) {
-        kernels_.spread(gradients, seen, dy + at, windows_.scale(walk), accumulates_, count);
+        kernels_.spread(gradients, seen, dy + at, windows_.scale(walk), accumulates_, run);
       } else {
-        kernels_.maxGrad(pixels, gradients, seen, y + at, dy + at, accumulates_, count);
+        kernels_.maxGrad(pixels, gradients, seen, y + at, dy + at, accumulates_, run);
       }
+      p += run.count;
+      walk.advance(run.count);
     }
   }
 

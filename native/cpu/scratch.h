@@ -23,7 +23,7 @@ class Floats {
 class Slots {
  public:
   void allocate(int64_t count, int64_t floats) {
-    each_ = (floats + 15) / 16 * 16;  // aligned as the first is
+    each_ = (floats < 1 ? 1 : (floats + 15) / 16) * 16;  // aligned as the first is
     memory_ = Floats(count * each_);
     busy_ = std::make_unique<std::atomic<bool>[]>(static_cast<size_t>(count));
     count_ = count;

@@ -1,3 +1,4 @@
+import { gradients } from '../../lib/compile/autodiff';
 import { fuse } from '../../lib/compile/fuse';
 import { simplify } from '../../lib/compile/simplify';
 import { legalizeViews } from '../../lib/compile/views';
@@ -5,6 +6,7 @@ import { make } from '../../lib/ir/build';
 import type { Attributes, Graph, Tensor } from '../../lib/ir/graph';
 import * as ops from '../../lib/ir/ops/index';
 import { loadAddon } from '../../lib/runtime/native';
+import { Executable } from '../../lib/transforms/executable';
 import { fed } from '../helpers/evaluate';
 import { census, expectPreserved, graphOf, nodesOf, randomFeeds, randomProblem } from '../helpers/graphs';
 import { checkNatively } from '../helpers/native';
@@ -244,6 +246,44 @@ describe('epilogues and prologues', () => {
   it('runs a product, its epilogue and a reduction of it', () => {
     const z = ops.tanh(ops.add(ops.matmul(x, w), bias));
     fused([x, w, v, bias], [ops.sum(ops.square(z)), ops.max(z, 1), ops.sum(ops.multiply(z, ops.matmul(x, v)))]);
+  });
+});
+
+describe('large values', () => {
+  // More than 2^16 elements. What they are computed in float64 would take half a minute: the cases of large sizes do that.
+  const shape = [5, 32, 32, 16];
+  function fused(inputs: readonly Tensor[], outputs: readonly Tensor[]): Graph {
+    const graph = graphOf(inputs, outputs);
+    const feeds = randomFeeds(inputs, new Random(1));
+    const [whole, apart] = [true, false].map((fuse) => new Executable(graph, { fuse }).run(feeds));
+    whole?.forEach((values, i) => {
+      const expected = apart?.[i] as Float32Array;
+      // sums of 5120 numbers about 1 in another order, in float32
+      values.forEach((v, k) => {
+        if (!(Math.abs(v - (expected[k] as number)) <= 1e-3 * Math.max(1, Math.abs(expected[k] as number))))
+          throw new Error(`output ${i}: element ${k} is ${v}, unfused ${expected[k]}`);
+      });
+    });
+    return passes(true)(graph);
+  }
+  const [x, dy, gamma, beta] = [fed(0, shape), fed(1, shape), fed(2, [16]), fed(3, [16])];
+
+  it('are read once for each sum and each result of batch normalization', () => {
+    const { mean, variance } = ops.moments(x, [0, 1, 2]);
+    const y = ops.relu(ops.batchNormalization(x, mean, variance, { scale: gamma, offset: beta }));
+    const loss = ops.sum(ops.multiply(y, dy));
+    const graph = fused([x, dy, gamma, beta], [y, ...(gradients(loss, [x, gamma, beta]) as Tensor[])]);
+    const large = nodesOf(graph, 'map').flatMap((node) => node.outputs.filter((t) => t.size > 1 << 16));
+    // y, its gradient where it is positive, and that of x
+    expect(large).toHaveLength(3);
+    expect(nodesOf(graph, 'reduce').filter((node) => node.inputs[0].size > 1 << 16)).toHaveLength(4);
+  });
+
+  it('are stored when they are costly or needed in memory', () => {
+    const e = ops.exp(x);
+    const half = ops.multiply(x, 0.5);
+    const graph = fused([x], [ops.divide(e, ops.sum(e)), half, ops.multiply(half, ops.sum(half))]);
+    expect(nodesOf(graph, 'map').flatMap((node) => node.outputs.filter((t) => t.size > 1 << 16))).toHaveLength(4);
   });
 });
 

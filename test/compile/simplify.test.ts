@@ -1,3 +1,4 @@
+import { gradients } from '../../lib/compile/autodiff';
 import { simplify } from '../../lib/compile/simplify';
 import { make } from '../../lib/ir/build';
 import type { Graph, HostData, Tensor } from '../../lib/ir/graph';
@@ -152,6 +153,60 @@ describe('broadcasts and reshapes', () => {
   it('are not moved out of what depends on positions', () => {
     const noise = ops.randomUniform([3, 4], 0, 1, { seed: 1 });
     expect(spine(simplified(ops.add(noise, wide(row))).outputs[0])).toMatch(/^add random/);
+  });
+});
+
+describe('sums', () => {
+  const wide = fed(0, [5, 3, 4]);
+  const factor = fed(1, [4]);
+  const sums = (...outputs: Tensor[]): Graph => {
+    const problem = { graph: graphOf([wide, factor], outputs), feeds: randomFeeds([wide, factor], new Random(2)) };
+    checkNatively(problem, [target]);
+    return expectPreserved(problem, simplify);
+  };
+
+  it('are taken before a factor that is the same along the axes', () => {
+    expect(spine(sums(ops.sum(ops.multiply(wide, factor), [0, 1])).outputs[0])).toBe('mul reduce input');
+    expect(spine(sums(ops.sum(ops.multiply(factor, wide), [0])).outputs[0])).toBe('mul reduce input');
+    expect(spine(sums(ops.sum(ops.negative(ops.multiply(wide, factor)), [0, 1])).outputs[0])).toBe(
+      'neg mul reduce input',
+    );
+  });
+
+  it('are taken after a factor that is not', () => {
+    expect(spine(sums(ops.sum(ops.multiply(wide, factor), [1, 2])).outputs[0])).toBe('reduce mul input');
+    expect(spine(sums(ops.sum(ops.multiply(wide, wide), [0])).outputs[0])).toBe('reduce mul input');
+    expect(spine(sums(ops.max(ops.multiply(wide, factor), [0])).outputs[0])).toBe('reduce mul input');
+  });
+});
+
+describe('maximum pooling', () => {
+  const image = fed(0, [2, 6, 5, 3]);
+  const [before, dy] = [ops.relu(image), fed(1, [2, 3, 2, 3])];
+  const gradient = (x: Tensor): Tensor => {
+    const [dx] = gradients(ops.sum(ops.multiply(ops.maxPool(x, 2), dy)), [image]);
+    return dx as Tensor;
+  };
+  const pooled = (...outputs: Tensor[]): Graph => {
+    const problem = { graph: graphOf([image, dy], outputs), feeds: randomFeeds([image, dy], new Random(2)) };
+    checkNatively(problem, [target]);
+    return expectPreserved(problem, simplify);
+  };
+
+  it('passes gradients through what opens by sign before they are spread', () => {
+    const graph = pooled(gradient(before));
+    expect(graph.outputs[0].node.op).toBe('maxPoolGrad');
+    expect(graph.outputs[0].node.inputs[2].node.op).toBe('select');
+  });
+
+  it('keeps what opens by another tensor behind', () => {
+    const open = ops.greater(image, 0);
+    expect(pooled(ops.where(open, gradient(ops.multiply(image, 2)), 0)).outputs[0].node.op).toBe('select');
+  });
+
+  it('adds gradients up before they are spread', () => {
+    expect(census(pooled(ops.sum(gradient(before), [0, 1, 2]))).maxPoolGrad).toBeUndefined();
+    expect(census(pooled(ops.sum(gradient(before), [0, 1]))).maxPoolGrad).toBe(1);
   });
 });
 

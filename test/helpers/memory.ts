@@ -23,6 +23,9 @@ export function planned(graph: Graph): Planned {
   return { graph: lowered, steps, arena: planMemory(steps, lowered.outputs) };
 }
 
+/** A piece of the arena, or of a variable. */
+type Unit = number | string;
+
 /** The same for the same memory: places of a loop are made anew for every use. */
 const nameOf = (variable: Variable): unknown =>
   isPlace(variable) ? `operand ${variable.operand}, row ${variable.row?.first}` : variable;
@@ -37,20 +40,29 @@ const bytesOf = (t: Tensor): number => Math.max(1, t.size) * bytesPerElement(t.d
  */
 export function expectSound({ graph, steps: { order, direct, copies }, arena }: Planned): void {
   // more than one: a part of a concatenation that was made in its place is both
-  const holders = new Map<number, Set<Tensor>>();
+  const holders = new Map<Unit, Set<Tensor>>();
   const grain = [...arena.homes.values()].some(({ strides }) => strides !== undefined) ? 4 : encoding.unit;
-  const units = (t: Tensor): number[] => {
-    const begin = arena.offsets.get(t) as number;
-    const strides = arena.homes.get(t)?.strides;
+  /** The variable that a tensor is made in as a part of what is made there. */
+  const hostOf = (t: Tensor): Variable | undefined => direct.get(arena.homes.get(t)?.root as Tensor);
+  const units = (t: Tensor): Unit[] => {
+    const home = arena.homes.get(t);
+    const host = hostOf(t);
+    const [begin, bytes] =
+      host === undefined
+        ? [arena.offsets.get(t) as number, arena.bytes]
+        : [home?.offset as number, bytesOf(home?.root as Tensor)];
+    const strides = home?.strides;
     const aligned = Number.isInteger(begin / (strides === undefined ? encoding.unit : 4));
-    if (!aligned || begin + bytesOf(t) > arena.bytes) throw new Error(`bad offset ${begin} of ${arena.bytes}`);
-    if (strides === undefined) {
-      return Array.from({ length: Math.ceil(bytesOf(t) / grain) }, (_, i) => begin / grain + i);
-    }
+    if (!aligned || begin + bytesOf(t) > bytes) throw new Error(`bad offset ${begin} of ${bytes}`);
     const further = (starts: number[], n: number, axis: number) =>
-      starts.flatMap((start) => Array.from({ length: n }, (_, i) => start + i * (strides[axis] as number)));
-    return t.shape.reduce(further, [begin / grain]);
+      starts.flatMap((start) => Array.from({ length: n }, (_, i) => start + i * (strides?.[axis] as number)));
+    const numbers =
+      strides === undefined
+        ? Array.from({ length: Math.ceil(bytesOf(t) / grain) }, (_, i) => begin / grain + i)
+        : t.shape.reduce(further, [begin / grain]);
+    return host === undefined ? numbers : numbers.map((unit) => `${host.name} ${nameOf(host)} ${unit}`);
   };
+  const isPlaced = (t: Tensor): boolean => arena.offsets.has(t) || hostOf(t) !== undefined;
   const written = new Set<unknown>();
   const expectHeld = (t: Tensor, by: string): void => {
     const { base } = memoryOf(t);
@@ -58,7 +70,7 @@ export function expectSound({ graph, steps: { order, direct, copies }, arena }: 
       const { variable } = base.node.attrs as Attributes['variable'];
       if (written.has(nameOf(variable))) throw new Error(`${by} reads ${variable.name} after it was overwritten`);
     }
-    if (!arena.offsets.has(base)) return; // state or constant
+    if (!isPlaced(base)) return; // state or constant
     for (const unit of units(base)) {
       if (!holders.get(unit)?.has(base))
         throw new Error(`${by} reads ${base.node.op}, but unit ${unit} was overwritten`);
@@ -70,7 +82,7 @@ export function expectSound({ graph, steps: { order, direct, copies }, arena }: 
     const inPlace = new Set(node.inputs.filter(isInPlace).flatMap((input) => units(memoryOf(input).base)));
     const segments = node.op === 'map' ? (node.attrs as { segments: number }).segments : 1;
     const segment = (i: number, of: readonly Tensor[]): number => Math.floor((i * segments) / of.length);
-    const fresh = new Set<number>();
+    const fresh = new Set<Unit>();
     const body = arena.bodies.get(node);
     if (body !== undefined) {
       if (body.offset % encoding.unit !== 0 || body.offset + body.arena.bytes > arena.bytes)
@@ -91,22 +103,24 @@ export function expectSound({ graph, steps: { order, direct, copies }, arena }: 
         written.add(nameOf(variable));
         return;
       }
+      const host = hostOf(output);
+      if (host !== undefined) written.add(nameOf(host));
       for (const unit of units(output)) {
         if (fresh.has(unit)) throw new Error(`two results of ${node.op} share unit ${unit}`);
         fresh.add(unit);
       }
       node.inputs.forEach((input, i) => {
         const view = memoryOf(input);
-        const begin = arena.offsets.get(view.base);
-        if (begin === undefined || isInPlace(input) || !units(view.base).some((unit) => units(output).includes(unit)))
-          return;
+        if (!isPlaced(view.base) || isInPlace(input)) return;
+        const made = units(output);
+        if (!units(view.base).some((unit) => made.includes(unit))) return;
         const elementwise = node.op === 'map' || (opInfo(node.op).epilogue && i >= 2);
         const whole = view.offset === 0 && view.base.size === output.size && view.base.size === input.size;
         const dense = input.shape.reduceRight(
           (stride, n, axis) => (n === 1 || view.strides[axis] === stride ? stride * n : NaN),
           1,
         );
-        const same = begin === arena.offsets.get(output) && whole && !Number.isNaN(dense);
+        const same = arena.offsets.get(view.base) === arena.offsets.get(output) && whole && !Number.isNaN(dense);
         if (!elementwise || !same || segment(i, node.inputs) !== segment(o, node.outputs)) {
           throw new Error(`result ${o} of ${node.op} lies over its input ${i}`);
         }

@@ -5,6 +5,7 @@ import {
   abs,
   add,
   cast,
+  customGradient,
   divide,
   exp,
   less,
@@ -17,7 +18,7 @@ import {
   subtract,
   where,
 } from './elementwise.js';
-import { reshape } from './shape.js';
+import { reshape, squeeze } from './shape.js';
 
 export interface ReduceOptions {
   /** Keep reduced axes with size 1, so that the result broadcasts against the input. */
@@ -76,8 +77,15 @@ export function variance(
   const t = cast(asTensor('variance', 'x', x), 'float32');
   const list = normalizeAxes('variance', axes, t.rank);
   const count = list.reduce((p, a) => p * (t.shape[a] as number), 1);
-  const squares = square(subtract(t, mean(t, list, { keepDims: true })));
-  return divide(sum(squares, list, options), count - (options.correction ?? 0));
+  const divisor = count - (options.correction ?? 0);
+  const deviation = (v: Tensor): Tensor => subtract(v, mean(v, list, { keepDims: true }));
+  const value = customGradient(
+    [t],
+    (v) => divide(sum(square(deviation(v)), list, { keepDims: true }), divisor),
+    // deviations add up to 0, so that the mean has no part in the derivative
+    (dy) => [multiply(deviation(t), multiply(dy, 2 / divisor))],
+  );
+  return options.keepDims === true ? value : squeeze(value, list);
 }
 
 /** Square root of the variance. */

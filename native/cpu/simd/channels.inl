@@ -17,11 +17,49 @@ STEEPEST_INLINE void eachVector(int64_t channels, Body body) {
   }
 }
 
-void weightedSum(const float* const* x, const float* const* w, int64_t taps, float* y, int64_t channels) {
-  eachVector(channels, [=](auto get, auto put) __attribute__((always_inline)) {
-    F sum = {};
-    for (int64_t t = 0; t < taps; ++t) sum = fma(get(x[t]), get(w[t]), sum);
-    put(y, sum);
+// Taps of windows that are common are counted at compile time, so that what is kept for each stays in registers.
+template <int n>
+struct Taps {
+  STEEPEST_INLINE int64_t count() const { return n; }
+};
+struct AnyTaps {
+  int64_t n;
+  STEEPEST_INLINE int64_t count() const { return n; }
+};
+template <typename Body>
+STEEPEST_INLINE void withTaps(int64_t taps, Body body) {
+  if (taps == 9) return body(Taps<9>{});
+  if (taps == 4) return body(Taps<4>{});
+  body(AnyTaps{taps});
+}
+
+void weightedSum(const float* const* x, const float* const* w, int64_t taps, float* y, const PixelRun& run) {
+  if (taps == 9 && run.count > 1) {
+    eachVector(run.channels, [=](auto get, auto put) __attribute__((always_inline)) {
+      F weights[9];
+      const float* pixels[9];
+#pragma GCC unroll 9
+      for (int t = 0; t < 9; ++t) {
+        weights[t] = get(w[t]);
+        pixels[t] = x[t];
+      }
+      float* to = y;
+      for (int64_t j = 0; j < run.count; ++j, to += run.pixel) {
+        F sum = {};
+#pragma GCC unroll 9
+        for (int t = 0; t < 9; ++t) sum = fma(get(pixels[t] + j * run.step), weights[t], sum);
+        put(to, sum);
+      }
+    });
+    return;
+  }
+  eachVector(run.channels, [=](auto get, auto put) __attribute__((always_inline)) {
+    float* to = y;
+    for (int64_t j = 0; j < run.count; ++j, to += run.pixel) {
+      F sum = {};
+      for (int64_t t = 0; t < taps; ++t) sum = fma(get(x[t] + j * run.step), get(w[t]), sum);
+      put(to, sum);
+    }
   });
 }
 
@@ -34,42 +72,65 @@ void productSum(const float* x, int64_t xStep, const float* dy, int64_t dyStep, 
   });
 }
 
-void scaledSum(const float* const* x, int64_t taps, float scale, float* y, int64_t channels) {
-  eachVector(channels, [=](auto get, auto put) __attribute__((always_inline)) {
-    F sum = {};
-    for (int64_t t = 0; t < taps; ++t) sum += get(x[t]);
-    put(y, sum * splat(scale));
+void scaledSum(const float* const* x, int64_t taps, float scale, float* y, const PixelRun& run) {
+  withTaps(taps, [=](auto n) __attribute__((always_inline)) {
+    eachVector(run.channels, [=](auto get, auto put) __attribute__((always_inline)) {
+      float* to = y;
+      for (int64_t j = 0; j < run.count; ++j, to += run.pixel) {
+        F sum = {};
+        for (int64_t t = 0; t < n.count(); ++t) sum += get(x[t] + j * run.step);
+        put(to, sum * splat(scale));
+      }
+    });
   });
 }
 
-void spread(float* const* dx, int64_t taps, const float* dy, float scale, bool accumulate, int64_t channels) {
-  eachVector(channels, [=](auto get, auto put) __attribute__((always_inline)) {
-    const F share = get(dy) * splat(scale);
-    for (int64_t t = 0; t < taps; ++t) put(dx[t], accumulate ? get(dx[t]) + share : share);
+void spread(float* const* dx, int64_t taps, const float* dy, float scale, bool accumulate, const PixelRun& run) {
+  eachVector(run.channels, [=](auto get, auto put) __attribute__((always_inline)) {
+    const float* from = dy;
+    for (int64_t j = 0; j < run.count; ++j, from += run.pixel) {
+      const F share = get(from) * splat(scale);
+      for (int64_t t = 0; t < taps; ++t) {
+        float* const to = dx[t] + j * run.step;
+        put(to, accumulate ? get(to) + share : share);
+      }
+    }
   });
 }
 
-void max(const float* const* x, int64_t taps, float* y, int64_t channels) {
-  eachVector(channels, [=](auto get, auto put) __attribute__((always_inline)) {
-    F top = splat(-__builtin_inff());
-    for (int64_t t = 0; t < taps; ++t) top = vmax(top, get(x[t]));
-    put(y, top);
+void max(const float* const* x, int64_t taps, float* y, const PixelRun& run) {
+  withTaps(taps, [=](auto n) __attribute__((always_inline)) {
+    eachVector(run.channels, [=](auto get, auto put) __attribute__((always_inline)) {
+      float* to = y;
+      for (int64_t j = 0; j < run.count; ++j, to += run.pixel) {
+        F top = splat(-__builtin_inff());
+        for (int64_t t = 0; t < n.count(); ++t) top = vmax(top, get(x[t] + j * run.step));
+        put(to, top);
+      }
+    });
   });
 }
 
 void maxGrad(const float* const* x, float* const* dx, int64_t taps, const float* y, const float* dy, bool accumulate,
-             int64_t channels) {
-  eachVector(channels, [=](auto get, auto put) __attribute__((always_inline)) {
-    const F top = get(y), gradient = get(dy);
-    const I topIsNan = top != top;
-    I open = splat(-1);
-    for (int64_t t = 0; t < taps; ++t) {
-      const F value = get(x[t]);
-      const I hit = open & ((value == top) | (topIsNan & (value != value)));
-      open &= ~hit;
-      const F share = (F)((I)gradient & hit);
-      put(dx[t], accumulate ? get(dx[t]) + share : share);
-    }
+             const PixelRun& run) {
+  withTaps(taps, [=](auto n) __attribute__((always_inline)) {
+    eachVector(run.channels, [=](auto get, auto put) __attribute__((always_inline)) {
+      const float* tops = y;
+      const float* gradients = dy;
+      for (int64_t j = 0; j < run.count; ++j, tops += run.pixel, gradients += run.pixel) {
+        const F top = get(tops), gradient = get(gradients);
+        const I topIsNan = top != top;
+        I open = splat(-1);
+        for (int64_t t = 0; t < n.count(); ++t) {
+          const F value = get(x[t] + j * run.step);
+          const I hit = open & ((value == top) | (topIsNan & (value != value)));
+          open &= ~hit;
+          const F share = (F)((I)gradient & hit);
+          float* const to = dx[t] + j * run.step;
+          put(to, accumulate ? get(to) + share : share);
+        }
+      }
+    });
   });
 }
 

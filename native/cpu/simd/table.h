@@ -17,6 +17,8 @@ struct ChannelKernels;    // see ../channels.h
 struct LimitKernels;      // see ../limits.h
 struct AttentionKernels;  // see ../attention.h
 struct NormalizeKernels;  // see ../normalize.h
+struct WinogradKernels;   // see ../winograd_kernels.h
+struct ConvKernels;       // see ../conv_kernels.h
 
 // One per target.
 struct Simd {
@@ -32,6 +34,8 @@ struct Simd {
   const LimitKernels* limits;
   const AttentionKernels* attention;
   const NormalizeKernels* normalize;
+  const WinogradKernels* winograd;
+  const ConvKernels* conv;
 };
 
 // The best the CPU has, or what STEEPEST_CPU names (throws std::invalid_argument when this CPU lacks it).

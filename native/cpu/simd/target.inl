@@ -15,10 +15,12 @@
 
 #include "../attention.h"
 #include "../channels.h"
+#include "../conv_kernels.h"
 #include "../gemm.h"
 #include "../limits.h"
 #include "../normalize.h"
 #include "../rows.h"
+#include "../winograd_kernels.h"
 #include "program.h"
 #include "table.h"
 
@@ -46,6 +48,8 @@ namespace steepest::STEEPEST_TARGET {
 #include "limits.inl"
 #include "attention.inl"
 #include "normalize.inl"
+#include "winograd.inl"
+#include "conv.inl"
 // clang-format on
 
 #define STEEPEST_STRING(x) #x
@@ -64,6 +68,8 @@ const Simd kernels = {
     &limitKernels,
     &attentionKernels,
     &normalizeKernels,
+    &winogradKernels,
+    &convKernels,
 };
 
 }  // namespace steepest::STEEPEST_TARGET

@@ -2,7 +2,7 @@ import type { Tensor } from '../../../lib/ir/graph';
 import * as ops from '../../../lib/ir/ops/index';
 import { awayFrom, type Draw } from '../domains';
 import type { Random } from '../random';
-import { type Case, into } from './case';
+import { type Case, into, notDifferentiable } from './case';
 import { float } from './inputs';
 
 export const conv: Case[] = [];
@@ -85,7 +85,7 @@ define('separableConv', (random) => {
 });
 /** Sizes that fill several tiles of rows and panels of columns, with the epilogues that layers make; no sum is near 0. */
 define('layer', (random) => {
-  const [width, filters] = [random.pick([1, 3, 8, 17]), random.pick([5, 16, 40])];
+  const [width, filters] = [random.pick([1, 3, 8, 17, 56]), random.pick([5, 16, 40])];
   const f = random.pick([ops.relu, (v: Tensor) => ops.tanh(ops.multiply(v, 0.01))]);
   const [strides, padding] = [random.int(1, 2), random.pick(['valid', 'same'] as const)];
   const bias: Draw = (_, n) => Float64Array.from({ length: n }, (__, k) => (k % 2 === 0 ? 80 : -80));
@@ -98,6 +98,54 @@ define('layer', (random) => {
     run: (x, kernel, b) => f(ops.add(ops.conv(ops.relu(x), kernel, { strides, padding }), b)),
   };
 });
+/** Windows of three by three that do not step, over enough channels and pixels for minimal filtering. */
+define('three by three', (random) => {
+  const [width, filters] = [random.pick([12, 17]), random.pick([12, 20])];
+  const sizes = [random.int(7, 8), random.int(7, 8)];
+  const padding = random.pick<ops.Padding>([
+    'valid',
+    'same',
+    [
+      [0, 2],
+      [3, 1],
+    ],
+  ]);
+  const finish = random.pick([(y: Tensor) => y, ops.relu, (y: Tensor) => ops.tanh(ops.multiply(y, 0.01))]);
+  const bias: Draw = (_, n) => Float64Array.from({ length: n }, (__, k) => (k % 2 === 0 ? 80 : -80));
+  return {
+    inputs: [
+      float(random, [random.int(4, 5), ...sizes, width], awayFrom(0)),
+      float(random, [3, 3, width, filters]),
+      float(random, [filters], bias),
+    ],
+    run: (x, kernel, b) => finish(ops.add(ops.conv(ops.relu(x), kernel, { padding }), b)),
+  };
+});
+/** What is added to a convolution cannot lie where the result does: it is read once more. Each kind of kernel, in several blocks. */
+for (const [name, images, window, width, filters] of [
+  ['three by three', 1, [3, 3], 16, 24],
+  ['few channels', 5, [3, 3], 4, 24],
+  ['one by one', 5, [1, 1], 40, 24],
+] as const) {
+  define(
+    `residual, ${name}`,
+    (random) => {
+      const sizes = [images, 28, 28];
+      return {
+        inputs: [
+          float(random, [...sizes, width]),
+          float(random, [...window, width, filters]),
+          float(random, [...sizes, filters]),
+        ],
+        run: (x, kernel, y) => {
+          const sum = ops.add(ops.conv(x, kernel, { padding: 'same' }), y);
+          return ops.matmul(ops.transpose(ops.reshape(sum, [-1, filters])), ops.reshape(y, [-1, filters]));
+        },
+      };
+    },
+    { ...notDifferentiable, large: true },
+  );
+}
 define('two layers', (random) => {
   const [width, hidden] = [random.pick([1, 3, 9]), random.pick([2, 12])];
   const strides = random.int(1, 2);

@@ -34,6 +34,14 @@ for (const [rank, largest] of [
     return { inputs: [float(random, x)], run: (t) => ops.averagePool(t, window, { ...options, countPadding }) };
   });
 }
+define('maxPool of relu', (random) => {
+  const x = [2, random.int(4, 9), random.int(4, 9), random.pick([3, 16, 70])];
+  const strides = random.int(1, 3);
+  return {
+    inputs: [float(random, x, distinct(0.5)), float(random, [1])],
+    run: (t, bias) => ops.maxPool(ops.relu(ops.add(t, ops.multiply(bias, 1e-3))), 2, { strides }),
+  };
+});
 define('adaptiveAveragePool', (random) => {
   const sizes = [random.int(1, 9), random.int(1, 9)];
   const output = [random.int(1, 5), random.int(1, 5)];

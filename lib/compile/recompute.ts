@@ -1,0 +1,129 @@
+import { type Graph, Node, sameShape, type Tensor, topological } from '../ir/graph.js';
+import { isScalar, opInfo } from '../ir/optable.js';
+import { findUses, rebuild, type Uses } from './rewrite.js';
+
+/** Smaller tensors stay in the cache between their maker and those who read them: an instruction more costs as much. */
+export const largeSize = 1 << 16;
+
+/** Whether two operations can run in one program. */
+export const fusable = (producer: Node, consumer: Node): boolean =>
+  isScalar(producer.op) && isScalar(consumer.op) && sameShape(result(producer).shape, result(consumer).shape);
+
+const result = (node: Node): Tensor => node.outputs[0] as Tensor;
+
+/**
+ * A level for every node, counted from the results: a consumer that is elementwise over the same shape shares it, any
+ * other edge goes one level down.
+ *
+ * A large value that only a reduction reads goes one level down as well where what it is made of is stored anyway: there
+ * it runs in front of the reduction and is never stored itself.
+ */
+export function findLevels(nodes: readonly Node[], uses: Uses): Map<Node, number> {
+  const { consumers } = uses;
+  const level = new Map<Node, number>();
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    const node = nodes[i] as Node;
+    const large = node.outputs.some((t) => t.size > largeSize);
+    let lowest = 0;
+    for (const output of node.outputs) {
+      const list = consumers.get(output) ?? [];
+      const stored = large && list.some((c) => !fusable(node, c));
+      for (const consumer of list) {
+        const together = fusable(node, consumer) && !(stored && onlyReduced(consumer, uses));
+        lowest = Math.min(lowest, (level.get(consumer) as number) - (together ? 0 : 1));
+      }
+    }
+    level.set(node, lowest);
+    // functions that share most of their work are computed together, where the first of them is needed
+    for (const other of siblingsOf(node, uses)) level.set(other, Math.min(lowest, level.get(other) ?? lowest));
+  }
+  return level;
+}
+
+/** Nodes after this one that compute a function of the same operand for little more than this one costs. */
+function siblingsOf(node: Node, { consumers }: Uses): Node[] {
+  const operand = node.inputs[0];
+  if (operand === undefined || !isScalar(node.op)) return [];
+  return (consumers.get(operand) ?? []).filter((c) => opInfo(c.op).sibling === node.op);
+}
+
+/** One reduction reads it, nothing else. */
+function onlyReduced(node: Node, { consumers, fetched }: Uses): boolean {
+  const list = consumers.get(result(node)) ?? [];
+  return list.length === 1 && list[0]?.op === 'reduce' && !fetched.has(result(node));
+}
+
+/**
+ * Computes cheap large values again on each level that reads them, rather than once to be stored: x - mean on the way
+ * forward and on the way back. Only values made of one large operand, which is read instead of them.
+ */
+export function recompute(graph: Graph): Graph {
+  const nodes = topological(graph);
+  const uses = findUses(nodes, graph);
+  const level = findLevels(nodes, uses);
+  // consumers before producers, so that a copy's operands can be copied too
+  const copies = new Map<Node, Map<number, Node>>();
+  const readers = new Map<Node, Set<number>>();
+  const read = (node: Node, at: number): void => {
+    const levels = readers.get(node);
+    if (levels === undefined) readers.set(node, new Set([at]));
+    else levels.add(at);
+  };
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    const node = nodes[i] as Node;
+    const own = level.get(node) as number;
+    const levels = readers.get(node) ?? new Set();
+    const again = isCheap(node, uses) ? [...levels].filter((at) => at !== own) : [];
+    if (again.length > 0) copies.set(node, new Map(again.map((at) => [at, node])));
+    const at = new Set([own, ...again]);
+    for (const { node: producer } of node.inputs) for (const l of at) read(producer, l);
+  }
+  return copies.size === 0 ? graph : copy(graph, nodes, level, copies);
+}
+
+/** Worth doing twice, if nobody needs it in memory. */
+function isCheap(node: Node, { consumers, fetched }: Uses): boolean {
+  if (!isScalar(node.op) || opInfo(node.op).costly || opInfo(node.op).positional) return false;
+  const out = result(node);
+  const large = new Set(node.inputs.filter((t) => t.size === out.size && t.node.op !== 'broadcast'));
+  return (
+    out.size > largeSize &&
+    large.size === 1 &&
+    !fetched.has(out) &&
+    (consumers.get(out) as Node[]).every((c) => fusable(node, c))
+  );
+}
+
+function copy(
+  graph: Graph,
+  nodes: readonly Node[],
+  level: ReadonlyMap<Node, number>,
+  copies: ReadonlyMap<Node, Map<number, Node>>,
+): Graph {
+  const made = new Map<Tensor, Tensor>();
+  /** What stands for a tensor on a level. */
+  const on = (t: Tensor, at: number): Tensor => {
+    const copied = copies.get(t.node)?.get(at);
+    return copied === undefined ? (made.get(t) as Tensor) : (copied.outputs[0] as Tensor);
+  };
+  const writes: Node[] = [];
+  for (const node of nodes) {
+    const own = level.get(node) as number;
+    const rebuilt = rebuild(
+      node,
+      node.inputs.map((t) => on(t, own)),
+    );
+    if (node.op === 'write') writes.push(rebuilt);
+    node.outputs.forEach((t, i) => {
+      made.set(t, rebuilt.outputs[i] as Tensor);
+    });
+    const again = copies.get(node);
+    for (const at of again?.keys() ?? []) {
+      const { shape, dtype } = result(node);
+      const inputs = node.inputs.map((t) => on(t, at));
+      again?.set(at, new Node(node.op, inputs, node.attrs, [{ shape, dtype }], node.scope));
+    }
+  }
+  const current = (t: Tensor): Tensor => made.get(t) as Tensor;
+  return { inputs: graph.inputs.map(current), outputs: graph.outputs.map(current), writes };
+}

@@ -1,0 +1,15 @@
+// Convolution and its input gradient without gathering patches: windows are read where they lie, line by line.
+#pragma once
+
+#include <memory>
+
+#include "../runtime/kernel.h"
+#include "conv_problem.h"
+
+namespace steepest {
+
+// Whether patches would cost more to gather than the kernel costs to read for every line.
+bool suitsDirect(const ConvProblem& problem);
+std::unique_ptr<Kernel> bindConvDirect(const Instruction& instruction, const Memory& memory, ConvProblem problem);
+
+}  // namespace steepest

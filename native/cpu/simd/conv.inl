@@ -1,0 +1,85 @@
+// Direct convolution, see ../conv_kernels.h. Included once per target, inside its namespace, after gemm.inl, whose tile this
+// is but for A: it lies in several runs, which follow each other along k.
+
+namespace conv {
+namespace {
+
+using gemm::kMaskAlways;
+using gemm::kPanel;
+using gemm::kRows;
+
+template <int rows, int vectors, bool partial>
+void tile(const ConvLine& t, int64_t first, int64_t tail) {
+  F sum[rows][vectors]{};
+  const int64_t aRow = t.aRow;
+  for (int64_t run = 0; run < t.count; ++run) {
+    const float* a = t.runs[run] + first;
+    const float* b = t.b + t.rows[run] * kPanel;
+    for (int64_t p = t.length; p > 0; --p, ++a, b += kPanel) {
+      F row[vectors];
+#pragma GCC unroll 4
+      for (int j = 0; j < vectors; ++j) row[j] = load(b + j * kWidth);  // panels are whole
+#pragma GCC unroll 16
+      for (int i = 0; i < rows; ++i) {
+        const F factor = splat(a[i * aRow]);
+#pragma GCC unroll 4
+        for (int j = 0; j < vectors; ++j) sum[i][j] += factor * row[j];
+      }
+    }
+  }
+  float* c = t.c;
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; ++i, c += t.cRow) {
+#pragma GCC unroll 4
+    for (int j = 0; j < vectors; ++j) {
+      if (partial && j == vectors - 1) {
+        storeFirst(c + j * kWidth, sum[i][j], tail);
+      } else {
+        store(c + j * kWidth, sum[i][j]);
+      }
+    }
+  }
+}
+
+using TileFunction = void (*)(const ConvLine&, int64_t first, int64_t tail);
+// at[partial][vectors - 1][rows - 1]
+struct Tiles {
+  TileFunction at[2][2][kRows];
+  template <int rows>
+  constexpr void fill() {
+    at[0][0][rows - 1] = tile<rows, 1, kMaskAlways>;
+    at[0][1][rows - 1] = tile<rows, 2, kMaskAlways>;
+    at[1][0][rows - 1] = tile<rows, 1, true>;
+    at[1][1][rows - 1] = tile<rows, 2, true>;
+    if constexpr (rows > 1) fill<rows - 1>();
+  }
+  constexpr Tiles() : at{} { fill<kRows>(); }
+};
+constexpr Tiles tiles;
+
+void line(const ConvLine& whole) {
+  const int64_t rowTiles = (whole.m + kRows - 1) / kRows;
+  ConvLine t = whole;
+  for (int64_t it = 0, i = 0; it < rowTiles; ++it) {
+    const int64_t rows = whole.m / rowTiles + (it < whole.m % rowTiles);
+    const int64_t first = i * whole.aRow;
+    for (int64_t j = 0; j < whole.n; j += kPanel) {
+      const int64_t columns = whole.n - j < kPanel ? whole.n - j : kPanel;
+      const int64_t vectors = (columns + kWidth - 1) / kWidth, tail = columns - (vectors - 1) * kWidth;
+      t.b = whole.b + j / kPanel * whole.bPanel;
+      t.c = whole.c + i * whole.cRow + j;
+      tiles.at[tail < kWidth][vectors - 1][rows - 1](t, first, tail);
+    }
+    i += rows;
+  }
+}
+
+void finish(const GemmFinish& f, float* c, int64_t cRow, int64_t m, int64_t n) {
+  gemm::finishRows(f, c, cRow, 0, m, n);
+}
+
+}  // namespace
+}  // namespace conv
+
+extern const ConvKernels convKernels;
+const ConvKernels convKernels = {conv::line, conv::finish};
