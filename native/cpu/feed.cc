@@ -44,6 +44,14 @@ void convert(const uint8_t* from, uint8_t* to, uint64_t n) {
   for (uint64_t i = 0; i < n; ++i) to[i] = from[i] != 0;
 }
 
+constexpr uint64_t kAhead = 2;             // rows
+constexpr uint64_t kFetchBytes = 4 << 10;  // of a row; the processor sees by itself how a long one goes on
+
+void fetch(const void* row, uint64_t bytes) {
+  const auto* at = static_cast<const uint8_t*>(row);
+  for (uint64_t i = 0; i < std::min(bytes, kFetchBytes); i += 64) __builtin_prefetch(at + i);
+}
+
 // Rows of one host type into one dtype. `order` is null or names the host row of each row.
 template <typename From, typename To>
 void copyRows(const void* source, void* target, const uint32_t* order, uint64_t firstRow, uint64_t rows,
@@ -51,7 +59,11 @@ void copyRows(const void* source, void* target, const uint32_t* order, uint64_t 
   const From* const from = static_cast<const From*>(source);
   To* to = static_cast<To*>(target);
   if (order == nullptr) return convert(from + firstRow * elements, to, rows * elements);
-  for (uint64_t i = 0; i < rows; ++i, to += elements) convert(from + order[firstRow + i] * elements, to, elements);
+  // Rows in a random order come from memory one by one unless the next ones are asked for while one is copied.
+  for (uint64_t i = 0; i < rows; ++i, to += elements) {
+    if (i + kAhead < rows) fetch(from + order[firstRow + i + kAhead] * elements, elements * sizeof(From));
+    convert(from + order[firstRow + i] * elements, to, elements);
+  }
 }
 
 using CopyRows = void (*)(const void*, void*, const uint32_t*, uint64_t, uint64_t, uint64_t);

@@ -18,12 +18,14 @@ namespace {
 constexpr int64_t kFloatCost = 4;
 constexpr int64_t kBlockCost = int64_t{1} << 19;  // 5 to 10 us
 constexpr int64_t kMaxChunksBySplitting = 16;
-constexpr int64_t kBlockTiles = 16;                // rows of C in a block, in tiles
-constexpr int64_t kBlockPanels = 8;                // columns in panels: with k = 512 they fill half of a 1 MB cache
-constexpr int64_t kWideFloats = int64_t{1} << 18;  // B larger than such a cache is cut into wider and lower blocks
-constexpr int64_t kWidePanels = 16;
-constexpr int64_t kWideTiles = 4;
-constexpr int64_t kStripCost = int64_t{1} << 18;   // so that starting an epilogue does not show
+constexpr int64_t kBlockTiles = 16;  // rows of C in a block, in tiles
+constexpr int64_t kBlockPanels = 8;  // columns in panels: with k = 512 they fill half of a 1 MB cache
+constexpr int64_t kEpiloguePanels = 64;
+constexpr int64_t kFarFloats = int64_t{1} << 18;  // B larger than such a cache
+constexpr int64_t kFarPanels = 16;
+constexpr int64_t kFarTiles = 4;
+constexpr int64_t kStripCost = int64_t{1} << 17;   // so that starting an epilogue does not show
+constexpr int64_t kStripFloats = 1 << 13;          // of a product that stays in L1
 constexpr int64_t kMaxDotRows = 8;                 // more rows are worth a transposed copy of B
 constexpr int64_t kSlabFloats = int64_t{1} << 22;  // of B packed at a time
 constexpr int64_t kPackFloats = int64_t{1} << 14;  // packed by one chunk
@@ -42,13 +44,16 @@ struct Grid {
   int64_t rows = 1, columns = 1, items = 1;
 };
 
-Grid chooseGrid(const GemmKernels& gemm, int64_t m, int64_t n, int64_t k, int64_t items) {
+Grid chooseGrid(const GemmKernels& gemm, int64_t m, int64_t n, int64_t k, int64_t items, bool epilogue) {
   const int64_t tiles = ceilDiv(m, gemm.rows), panels = ceilDiv(n, gemm.panel);
   const int64_t cost = m * n * k + kFloatCost * (m * k + k * n + m * n);
   const int64_t wanted = std::max<int64_t>(1, cost * items / kBlockCost);  // blocks that are worth having
-  // Every block copies its tiles of A, which costs most where B's panels come from far away.
-  const bool wide = k * n >= kWideFloats;
-  int64_t tilesEach = std::min(tiles, kBlockTiles), panelsEach = std::min(panels, wide ? kWidePanels : kBlockPanels);
+  // Every block copies its tiles of A, which costs most where B's panels come from far away: then blocks are wide and low.
+  // So they are for an epilogue, which is the faster the longer its rows are.
+  const bool far = k * n >= kFarFloats, wide = far || epilogue;
+  const int64_t leastTiles = std::min(tiles, far ? kFarTiles : 1);
+  int64_t tilesEach = std::min(tiles, kBlockTiles);
+  int64_t panelsEach = std::min(panels, far ? kFarPanels : epilogue ? kEpiloguePanels : kBlockPanels);
   const auto blocks = [&] { return items * ceilDiv(tiles, tilesEach) * ceilDiv(panels, panelsEach); };
   while (blocks() > wanted && (tilesEach < tiles || panelsEach < panels)) {
     if (tilesEach < tiles) {
@@ -58,7 +63,7 @@ Grid chooseGrid(const GemmKernels& gemm, int64_t m, int64_t n, int64_t k, int64_
     }
   }
   while (blocks() < std::min(wanted, kMaxChunksBySplitting) && (tilesEach > 1 || panelsEach > 1)) {
-    const bool tall = wide ? tilesEach > kWideTiles : tilesEach * gemm.rows > panelsEach * gemm.panel;
+    const bool tall = wide ? tilesEach > leastTiles : tilesEach * gemm.rows > panelsEach * gemm.panel;
     if (tall || panelsEach == 1) {
       tilesEach = ceilDiv(tilesEach, 2);
     } else {
@@ -143,7 +148,7 @@ class Matmul final : public Kernel {
   // So B comes from memory once, and early: it is fetched ahead.
   bool passesOnce() const {
     if (gemm_.rounds() || p_.batches > 1 || p_.m <= gemm_.rows || p_.m > kBlockTiles * gemm_.rows) return false;
-    return p_.k * p_.n >= kWideFloats || (worthPacking() && p_.n >= kMaxChunksBySplitting * gemm_.panel);
+    return p_.k * p_.n >= kFarFloats || (worthPacking() && p_.n >= kMaxChunksBySplitting * gemm_.panel);
   }
 
   // Rows of B that lie far apart cost cache and TLB misses for every tile of A; copying them costs as much as a few tiles.
@@ -158,7 +163,7 @@ class Matmul final : public Kernel {
       slab_ = std::min(ceilDiv(p_.n, gemm_.panel), panels) * gemm_.panel;
       packed_ = Floats(slab_ * packedDepth_);
     }
-    grid_ = chooseGrid(gemm_, p_.m, std::min(slab_, p_.n), p_.k, itemsPerPack_);
+    grid_ = chooseGrid(gemm_, p_.m, std::min(slab_, p_.n), p_.k, itemsPerPack_, epilogue_ != nullptr);
     if (reading_ == Reading::kPackedByBlock) {
       const int64_t all = ceilDiv(p_.n, gemm_.panel);
       const int64_t columns = std::max(std::min(all, kMaxChunksBySplitting), ceilDiv(all, kBlockPanels));
@@ -167,9 +172,14 @@ class Matmul final : public Kernel {
     }
     blockRows_ = ceilDiv(p_.m, grid_.rows);
     blockColumns_ = ceilDiv(ceilDiv(std::min(slab_, p_.n), gemm_.panel), grid_.columns) * gemm_.panel;
-    byStrips_ = epilogue_ && reading_ != Reading::kDots && !p_.transposed && p_.k <= gemm_.depth &&
-                gemm_.rows * blockColumns_ * p_.k >= kStripCost;
-    const int64_t product = epilogue_ ? ceilDiv((byStrips_ ? gemm_.rows : blockRows_) * blockColumns_, 16) * 16 : 0;
+    if (epilogue_ && reading_ != Reading::kDots && !p_.transposed && p_.k <= gemm_.depth) {
+      const int64_t floats = gemm_.rows * blockColumns_;
+      const int64_t tiles = std::min(ceilDiv(kStripCost, std::max<int64_t>(1, floats * p_.k)), kStripFloats / floats);
+      stripRows_ = std::min(blockRows_, std::max<int64_t>(1, tiles) * gemm_.rows);
+    } else {
+      stripRows_ = blockRows_;
+    }
+    const int64_t product = epilogue_ ? ceilDiv(stripRows_ * blockColumns_, 16) * 16 : 0;
     const int64_t panels = reading_ == Reading::kPackedByBlock ? blockColumns_ * ceilDiv(packedDepth_, parts_) : 0;
     slotPanels_ = product;
     small_ = !packed && p_.batches == 1 && blockRows_ >= p_.m && blockColumns_ >= p_.n;
@@ -234,7 +244,7 @@ class Matmul final : public Kernel {
     const float* a = p_.a + p_.aOffset(item);
     Ahead ahead[Epilogue::kMaxAheads + 1];
     g.ahead = ahead;
-    const int64_t strips = byStrips_ ? ceilDiv(m, gemm_.rows) : 1, end = row + m;
+    const int64_t strips = ceilDiv(m, stripRows_), end = row + m;
     for (int64_t s = 0; s < strips; ++s, row += g.m) {
       g.m = m / strips + (s < m % strips);
       g.a = a + row * p_.aRow;
@@ -326,7 +336,7 @@ class Matmul final : public Kernel {
   int64_t itemsPerPack_;  // batch items between two packings
   Floats packed_;
   // The epilogue follows each tile's rows while they are in L1, and what the next ones need comes from memory meanwhile.
-  bool byStrips_;
+  int64_t stripRows_;
   bool keepsPanels_;  // in a loop: B is the same in all steps
   bool hasPanels_ = false;
   bool small_;   // one block: nothing to count

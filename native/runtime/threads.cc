@@ -1,6 +1,7 @@
-// Fork-join on a claim word: generation << 32 | chunks left. A thread takes a chunk by decrementing the low half with a
-// compare-and-swap, so a late thread can never take a chunk of a section it has not read, and a busy core stalls
-// nobody but the chunk it holds.
+// Fork-join on claim words: generation << 32 | chunks left. Each thread has a part of a section's chunks, neighbours, and
+// takes from the others' only when its own are gone: what a chunk works on is then still in its core's cache when the next
+// section comes to it. A thread takes a chunk by decrementing the low half with a compare-and-swap, so a late thread can
+// never take a chunk of a section it has not read, and a busy core stalls nobody but the chunk it holds.
 #include "threads.h"
 
 #include <algorithm>
@@ -71,10 +72,11 @@ struct Pool {
   std::atomic<bool> taken{false};
 
   // One cache line for what everyone polls, one for the section, one for its end.
-  alignas(64) std::atomic<uint64_t> claim{0};
+  alignas(64) std::atomic<uint32_t> section{0};  // its generation
   alignas(64) std::atomic<Threads::Body> body{nullptr};
   std::atomic<void*> context{nullptr};
   std::atomic<uint32_t> chunks{0};
+  std::atomic<uint32_t> parts{1};
   alignas(64) std::atomic<uint32_t> done{0};
   std::atomic<bool> callerSleeps{false};
   alignas(64) std::atomic<uint32_t> wake{0};
@@ -84,11 +86,16 @@ struct Pool {
   std::atomic<int> running{0};   // workers 0 .. running-1 have been started at least once
   bool alive[kMaxThreads] = {};  // under `starting`
 
+  struct alignas(64) Part {
+    std::atomic<uint64_t> claim{0};
+  };
+  Part part[kMaxThreads];
+
   void run(int64_t chunks, Threads::Body body, void* context);
   void start(int workers);
   void work(int index);
   bool retire(int index);
-  void takeChunks(uint32_t generation);
+  void takeChunks(uint32_t generation, uint32_t first);
 };
 
 Pool& thePool() {
@@ -100,40 +107,55 @@ void runInline(int64_t chunks, Threads::Body body, void* context) {
   for (int64_t i = 0; i < chunks; ++i) body(context, i);
 }
 
-// Runs chunks of one section until none is left to take.
-void Pool::takeChunks(uint32_t generation) {
-  uint64_t seen = claim.load(std::memory_order_acquire);
-  while (generationOf(seen) == generation && chunksLeft(seen) > 0) {
-    // Once the exchange succeeds these are known to belong to the section: it cannot end before this chunk does.
-    const Threads::Body f = body.load(std::memory_order_relaxed);
-    void* const c = context.load(std::memory_order_relaxed);
-    const uint32_t n = chunks.load(std::memory_order_relaxed);
-    if (!claim.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
-    f(c, n - chunksLeft(seen));
-    if (done.fetch_add(1, std::memory_order_seq_cst) + 1 == n && callerSleeps.load(std::memory_order_seq_cst)) {
-      done.notify_all();
+// Where part `part` begins.
+constexpr int64_t boundary(int64_t chunks, int64_t parts, int64_t part) { return chunks * part / parts; }
+
+// Runs chunks of one section until none is left to take, those of part `first` before the others'.
+void Pool::takeChunks(uint32_t generation, uint32_t first) {
+  uint32_t taken = 0, all = 0;
+  const uint32_t count = parts.load(std::memory_order_relaxed);
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t p = (first + i) % count;
+    std::atomic<uint64_t>& claim = part[p].claim;
+    uint64_t seen = claim.load(std::memory_order_acquire);
+    while (generationOf(seen) == generation && chunksLeft(seen) > 0) {
+      // Once the exchange succeeds these are known to belong to the section: it cannot end before this chunk does.
+      const Threads::Body f = body.load(std::memory_order_relaxed);
+      void* const c = context.load(std::memory_order_relaxed);
+      const uint32_t n = chunks.load(std::memory_order_relaxed);
+      const uint32_t of = parts.load(std::memory_order_relaxed);
+      if (!claim.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+      f(c, boundary(n, of, p + 1) - chunksLeft(seen));
+      ++taken;
+      all = n;
+      seen = claim.load(std::memory_order_acquire);
     }
-    seen = claim.load(std::memory_order_acquire);
+  }
+  if (taken == 0) return;
+  if (done.fetch_add(taken, std::memory_order_seq_cst) + taken == all && callerSleeps.load(std::memory_order_seq_cst)) {
+    done.notify_all();
   }
 }
 
 void Pool::work(int index) {
   insideChunk = true;
   threadNumber = index + 1;
+  uint32_t seen = 0;  // the last section that this thread looked at
   for (;;) {
     if (index + 1 >= count.load(std::memory_order_relaxed) && retire(index)) return;
-    const auto ready = [this] { return chunksLeft(claim.load(std::memory_order_acquire)) > 0; };
+    const auto ready = [&] { return section.load(std::memory_order_acquire) != seen; };
     if (!spin(ready)) {
       const uint32_t before = wake.load(std::memory_order_seq_cst);
       sleepers.fetch_add(1, std::memory_order_seq_cst);
       // A caller that published before seeing this sleeper is seen here; one that publishes later bumps `wake`.
-      if (chunksLeft(claim.load(std::memory_order_seq_cst)) == 0 && index + 1 < count.load(std::memory_order_seq_cst)) {
+      if (section.load(std::memory_order_seq_cst) == seen && index + 1 < count.load(std::memory_order_seq_cst)) {
         wake.wait(before, std::memory_order_seq_cst);
       }
       sleepers.fetch_sub(1, std::memory_order_seq_cst);
     }
     if (index + 1 < count.load(std::memory_order_relaxed)) {
-      takeChunks(generationOf(claim.load(std::memory_order_acquire)));
+      seen = section.load(std::memory_order_acquire);
+      takeChunks(seen, static_cast<uint32_t>(index) + 1);
     }
   }
 }
@@ -171,15 +193,21 @@ void Pool::run(int64_t total, Threads::Body f, void* c) {
   context.store(c, std::memory_order_relaxed);
   chunks.store(static_cast<uint32_t>(total), std::memory_order_relaxed);
   done.store(0, std::memory_order_relaxed);
-  const uint32_t generation = generationOf(claim.load(std::memory_order_relaxed)) + 1;
-  claim.store(uint64_t{generation} << 32 | static_cast<uint32_t>(total), std::memory_order_seq_cst);
+  const uint32_t generation = section.load(std::memory_order_relaxed) + 1;
+  const int64_t of = std::min<int64_t>(workers + 1, total);
+  parts.store(static_cast<uint32_t>(of), std::memory_order_relaxed);
+  for (int64_t p = 0; p < of; ++p) {
+    const int64_t size = boundary(total, of, p + 1) - boundary(total, of, p);
+    part[p].claim.store(uint64_t{generation} << 32 | static_cast<uint32_t>(size), std::memory_order_release);
+  }
+  section.store(generation, std::memory_order_seq_cst);
   if (sleepers.load(std::memory_order_seq_cst) > 0) {
     wake.fetch_add(1, std::memory_order_seq_cst);
     wake.notify_all();
   }
 
   insideChunk = true;
-  takeChunks(generation);
+  takeChunks(generation, 0);
   insideChunk = false;
   const auto ended = [&] { return done.load(std::memory_order_acquire) == total; };
   if (!spin(ended)) {
