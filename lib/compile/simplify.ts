@@ -161,9 +161,12 @@ function simplifyReduce(x: Tensor, { kind, axes }: Attributes['reduce'], out: Te
   return Number.isSafeInteger(count) && Math.fround(total) === total ? constant(total, out.shape, out) : undefined;
 }
 
-/** sum(a * b) = sum(a) * b where b is the same along the axes. */
+/**
+ * sum(a * b) = sum(a) * b where b is the same along the axes. Only of many elements: where a few are compared with their own
+ * mean, as the gradient of normalization does, products that were rounded before cancel exactly.
+ */
 function factorOut(x: Tensor, axes: readonly number[], out: Tensor): Tensor | undefined {
-  if (x.node.op !== 'mul' || x.dtype !== 'float32' || axes.length === 0) return undefined;
+  if (x.node.op !== 'mul' || x.dtype !== 'float32' || x.size < manySummed * out.size) return undefined;
   const [a, b] = x.node.inputs as readonly [Tensor, Tensor];
   const factors = [a, b].map((t) => kept(t, axes, out.shape));
   const at = factors.findIndex((f) => f !== undefined);
@@ -171,6 +174,8 @@ function factorOut(x: Tensor, axes: readonly number[], out: Tensor): Tensor | un
   if (factor === undefined) return undefined;
   return make('mul', [sumOf(at === 0 ? b : a, axes, out), factor], {}, out.shape, out.dtype);
 }
+
+const manySummed = 256;
 
 const sumOf = (x: Tensor, axes: readonly number[], out: Tensor): Tensor =>
   make('reduce', [x], { kind: 'sum', axes, program: identityProgram }, out.shape, out.dtype);

@@ -157,7 +157,7 @@ describe('broadcasts and reshapes', () => {
 });
 
 describe('sums', () => {
-  const wide = fed(0, [5, 3, 4]);
+  const wide = fed(0, [256, 2, 4]);
   const factor = fed(1, [4]);
   const sums = (...outputs: Tensor[]): Graph => {
     const problem = { graph: graphOf([wide, factor], outputs), feeds: randomFeeds([wide, factor], new Random(2)) };
@@ -171,6 +171,12 @@ describe('sums', () => {
     expect(spine(sums(ops.sum(ops.negative(ops.multiply(wide, factor)), [0, 1])).outputs[0])).toBe(
       'neg mul reduce input',
     );
+  });
+
+  it('are taken after it where they are of few elements, whose rounding shows', () => {
+    const few = fed(0, [255, 4]);
+    const graph = simplify(graphOf([few, factor], [ops.sum(ops.multiply(few, factor), 0)]));
+    expect(spine(graph.outputs[0])).toBe('reduce mul input');
   });
 
   it('are taken after a factor that is not', () => {

@@ -68,6 +68,8 @@ export function mean(x: Operand, axes?: Axes, options?: ReduceOptions): Tensor {
   return multiply(sum(t, list, options), 1 / count);
 }
 
+const fewElements = 256;
+
 /** Mean squared deviation from the mean: sum((x - mean)^2) / (n - correction). */
 export function variance(
   x: Operand,
@@ -79,12 +81,13 @@ export function variance(
   const count = list.reduce((p, a) => p * (t.shape[a] as number), 1);
   const divisor = count - (options.correction ?? 0);
   const deviation = (v: Tensor): Tensor => subtract(v, mean(v, list, { keepDims: true }));
-  const value = customGradient(
-    [t],
-    (v) => divide(sum(square(deviation(v)), list, { keepDims: true }), divisor),
-    // deviations add up to 0, so that the mean has no part in the derivative
-    (dy) => [multiply(deviation(t), multiply(dy, 2 / divisor))],
-  );
+  const squaredDeviation = (v: Tensor): Tensor => divide(sum(square(deviation(v)), list, { keepDims: true }), divisor);
+  // Deviations add up to 0, so that the mean has no part in the derivative: that saves a pass over many elements. Those of a
+  // few add up to their rounding errors, which show where the rest of a gradient cancels.
+  const value =
+    count < fewElements
+      ? squaredDeviation(t)
+      : customGradient([t], squaredDeviation, (dy) => [multiply(deviation(t), multiply(dy, 2 / divisor))]);
   return options.keepDims === true ? value : squeeze(value, list);
 }
 
