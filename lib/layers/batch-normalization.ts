@@ -3,6 +3,8 @@ import { type InitializerName, resolveInitializer } from '../initializers/resolv
 import type { Tensor, TensorType } from '../ir/graph.js';
 import { add, cast, divide, maximum, multiply, square, stopGradient, subtract } from '../ir/ops/elementwise.js';
 import { batchNormalization as normalize } from '../ir/ops/normalization.js';
+import { standardizeFew } from '../ir/ops/normalize-rows.js';
+import { ones, zeros } from '../ir/ops/random.js';
 import { moments, sum } from '../ir/ops/reduce.js';
 import { broadcastTo, reshape } from '../ir/ops/shape.js';
 import type { RegularizerName } from '../regularizers/resolve.js';
@@ -119,6 +121,10 @@ class BatchNormalization extends Layer {
     const { mean, variance } = batchMoments(x, others, maskOf(x));
     this.#update(context, this.#mean, movingMean, mean);
     this.#update(context, this.#variance, movingVariance, variance);
+    const few = maskOf(x) === undefined ? standardizeFew(x, others, epsilon) : undefined;
+    if (few !== undefined) {
+      return normalize(few, zeros([channels]), ones([channels]), { axis, scale, offset, epsilon: 0 });
+    }
     return normalize(x, mean, variance, { axis, scale, offset, epsilon });
   }
 

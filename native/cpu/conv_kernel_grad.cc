@@ -22,6 +22,10 @@ namespace {
 constexpr int64_t kPatchFloats = int64_t{1} << 16;  // gathered at a time
 constexpr int64_t kMinPositions = 64;               // of a gathered panel: C is read and written once for each
 constexpr int64_t kMaxPositions = 2048;
+// A sum over so many positions is added to the others as one number: the error grows with the length of the chains, not with
+// the number of positions. Adding a small result costs nothing, a large one as much as a few positions.
+constexpr int64_t kChain = 32, kLongChain = 512;
+constexpr int64_t kSmallFloats = int64_t{1} << 12;
 constexpr int64_t kTaskWork = int64_t{1} << 21;  // multiply-adds
 constexpr int64_t kMaxTasks = 32;
 constexpr int64_t kRowBlockFloats = int64_t{1} << 16;  // of the result: larger ones are cut by rows of taps
@@ -50,10 +54,9 @@ class ConvKernelGrad final : public Kernel {
     if (!grid_.isSource()) patchFloats_ = ceilDiv(panel_ * tapRowsEach_ * grid_.rowDepth(), 16) * 16;
     const int64_t packed =
         gemm_.rounds() ? gemm_.packedDepth(panel_) * ceilDiv(p_.columns, gemm_.panel) * gemm_.panel : 0;
-    if (patchFloats_ + packed > 0) {
-      slots_.allocate(std::min<int64_t>(p_.groups * tapBlocks_ * splits_, Threads::pool().count()),
-                      patchFloats_ + packed);
-    }
+    sums_ = patchFloats_ + ceilDiv(packed, 16) * 16;
+    slots_.allocate(std::min<int64_t>(p_.groups * tapBlocks_ * splits_, Threads::pool().count()),
+                    sums_ + (chain_ < positions_ ? blockFloats() : 0));
   }
 
   void run(RunContext& context) override {
@@ -76,10 +79,14 @@ class ConvKernelGrad final : public Kernel {
     tapRowsEach_ = ceilDiv(grid_.tapRows(), tapBlocks_);
     tapBlocks_ = ceilDiv(grid_.tapRows(), tapRowsEach_);
     panel_ = std::clamp(kPatchFloats / (tapRowsEach_ * grid_.rowDepth()), kMinPositions, kMaxPositions);
+    chain_ = blockFloats() <= kSmallFloats ? kChain : kLongChain;
     panel_ = std::min(panel_, positions_);
+    piece_ = std::min(panel_, chain_);
     const int64_t most = std::max<int64_t>(1, std::min(kPartialFloats / size_, ceilDiv(positions_, panel_)));
     splits_ = std::clamp<int64_t>(ceilDiv(wanted, tapBlocks_ * p_.groups), 1, most);
   }
+
+  int64_t blockFloats() const { return tapRowsEach_ * grid_.rowDepth() * p_.columns; }
 
   // Where a split sums: the first of them in the output if nothing else comes after.
   float* partial(int64_t split) const {
@@ -94,29 +101,46 @@ class ConvKernelGrad final : public Kernel {
     GemmBlock block{};
     block.m = tapRows * grid_.rowDepth();
     block.n = p_.columns;
-    block.c = partial(split) + firstRow * grid_.rowDepth() * p_.destChannels + group * p_.columns;
+    float* const total = partial(split) + firstRow * grid_.rowDepth() * p_.destChannels + group * p_.columns;
+    float* const sum = slot + sums_;
+    block.c = total;
     block.cRow = p_.destChannels;
+    int64_t chain = 0;  // positions summed
     for (int64_t position = begin; position < end; position += panel_) {
-      block.k = std::min(panel_, end - position);
+      const int64_t count = std::min(panel_, end - position);
       if (grid_.isSource()) {
         block.a = source + position * p_.sourceChannels;
         block.aRow = 1;
         block.aDepth = p_.sourceChannels;
       } else if (grid_.prefersColumns()) {
-        gatherColumns(grid_, source, position, block.k, firstRow, tapRows, slot);
+        gatherColumns(grid_, source, position, count, firstRow, tapRows, slot);
         block.a = slot;
-        block.aRow = block.k;
+        block.aRow = count;
         block.aDepth = 1;
       } else {
-        gatherRows(grid_, source, position, block.k, firstRow, tapRows, slot);
+        gatherRows(grid_, source, position, count, firstRow, tapRows, slot);
         block.a = slot;
         block.aRow = 1;
         block.aDepth = block.m;
       }
-      readGradient(dy + position * p_.destChannels + group * p_.columns, slot + patchFloats_, &block);
-      block.accumulate = position > begin;
-      gemm_.block(block);
+      for (int64_t at = 0; at < count; at += piece_, block.a += piece_ * block.aDepth) {
+        block.k = std::min(piece_, count - at);
+        readGradient(dy + (position + at) * p_.destChannels + group * p_.columns, slot + patchFloats_, &block);
+        block.accumulate = chain > 0;
+        gemm_.block(block);
+        chain += block.k;
+        if (chain < chain_ && position + at + block.k < end) continue;
+        if (block.c == sum) add(sum, block.m, total);
+        block.c = sum;
+        block.cRow = p_.columns;
+        chain = 0;
+      }
     }
+  }
+
+  void add(const float* sum, int64_t rows, float* total) const {
+    if (p_.columns == p_.destChannels) return rows_.add(sum, total, rows * p_.columns);
+    for (int64_t i = 0; i < rows; ++i) rows_.add(sum + i * p_.columns, total + i * p_.destChannels, p_.columns);
   }
 
   // Rows of dy where they lie, or copied if they are rounded.
@@ -151,6 +175,9 @@ class ConvKernelGrad final : public Kernel {
   std::unique_ptr<Epilogue> epilogue_;
   int64_t splits_, tapBlocks_, tapRowsEach_;
   int64_t panel_;  // positions gathered at a time
+  int64_t piece_;  // of those, of a product
+  int64_t chain_;  // positions of a sum that is added to the others
+  int64_t sums_;   // where a task has that
   Floats partials_;
   int64_t patchFloats_ = 0;
   Slots slots_;  // a running task's patches, then its rows of dy if they are copied

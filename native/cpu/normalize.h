@@ -13,7 +13,7 @@ struct NormalizeKernels {
   // dx = inverse (g - mean(g) - normal mean(g normal)) with g = dy scale and normal = (x - mean) inverse; mean(g) only if
   // `centered`. Adds the rows of dy normal to dscale and those of dy to doffset, which may be null.
   void (*backward)(const float* x, const float* mean, const float* inverse, const float* dy, const float* scale,
-                   bool centered, int64_t rows, int64_t n, float* dx, float* dscale, float* doffset);
+                   float epsilon, bool centered, int64_t rows, int64_t n, float* dx, float* dscale, float* doffset);
 };
 
 }  // namespace steepest

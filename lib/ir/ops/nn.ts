@@ -73,8 +73,16 @@ export const softsign = (x: Operand): Tensor => {
 };
 /** x * sigmoid(x), also called swish. */
 export const silu = (x: Operand): Tensor => {
-  const t = asTensor('silu', 'x', x);
-  return multiply(t, sigmoid(t));
+  const t = cast(asTensor('silu', 'x', x), 'float32');
+  return customGradient(
+    [t],
+    (v) => multiply(v, sigmoid(v)),
+    // sigmoid(x) (1 - sigmoid(x)) first: x times anything else may overflow where the slope is 0 or 1
+    (dy) => {
+      const s = sigmoid(t);
+      return [multiply(dy, add(s, multiply(t, multiply(s, subtract(1, s)))))];
+    },
+  );
 };
 /** x * tanh(softplus(x)) */
 export const mish = (x: Operand): Tensor => {
@@ -208,5 +216,14 @@ export function sparseSoftmaxCrossEntropy(logits: Tensor, labels: Tensor): Tenso
  * Binary cross-entropy of a sigmoid, from its input z: max(z, 0) - z * target + log(1 + e^-|z|).
  */
 export function sigmoidCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
-  return subtract(softplus(logits), multiply(logits, targets));
+  return customGradient(
+    [logits, targets],
+    // in this order: max(z, 0) - z is exactly 0 where a large logit is right, and the logarithm is what remains
+    (z, target) =>
+      add(
+        subtract(maximum(z as Tensor, 0), multiply(z as Tensor, target as Tensor)),
+        log1p(exp(negative(abs(z as Tensor)))),
+      ),
+    (dy) => [multiply(dy, subtract(sigmoid(logits), targets)), multiply(dy, negative(logits))],
+  );
 }

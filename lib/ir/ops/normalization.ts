@@ -1,43 +1,10 @@
-import { asTensor, currentScope, normalizeAxis, type Operand, opError } from '../build.js';
+import { asTensor, normalizeAxis, type Operand, opError } from '../build.js';
 import { affinely } from '../composites/normalization.js';
-import { formatType, Node, type Tensor } from '../graph.js';
+import { formatType, type Tensor } from '../graph.js';
 import { add, cast, maximum, multiply, reciprocal, rsqrt, square, subtract } from './elementwise.js';
-import { zeros } from './random.js';
+import { normalizedRows, standardize } from './normalize-rows.js';
 import { type Axes, mean, norm, sum } from './reduce.js';
 import { reshape } from './shape.js';
-
-/** (x - mean) / sqrt(variance + epsilon) over axes. Two passes: x^2 - mean^2 would cancel where the mean is large. */
-function standardize(x: Tensor, axes: Axes, epsilon: number): Tensor {
-  const centered = subtract(x, mean(x, axes, { keepDims: true }));
-  return multiply(centered, rsqrt(add(mean(square(centered), axes, { keepDims: true }), epsilon)));
-}
-
-/** By the kernel, where the rows are the last axis and scale and offset have a value for each element of it. */
-function normalizedRows(
-  x: Tensor,
-  axes: Axes,
-  epsilon: number,
-  centered: boolean,
-  scale: Tensor | undefined,
-  offset: Tensor | undefined,
-): Tensor | undefined {
-  const last = x.rank - 1;
-  const fits = (t: Tensor | undefined): boolean =>
-    t === undefined ||
-    (t.dtype === 'float32' && t.rank <= x.rank && t.rank > 0 && t.size === x.shape[last] && t.shape.at(-1) === t.size);
-  const list = typeof axes === 'number' ? [axes] : (axes ?? []);
-  if (x.size === 0 || list.length !== 1 || (list[0] !== -1 && list[0] !== last) || ![scale, offset].every(fits)) {
-    return undefined;
-  }
-  const rows = x.shape.slice(0, -1);
-  const affine = [scale, offset].flatMap((t) => (t === undefined ? [] : [reshape(t, [t.size])]));
-  const attrs = {
-    ...{ epsilon: Math.fround(epsilon), centered },
-    ...{ scale: scale !== undefined, offset: offset !== undefined },
-  };
-  const stats = { shape: rows, dtype: 'float32' } as const;
-  return new Node('normalize', [x, ...affine], attrs, [x, stats, stats], currentScope()).outputs[0];
-}
 
 /** A vector of one value per element of an axis, shaped to broadcast against x. */
 function along(op: string, argument: string, x: Tensor, axis: number, v: Tensor): Tensor {

@@ -142,36 +142,56 @@ void forward(const AttentionHead& h, int64_t first, int64_t last, float* scratch
   for (int64_t r = first; r < last; ++r) scaleRow(h.y + r * h.yRow, h.width, sum[r - first]);
 }
 
-// p = exp(scale s - logSum) where a key is seen, else zero; over n elements. Returns sum(p dp) over what is seen.
+// sum(p dp) / sum(p): p adds up to 1 but for its rounding errors, which are much alike in a row.
+STEEPEST_INLINE float meanOf(F weighted, F total) {
+  const float sum = rows::fold(total, rows::Add());
+  return sum > 0 ? rows::fold(weighted, rows::Add()) / sum : 0;
+}
+
+// p = exp(scale s - logSum) where a key is seen, else zero; over n elements. Returns the mean of dp over what is seen.
 STEEPEST_INLINE float probabilities(float* p, const float* dp, int64_t seen, int64_t n, float scale, float logSum) {
   const F factor = splat(scale), offset = splat(logSum);
-  F sum = F{};
+  F weighted = F{}, total = F{};
   rows::eachVector(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
     const F e = vexp(fma(lanes(p + i, count, F{}), factor, -offset)), v = e * lanes(dp + i, count, F{});
     const I inside = isSeen(i, seen);
     rows::storeUpTo(p + i, inside ? e : F{}, count);
-    sum += inside ? v : F{};
+    weighted += inside ? v : F{};
+    total += inside ? e : F{};
   });
-  return rows::fold(sum, rows::Add());
+  return meanOf(weighted, total);
 }
 
-// The sum where a mask has hidden some.
+// That mean where a mask has hidden some.
 STEEPEST_INLINE float meanGradient(const float* p, const float* dp, int64_t seen, int64_t n) {
+  F weighted = F{}, total = F{};
+  rows::eachVector(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+    const F e = lanes(p + i, count, F{}), v = e * lanes(dp + i, count, F{});
+    const I inside = isSeen(i, seen);
+    weighted += inside ? v : F{};
+    total += inside ? e : F{};
+  });
+  return meanOf(weighted, total);
+}
+
+// From dp to ds = p (dp - delta) scale, zero where p is. Returns their sum.
+STEEPEST_INLINE float scoreGradients(const float* p, float* ds, int64_t n, float scale, float delta) {
+  const F factor = splat(scale), d = splat(delta);
   F sum = F{};
   rows::eachVector(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
-    const F v = lanes(p + i, count, F{}) * lanes(dp + i, count, F{});
-    sum += isSeen(i, seen) ? v : F{};
+    const F e = lanes(p + i, count, F{}), g = e * (lanes(ds + i, count, F{}) - d) * factor;
+    const F kept = e == F{} ? F{} : g;
+    sum += kept;
+    rows::storeUpTo(ds + i, kept, count);
   });
   return rows::fold(sum, rows::Add());
 }
 
-// From dp to ds = p (dp - delta) scale, zero where p is.
-STEEPEST_INLINE void scoreGradients(const float* p, float* ds, int64_t n, float scale, float delta) {
-  const F factor = splat(scale), d = splat(delta);
-  rows::eachVector(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
-    const F e = lanes(p + i, count, F{}), g = e * (lanes(ds + i, count, F{}) - d) * factor;
-    rows::storeUpTo(ds + i, e == F{} ? F{} : g, count);
-  });
+// A whole row of ds adds up to 0: the keys' bias has no gradient. What rounding leaves goes to the largest of them.
+STEEPEST_INLINE void balance(float* ds, int64_t n, float rest) {
+  int64_t at = 0;
+  for (int64_t i = 1; i < n; ++i) at = __builtin_fabsf(ds[i]) > __builtin_fabsf(ds[at]) ? i : at;
+  ds[at] -= rest;
 }
 
 void hideProbabilities(const AttentionHead& h, int64_t row, int64_t key, int64_t n, float* p) {
@@ -244,7 +264,8 @@ void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* sc
             hideProbabilities(h, r0 + r, k0, seen, pr);
             mean = meanGradient(pr, dsr, seen, n);
           }
-          scoreGradients(pr, dsr, n, h.scale, single ? mean : delta[r0 + r]);
+          const float rest = scoreGradients(pr, dsr, n, h.scale, single ? mean : delta[r0 + r]);
+          if (single) balance(dsr, n, rest);
         }
         if (reach > 0) {
           multiply(ds + i * kBlockRow, kBlockRow, 1, keys, n, g.dquery + (r0 + i) * g.dqueryRow, g.dqueryRow, count,

@@ -20,31 +20,19 @@ export function runLayer(layer: layers.Layer, inputs: readonly Tensor[], weights
   return { y: outputs[0], outputs, written };
 }
 
-/** The moving averages of PyTorch: momentum of the new value, and an unbiased variance. */
-function torchBatchNorm(x: Tensor, running: Tensors, options: { scale?: Tensor; offset?: Tensor }, attrs: never) {
-  const { epsilon, momentum } = attrs as { epsilon: number; momentum: number };
-  const { mean, variance } = ops.moments(x, others(x));
-  const unbiased = ops.variance(x, others(x), { correction: 1 });
-  const moved = (old: Tensor, value: Tensor) => ops.add(ops.multiply(old, 1 - momentum), ops.multiply(value, momentum));
-  return {
-    y: ops.batchNormalization(x, mean, variance, { axis: 1, epsilon, ...options }),
-    new_running_mean: moved(running.mean, mean),
-    new_running_var: moved(running.variance, unbiased),
-  };
-}
-
 export const normalizations: Record<string, Adapter> = {
   batch_norm_train: {
     traced: ({ x, running_mean, running_var, gamma, beta }, attrs) => {
-      const { epsilon, momentum, affine } = attrs;
-      if (momentum === 0.1) {
-        const running = { mean: running_mean, variance: running_var };
-        return torchBatchNorm(x, running, affine ? { scale: gamma, offset: beta } : {}, attrs as never);
-      }
+      const { epsilon, affine } = attrs;
+      // PyTorch's momentum is that of the new value, and its moving variance unbiased
+      const isTorch = attrs.momentum === 0.1;
+      const momentum = isTorch ? 1 - attrs.momentum : attrs.momentum;
       const layer = layers.batchNormalization({ axis: 1, epsilon, momentum, center: affine, scale: affine });
       const weights = { gamma, beta, movingMean: running_mean, movingVariance: running_var };
       const { y, written } = runLayer(layer, [x], weights, true);
-      return { y, new_running_mean: written.movingMean, new_running_var: written.movingVariance };
+      const unbiased = ops.multiply(ops.variance(x, others(x), { correction: 1 }), 1 - momentum);
+      const variance = isTorch ? ops.add(ops.multiply(running_var, momentum), unbiased) : written.movingVariance;
+      return { y, new_running_mean: written.movingMean, new_running_var: variance };
     },
   },
   batch_norm_eval: {
