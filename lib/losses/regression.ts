@@ -2,6 +2,7 @@ import type { Tensor } from '../ir/graph.js';
 import {
   abs,
   add,
+  customGradient,
   divide,
   lessEqual,
   log,
@@ -195,12 +196,22 @@ export const cosineSimilarity = (): Loss => {
   const name = 'cosineSimilarity';
   // the bound only keeps vectors of zeros from dividing by 0
   const length = (x: Tensor, keepDims: boolean): Tensor => sqrt(maximum(sum(square(x), -1, { keepDims }), 1e-12));
+  // in this order what is parallel to the direction cancels exactly
+  const directionOf = (x: Tensor): Tensor =>
+    customGradient(
+      [x],
+      (v) => divide(v as Tensor, length(v as Tensor, true)),
+      (dy) => {
+        const direction = divide(x, length(x, true));
+        const along = sum(multiply(dy, direction), -1, { keepDims: true });
+        return [divide(subtract(dy, multiply(direction, along)), length(x, true))];
+      },
+    );
   return defineLoss(
     name,
     (yTrue, yPred) => {
       const target = alignTargets(name, yTrue, yPred);
-      const direction = divide(yPred, length(yPred, true));
-      return negative(divide(sum(multiply(target, direction), -1), length(target, false)));
+      return negative(divide(sum(multiply(target, directionOf(yPred)), -1), length(target, false)));
     },
     { targetDType: 'float32' },
   );

@@ -122,10 +122,10 @@ class Matmul final : public Kernel {
 
  private:
   void chooseReading(bool steady) {
-    const bool alongDepth = p_.bDepth == 1 && p_.bColumn != 1;
+    const bool alongDepth = p_.bDepth == 1 && (p_.bColumn != 1 || p_.n == 1);
     if (gemm_.rounds()) {
       reading_ = !steady && packsByBlock() ? Reading::kPackedByBlock : Reading::kPacked;
-    } else if (alongDepth && p_.aDepth == 1 && p_.m <= kMaxDotRows) {
+    } else if (alongDepth && p_.aDepth == 1 && (p_.m <= kMaxDotRows || p_.n == 1)) {
       reading_ = Reading::kDots;
     } else if (!steady && passesOnce()) {
       reading_ = Reading::kPackedByBlock;
