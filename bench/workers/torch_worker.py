@@ -131,8 +131,10 @@ def train(epochs):
         for i in range(0, samples, batch):
             rows = order[i:i + batch]
             optimizer.zero_grad()
-            outputs = model(x[rows])
-            loss = loss_function(outputs.flatten(0, -2) if transformer else outputs, y[rows].flatten())
+            outputs, targets = model(x[rows]), y[rows]
+            if transformer:
+                outputs, targets = outputs.flatten(0, -2), targets.flatten()
+            loss = loss_function(outputs, targets)
             loss.backward()
             if transformer:
                 nn.utils.clip_grad_norm_(model.parameters(), 1)
