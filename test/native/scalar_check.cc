@@ -133,7 +133,7 @@ int main() {
     check(s, ScalarOp::kTanh, "tanh", std::tanh, 3);
     check(s, ScalarOp::kSigmoid, "sigmoid", sigmoid, 3);
     check(s, ScalarOp::kErf, "erf", std::erf, 2);
-    check(s, ScalarOp::kGelu, "gelu", gelu, 4);
+    check(s, ScalarOp::kGelu, "gelu", gelu, 8);
     check(s, ScalarOp::kSqrt, "sqrt", std::sqrt, 0.5);
     check(s, ScalarOp::kRsqrt, "rsqrt", rsqrt, 1.5);
     check(s, ScalarOp::kRecip, "recip", recip, 0.501);
