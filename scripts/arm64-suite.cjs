@@ -10,19 +10,28 @@ const { expect } = require('expect');
 const [file, report, node] = process.argv.slice(2);
 const secondsPerTest = 600;
 
+/** The names of a test and of the blocks around it, without the file's invisible one. */
+function nameOf({ name, parent }) {
+  return parent?.parent ? `${nameOf(parent)} > ${name}` : name;
+}
+
 async function main() {
   process.execPath = node;
   const { describe, test, it, beforeAll, beforeEach, afterAll, afterEach } = circus;
   Object.assign(globalThis, { expect, describe, test, it, beforeAll, beforeEach, afterAll, afterEach });
   circus.setState({ ...circus.getState(), testTimeout: secondsPerTest * 1000 });
+  let failures = 0;
+  circus.addEventHandler(({ name, test }) => {
+    if (name !== 'test_done' || test.errors.length === 0) return;
+    failures++;
+    // Each error comes with the one that tells where the test is.
+    console.error(`${nameOf(test)}\n${test.errors.map(([error]) => error?.stack ?? String(error)).join('\n')}\n`);
+  });
   require(file);
   const { testResults, unhandledErrors } = await circus.run();
-  // The first name is that of the file's invisible block.
-  const failures = testResults.filter(({ errors }) => errors.length > 0);
-  for (const { testPath, errors } of failures) console.error(`${testPath.slice(1).join(' > ')}\n${errors.join('\n')}\n`);
   for (const error of unhandledErrors) console.error(error);
-  const failed = failures.length + unhandledErrors.length;
-  const passed = testResults.filter(({ status }) => status === 'done').length - failures.length;
+  const failed = failures + unhandledErrors.length;
+  const passed = testResults.filter(({ status }) => status === 'done').length - failures;
   writeFileSync(report, JSON.stringify({ passed, failed }));
   process.exitCode = failed === 0 ? 0 : 1;
 }

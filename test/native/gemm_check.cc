@@ -248,10 +248,11 @@ std::string check(const Sizes& s, bool withNaN) {
       for (int64_t j = 0; j < s.n; ++j) {
         float sum = 0;
         ia = index = ib = s.batch > 1 ? std::vector<int64_t>{item, i, j} : std::vector<int64_t>{i, j};
-        for (int64_t p = 0; p < s.k; ++p) {
-          ia[rank - 1] = ib[rank - 2] = p;
-          sum += *want.at(instruction.inputs[0], ia) * *want.at(instruction.inputs[1], ib);
-        }
+        // Along k by strides: finding each address anew takes minutes under an emulator.
+        ia[rank - 1] = ib[rank - 2] = 0;
+        const float *a = want.at(instruction.inputs[0], ia), *b = want.at(instruction.inputs[1], ib);
+        const int64_t nextA = instruction.inputs[0].strides[rank - 1], nextB = instruction.inputs[1].strides[rank - 2];
+        for (int64_t p = 0; p < s.k; ++p) sum += a[p * nextA] * b[p * nextB];
         const float extra = instruction.inputs.size() > 2 ? *want.at(instruction.inputs[2], index) : 0;
         for (size_t o = 0; o < outputs; ++o) {
           *want.at(instruction.outputs[o], index) = expected(after, static_cast<int>(o), sum, extra);
