@@ -123,6 +123,7 @@ class BatchNormalization extends Layer {
     this.#update(context, this.#variance, movingVariance, variance);
     const few = maskOf(x) === undefined ? standardizeFew(x, others, epsilon) : undefined;
     if (few !== undefined) {
+      // normalized already: gamma and beta are what is left
       return normalize(few, zeros([channels]), ones([channels]), { axis, scale, offset, epsilon: 0 });
     }
     return normalize(x, mean, variance, { axis, scale, offset, epsilon });

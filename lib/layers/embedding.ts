@@ -3,10 +3,10 @@ import { type InitializerName, resolveInitializer } from '../initializers/resolv
 import type { Tensor, TensorType } from '../ir/graph.js';
 import { add, cast, notEqual } from '../ir/ops/elementwise.js';
 import { gather } from '../ir/ops/gather.js';
-import { sinusoidalPositions } from '../ir/ops/position.js';
+import { rotaryEmbedding as rotary, sinusoidalPositions } from '../ir/ops/position.js';
 import { sliceAxis } from '../ir/ops/shape.js';
 import type { RegularizerName } from '../regularizers/resolve.js';
-import { boolean, checkOptions, numberIn, positiveInteger } from './arguments.js';
+import { boolean, checkOptions, integer, numberIn, positiveInteger } from './arguments.js';
 import {
   type CallContext,
   type ConstraintFn,
@@ -151,6 +151,64 @@ class PositionEmbedding extends Layer {
  * layers.positionEmbedding({ sequenceLength: 128 });
  */
 export const positionEmbedding = (options: PositionEmbeddingOptions): Layer => new PositionEmbedding(options);
+
+export interface RotaryEmbeddingOptions extends LayerOptions {
+  /** Wavelengths grow from 2 pi to 2 pi * maxWavelength. Default: 10000. */
+  readonly maxWavelength?: number;
+  /** Axis of the positions, not the batch's and not the last. Default: 1. */
+  readonly sequenceAxis?: number;
+}
+
+class RotaryEmbedding extends Layer {
+  readonly kind = 'rotaryEmbedding';
+  protected override readonly passesMask = true;
+
+  constructor(readonly options: RotaryEmbeddingOptions) {
+    const where = 'layers.rotaryEmbedding';
+    checkOptions(where, options, [...layerOptionKeys, 'maxWavelength', 'sequenceAxis']);
+    super(options);
+    const { maxWavelength, sequenceAxis } = options;
+    if (maxWavelength !== undefined) numberIn(where, 'maxWavelength', maxWavelength, { min: 1 });
+    if (sequenceAxis !== undefined && integer(where, 'sequenceAxis', sequenceAxis) === 0) {
+      throw new Error(`${where}: axis 0 is the batch dimension`);
+    }
+  }
+
+  override call(inputs: readonly Tensor[]): Tensor {
+    const x = this.single(inputs);
+    const { maxWavelength: base = 10000, sequenceAxis = 1 } = this.options;
+    const axis = sequenceAxis < 0 ? sequenceAxis + x.rank : sequenceAxis;
+    if (axis < 1 || axis >= x.rank - 1) {
+      throw this.error(
+        `axis ${sequenceAxis} cannot be that of the positions in input of shape [${x.shape.join(', ')}]`,
+      );
+    }
+    if ((x.shape.at(-1) as number) % 2 !== 0) {
+      throw this.error(`expected an even number of features, got shape [${x.shape.join(', ')}]`);
+    }
+    return rotary(x, { base, axis });
+  }
+
+  override getConfig(): Record<string, unknown> {
+    return { ...this.options };
+  }
+}
+
+/**
+ * Rotates pairs of features (i, i + D/2) by the angle t / maxWavelength^(2i/D): products of two rotated vectors depend on how
+ * far apart they are, not on where. For queries and keys of one's own attention; `multiHeadAttention` has `useRotary`.
+ *
+ * - input and output: float32 [batch, ..., features], the same shape, with an even number of features
+ *
+ * @throws Error when an argument is not valid; when applied, if the number of features is odd or the axis does not fit
+ *
+ * @example
+ * layers.rotaryEmbedding(); // [batch, time, features]
+ * layers.rotaryEmbedding({ sequenceAxis: 2 }); // [batch, heads, time, features]
+ *
+ * Source: Su et al., "RoFormer: enhanced transformer with rotary position embedding", 2021.
+ */
+export const rotaryEmbedding = (options: RotaryEmbeddingOptions = {}): Layer => new RotaryEmbedding(options);
 
 export interface SinePositionEncodingOptions extends LayerOptions {
   /** Wavelengths grow from 2 pi to 2 pi * maxWavelength. Default: 10000. */

@@ -39,6 +39,8 @@ export {
   embedding,
   type PositionEmbeddingOptions,
   positionEmbedding,
+  type RotaryEmbeddingOptions,
+  rotaryEmbedding,
   type SinePositionEncodingOptions,
   sinePositionEncoding,
 } from './embedding.js';

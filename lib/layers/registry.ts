@@ -10,7 +10,7 @@ import { dense } from './dense.js';
 import { dot } from './dot.js';
 import { dropout } from './dropout.js';
 import { einsumDense } from './einsum-dense.js';
-import { embedding, positionEmbedding, sinePositionEncoding } from './embedding.js';
+import { embedding, positionEmbedding, rotaryEmbedding, sinePositionEncoding } from './embedding.js';
 import {
   autoContrast,
   centerCrop,
@@ -228,6 +228,7 @@ const builtin: Readonly<Record<string, LayerFactory>> = {
   resizing,
   rmsNormalization,
   rnn,
+  rotaryEmbedding,
   separableConv1d,
   separableConv2d,
   simpleRNN,

@@ -131,6 +131,7 @@ describe('attention in heads', () => {
     sizes: { heads: number; keyHeads: number; depth: number; valueDepth: number; output: number },
     added: (b: number, t: number, s: number, h: number) => Added = () => true,
     keys: LayerInput = value,
+    turn: (row: number[], position: number) => number[] = (row) => row,
   ): number[] {
     const { heads, keyHeads, depth, valueDepth, output } = sizes;
     const [qk, qb, kk, kb, vk, vb, ok, ob] = w;
@@ -143,8 +144,8 @@ describe('attention in heads', () => {
     return [0, 1].flatMap((b) => {
       const results = Array.from({ length: heads }, (_, h) => {
         const own = Math.floor(h / (heads / keyHeads));
-        const q = project(matrix(query, b), qk, qb, h, heads, depth);
-        const k = project(matrix(keys, b), kk, kb, own, keyHeads, depth);
+        const q = project(matrix(query, b), qk, qb, h, heads, depth).map(turn);
+        const k = project(matrix(keys, b), kk, kb, own, keyHeads, depth).map(turn);
         const v = project(matrix(keys, b), vk, vb, own, keyHeads, valueDepth);
         return attend(
           ...([q, k, v] as const),
@@ -233,6 +234,63 @@ describe('attention in heads', () => {
     expectClose(
       values[0],
       expected(w, sizes, (_, t, s) => s <= t),
+    );
+  });
+
+  test.each([
+    [
+      'multiHeadAttention',
+      layers.multiHeadAttention({ numHeads: 4, keyDim: 4, useRotary: true, maxWavelength: 50 }),
+      4,
+    ],
+    [
+      'groupQueryAttention',
+      layers.groupQueryAttention({
+        ...{ headDim: 4, numQueryHeads: 4, numKeyValueHeads: 2 },
+        ...{ useRotary: true, maxWavelength: 50 },
+      }),
+      2,
+    ],
+  ] as const)('%s turns queries and keys by their positions', (_, layer, keyHeads) => {
+    layer.applyMany([layers.input({ shape: [3, 6] }), layers.input({ shape: [5, 4] })]);
+    const w = someWeights(layer);
+    const { values } = runLayer(layer, [query, value], w);
+    const sizes = { heads: 4, keyHeads, depth: 4, valueDepth: 4, output: 6 };
+    const turn = (row: number[], t: number): number[] =>
+      row.map((v, i) => {
+        const angle = t / 50 ** ((i % 2) / 2);
+        return i < 2
+          ? v * Math.cos(angle) - row[i + 2] * Math.sin(angle)
+          : v * Math.cos(angle) + row[i - 2] * Math.sin(angle);
+      });
+    expectClose(values[0], expected(w, sizes, undefined, value, turn));
+    const { values: unturned } = runLayer(
+      keyHeads === 4
+        ? layers.multiHeadAttention({ numHeads: 4, keyDim: 4 })
+        : layers.groupQueryAttention({ headDim: 4, numQueryHeads: 4, numKeyValueHeads: 2 }),
+      [query, value],
+      w,
+    );
+    expect(Math.max(...unturned[0].map((v, i) => Math.abs(v - values[0][i])))).toBeGreaterThan(1e-3);
+  });
+
+  test('a layer that turns what it is given: products depend on distances only', () => {
+    const layer = layers.rotaryEmbedding({ maxWavelength: 50, sequenceAxis: 2 });
+    const row = [0.3, -1.2, 0.7, 0.4];
+    const { values } = runLayer(layer, [{ shape: [1, 2, 4, 4], values: Array(8).fill(row).flat() }], []);
+    const at = (t: number): number[] => [...values[0].slice(4 * t, 4 * t + 4)];
+    expectClose(at(0), row);
+    expectClose([dot(at(1), at(3))], [dot(at(4), at(2))], 1e-5);
+    expectClose(values[0].slice(16), [...values[0].slice(0, 16)]);
+    expect(() => runLayer(layers.rotaryEmbedding({ name: 'turn' }), [wave([2, 3, 5])], [])).toThrow(
+      'turn (rotaryEmbedding): expected an even number of features, got shape [2, 3, 5]',
+    );
+    expect(() => runLayer(layers.rotaryEmbedding({ name: 'turn', sequenceAxis: 2 }), [wave([2, 3, 4])], [])).toThrow(
+      'axis 2 cannot be that of the positions',
+    );
+    expect(() => layers.rotaryEmbedding({ sequenceAxis: 0 })).toThrow('axis 0 is the batch dimension');
+    expect(() => layers.multiHeadAttention({ numHeads: 1, keyDim: 3, useRotary: true })).toThrow(
+      'useRotary needs an even number of features in each head, got 3',
     );
   });
 

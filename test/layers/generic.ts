@@ -192,6 +192,7 @@ export const genericCases: Readonly<Record<string, GenericCase>> = {
   resizing: { config: { height: 2, width: 6, antialias: true }, ...image, output: [2, 6, 2] },
   rmsNormalization: { ...sequence, params: 4 },
   rnn: { config: { cell: { kind: 'layers.lstmCell', config: { units: 3 } } }, ...sequence, output: [3], params: 96 },
+  rotaryEmbedding: { config: { maxWavelength: 100 }, ...sequence },
   separableConv1d: { config: { filters: 3, kernelSize: 2 }, inputs: [[5, 2]], output: [4, 3], params: 13 },
   separableConv2d: { config: { filters: 3, kernelSize: 2 }, ...image, output: [3, 3, 3], params: 17 },
   simpleRNN: { config: { units: 3, goBackwards: true }, ...sequence, output: [3], params: 24 },

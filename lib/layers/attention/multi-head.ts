@@ -4,6 +4,7 @@ import type { Tensor, TensorType } from '../../ir/graph.js';
 import { scaledDotProductAttention } from '../../ir/ops/attention.js';
 import { add } from '../../ir/ops/elementwise.js';
 import { matmul } from '../../ir/ops/linalg.js';
+import { rotaryEmbedding } from '../../ir/ops/position.js';
 import { expandDims, reshape, transpose } from '../../ir/ops/shape.js';
 import type { RegularizerName } from '../../regularizers/resolve.js';
 import { boolean, checkOptions, integer, numberIn, positiveInteger } from '../arguments.js';
@@ -29,6 +30,13 @@ interface HeadOptions extends LayerOptions {
   readonly useBias?: boolean;
   /** Each query attends to keys at its own position and before only. Default: false. */
   readonly useCausalMask?: boolean;
+  /**
+   * Rotates queries and keys of each head by their positions (`ops.rotaryEmbedding`), so that scores depend on how far apart
+   * they are. Their features must be even in number. Default: false.
+   */
+  readonly useRotary?: boolean;
+  /** Wavelengths of that rotation grow from 2 pi to 2 pi * maxWavelength. Default: 10000. */
+  readonly maxWavelength?: number;
   /** Default: 'glorotUniform', of the kernels as matrices. */
   readonly kernelInitializer?: InitializerName | InitializerFn;
   /** Default: 'zeros'. */
@@ -77,7 +85,10 @@ interface Projection {
   readonly bias: Weight | undefined;
 }
 
-const shared = ['dropout', 'useBias', 'useCausalMask', 'seed', ...weightOptionKeys('kernel', 'bias')];
+const shared = [
+  ...['dropout', 'useBias', 'useCausalMask', 'useRotary', 'maxWavelength', 'seed'],
+  ...weightOptionKeys('kernel', 'bias'),
+];
 
 class MultiHeadAttention extends Layer {
   #query!: Projection;
@@ -94,8 +105,12 @@ class MultiHeadAttention extends Layer {
     super(options);
     if (options.dropout !== undefined) numberIn(where, 'dropout', options.dropout, { min: 0, max: 1 });
     if (options.seed !== undefined) integer(where, 'seed', options.seed);
-    for (const key of ['useBias', 'useCausalMask'] as const) {
+    for (const key of ['useBias', 'useCausalMask', 'useRotary'] as const) {
       if (options[key] !== undefined) boolean(where, key, options[key]);
+    }
+    if (options.maxWavelength !== undefined) numberIn(where, 'maxWavelength', options.maxWavelength, { min: 1 });
+    if (options.useRotary === true && sizes.keyDim % 2 !== 0) {
+      throw new Error(`${where}: useRotary needs an even number of features in each head, got ${sizes.keyDim}`);
     }
     checkWeightOptions(where, options, ['kernel', 'bias']);
   }
@@ -127,8 +142,8 @@ class MultiHeadAttention extends Layer {
     /** A mask that has heads, too: in groups as the queries. */
     const byHead = (m: Tensor): Tensor =>
       grouped ? reshape(m, [m.shape[0] as number, keyHeads, heads / keyHeads, ...m.shape.slice(2)]) : m;
-    const q = split(query, this.#query, 'query');
-    const k = split(key, this.#key, 'key');
+    const q = this.#rotated(split(query, this.#query, 'query'));
+    const k = this.#rotated(split(key, this.#key, 'key'));
     const v = split(value, this.#value, 'value');
     const joint = withSeed(seed, () =>
       scaledDotProductAttention(q, k, v, {
@@ -148,6 +163,12 @@ class MultiHeadAttention extends Layer {
 
   override getConfig(): Record<string, unknown> {
     return { ...this.options };
+  }
+
+  /** Queries or keys [..., time, dim], turned by their positions. */
+  #rotated(x: Tensor): Tensor {
+    const { useRotary = false, maxWavelength = 10000 } = this.options;
+    return useRotary ? rotaryEmbedding(x, { base: maxWavelength }) : x;
   }
 
   #projection(name: string, from: readonly number[], to: readonly number[]): Projection {
@@ -190,8 +211,10 @@ class MultiHeadAttention extends Layer {
  * const self = layers.multiHeadAttention({ numHeads: 4, keyDim: 16, useCausalMask: true });
  * self.apply(x);
  * layers.multiHeadAttention({ numHeads: 4, keyDim: 16 }).apply([decoder, encoder]); // cross attention
+ * layers.multiHeadAttention({ numHeads: 4, keyDim: 16, useRotary: true, useCausalMask: true }).apply(x);
  *
- * Source: Vaswani et al., "Attention is all you need", NeurIPS 2017.
+ * Sources: Vaswani et al., "Attention is all you need", NeurIPS 2017; `useRotary`: Su et al., "RoFormer: enhanced transformer
+ * with rotary position embedding", 2021.
  */
 export function multiHeadAttention(options: MultiHeadAttentionOptions): Layer {
   const where = 'layers.multiHeadAttention';
