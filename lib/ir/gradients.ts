@@ -86,7 +86,7 @@ const fused = (): never => {
 
 /**
  * Every rule. 'none': piecewise constant, not a function of floats, or an effect - no gradient flows back. 'control': has a
- * body, which has to be differentiated itself. 'parts': the gradient is that of what it is made of (`composites.ts`).
+ * body, which has to be differentiated itself. 'parts': the gradient is that of what it is made of (`composites/`).
  */
 export const vjps = {
   input: 'none',

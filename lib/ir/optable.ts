@@ -48,7 +48,7 @@ export interface OpInfo {
    * Attribute word 0 says whether there is one.
    */
   readonly epilogue?: true;
-  /** Defined by other operations, see `composites.ts`. */
+  /** Defined by other operations, see `composites/`. */
   readonly composite?: true;
   /** In a loop, operands may be a step's part of a sequence, where they lie; other kernels get a copy of it. */
   readonly slides?: true;

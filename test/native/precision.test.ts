@@ -4,6 +4,7 @@
 import { tensor } from '../../lib/ir/build';
 import type { Tensor } from '../../lib/ir/graph';
 import * as ops from '../../lib/ir/ops/index';
+import { cosineSimilarity } from '../../lib/losses/index';
 import { grad, jit } from '../../lib/transforms/index';
 import { noise } from '../training/support';
 
@@ -83,4 +84,19 @@ test('the gradients of keys add up to nothing for queries that are alike', () =>
   const dkey = slope(f as never, key, query, value, dy);
   const column = dkey.filter((_, i) => i % depth === 0);
   expect(Math.abs(total(column))).toBeLessThan(2 * eps * total(column.map(Math.abs)) * Math.sqrt(time));
+});
+
+test('cosine similarity of one value has no gradient', () => {
+  const one = (v: number): Tensor => tensor(Float32Array.of(v), [1, 1]);
+  const f = (p: Tensor, y: Tensor) => ops.sum(cosineSimilarity()(y, p));
+  expect(Math.abs(slope(f as never, one(-0.6995664), one(0.01075933))[0] as number)).toBe(0);
+});
+
+test('a product with one column sums in lanes', () => {
+  const k = 4096;
+  const a = tensor(new Float32Array(k).fill(0.1), [1, k]);
+  const b = tensor(new Float32Array(k).fill(1), [1, k]);
+  const [value] = run((x, y) => ops.matmul(x, ops.transpose(y)), a, b);
+  // chains of k / 4 at most, with the narrowest vectors; one chain of k is 40 times as far off
+  expect(Math.abs((value as number) / (k * Math.fround(0.1)) - 1)).toBeLessThan((k / 4) * eps);
 });
