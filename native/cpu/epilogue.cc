@@ -8,6 +8,8 @@
 namespace steepest {
 namespace {
 
+constexpr int64_t kMultiplyAdd = 64;  // picoseconds, roughly
+
 TileProgram::Binding bindingOf(const Instruction& instruction, int firstExtra, bool rowwise) {
   TileProgram::Binding binding;
   View product = instruction.outputs.front();
@@ -25,7 +27,9 @@ class ProgramEpilogue : public Epilogue {
   ProgramEpilogue(const Instruction& instruction, int firstExtra, const Memory& memory)
       : whole_(instruction.program, bindingOf(instruction, firstExtra, false), memory),
         columns_(instruction.outputs.front().shape[instruction.outputs.front().rank - 1]) {
-    if (!whole_.linear()) rows_.emplace(instruction.program, bindingOf(instruction, firstExtra, true), memory);
+    if (whole_.hasLines()) return;
+    rows_.emplace(instruction.program, bindingOf(instruction, firstExtra, true), memory);
+    if (whole_.linear() && !rows_->hasLines()) rows_.reset();
   }
 
   void run(const float* tile, int64_t ld, int64_t row, int64_t rows, int64_t column, int64_t columns) const override {
@@ -35,6 +39,9 @@ class ProgramEpilogue : public Epilogue {
     }
     const TileProgram& program = rows_ ? *rows_ : whole_;
     TileWorker& worker = program.begin();
+    if (program.hasLines()) {
+      return program.runLines(worker, row * columns_ + column, rows, columns_, columns, tile, ld);
+    }
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t begin = (row + r) * columns_ + column;
       runTiles(program, worker, tile + r * ld, begin, begin + columns);
@@ -44,6 +51,8 @@ class ProgramEpilogue : public Epilogue {
   int aheads(int64_t row, int64_t rows, int64_t column, int64_t columns, Ahead* to) const override {
     return (rows_ ? *rows_ : whole_).aheads(row * columns_ + column, rows, columns_, columns, kMaxAheads, to);
   }
+
+  int64_t cost() const override { return std::max<int64_t>(1, whole_.cost() / kMultiplyAdd); }
 
   void move(int64_t steps) override {
     whole_.move(steps);

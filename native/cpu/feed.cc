@@ -10,24 +10,33 @@ namespace {
 
 constexpr uint64_t kChunkBytes = 64 << 10;  // under it, handing work to another thread costs more than the copy
 
+// Long rows are cut into slices. Which thread writes what matters to those who read it, see matmul_split.cc: a product of
+// many columns gives neighbouring columns to one thread.
+constexpr uint64_t kSliceBytes = 1536;
+constexpr uint64_t kMaxSlices = 4;
+
 // Work is cut by the size of the slot only: the chunks are the same for any number of threads.
 struct Chunks {
-  explicit Chunks(const View& slot)
+  Chunks(const View& slot, uint64_t maxSlices)
       : rows(rowsOf(slot)),
         elements(elementsPerRow(slot)),
-        rowsPerChunk(std::max<uint64_t>(1, kChunkBytes / (elements * sizeOf(slot.dtype)))) {}
+        slices(std::clamp<uint64_t>(elements * sizeOf(slot.dtype) / kSliceBytes, 1, maxSlices)),
+        rowsPerChunk(std::max<uint64_t>(1, kChunkBytes * slices / (elements * sizeOf(slot.dtype)))) {}
 
+  // f(first row, rows, first element of each row, elements)
   template <typename F>
   void each(Threads& threads, F f) const {
-    const auto chunks = static_cast<int64_t>((rows + rowsPerChunk - 1) / rowsPerChunk);
-    threads.each(chunks, [&](int64_t chunk) {
-      const uint64_t first = static_cast<uint64_t>(chunk) * rowsPerChunk;
-      f(first, std::min(rows - first, rowsPerChunk));
+    const uint64_t chunks = (rows + rowsPerChunk - 1) / rowsPerChunk;
+    threads.each(static_cast<int64_t>(chunks * slices), [&](int64_t number) {
+      const uint64_t chunk = static_cast<uint64_t>(number), first = chunk % chunks * rowsPerChunk;
+      const uint64_t slice = chunk / chunks, begin = elements * slice / slices;
+      f(first, std::min(rows - first, rowsPerChunk), begin, elements * (slice + 1) / slices - begin);
     });
   }
 
   uint64_t rows;
   uint64_t elements;  // of a row
+  uint64_t slices;
   uint64_t rowsPerChunk;
 };
 
@@ -52,21 +61,27 @@ void fetch(const void* row, uint64_t bytes) {
   for (uint64_t i = 0; i < std::min(bytes, kFetchBytes); i += 64) __builtin_prefetch(at + i);
 }
 
+// A slice of rows of `ld` elements, here and there: `count` elements from element `begin` on.
+struct Slice {
+  uint64_t rows, ld, begin, count;
+};
+
 // Rows of one host type into one dtype. `order` is null or names the host row of each row.
 template <typename From, typename To>
-void copyRows(const void* source, void* target, const uint32_t* order, uint64_t firstRow, uint64_t rows,
-              uint64_t elements) {
-  const From* const from = static_cast<const From*>(source);
-  To* to = static_cast<To*>(target);
-  if (order == nullptr) return convert(from + firstRow * elements, to, rows * elements);
+void copyRows(const void* source, void* target, const uint32_t* order, uint64_t firstRow, const Slice& slice) {
+  const auto [rows, ld, begin, count] = slice;
+  const From* const from = static_cast<const From*>(source) + begin;
+  To* to = static_cast<To*>(target) + begin;
+  if (order == nullptr && count == ld) return convert(from + firstRow * ld, to, rows * ld);
+  const auto row = [&](uint64_t i) { return from + (order ? order[firstRow + i] : firstRow + i) * ld; };
   // Rows in a random order come from memory one by one unless the next ones are asked for while one is copied.
-  for (uint64_t i = 0; i < rows; ++i, to += elements) {
-    if (i + kAhead < rows) fetch(from + order[firstRow + i + kAhead] * elements, elements * sizeof(From));
-    convert(from + order[firstRow + i] * elements, to, elements);
+  for (uint64_t i = 0; i < rows; ++i, to += ld) {
+    if (i + kAhead < rows) fetch(row(i + kAhead), count * sizeof(From));
+    convert(row(i), to, count);
   }
 }
 
-using CopyRows = void (*)(const void*, void*, const uint32_t*, uint64_t, uint64_t, uint64_t);
+using CopyRows = void (*)(const void*, void*, const uint32_t*, uint64_t, const Slice&);
 
 // Which pairs exist is what converts() in host.h says; a run is checked against it before it starts.
 CopyRows copyRowsFor(HostType from, DType to) {
@@ -92,15 +107,16 @@ class Feed final : public Kernel {
   Feed(const Instruction& in, const Memory& memory)
       : slot_(in.attrs[0]),
         dtype_(in.outputs[0].dtype),
-        chunks_(in.outputs[0]),
+        chunks_(in.outputs[0], kMaxSlices),
         rowBytes_(chunks_.elements * sizeOf(dtype_)),
         target_(bytesAt(in.outputs[0], memory)) {}
 
   void run(RunContext& context) override {
     const FeedSource& source = context.feeds[slot_];
     const CopyRows copy = copyRowsFor(source.type, dtype_);
-    chunks_.each(context.threads, [&](uint64_t first, uint64_t rows) {
-      copy(source.data, target_ + first * rowBytes_, context.order, context.firstRow + first, rows, chunks_.elements);
+    chunks_.each(context.threads, [&](uint64_t first, uint64_t rows, uint64_t begin, uint64_t count) {
+      copy(source.data, target_ + first * rowBytes_, context.order, context.firstRow + first,
+           {rows, chunks_.elements, begin, count});
     });
   }
 
@@ -116,13 +132,13 @@ class Fetch final : public Kernel {
  public:
   Fetch(const Instruction& in, const Memory& memory)
       : slot_(in.attrs[0]),
-        chunks_(in.inputs[0]),
+        chunks_(in.inputs[0], 1),
         rowBytes_(chunks_.elements * sizeOf(in.inputs[0].dtype)),
         source_(bytesAt(in.inputs[0], memory)) {}
 
   void run(RunContext& context) override {
     uint8_t* const target = static_cast<uint8_t*>(context.fetches[slot_].data) + context.firstRow * rowBytes_;
-    chunks_.each(context.threads, [&](uint64_t first, uint64_t rows) {
+    chunks_.each(context.threads, [&](uint64_t first, uint64_t rows, uint64_t, uint64_t) {
       std::memcpy(target + first * rowBytes_, source_ + first * rowBytes_, rows * rowBytes_);
     });
   }

@@ -55,6 +55,16 @@ struct GemmDots {
   const GemmFinish* finish;
 };
 
+// Sums over parts of k, added in order and finished: C [m, n], without gaps between rows.
+struct GemmParts {
+  const float* sums;
+  int64_t stride;  // between parts
+  int64_t parts;
+  float* c;
+  int64_t m, n;
+  const GemmFinish* finish;
+};
+
 struct GemmKernels {
   int64_t rows;   // of C in registers
   int64_t panel;  // columns of C in registers
@@ -66,6 +76,7 @@ struct GemmKernels {
   // Packs B [k, n] of any strides as panels, zeros to the right of the last column: ceil(n / panel) * k * panel floats.
   // Kernels of a reduced precision round on the way (see `pair`).
   void (*pack)(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, float* panels);
+  void (*add)(const GemmParts&);
   // 0: float32, and B may lie anywhere. Else operands are rounded while they are copied: `block` reads B only as `pack` made
   // it, there are no `dots`, and this many elements along k share a 32-bit word of a panel.
   int64_t pair = 0;

@@ -6,7 +6,9 @@
 
 #include "blas.h"
 #include "gemm.h"
+#include "matmul_grid.h"
 #include "matmul_problem.h"
+#include "matmul_split.h"
 #include "scratch.h"
 #include "simd/table.h"
 #include "tile.h"
@@ -14,23 +16,10 @@
 namespace steepest {
 namespace {
 
-// Work is counted in multiply-adds; a float that is read or written weighs as much as four.
-constexpr int64_t kFloatCost = 4;
-constexpr int64_t kBlockCost = int64_t{1} << 19;  // 5 to 10 us
-constexpr int64_t kMaxChunksBySplitting = 16;
-constexpr int64_t kBlockTiles = 16;  // rows of C in a block, in tiles
-constexpr int64_t kBlockPanels = 8;  // columns in panels: with k = 512 they fill half of a 1 MB cache
-constexpr int64_t kEpiloguePanels = 64;
-constexpr int64_t kFarFloats = int64_t{1} << 18;  // B larger than such a cache
-constexpr int64_t kFarPanels = 16;
-constexpr int64_t kFarTiles = 4;
 constexpr int64_t kStripCost = int64_t{1} << 17;   // so that starting an epilogue does not show
 constexpr int64_t kStripFloats = 1 << 13;          // of a product that stays in L1
 constexpr int64_t kMaxDotRows = 8;                 // more rows are worth a transposed copy of B
 constexpr int64_t kSlabFloats = int64_t{1} << 22;  // of B packed at a time
-constexpr int64_t kPackFloats = int64_t{1} << 14;  // packed by one chunk
-
-int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 enum class Reading {
   kDots,           // B^T has unit stride along k and A few rows
@@ -39,47 +28,11 @@ enum class Reading {
   kPackedByBlock,  // each block packs what it needs of B: many small products, or B large and A low
 };
 
-// How an [m, n] product is cut: `rows` x `columns` blocks of a batch item, or several whole items in a block.
-struct Grid {
-  int64_t rows = 1, columns = 1, items = 1;
-};
-
-Grid chooseGrid(const GemmKernels& gemm, int64_t m, int64_t n, int64_t k, int64_t items, bool epilogue) {
-  const int64_t tiles = ceilDiv(m, gemm.rows), panels = ceilDiv(n, gemm.panel);
-  const int64_t cost = m * n * k + kFloatCost * (m * k + k * n + m * n);
-  const int64_t wanted = std::max<int64_t>(1, cost * items / kBlockCost);  // blocks that are worth having
-  // Every block copies its tiles of A, which costs most where B's panels come from far away: then blocks are wide and low.
-  // So they are for an epilogue, which is the faster the longer its rows are.
-  const bool far = k * n >= kFarFloats, wide = far || epilogue;
-  const int64_t leastTiles = std::min(tiles, far ? kFarTiles : 1);
-  int64_t tilesEach = std::min(tiles, kBlockTiles);
-  int64_t panelsEach = std::min(panels, far ? kFarPanels : epilogue ? kEpiloguePanels : kBlockPanels);
-  const auto blocks = [&] { return items * ceilDiv(tiles, tilesEach) * ceilDiv(panels, panelsEach); };
-  while (blocks() > wanted && (tilesEach < tiles || panelsEach < panels)) {
-    if (tilesEach < tiles) {
-      tilesEach = std::min(tiles, 2 * tilesEach);
-    } else {
-      panelsEach = std::min(panels, 2 * panelsEach);
-    }
-  }
-  while (blocks() < std::min(wanted, kMaxChunksBySplitting) && (tilesEach > 1 || panelsEach > 1)) {
-    const bool tall = wide ? tilesEach > leastTiles : tilesEach * gemm.rows > panelsEach * gemm.panel;
-    if (tall || panelsEach == 1) {
-      tilesEach = ceilDiv(tilesEach, 2);
-    } else {
-      panelsEach = ceilDiv(panelsEach, 2);
-    }
-  }
-  Grid grid{ceilDiv(tiles, tilesEach), ceilDiv(panels, panelsEach), 1};
-  if (grid.rows * grid.columns == 1) grid.items = std::max<int64_t>(1, items / std::min(wanted, items));
-  return grid;
-}
-
 class Matmul final : public Kernel {
  public:
-  Matmul(const Instruction& instruction, const Memory& memory)
+  Matmul(const Instruction& instruction, const Memory& memory, const MatmulProblem& p)
       : gemm_(precisionOf(instruction) == Precision::kBfloat16 ? *simd().gemmBf16 : *simd().gemm),
-        p_(matmulProblem(instruction, memory)),
+        p_(p),
         packedDepth_(gemm_.packedDepth(p_.k)) {
     const bool steady = (instruction.steady >> (p_.transposed ? 0 : 1) & 1) != 0;
     chooseReading(steady);
@@ -129,7 +82,7 @@ class Matmul final : public Kernel {
       reading_ = Reading::kDots;
     } else if (!steady && passesOnce()) {
       reading_ = Reading::kPackedByBlock;
-    } else if (p_.bColumn == 1 && !worthPacking()) {
+    } else if (p_.bColumn == 1 && !worthPacking(gemm_, p_.m, p_.n, p_.k)) {
       reading_ = Reading::kDirect;
     } else if (manySmall()) {
       reading_ = Reading::kPackedByBlock;
@@ -138,21 +91,19 @@ class Matmul final : public Kernel {
     }
   }
 
-  bool manySmall() const { return p_.batches > 1 && !p_.sharesB() && p_.m * p_.n * p_.k < 16 * kBlockCost; }
+  bool manySmall() const { return p_.batches > 1 && !p_.sharesB() && p_.m * p_.n * p_.k < 32 * kBlockCost; }
 
   // Where B is copied in any case: one block has all rows, and its copy stays in cache.
-  bool packsByBlock() const { return manySmall() || p_.m <= 4 * gemm_.rows || p_.m * p_.n * p_.k < kBlockCost; }
+  bool packsByBlock() const { return manySmall() || p_.m <= 4 * gemm_.rows || p_.m * p_.n * p_.k < 2 * kBlockCost; }
 
   // A block can have all rows of A, so that every panel of B has one reader, which packs it itself. Where B is larger than
   // L2, panels of all of it would go to memory and come back; those of a part of k stay in L2 for as long as they are read.
   // So B comes from memory once, and early: it is fetched ahead.
   bool passesOnce() const {
     if (gemm_.rounds() || p_.batches > 1 || p_.m <= gemm_.rows || p_.m > kBlockTiles * gemm_.rows) return false;
-    return p_.k * p_.n >= kFarFloats || (worthPacking() && p_.n >= kMaxChunksBySplitting * gemm_.panel);
+    return p_.k * p_.n >= kFarFloats ||
+           (worthPacking(gemm_, p_.m, p_.n, p_.k) && p_.n >= kMaxChunksBySplitting * gemm_.panel);
   }
-
-  // Rows of B that lie far apart cost cache and TLB misses for every tile of A; copying them costs as much as a few tiles.
-  bool worthPacking() const { return p_.n > gemm_.panel && p_.m > 4 * gemm_.rows && p_.k * p_.n > kPackFloats; }
 
   void chooseGrids() {
     const bool packed = reading_ == Reading::kPacked;
@@ -163,7 +114,7 @@ class Matmul final : public Kernel {
       slab_ = std::min(ceilDiv(p_.n, gemm_.panel), panels) * gemm_.panel;
       packed_ = Floats(slab_ * packedDepth_);
     }
-    grid_ = chooseGrid(gemm_, p_.m, std::min(slab_, p_.n), p_.k, itemsPerPack_, epilogue_ != nullptr);
+    grid_ = chooseGrid(gemm_, p_.m, std::min(slab_, p_.n), p_.k, itemsPerPack_, epilogue_ ? epilogue_->cost() : 0);
     if (reading_ == Reading::kPackedByBlock) {
       const int64_t all = ceilDiv(p_.n, gemm_.panel);
       const int64_t columns = std::max(std::min(all, kMaxChunksBySplitting), ceilDiv(all, kBlockPanels));
@@ -355,7 +306,9 @@ class Nothing final : public Kernel {
 std::unique_ptr<Kernel> bindMatmul(const Instruction& instruction, const Memory& memory) {
   if (instruction.outputs[0].size() == 0) return std::make_unique<Nothing>();
   if (std::unique_ptr<Kernel> kernel = bindBlasMatmul(instruction, memory)) return kernel;
-  return std::make_unique<Matmul>(instruction, memory);
+  const MatmulProblem p = matmulProblem(instruction, memory);
+  if (std::unique_ptr<Kernel> kernel = bindSplitMatmul(instruction, memory, p)) return kernel;
+  return std::make_unique<Matmul>(instruction, memory, p);
 }
 
 }  // namespace steepest

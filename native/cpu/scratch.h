@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "../runtime/allocator.h"
+#include "../runtime/threads.h"
 
 namespace steepest {
 
@@ -28,10 +29,11 @@ class Slots {
     busy_ = std::make_unique<std::atomic<bool>[]>(static_cast<size_t>(count));
     count_ = count;
   }
-  // Null when nothing was allocated. With more threads than slots, waits for a chunk to end.
+  // Null when nothing was allocated. With more threads than slots, waits for a chunk to end. A thread gets the slot that it
+  // had before if it can: memory that another core has written is slow to write.
   float* acquire() {
     if (count_ == 0) return nullptr;
-    for (int64_t i = 0;; i = (i + 1) % count_) {
+    for (int64_t i = Threads::current() % count_;; i = (i + 1) % count_) {
       if (!busy_[i].exchange(true, std::memory_order_acquire)) return memory_.data() + i * each_;
     }
   }

@@ -22,6 +22,9 @@ class Epilogue {
   static constexpr int kMaxAheads = 4;
   virtual int aheads(int64_t row, int64_t rows, int64_t column, int64_t columns, Ahead* to) const = 0;
 
+  // Of an element, in multiply-adds of a product: what work is cut by.
+  virtual int64_t cost() const = 0;
+
   virtual void move(int64_t steps) = 0;  // as Kernel::move
 };
 

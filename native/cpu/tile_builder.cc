@@ -39,6 +39,7 @@ struct TileProgram::Builder {
   std::vector<SimdStep> front{}, back{};  // before and after the steps of a tile
   std::vector<uint16_t> tileScratch{};    // slots that take a tile of scratch
   std::vector<uint16_t> singles{};        // slots that take one number, and a cache line, of scratch
+  int fusedRun = -1;                      // the one that was bound last
   std::vector<uintptr_t> inputAddress{};  // 0 where it does not matter
 
   void build() {
@@ -61,6 +62,7 @@ struct TileProgram::Builder {
     self.tileSteps_.insert(self.tileSteps_.begin(), front.begin(), front.end());
     self.tileSteps_.insert(self.tileSteps_.end(), back.begin(), back.end());
     placeScratch();
+    findLines();
   }
 
   void collapseDomain() {
@@ -284,12 +286,23 @@ struct TileProgram::Builder {
     const FusedRun& run = kFusedRuns[match.run];
     SimdStep bound{};
     bound.run = tile.fused(match.run);
+    fusedRun = match.run;
     int k = 0;
     for (; k < run.operands; ++k) bound.fused[k] = values[match.operands[k]].slot;
     for (int s = 0; s < run.steps; ++s) {
       if (run.stored[s]) bound.fused[k++] = destination(first + match.steps[s], first + run.steps, outputSlots);
     }
     self.tileSteps_.push_back(bound);
+  }
+
+  void findLines() {
+    const bool alone = tileSteps.size() > 0 && self.tileSteps_.size() == 1 && fusedRun >= 0;
+    if (!alone || self.shape_.size() > 2 || !self.byRow_.empty() || !self.periodic_.empty() || !self.staged_.empty())
+      return;
+    for (const Operand& o : self.walking_) {
+      if (o.bytes != 4 || o.strides.back() != 1) return;
+    }
+    self.lines_ = tile.fusedLines(fusedRun);
   }
 
   std::vector<TileValue> findUses() const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "domain.h"
 
@@ -74,6 +75,26 @@ void TileProgram::run(TileWorker& w, int64_t i, int64_t count) const {
   }
   for (const Operand& o : staged_) stage(o, i, count, w.slots[o.slot]);
   for (const SimdStep& s : tileSteps_) s.run(s, w.slots, count, position);
+}
+
+void TileProgram::runLines(TileWorker& w, int64_t i, int64_t rows, int64_t pitch, int64_t count, const float* product,
+                           int64_t ld) const {
+  const SimdStep& step = tileSteps_.front();
+  int64_t strides[FusedRun::kMaxOperands + FusedRun::kMaxOutputs] = {};
+  const auto walk = [&](uint16_t slot, int64_t bytes) {
+    for (size_t k = 0; k < std::size(step.fused); ++k) {
+      if (step.fused[k] == slot) strides[k] = bytes;
+    }
+  };
+  w.slots[productSlot_] = const_cast<float*>(product);
+  walk(productSlot_, ld * 4);
+  for (const Operand& o : walking_) {
+    const bool oneLine = shape_.size() == 1;
+    const int64_t row = oneLine ? 0 : i / columns_, rowStride = oneLine ? pitch : o.strides[0];
+    w.slots[o.slot] = o.base + (row * rowStride + i - row * columns_) * o.bytes;
+    walk(o.slot, rowStride * o.bytes);
+  }
+  lines_(step, w.slots, strides, rows, count);
 }
 
 int TileProgram::aheads(int64_t i, int64_t rows, int64_t ld, int64_t count, int most, Ahead* to) const {

@@ -62,6 +62,12 @@ class TileProgram {
     worker.slots[productSlot_] = const_cast<float*>(product);
     run(worker, i, count);
   }
+  // Whether all of it is one fused run that walks through contiguous lines: then rectangles run at once.
+  bool hasLines() const { return lines_ != nullptr; }
+  // `rows` lines of `count` elements: the first begins at element `i`, the next ones `pitch` elements after each other.
+  // Those of register 0 begin at `product`, `ld` elements apart.
+  void runLines(TileWorker& worker, int64_t i, int64_t rows, int64_t pitch, int64_t count, const float* product,
+                int64_t ld) const;
   // Memory of operands that a rectangle walks through: rows of `count` elements from element `i` on, `ld` elements apart.
   // As many as `most` and as lie evenly.
   int aheads(int64_t i, int64_t rows, int64_t ld, int64_t count, int most, Ahead* to) const;
@@ -125,6 +131,7 @@ class TileProgram {
   std::vector<Operand> staged_;
   std::vector<int64_t> positions_;  // collapsed strides of the linear index; empty when tiles run in its order
   std::vector<SimdStep> uniformSteps_, rowSteps_, tileSteps_;
+  FusedLines lines_ = nullptr;
   uint16_t productSlot_ = 0;
   uint16_t resultSlot_ = 0;
   const uint8_t* plain_ = nullptr;

@@ -7,6 +7,7 @@
 
 #include "allocator.h"
 #include "sequence.h"
+#include "subnormals.h"
 
 namespace steepest {
 
@@ -23,7 +24,10 @@ class Executor {
       kernels_->enter();
       seenVersion_ = *stateVersion_;
     }
-    kernels_->run(context);
+    {
+      const FlushSubnormals mode(writesState_);
+      kernels_->run(context);
+    }
     if (writesState_) ++*stateVersion_;
   }
 

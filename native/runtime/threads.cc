@@ -17,6 +17,7 @@
 #endif
 
 #include "pin.h"
+#include "subnormals.h"
 
 namespace steepest {
 namespace {
@@ -77,6 +78,7 @@ struct Pool {
   std::atomic<void*> context{nullptr};
   std::atomic<uint32_t> chunks{0};
   std::atomic<uint32_t> parts{1};
+  std::atomic<uint64_t> mode{0};  // the caller's, in which all chunks run
   alignas(64) std::atomic<uint32_t> done{0};
   std::atomic<bool> callerSleeps{false};
   alignas(64) std::atomic<uint32_t> wake{0};
@@ -113,6 +115,7 @@ constexpr int64_t boundary(int64_t chunks, int64_t parts, int64_t part) { return
 // Runs chunks of one section until none is left to take, those of part `first` before the others'.
 void Pool::takeChunks(uint32_t generation, uint32_t first) {
   uint32_t taken = 0, all = 0;
+  uint64_t ownMode = FloatMode::get();
   const uint32_t count = parts.load(std::memory_order_relaxed);
   for (uint32_t i = 0; i < count; ++i) {
     const uint32_t p = (first + i) % count;
@@ -124,7 +127,9 @@ void Pool::takeChunks(uint32_t generation, uint32_t first) {
       void* const c = context.load(std::memory_order_relaxed);
       const uint32_t n = chunks.load(std::memory_order_relaxed);
       const uint32_t of = parts.load(std::memory_order_relaxed);
+      const uint64_t callers = mode.load(std::memory_order_relaxed);
       if (!claim.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+      if (callers != ownMode) FloatMode::set(ownMode = callers);
       f(c, boundary(n, of, p + 1) - chunksLeft(seen));
       ++taken;
       all = n;
@@ -192,6 +197,7 @@ void Pool::run(int64_t total, Threads::Body f, void* c) {
   body.store(f, std::memory_order_relaxed);
   context.store(c, std::memory_order_relaxed);
   chunks.store(static_cast<uint32_t>(total), std::memory_order_relaxed);
+  mode.store(FloatMode::get(), std::memory_order_relaxed);
   done.store(0, std::memory_order_relaxed);
   const uint32_t generation = section.load(std::memory_order_relaxed) + 1;
   const int64_t of = std::min<int64_t>(workers + 1, total);
@@ -224,6 +230,8 @@ Threads& Threads::pool() {
   static Threads threads;
   return threads;
 }
+
+int Threads::current() { return threadNumber; }
 
 int Threads::count() const { return thePool().count.load(std::memory_order_relaxed); }
 

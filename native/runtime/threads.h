@@ -18,12 +18,15 @@ class Threads {
   // The pool of the process. Threads start when first needed and sleep when idle.
   static Threads& pool();
 
+  // Number of the calling thread: 1, 2, .. for the pool's own, 0 for all others.
+  static int current();
+
   // Threads that share the work, the caller included. Set by STEEPEST_THREADS or setCount; default: the CPUs the process may use.
   int count() const;
   void setCount(int count);
 
   // Returns when all chunks are done. Runs inline when chunks == 1, when count() == 1, when called from inside a chunk,
-  // or when another caller holds the pool. Body must not throw.
+  // or when another caller holds the pool. Chunks run in the caller's floating-point mode. Body must not throw.
   void parallel(int64_t chunks, Body body, void* context);
 
   template <typename F>

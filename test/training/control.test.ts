@@ -18,6 +18,36 @@ function slow() {
 
 const later = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
+// They take processors several times as long, and the moments of units that have died are full of them.
+describe('numbers too small to be normal', () => {
+  const inputs = 4096;
+  const units = 64;
+  // Large enough for several threads, in training and in predictions.
+  const model = (weight: number) => {
+    const net = sequential([layers.dense({ units, useBias: false, inputShape: [inputs], name: 'd' })]);
+    net.setWeights({ 'd/kernel': new Float32Array(inputs * units).fill(weight) });
+    net.compile({ optimizer: optimizers.sgd({ learningRate: 0.5, weightDecay: 1 }), loss: 'mse' });
+    return net;
+  };
+  const predictions = () => {
+    const net = model(1e-39);
+    const x = Float32Array.from({ length: 256 * inputs }, (_, i) => (i % inputs === 0 ? 1 : 0));
+    const values = [...new Set(net.predictSync(x) as Float32Array)];
+    net.dispose();
+    return values;
+  };
+
+  test('count as zero in training, on all threads, and stay what they are in predictions before and after', async () => {
+    expect(predictions()).toEqual([Math.fround(1e-39)]);
+    const net = model(2e-38);
+    await net.fit(new Float32Array(2 * inputs), new Float32Array(2 * units), { epochs: 100, batchSize: 2 });
+    // All that the decay would take from 2e-38 is 1e-38.
+    expect([...new Set(net.getWeights()[0]?.data)]).toEqual([Math.fround(2e-38)]);
+    net.dispose();
+    expect(predictions()).toEqual([Math.fround(1e-39)]);
+  });
+});
+
 describe('determinism', () => {
   const train = async (seed: number, threads: number): Promise<string> => {
     setThreads(threads);

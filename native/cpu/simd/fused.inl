@@ -85,42 +85,58 @@ STEEPEST_INLINE void runSteps(Values& x) {
 
 // All operands are read before any result is stored: a result may lie where an operand does.
 template <int kRun>
-void run(const SimdStep& s, void* const* slots, int64_t count, int64_t) {
+void lines(const SimdStep& s, void* const* slots, const int64_t* strides, int64_t rows, int64_t count) {
   constexpr const FusedRun& f = kFusedRuns[kRun];
-  const tile::AliasFloat* from[FusedRun::kMaxOperands];
-  tile::AliasFloat* to[FusedRun::kMaxOutputs];
+  const uint8_t* from[FusedRun::kMaxOperands];
+  uint8_t* to[FusedRun::kMaxOutputs];
   Values x;
 #pragma GCC unroll 16
   for (int k = 0; k < f.operands; ++k) {
-    from[k] = static_cast<const tile::AliasFloat*>(slots[s.fused[k]]);
-    if (f.uniform[k]) x.v[k] = splat(*from[k]);
+    from[k] = static_cast<const uint8_t*>(slots[s.fused[k]]);
+    if (f.uniform[k]) x.v[k] = splat(*reinterpret_cast<const tile::AliasFloat*>(from[k]));
   }
 #pragma GCC unroll 8
-  for (int k = 0; k < f.outputs; ++k) to[k] = static_cast<tile::AliasFloat*>(slots[s.fused[f.operands + k]]);
-  int64_t i = 0;
-  for (; i + kWidth <= count; i += kWidth) {
+  for (int k = 0; k < f.outputs; ++k) to[k] = static_cast<uint8_t*>(slots[s.fused[f.operands + k]]);
+  const int64_t whole = count / kWidth * kWidth * 4, rest = count % kWidth;  // bytes, lanes
+  for (;;) {
+    for (int64_t i = 0; i < whole; i += kWidth * 4) {
+#pragma GCC unroll 16
+      for (int k = 0; k < f.operands; ++k) {
+        if (!f.uniform[k]) x.v[k] = load(reinterpret_cast<const tile::AliasFloat*>(from[k] + i));
+      }
+      runSteps<kRun>(x);
+      int output = 0;
+#pragma GCC unroll 32
+      for (int k = 0; k < f.steps; ++k) {
+        if (f.stored[k]) store(reinterpret_cast<tile::AliasFloat*>(to[output++] + i), x.v[f.operands + k]);
+      }
+    }
+    if (rest != 0) {
+#pragma GCC unroll 16
+      for (int k = 0; k < f.operands; ++k) {
+        if (!f.uniform[k]) x.v[k] = loadFirst(reinterpret_cast<const tile::AliasFloat*>(from[k] + whole), rest);
+      }
+      runSteps<kRun>(x);
+      int output = 0;
+#pragma GCC unroll 32
+      for (int k = 0; k < f.steps; ++k) {
+        if (f.stored[k])
+          storeFirst(reinterpret_cast<tile::AliasFloat*>(to[output++] + whole), x.v[f.operands + k], rest);
+      }
+    }
+    if (--rows == 0) return;
 #pragma GCC unroll 16
     for (int k = 0; k < f.operands; ++k) {
-      if (!f.uniform[k]) x.v[k] = load(from[k] + i);
+      if (!f.uniform[k]) from[k] += strides[k];
     }
-    runSteps<kRun>(x);
-    int output = 0;
-#pragma GCC unroll 32
-    for (int k = 0; k < f.steps; ++k) {
-      if (f.stored[k]) store(to[output++] + i, x.v[f.operands + k]);
-    }
+#pragma GCC unroll 8
+    for (int k = 0; k < f.outputs; ++k) to[k] += strides[f.operands + k];
   }
-  if (i == count) return;
-#pragma GCC unroll 16
-  for (int k = 0; k < f.operands; ++k) {
-    if (!f.uniform[k]) x.v[k] = loadFirst(from[k] + i, count - i);
-  }
-  runSteps<kRun>(x);
-  int output = 0;
-#pragma GCC unroll 32
-  for (int k = 0; k < f.steps; ++k) {
-    if (f.stored[k]) storeFirst(to[output++] + i, x.v[f.operands + k], count - i);
-  }
+}
+
+template <int kRun>
+void run(const SimdStep& s, void* const* slots, int64_t count, int64_t) {
+  lines<kRun>(s, slots, nullptr, 1, count);
 }
 
 // One function for each of the runs.
@@ -133,7 +149,17 @@ TileOp find(int index) {
   }
 }
 
+template <int kRun = 0>
+FusedLines findLines(int index) {
+  if constexpr (kRun < kFusedRunCount) {
+    return index == kRun ? lines<kRun> : findLines<kRun + 1>(index);
+  } else {
+    return nullptr;
+  }
+}
+
 TileOp at(int index) { return find(index); }
+FusedLines linesAt(int index) { return findLines(index); }
 
 }  // namespace
 }  // namespace fused

@@ -160,6 +160,25 @@ void finishRows(const GemmFinish& f, float* c, int64_t cRow, int64_t row, int64_
   }
 }
 
+void add(const GemmParts& g) {
+  const int64_t n = g.m * g.n;
+  const auto sum = [&g](int64_t i, auto get) __attribute__((always_inline)) {
+    F v = get(g.sums + i);
+    for (int64_t p = 1; p < g.parts; ++p) v += get(g.sums + p * g.stride + i);
+    return v;
+  };
+  int64_t i = 0;
+  for (; i + kWidth <= n; i += kWidth) {
+    store(g.c + i, sum(i, [](const float* p) __attribute__((always_inline)) { return load(p); }));
+  }
+  if (i < n) {
+    const int64_t tail = n - i;
+    storeFirst(g.c + i, sum(i, [tail](const float* p) __attribute__((always_inline)) { return loadFirst(p, tail); }),
+               tail);
+  }
+  if (g.finish) finishRows(*g.finish, g.c, g.n, 0, g.m, g.n);
+}
+
 // --- A, tile by tile
 
 // The tile's rows one after another, kPackedRow apart.
@@ -415,4 +434,5 @@ void pack(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, f
 }  // namespace gemm
 
 extern const GemmKernels gemmKernels;
-const GemmKernels gemmKernels = {gemm::kRows, gemm::kPanel, gemm::kDepth, gemm::block, gemm::dots, gemm::pack};
+const GemmKernels gemmKernels = {gemm::kRows, gemm::kPanel, gemm::kDepth, gemm::block,
+                                 gemm::dots,  gemm::pack,   gemm::add};

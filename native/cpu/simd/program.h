@@ -21,6 +21,10 @@ struct SimdStep {
 };
 using TileOp = decltype(SimdStep::run);
 
+// A fused run on `rows` lines of `count` elements. strides[k]: bytes between the lines of what step.fused[k] names.
+using FusedLines = void (*)(const SimdStep& step, void* const* slots, const int64_t* strides, int64_t rows,
+                            int64_t count);
+
 // Combines values of one lane type, always in the same order for the same sizes.
 struct Reducer {
   // results[r] = all of x[r * count .. r * count + count-1], count >= 1, r = 0 .. rows-1.
@@ -33,11 +37,12 @@ struct TileFunctions {
   // The loop of an operation. Bit i of `uniform`: operand i is one number for the whole tile. Not all operands are,
   // unless count is 1 and the bits are left clear. Null for a code that is no operation on these lanes.
   TileOp (*find)(ScalarOp op, Lane lanes, unsigned uniform);
-  TileOp (*fused)(int run);  // an index of kFusedRuns
-  TileOp widen;              // bool in memory -> 0 or 1 in float lanes
-  TileOp narrow;             // 0 or 1 in float lanes -> bool in memory
-  TileOp copy;               // 32-bit lanes
-  TileOp fill;               // one 32-bit number to all lanes
+  TileOp (*fused)(int run);           // an index of kFusedRuns
+  FusedLines (*fusedLines)(int run);  // the same
+  TileOp widen;                       // bool in memory -> 0 or 1 in float lanes
+  TileOp narrow;                      // 0 or 1 in float lanes -> bool in memory
+  TileOp copy;                        // 32-bit lanes
+  TileOp fill;                        // one 32-bit number to all lanes
   const Reducer* (*reducer)(ReduceKind kind, Lane lanes);
 };
 

@@ -167,5 +167,6 @@ const Reducer* reducer(ReduceKind kind, Lane lanes) { return lanes == Lane::kInt
 
 extern const TileFunctions tileFunctions;
 const TileFunctions tileFunctions = {
-    tile::find, fused::at, tile::widen, tile::narrow, tile::unary<tile::Copy, I>, tile::fill, reduce::reducer,
+    tile::find, fused::at,       fused::linesAt, tile::widen, tile::narrow, tile::unary<tile::Copy, I>,
+    tile::fill, reduce::reducer,
 };

@@ -115,6 +115,34 @@ for (const form of ['as it lies', 'transposed'] as const) {
     { ...notDifferentiable, large: true },
   );
 }
+// B is long and A low: parts of k are summed on their own, read as they lie or packed, and what follows comes after them.
+for (const [name, m] of [
+  ['as it lies', 29],
+  ['packed', 61],
+] as const) {
+  define(
+    `low product with a long factor, ${name}`,
+    (random) => {
+      const [k, n] = [801, 301];
+      return {
+        inputs: [float(random, [m, k]), float(random, [k, n]), float(random, [n]), float(random, [m, n])],
+        run: (a, b, bias, x) => ops.relu(ops.add(ops.add(ops.matmul(a, b), bias), x)),
+      };
+    },
+    { ...notDifferentiable, large: true },
+  );
+  define(
+    `low product with a long factor, ${name}, and a program behind it`,
+    (random) => {
+      const [k, n] = [801, 301];
+      return {
+        inputs: [float(random, [m, k]), float(random, [k, n]), float(random, [m, n])],
+        run: (a, b, x) => ops.multiply(ops.tanh(ops.multiply(ops.matmul(a, b), 0.05)), x),
+      };
+    },
+    { ...notDifferentiable, large: true },
+  );
+}
 define('product that is added to something', (random) => {
   const [m, k, n] = [random.int(1, 20), random.int(1, 20), random.int(1, 40)];
   return {

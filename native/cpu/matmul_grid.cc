@@ -1,0 +1,52 @@
+#include "matmul_grid.h"
+
+#include <algorithm>
+
+namespace steepest {
+namespace {
+
+constexpr int64_t kEpiloguePanels = 64;
+constexpr int64_t kFarPanels = 16;
+constexpr int64_t kFarTiles = 4;
+
+// The least one that is not below n.
+int64_t powerOfTwo(int64_t n) {
+  int64_t power = 1;
+  while (power < n) power *= 2;
+  return power;
+}
+
+}  // namespace
+
+Grid chooseGrid(const GemmKernels& gemm, int64_t m, int64_t n, int64_t k, int64_t items, int64_t epilogue) {
+  const int64_t tiles = ceilDiv(m, gemm.rows), panels = ceilDiv(n, gemm.panel);
+  const int64_t cost = m * n * (k + epilogue) + kFloatCost * (m * k + k * n + m * n);
+  const int64_t wanted = std::max<int64_t>(1, cost * items / kBlockCost);  // blocks that are worth having
+  // Every block copies its tiles of A, which costs most where B's panels come from far away: then blocks are wide and low.
+  // So they are for an epilogue, which is the faster the longer its rows are.
+  const bool far = k * n >= kFarFloats, wide = far || epilogue > 0;
+  const int64_t leastTiles = far ? kFarTiles : 1;
+  // Powers of two, so that threads have equally many.
+  int64_t rows = powerOfTwo(ceilDiv(tiles, kBlockTiles));
+  int64_t columns = powerOfTwo(ceilDiv(panels, far ? kFarPanels : epilogue > 0 ? kEpiloguePanels : kBlockPanels));
+  const auto blocks = [&] { return items * rows * columns; };
+  while (blocks() > wanted && rows * columns > 1) {
+    (rows > 1 ? rows : columns) /= 2;
+  }
+  while (blocks() < std::min(wanted, kMaxChunksBySplitting)) {
+    const int64_t tilesEach = ceilDiv(tiles, rows), panelsEach = ceilDiv(panels, columns);
+    const bool tall = wide ? tilesEach > leastTiles : tilesEach * gemm.rows > panelsEach * gemm.panel;
+    if (tilesEach > 1 && (tall || panelsEach == 1)) {
+      rows *= 2;
+    } else if (panelsEach > 1) {
+      columns *= 2;
+    } else {
+      break;
+    }
+  }
+  Grid grid{std::min(rows, tiles), std::min(columns, panels), 1};
+  if (grid.rows * grid.columns == 1) grid.items = std::max<int64_t>(1, items / std::min(wanted, items));
+  return grid;
+}
+
+}  // namespace steepest

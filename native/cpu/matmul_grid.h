@@ -1,0 +1,34 @@
+// How a product is cut into blocks: by its size only, never by the number of threads.
+#pragma once
+
+#include <cstdint>
+
+#include "gemm.h"
+
+namespace steepest {
+
+// Work is counted in multiply-adds; a float that is read or written weighs as much as four.
+constexpr int64_t kFloatCost = 4;
+constexpr int64_t kBlockCost = int64_t{1} << 18;  // 2 to 5 us
+constexpr int64_t kMaxChunksBySplitting = 16;
+constexpr int64_t kBlockTiles = 16;                // rows of C in a block, in tiles
+constexpr int64_t kBlockPanels = 8;                // columns in panels: with k = 512 they fill half of a 1 MB cache
+constexpr int64_t kFarFloats = int64_t{1} << 18;   // B larger than such a cache
+constexpr int64_t kPackFloats = int64_t{1} << 14;  // packed by one chunk
+
+constexpr int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Of an [m, n] product: `rows` x `columns` blocks of a batch item, or several whole items in a block.
+struct Grid {
+  int64_t rows = 1, columns = 1, items = 1;
+};
+
+// `epilogue`: its cost for each element, or 0.
+Grid chooseGrid(const GemmKernels& gemm, int64_t m, int64_t n, int64_t k, int64_t items, int64_t epilogue);
+
+// Rows of B that lie far apart cost cache and TLB misses for every tile of A; copying them costs as much as a few tiles.
+inline bool worthPacking(const GemmKernels& gemm, int64_t m, int64_t n, int64_t k) {
+  return n > gemm.panel && m > 4 * gemm.rows && k * n > kPackFloats;
+}
+
+}  // namespace steepest

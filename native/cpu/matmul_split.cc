@@ -1,0 +1,147 @@
+// The weights of a layer are written by the optimizer's update, rows 0, 1, 2, .. from thread to thread, and read by the next
+// product. Memory that one core writes after another one has read it costs that core 8 to 30 ns for each cache line: as much
+// as the multiply-adds, where a batch is small. So rows of B (and columns of A) stay with the thread that wrote them: each
+// part of k is summed on its own, and the parts, which are much smaller than B, are added at the end.
+#include "matmul_split.h"
+
+#include <algorithm>
+
+#include "gemm.h"
+#include "matmul_grid.h"
+#include "scratch.h"
+#include "simd/table.h"
+#include "tile.h"
+
+namespace steepest {
+namespace {
+
+constexpr int64_t kMaxParts = 4;
+
+// So many that all parts together have a quarter of B's size at most; a power of two, as threads divide rows evenly.
+int64_t partsOf(const MatmulProblem& p) {
+  int64_t parts = 1;
+  while (parts < kMaxParts && p.k >= 8 * parts * p.m) parts *= 2;
+  return parts;
+}
+
+class SplitMatmul final : public Kernel {
+ public:
+  SplitMatmul(const Instruction& instruction, const Memory& memory, const GemmKernels& gemm, const MatmulProblem& p)
+      : gemm_(gemm), p_(p), parts_(partsOf(p)), depth_(ceilDiv(ceilDiv(p.k, parts_), 2) * 2) {
+    if (instruction.attrs[0] == 1) {
+      finishes_ = recogniseFinish(instruction, memory, &finish_);
+      if (!finishes_) epilogue_ = bindEpilogue(instruction, 2, memory);
+    }
+    if (!epilogue_) c_ = memory.at<float>(instruction.outputs[0]);
+    cSlide_ = slideOf(instruction.outputs[0]);
+    panels_ = ceilDiv(p_.n, gemm_.panel);
+    sums_ = Floats(parts_ * p_.m * p_.n);
+    if (gemm_.rounds() || worthPacking(gemm_, p_.m, p_.n, p_.k)) {
+      packed_ = Floats(parts_ * partPanels());
+    }
+    const Grid grid = chooseGrid(gemm_, p_.m, p_.n, depth_, parts_, 0);
+    blockRows_ = ceilDiv(p_.m, grid.rows);
+    blockColumns_ = ceilDiv(panels_, grid.columns) * gemm_.panel;
+    const int64_t sumCost = kFloatCost * (parts_ + 1) * p_.n;
+    sumRows_ = std::min(p_.m, std::max(ceilDiv(p_.m, kMaxChunksBySplitting), ceilDiv(kBlockCost / 2, sumCost)));
+    if (epilogue_)
+      slots_.allocate(std::min<int64_t>(ceilDiv(p_.m, sumRows_), Threads::pool().count()), sumRows_ * p_.n);
+  }
+
+  void run(RunContext& context) override {
+    if (packed_.data() != nullptr) pack(context.threads);
+    multiply(context.threads);
+    add(context.threads);
+  }
+
+  void move(int64_t steps) override {
+    p_.move(steps);
+    if (epilogue_) return epilogue_->move(steps);
+    c_ = moved(c_, steps * cSlide_);
+    if (finish_.added) finish_.added = moved(finish_.added, steps * finish_.addedSlide);
+    if (finish_.gate) finish_.gate = moved(finish_.gate, steps * finish_.gateSlide);
+  }
+
+ private:
+  int64_t depthOf(int64_t part) const { return std::min(depth_, p_.k - part * depth_); }
+  int64_t partPanels() const { return gemm_.packedDepth(depth_) * panels_ * gemm_.panel; }
+
+  void pack(Threads& threads) {
+    const int64_t each = std::max<int64_t>(1, kPackFloats / (depth_ * gemm_.panel)), chunks = ceilDiv(panels_, each);
+    threads.each(parts_ * chunks, [&, this](int64_t chunk) {
+      const int64_t part = chunk / chunks, first = chunk % chunks * each * gemm_.panel, k = depthOf(part);
+      gemm_.pack(p_.b + part * depth_ * p_.bDepth + first * p_.bColumn, p_.bDepth, p_.bColumn, k,
+                 std::min(each * gemm_.panel, p_.n - first),
+                 packed_.data() + part * partPanels() + first * gemm_.packedDepth(k));
+    });
+  }
+
+  void multiply(Threads& threads) {
+    const int64_t rows = ceilDiv(p_.m, blockRows_), columns = ceilDiv(p_.n, blockColumns_);
+    threads.each(parts_ * rows * columns, [&, this](int64_t chunk) {
+      const int64_t part = chunk / (rows * columns), k = depthOf(part);
+      const int64_t row = chunk % rows * blockRows_, column = chunk % (rows * columns) / rows * blockColumns_;
+      GemmBlock g{};
+      g.a = p_.a + row * p_.aRow + part * depth_ * p_.aDepth;
+      g.aRow = p_.aRow;
+      g.aDepth = p_.aDepth;
+      if (packed_.data() != nullptr) {
+        g.b = packed_.data() + part * partPanels() + column * gemm_.packedDepth(k);
+        g.bRow = gemm_.panel;
+        g.bPanel = gemm_.packedDepth(k) * gemm_.panel;
+      } else {
+        g.b = p_.b + part * depth_ * p_.bDepth + column;
+        g.bRow = p_.bDepth;
+        g.bPanel = gemm_.panel;
+      }
+      g.m = std::min(blockRows_, p_.m - row);
+      g.n = std::min(blockColumns_, p_.n - column);
+      g.k = k;
+      g.c = sums_.data() + (part * p_.m + row) * p_.n + column;
+      g.cRow = p_.n;
+      gemm_.block(g);
+    });
+  }
+
+  void add(Threads& threads) {
+    threads.each(ceilDiv(p_.m, sumRows_), [&, this](int64_t chunk) {
+      const int64_t row = chunk * sumRows_, rows = std::min(sumRows_, p_.m - row), at = row * p_.n;
+      float* slot = slots_.acquire();
+      GemmFinish finish = finish_;
+      if (finish.added) finish.added += at;
+      if (finish.gate) finish.gate += at;
+      gemm_.add({sums_.data() + at, p_.m * p_.n, parts_, epilogue_ ? slot : c_ + at, rows, p_.n,
+                 finishes_ ? &finish : nullptr});
+      if (epilogue_) epilogue_->run(slot, p_.n, row, rows, 0, p_.n);
+      slots_.release(slot);
+    });
+  }
+
+  const GemmKernels& gemm_;
+  MatmulProblem p_;
+  const int64_t parts_;
+  const int64_t depth_;  // of k in each part but the last
+  float* c_ = nullptr;   // null when the epilogue stores
+  int64_t cSlide_;       // bytes, with every step of a loop
+  GemmFinish finish_;
+  bool finishes_ = false;
+  std::unique_ptr<Epilogue> epilogue_;
+  int64_t panels_;
+  int64_t blockRows_, blockColumns_;
+  int64_t sumRows_;  // that are added at a time
+  Floats packed_;    // B, part by part, or nothing where it is read as it lies
+  Floats sums_;      // [parts, m, n]
+  Slots slots_;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> bindSplitMatmul(const Instruction& instruction, const Memory& memory, const MatmulProblem& p) {
+  const bool steady = (instruction.steady >> 1 & 1) != 0;
+  if (steady || p.transposed || p.batches > 1 || p.bColumn != 1 || p.m == 1 || partsOf(p) == 1) return nullptr;
+  if (p.k * p.n >= kFarFloats || p.m * p.n * p.k < 2 * kBlockCost) return nullptr;
+  const GemmKernels& gemm = precisionOf(instruction) == Precision::kBfloat16 ? *simd().gemmBf16 : *simd().gemm;
+  return std::make_unique<SplitMatmul>(instruction, memory, gemm, p);
+}
+
+}  // namespace steepest
