@@ -36,6 +36,7 @@ const suites = [
   'native/lifetime',
   'training/fit',
   'training/precision',
+  'training/quantize',
   'training/saving-values',
 ];
 

@@ -18,7 +18,7 @@ export function constantBits(value: number, lanes: 'f' | 'i'): number {
  */
 export function encodeProgram(program: Program): number[] {
   const fixed = program.inputs + program.constants.length;
-  const alias = program.steps.map((s, i) => (s.op === 'boolToFloat' ? (s.args[0] as number) : fixed + i));
+  const alias = program.steps.map((s, i) => (s.op === 'widen' ? (s.args[0] as number) : fixed + i));
   const real = (r: number): number => {
     let v = r;
     while (v >= fixed && alias[v - fixed] !== v) v = alias[v - fixed] as number;

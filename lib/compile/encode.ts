@@ -1,13 +1,21 @@
 import type { Place } from '../ir/body.js';
 import type { InstructionOp, Operand, Work } from '../ir/costs.js';
-import type { Attributes, Graph, Node, Tensor, TensorType, Variable } from '../ir/graph.js';
+import {
+  type Attributes,
+  bytesPerElement,
+  type Graph,
+  type Node,
+  type Tensor,
+  type TensorType,
+  type Variable,
+} from '../ir/graph.js';
 import { encoding, opTable, tableHash } from '../ir/optable.js';
 import type { ProductPrecision } from '../ir/precision.js';
 import { identityProgram } from '../ir/program.js';
 import { constantBits, encodeProgram } from './encode-program.js';
 import type { ArenaPlan, BodyPlan } from './memory.js';
 import { memoryOf, type Schedule } from './schedule.js';
-import { bytesPerElement, type StateLayout } from './state-layout.js';
+import type { StateLayout } from './state-layout.js';
 import { rowMajorStrides, type StridedView } from './views.js';
 
 /** A plan as words for the addon, and what its caller must know about it. */
@@ -304,6 +312,10 @@ function attributeWords(node: Node): number[] {
   if (node.is('matmul')) {
     const { epilogue, precision } = node.attrs as Attributes['matmul'];
     return [epilogue === undefined ? 0 : 1, precisionWord(precision), ...encodeProgram(epilogue ?? identityProgram)];
+  }
+  if (node.is('matmulInt8')) {
+    const { epilogue } = node.attrs as Attributes['matmulInt8'];
+    return [epilogue === undefined ? 0 : 1, ...encodeProgram(epilogue ?? identityProgram)];
   }
   if (node.is('conv') || node.is('convInputGrad') || node.is('convKernelGrad')) {
     const { epilogue, strides, dilation, padding, groups, precision } = node.attrs as Attributes['conv'];

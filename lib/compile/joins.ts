@@ -1,7 +1,15 @@
-import { type Attributes, type Node, type Shape, sameShape, sizeOf, type Tensor, type Variable } from '../ir/graph.js';
+import {
+  type Attributes,
+  bytesPerElement,
+  type Node,
+  type Shape,
+  sameShape,
+  sizeOf,
+  type Tensor,
+  type Variable,
+} from '../ir/graph.js';
 import { encoding } from '../ir/optable.js';
 import { memoryOf, type Schedule } from './schedule.js';
-import { bytesPerElement } from './state-layout.js';
 import { isIdentity, rowMajorStrides } from './views.js';
 
 /** A part of a concatenation that is computed right where it belongs, and needs no copy. */
@@ -21,7 +29,7 @@ export interface Home {
 const minRow = 32;
 
 /** Instructions that read rows that lie apart as fast as others. */
-const readers: ReadonlySet<string> = new Set(['concat', 'map', 'reduce', 'matmul']);
+const readers: ReadonlySet<string> = new Set(['concat', 'map', 'reduce', 'matmul', 'matmulInt8']);
 
 /**
  * Finds the results of instructions that can be computed in their place in a concatenation: the steps of a recurrent

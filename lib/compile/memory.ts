@@ -1,8 +1,7 @@
-import type { Attributes, Node, Tensor } from '../ir/graph.js';
+import { type Attributes, bytesPerElement, type Node, type Tensor } from '../ir/graph.js';
 import { encoding, opInfo } from '../ir/optable.js';
 import { findHomes, type Home } from './joins.js';
 import { aligned, memoryOf, type Schedule, schedule, segmentOf } from './schedule.js';
-import { bytesPerElement } from './state-layout.js';
 
 /** Where the result of an instruction lies in the arena. */
 export interface ArenaPlan {

@@ -1,10 +1,8 @@
-import { formatType, sizeOf, type Variable } from '../ir/graph.js';
+import { bytesPerElement, formatType, sizeOf, type Variable } from '../ir/graph.js';
 import { encoding } from '../ir/optable.js';
 
 /** Arrays of fewer elements are packed tightly: counters and metric sums that are added in a row lie in a row. */
 const packedBelow = 16;
-
-export const bytesPerElement = (dtype: Variable['dtype']): number => (dtype === 'bool' ? 1 : 4);
 
 /** Where each variable lives in the state memory of a session. Plans of one session share one layout. */
 export class StateLayout {

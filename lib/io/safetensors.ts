@@ -7,7 +7,7 @@ import { jsonArray, jsonInteger, jsonKeys, jsonObject, jsonString, parseJson } f
  */
 
 /** Values of a tensor in a file. Half precision is widened to float32, I64 narrowed to int32 if every value fits. */
-export type StoredValues = Float32Array | Float64Array | Int32Array | Uint8Array;
+export type StoredValues = Float32Array | Float64Array | Int32Array | Uint8Array | Int8Array;
 
 /** Bytes of one value in the file, and the array that it is read into. */
 const types = {
@@ -17,6 +17,7 @@ const types = {
   BF16: { size: 2, array: Float32Array },
   I64: { size: 8, array: Int32Array },
   I32: { size: 4, array: Int32Array },
+  I8: { size: 1, array: Int8Array },
   U8: { size: 1, array: Uint8Array },
   BOOL: { size: 1, array: Uint8Array },
 } as const;
@@ -35,7 +36,7 @@ export interface TensorEntry {
 
 /** A tensor to write. */
 export interface StoredTensor {
-  /** Float32Array: F32, Int32Array: I32, Uint8Array: U8 unless it is said to be BOOL. */
+  /** Float32Array: F32, Int32Array: I32, Int8Array: I8, Uint8Array: U8 unless it is said to be BOOL. */
   readonly dtype?: 'BOOL';
   readonly shape: readonly number[];
   readonly values: StoredValues;
@@ -229,7 +230,8 @@ function storedType({ dtype, values }: StoredTensor): StoredType {
   if (dtype !== undefined) return dtype;
   if (values instanceof Float64Array) return 'F64';
   if (values instanceof Float32Array) return 'F32';
-  return values instanceof Int32Array ? 'I32' : 'U8';
+  if (values instanceof Int32Array) return 'I32';
+  return values instanceof Int8Array ? 'I8' : 'U8';
 }
 
 /**

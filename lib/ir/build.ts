@@ -1,5 +1,6 @@
 import {
   type AttributesOf,
+  arrayTypes,
   type DType,
   formatType,
   type HostData,
@@ -55,8 +56,6 @@ export function make<O extends OpName>(
 ): Tensor {
   return new Node(op, inputs, attrs, [{ shape, dtype }], currentScope()).outputs[0] as Tensor;
 }
-
-const arrayTypes = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 
 /** An array of the type that holds values of a dtype. */
 export function hostArray(dtype: DType, values: ArrayLike<number> | number): HostData {

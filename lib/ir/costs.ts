@@ -1,5 +1,5 @@
 import type { Attributes, Node, TensorType } from './graph.js';
-import { sizeOf } from './graph.js';
+import { bytesPerElement, sizeOf } from './graph.js';
 import { type OpName, opInfo, type opTable } from './optable.js';
 import type { Program } from './program.js';
 
@@ -59,14 +59,14 @@ interface Entry {
 }
 
 const size = (t: Operand | undefined): number => (t === undefined ? 0 : sizeOf(t.shape));
-const bytesOf = (t: Operand | undefined): number => (t === undefined ? 0 : t.stored * (t.dtype === 'bool' ? 1 : 4));
+const bytesOf = (t: Operand | undefined): number => (t === undefined ? 0 : t.stored * bytesPerElement(t.dtype));
 const total = (operands: readonly Operand[], of: (t: Operand) => number): number =>
   operands.reduce((sum, t) => sum + of(t), 0);
 
 /** Operations for each element of a program's domain. */
 const programFlops = (program: Program | undefined): number =>
   (program?.steps ?? []).reduce((sum, { op }) => {
-    if (op === 'boolToFloat') return sum;
+    if (op === 'widen') return sum;
     return sum + (op === 'fma' ? 2 : opInfo(op).costly ? costlyFlops : 1);
   }, 0);
 
@@ -139,6 +139,7 @@ const costs: { readonly [O in InstructionOp]: Entry } = {
   },
   argReduce: perInput('reduction', 1),
   matmul: product('product', (work) => size(made(work)) * (first(work)?.shape.at(-1) ?? 1)),
+  matmulInt8: product('product', (work) => size(made(work)) * (first(work)?.shape.at(-1) ?? 1)),
   gather: {
     family: 'indexing',
     flops: nothing,

@@ -121,7 +121,7 @@ export const vjps = {
   castFloat: 'none',
   castInt: 'none',
   castBool: 'none',
-  boolToFloat: 'none',
+  widen: 'none',
 
   add: (dy) => [dy, dy],
   sub: (dy) => [dy, negative(dy)],
@@ -194,6 +194,7 @@ export const vjps = {
       dy.rank === 2 ? { a, b: dy, precision } : matmul(swapLastAxes(a), dy),
     ]);
   },
+  matmulInt8: 'none',
   // bilinear in x and kernel: the three operations are each other's derivatives
   conv: (dy, [x, kernel], _, { epilogue, ...geometry }) => {
     if (epilogue !== undefined) return fused();

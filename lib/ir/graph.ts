@@ -3,7 +3,15 @@ import { type OpName, opTable } from './optable.js';
 import type { ProductPrecision } from './precision.js';
 import type { Program } from './program.js';
 
-export type DType = 'float32' | 'int32' | 'bool';
+/** The type that holds the values of a dtype, on the host as in native memory; bools are 0 and 1. */
+export const arrayTypes = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, int8: Int8Array } as const;
+
+/**
+ * int8 is for keeping weights small: `ops.matmulInt8` multiplies by it, views, joins and `take` move it. Wherever else it is
+ * computed with, it becomes float32.
+ */
+export type DType = keyof typeof arrayTypes;
+export const bytesPerElement = (dtype: DType): number => arrayTypes[dtype].BYTES_PER_ELEMENT;
 export type Shape = readonly number[];
 
 export interface TensorType {
@@ -36,6 +44,7 @@ export interface Attributes {
   cumsum: { readonly axis: number; readonly reverse: boolean };
   argsort: { readonly axis: number; readonly descending: boolean };
   matmul: { readonly precision?: ProductPrecision; readonly epilogue?: Program };
+  matmulInt8: { readonly epilogue?: Program };
   conv: ConvAttributes & { readonly epilogue?: Program };
   convInputGrad: ConvAttributes & { readonly epilogue?: Program };
   convKernelGrad: ConvAttributes & { readonly epilogue?: Program };
@@ -134,7 +143,7 @@ export function installEvaluator(evaluate: (tensors: readonly Tensor[]) => void)
   evaluator = evaluate;
 }
 
-export type HostData = Float32Array | Int32Array | Uint8Array;
+export type HostData = Float32Array | Int32Array | Uint8Array | Int8Array;
 
 /**
  * One result of a node: what the functions of `ops` take and return.
@@ -167,7 +176,8 @@ export class Tensor implements TensorType {
   }
 
   /**
-   * The values, row-major: Float32Array for float32, Int32Array for int32, Uint8Array of 0 and 1 for bool.
+   * The values, row-major: Float32Array for float32, Int32Array for int32, Uint8Array of 0 and 1 for bool, Int8Array
+   * for int8.
    *
    * @throws Error while tracing, where a tensor has no values yet.
    */

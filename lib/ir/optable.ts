@@ -19,7 +19,7 @@
  */
 export type OpKind = 'source' | 'scalar' | 'view' | 'array' | 'control' | 'fused' | 'effect';
 
-/** Lane types a scalar operation accepts: `f` float32 (and bool, held as 0 or 1), `i` int32. */
+/** Lane types a scalar operation accepts: `f` float32 (and bool and int8, held as numbers), `i` int32. */
 export type Lanes = 'f' | 'i' | 'fi';
 
 export interface OpInfo {
@@ -103,8 +103,8 @@ export const opTable = {
   castFloat: { code: 20, kind: 'scalar', inputs: 1, outputs: 1, lanes: 'i' },
   castInt: unary(21),
   castBool: { code: 22, kind: 'scalar', inputs: 1, outputs: 1, lanes: 'fi', predicate: true },
-  /** Bool held as 0/1 in float lanes: the number itself. Removed when a program is encoded. */
-  boolToFloat: unary(23),
+  /** Bool or int8, which float lanes hold as numbers: the number itself. Removed when a program is encoded. */
+  widen: unary(23),
   add: binary(32, 'fi'),
   sub: binary(33, 'fi'),
   mul: binary(34, 'fi'),
@@ -164,6 +164,11 @@ export const opTable = {
   argReduce: array(6, 1, 2),
   /** attrs: epilogue (0 or 1), precision (see `encoding.precisions`); program. Inputs a [..., M, K], b [..., K, N], then the epilogue's extra operands. */
   matmul: { ...product(7, 2), slides: true },
+  /**
+   * attrs: epilogue; program. Inputs a float32 [M, K], b int8 [K, N], then the epilogue's extra operands; K is at most
+   * `encoding.maxInt8Depth`. Rows of a are rounded to int8, see `int8.ts`; the sums of products are exact.
+   */
+  matmulInt8: { ...product(24, 1), slides: true },
   /** table [V, ...inner], indices int32 [...] -> [...indices, ...inner]. */
   gather: array(8, 2),
   /** indices int32 [...], updates [...indices, ...inner] -> [V, ...inner], zero where nothing was added. */
@@ -252,12 +257,14 @@ export const encoding = {
   unit: 64,
   maxRank: 8,
   maxRegisters: 250,
-  dtypes: { float32: 0, int32: 1, bool: 2 },
+  dtypes: { float32: 0, int32: 1, bool: 2, int8: 3 },
   spaces: { arena: 0, state: 1, constant: 2 },
   lanes: { f: 0, i: 1 },
   reduceKinds: { sum: 0, max: 1, min: 2, prod: 3 },
   /** What the operands of a product are rounded to before they are multiplied. Sums are float32. */
   precisions: { float32: 0, bfloat16: 1 },
+  /** So many products of int8 numbers fit an int32. */
+  maxInt8Depth: 1 << 17,
   stepWords: 5,
   /** Flag of a view in a loop that moves with every step; number of steps and elements per step follow its offset. */
   slidingView: 1 << 24,

@@ -13,6 +13,7 @@ import {
   topological,
   type Variable,
 } from './graph.js';
+import { int8Scale, toInt8 } from './int8.js';
 import { isScalar, type ScalarOp } from './optable.js';
 import { uniforms } from './philox.js';
 import { type ProductPrecision, toBfloat16 } from './precision.js';
@@ -102,6 +103,8 @@ export function evaluate(node: Node, x: readonly Float64Array[], bindings: Bindi
       return [argsort(node, x[0])];
     case 'matmul':
       return matmul(node, x);
+    case 'matmulInt8':
+      return matmulInt8(node, x);
     case 'conv':
     case 'convInputGrad':
     case 'convKernelGrad':
@@ -417,6 +420,23 @@ function matmul(node: Node, [left, right, ...extras]: readonly Float64Array[]): 
     return sum;
   });
   return finish(node, product, extras, epilogue);
+}
+
+/** Sums of whole numbers are exact. Their float32, times the row's step, is rounded as every kernel rounds it. */
+function matmulInt8(node: Node, [a, b, ...extras]: readonly Float64Array[]): Float64Array[] {
+  const [m, k] = node.inputs[0].shape;
+  const n = node.inputs[1].shape[1];
+  const product = new Float64Array(m * n);
+  for (let i = 0; i < m; i++) {
+    const row = a.subarray(i * k, (i + 1) * k);
+    const { factor, step } = int8Scale(row.reduce((largest, v) => Math.max(largest, Math.abs(v)), 0));
+    const q = row.map((v) => toInt8(v, factor));
+    for (let j = 0; j < n; j++) {
+      const sum = q.reduce((total, v, p) => total + v * b[p * n + j], 0);
+      product[i * n + j] = Math.fround(Math.fround(sum) * step);
+    }
+  }
+  return finish(node, product, extras, (node.attrs as Attributes['matmulInt8']).epilogue);
 }
 
 /** What the epilogue of a product makes of it. */

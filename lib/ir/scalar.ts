@@ -30,7 +30,7 @@ const table: Partial<Record<ScalarOp, (a: number, b: number, c: number) => numbe
   // saturates; NaN is 0
   castInt: (a) => Math.min(Math.max(Math.trunc(a) || 0, -(2 ** 31)), 2 ** 31 - 1),
   castBool: (a) => Number(a !== 0),
-  boolToFloat: (a) => a,
+  widen: (a) => a,
   add: (a, b) => a + b,
   sub: (a, b) => a - b,
   mul: (a, b) => a * b,

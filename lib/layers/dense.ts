@@ -2,10 +2,10 @@ import type { ConstraintName } from '../constraints/resolve.js';
 import type { InitializerName } from '../initializers/resolve.js';
 import type { Tensor, TensorType } from '../ir/graph.js';
 import { add } from '../ir/ops/elementwise.js';
-import { matmul } from '../ir/ops/linalg.js';
 import type { RegularizerName } from '../regularizers/resolve.js';
 import { type Activation, type ActivationFn, resolveActivation } from './activations.js';
 import { boolean, checkOptions, positiveInteger } from './arguments.js';
+import type { MatrixKernel } from './kernel.js';
 import {
   type CallContext,
   type ConstraintFn,
@@ -42,7 +42,7 @@ class Dense extends Layer {
   readonly kind = 'dense';
   protected override readonly passesMask = true;
   readonly #activation: ActivationFn;
-  #kernel!: Weight;
+  #kernel!: MatrixKernel;
   #bias: Weight | undefined;
 
   constructor(readonly options: DenseOptions) {
@@ -58,7 +58,7 @@ class Dense extends Layer {
   override build(inputs: readonly TensorType[]): void {
     const { units, useBias = true } = this.options;
     const features = this.#features(this.single(inputs));
-    this.#kernel = this.addWeight({
+    this.#kernel = this.addMatrixKernel({
       name: 'kernel',
       shape: [features, units],
       ...weightTreatment(this.options, 'kernel'),
@@ -76,7 +76,7 @@ class Dense extends Layer {
           `got shape [${x.shape.join(', ')}]`,
       );
     }
-    const product = matmul(x, context.read(this.#kernel)); // [..., features] x [features, units]
+    const product = this.#kernel.product(x, context); // [..., features] x [features, units]
     return this.#activation(this.#bias === undefined ? product : add(product, context.read(this.#bias)));
   }
 
@@ -97,7 +97,8 @@ class Dense extends Layer {
  *
  * - input: float32 [batch, ..., features]; other dtypes are converted
  * - output: float32 [batch, ..., units]
- * - weights: kernel [features, units], bias [units]
+ * - weights: kernel [features, units], bias [units]; once quantized (`model.quantize`), the kernel is int8, with kernelScale
+ *   [units]
  *
  * @throws Error when an argument is not valid; when applied, if the input has rank < 2 or the wrong number of features
  *

@@ -3,9 +3,11 @@ import type { InitializerName } from '../initializers/resolve.js';
 import type { Tensor, TensorType } from '../ir/graph.js';
 import { einsum } from '../ir/ops/einsum.js';
 import { add } from '../ir/ops/elementwise.js';
+import { reshape, transpose } from '../ir/ops/shape.js';
 import type { RegularizerName } from '../regularizers/resolve.js';
 import { type Activation, type ActivationFn, resolveActivation } from './activations.js';
 import { argumentError, checkOptions } from './arguments.js';
+import { MatrixKernel } from './kernel.js';
 import {
   type CallContext,
   type ConstraintFn,
@@ -110,12 +112,24 @@ function checkBiasAxes(equation: Equation, biasAxes: unknown): void {
   }
 }
 
+/**
+ * How many last letters of the kernel are its columns, where the equation is a product of a matrix of rows with the kernel as a
+ * matrix: the kernel's letters that are summed over stand before those that only it has, and the input has no others to sum.
+ */
+function columnsOf({ input, kernel, output }: Equation): number | undefined {
+  const own = [...kernel].filter((l) => !input.includes(l));
+  const summed = [...kernel].filter((l) => !output.includes(l));
+  const others = [...input].filter((l) => !kernel.includes(l));
+  const isProduct = summed.length > 0 && kernel === [...summed, ...own].join('');
+  return isProduct && others.every((l) => output.includes(l)) ? own.length : undefined;
+}
+
 class EinsumDense extends Layer {
   readonly kind = 'einsumDense';
   readonly #activation: ActivationFn;
   readonly #equation: Equation;
   readonly #outputSizes: ReadonlyMap<string, number | null>;
-  #kernel!: Weight;
+  #kernel!: MatrixKernel | Weight;
   #bias: Weight | undefined;
 
   constructor(readonly options: EinsumDenseOptions) {
@@ -131,7 +145,9 @@ class EinsumDense extends Layer {
 
   override build(inputs: readonly TensorType[]): void {
     const { kernel, bias } = this.#weightShapes(this.single(inputs));
-    this.#kernel = this.addWeight({ name: 'kernel', shape: kernel, ...weightTreatment(this.options, 'kernel') });
+    const columns = columnsOf(this.#equation);
+    const options = { name: 'kernel', shape: kernel, ...weightTreatment(this.options, 'kernel') };
+    this.#kernel = columns === undefined ? this.addWeight(options) : this.addMatrixKernel(options, columns);
     if (bias === undefined) return;
     this.#bias = this.addWeight({ name: 'bias', shape: bias, ...weightTreatment(this.options, 'bias', 'zeros') });
   }
@@ -140,18 +156,49 @@ class EinsumDense extends Layer {
     const x = this.single(inputs);
     const { kernel, bias } = this.#weightShapes(x);
     for (const [built, fits] of [
-      [this.#kernel, kernel],
+      [this.#weight, kernel],
       [this.#bias, bias],
     ] as const) {
       if (built === undefined || built.shape.join() === fits?.join()) continue;
       throw this.error(`expected input that fits ${built.name} [${built.shape.join(', ')}], got ${show(x)}`);
     }
-    const product = einsum(this.options.equation, x, context.read(this.#kernel));
+    const product =
+      this.#kernel instanceof MatrixKernel && this.#kernel.scale !== undefined
+        ? this.#quantizedProduct(x, this.#kernel, context)
+        : einsum(this.options.equation, x, context.read(this.#weight));
     return this.#activation(this.#bias === undefined ? product : add(product, context.read(this.#bias)));
   }
 
   override getConfig(): Record<string, unknown> {
     return { ...this.options };
+  }
+
+  get #weight(): Weight {
+    return this.#kernel instanceof MatrixKernel ? this.#kernel.weight : this.#kernel;
+  }
+
+  /** The axes that stay in front, a product with the kernel as a matrix, and the result's axes in their order. */
+  #quantizedProduct(x: Tensor, kernel: MatrixKernel, context: CallContext): Tensor {
+    const { input, kernel: letters, output, ellipsis } = this.#equation;
+    const hidden = [...Array(x.rank - input.length).keys()].map(String);
+    const expand = (term: string): string[] =>
+      ellipsis === 'left' ? [...hidden, ...term] : ellipsis === 'right' ? [...term, ...hidden] : [...term];
+    const labels = expand(input);
+    const size = (label: string): number => x.shape[labels.indexOf(label)] as number;
+    const rows = labels.filter((l) => !letters.includes(l));
+    const summed = [...letters].filter((l) => input.includes(l));
+    const own = [...letters].filter((l) => !input.includes(l));
+    const moved = transpose(
+      x,
+      [...rows, ...summed].map((l) => labels.indexOf(l)),
+    );
+    const shape = rows.map(size);
+    const product = kernel.product(reshape(moved, [...shape, summed.reduce((n, l) => n * size(l), 1)]), context);
+    const result = [...rows, ...own];
+    return transpose(
+      reshape(product, [...shape, ...kernel.scaleShape]),
+      expand(output).map((l) => result.indexOf(l)),
+    );
   }
 
   #weightShapes(x: TensorType): { readonly kernel: number[]; readonly bias: number[] | undefined } {
@@ -189,6 +236,8 @@ const show = ({ shape }: TensorType): string => `input shape [${shape.join(', ')
  * - output: float32 with the axes of the equation's result, sized as `outputShape` says
  * - weights: kernel with the axes of the equation's second term; bias with the output's axes from the first one in
  *   `biasAxes` on, 1 for those that are not in it
+ * - `model.quantize` makes the kernel int8 where its letters that are summed over stand in front of those that only it has, and
+ *   the input has no others to sum: 'abc,cd->abd', not 'abc,dc->abd'
  *
  * Masks end here, as in Keras: the equation may mix time steps.
  *

@@ -2,11 +2,11 @@ import type { ConstraintName } from '../constraints/resolve.js';
 import { type InitializerName, resolveInitializer } from '../initializers/resolve.js';
 import type { Tensor, TensorType } from '../ir/graph.js';
 import { add, cast, notEqual } from '../ir/ops/elementwise.js';
-import { gather } from '../ir/ops/gather.js';
 import { rotaryEmbedding as rotary, sinusoidalPositions } from '../ir/ops/position.js';
 import { sliceAxis } from '../ir/ops/shape.js';
 import type { RegularizerName } from '../regularizers/resolve.js';
 import { boolean, checkOptions, integer, numberIn, positiveInteger } from './arguments.js';
+import type { TableKernel } from './kernel.js';
 import {
   type CallContext,
   type ConstraintFn,
@@ -36,7 +36,7 @@ export interface EmbeddingOptions extends LayerOptions {
 
 class Embedding extends Layer {
   readonly kind = 'embedding';
-  #embeddings!: Weight;
+  #embeddings!: TableKernel;
 
   constructor(readonly options: EmbeddingOptions) {
     const where = 'layers.embedding';
@@ -54,7 +54,7 @@ class Embedding extends Layer {
   override build(inputs: readonly TensorType[]): void {
     this.single(inputs);
     const { inputDim, outputDim } = this.options;
-    this.#embeddings = this.addWeight({
+    this.#embeddings = this.addTableKernel({
       name: 'embeddings',
       shape: [inputDim, outputDim],
       ...weightTreatment(this.options, 'embeddings', 'randomUniform'),
@@ -63,7 +63,7 @@ class Embedding extends Layer {
 
   override call(inputs: readonly Tensor[], context: CallContext): Tensor {
     const ids = cast(this.single(inputs), 'int32');
-    const vectors = gather(context.read(this.#embeddings), ids);
+    const vectors = this.#embeddings.vectors(ids, context);
     if (this.options.maskZero !== true) return vectors;
     if (ids.rank < 2) throw this.error(`maskZero needs input [batch, time, ...], got shape [${ids.shape.join(', ')}]`);
     return withMask(vectors, notEqual(ids, 0));
@@ -79,7 +79,7 @@ class Embedding extends Layer {
  *
  * - input: int32 [batch, ...]; other dtypes are converted
  * - output: float32 [batch, ..., outputDim]
- * - weights: embeddings [inputDim, outputDim]
+ * - weights: embeddings [inputDim, outputDim]; once quantized (`model.quantize`), they are int8, with embeddingsScale [inputDim]
  *
  * An id outside 0 .. inputDim - 1 stops training, evaluation or prediction with an error.
  *

@@ -1,10 +1,20 @@
 import { type ConstraintName, resolveConstraint } from '../constraints/resolve.js';
 import { type InitializerName, resolveInitializer } from '../initializers/resolve.js';
 import { withScope } from '../ir/build.js';
-import { type DType, formatType, type Shape, sizeOf, Tensor, type TensorType, type Variable } from '../ir/graph.js';
+import {
+  arrayTypes,
+  type DType,
+  formatType,
+  type Shape,
+  sizeOf,
+  Tensor,
+  type TensorType,
+  type Variable,
+} from '../ir/graph.js';
 import { divide } from '../ir/ops/elementwise.js';
 import { type RegularizerName, resolveRegularizer } from '../regularizers/resolve.js';
 import { argumentError, boolean, dimensions, show } from './arguments.js';
+import { type Kernel, MatrixKernel, type Quantization, TableKernel } from './kernel.js';
 import { passMasks } from './mask.js';
 import { inferOutputs, LayerCall, probeBatch, SymbolicTensor, withBatch } from './symbolic.js';
 
@@ -80,8 +90,8 @@ export interface LayerOptions {
 export const layerOptionKeys = ['name', 'trainable', 'inputShape', 'inputDType', 'activityRegularizer'] as const;
 
 export function checkDType(where: string, name: string, value: unknown): DType {
-  if (value === 'float32' || value === 'int32' || value === 'bool') return value;
-  throw argumentError(where, name, `one of 'float32', 'int32', 'bool'`, value);
+  if (typeof value === 'string' && Object.hasOwn(arrayTypes, value)) return value as DType;
+  throw argumentError(where, name, `one of ${Object.keys(arrayTypes).map(show).join(', ')}`, value);
 }
 
 /**
@@ -103,7 +113,9 @@ export abstract class Layer {
   /** Whether the outputs have the masks of the inputs: the layer treats every time step alike. */
   protected readonly passesMask: boolean = false;
   readonly #weights: Weight[] = [];
+  readonly #kernels: Kernel[] = [];
   readonly #parts: Layer[] = [];
+  #quantization: Quantization | undefined;
   #owner: { readonly layer: Layer; readonly part: string } | undefined;
   #built = false;
 
@@ -153,8 +165,18 @@ export abstract class Layer {
   }
 
   get trainableWeights(): readonly Weight[] {
-    if (!this.trainable) return [];
+    if (!this.trainable || this.quantization !== undefined) return [];
     return [...this.#weights.filter((w) => w.trainable), ...this.#parts.flatMap((part) => part.trainableWeights)];
+  }
+
+  /** How its kernels are kept, as that of the layer that it is a part of. Such a layer is not trained. See `Model.quantize`. */
+  get quantization(): Quantization | undefined {
+    return this.#quantization ?? this.#owner?.layer.quantization;
+  }
+
+  /** Weights that can be kept as int8, or are: what inputs are multiplied by, and tables. Empty until the layer is built. */
+  get kernels(): readonly Kernel[] {
+    return [...this.#kernels, ...this.#parts.flatMap((part) => part.kernels)];
   }
 
   /** Weights that hold what a stateful layer remembers from one batch to the next. */
@@ -207,6 +229,17 @@ export abstract class Layer {
     return new LayerCall(this, inputs, inferOutputs(this, types)).outputs;
   }
 
+  /**
+   * Keeps kernels in another way from now on: those that the layer has, whose weights are exchanged, and those that it is
+   * built with. `Model.quantize` converts the values.
+   */
+  quantize(quantization: Quantization): void {
+    if (this.#built && this.kernels.length === 0) return;
+    for (const part of this.#parts) part.quantize(quantization);
+    for (const kernel of this.#kernels) if (kernel.scale === undefined) this.#exchange(kernel);
+    this.#quantization = quantization;
+  }
+
   /** Builds the layer unless it is built already. */
   ensureBuilt(inputs: readonly TensorType[]): void {
     if (this.#built) return;
@@ -214,7 +247,10 @@ export abstract class Layer {
       withScope(this.label, () => this.build(inputs));
       this.#built = true;
     } finally {
-      if (!this.#built) this.#weights.length = 0;
+      if (!this.#built) {
+        this.#weights.length = 0;
+        this.#kernels.length = 0;
+      }
     }
   }
 
@@ -267,6 +303,39 @@ export abstract class Layer {
     }
     this.#weights.push(weight);
     return weight;
+  }
+
+  /**
+   * For `build`: a weight that inputs are multiplied by as a matrix [K, N], which `Model.quantize` can make int8.
+   *
+   * @param outputAxes number of last axes that are the columns; the ones before them are summed over
+   */
+  protected addMatrixKernel(options: WeightOptions, outputAxes = 1): MatrixKernel {
+    return this.#addKernel(new MatrixKernel(this.addWeight(options), outputAxes));
+  }
+
+  /** For `build`: a weight that has a vector for each id, which `Model.quantize` can make int8. */
+  protected addTableKernel(options: WeightOptions): TableKernel {
+    return this.#addKernel(new TableKernel(this.addWeight(options)));
+  }
+
+  #addKernel<T extends Kernel>(kernel: T): T {
+    if (!kernel.isQuantizable) return kernel;
+    this.#kernels.push(kernel);
+    if (this.quantization !== undefined) this.#exchange(kernel);
+    return kernel;
+  }
+
+  /** Puts an int8 weight and a scale in the place of a float32 one. */
+  #exchange(kernel: Kernel): void {
+    const at = this.#weights.indexOf(kernel.weight);
+    const name = (kernel.weight as LayerWeight).localName;
+    this.#weights.splice(at, 1);
+    const fixed = { trainable: false } as const;
+    const scale = { name: `${name}Scale`, shape: kernel.scaleShape, initializer: 'ones', ...fixed } as const;
+    kernel.weight = this.addWeight({ name, shape: kernel.shape, dtype: 'int8', initializer: 'zeros', ...fixed });
+    kernel.scale = this.addWeight(scale);
+    this.#weights.splice(at, 0, ...this.#weights.splice(-2));
   }
 
   /**

@@ -45,6 +45,11 @@ class SpectralNormalization extends Layer {
     this.#vector = this.addWeight({ name: 'vectorU', shape: [units], initializer: 'randomNormal', trainable: false });
   }
 
+  /** What is divided by a norm has to be float32. */
+  override get kernels(): readonly [] {
+    return [];
+  }
+
   override call(inputs: readonly Tensor[], context: CallContext): readonly Tensor[] {
     // shapes do not depend on the values of weights
     if (context === probeContext) return this.#layer.trace(inputs, context);

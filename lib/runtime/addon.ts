@@ -2,8 +2,8 @@
  * The addon as TypeScript sees it. Everything here validates its arguments natively and throws; nothing is trusted.
  * `native/binding` implements it; only `lib/runtime` uses it.
  */
-export type HostArray = Float32Array | Int32Array | Uint8Array;
-export type HostType = 'float32' | 'int32' | 'uint8' | 'bool';
+export type HostArray = Float32Array | Int32Array | Uint8Array | Int8Array;
+export type HostType = 'float32' | 'int32' | 'uint8' | 'bool' | 'int8';
 
 export interface Addon {
   /** Hash of the operation table that the addon was built with. */
@@ -32,6 +32,8 @@ export interface MachineLimits {
   readonly flops: number;
   /** The same with operands that are rounded to bfloat16: more where the CPU has instructions for it. */
   readonly bfloat16Flops: number;
+  /** The same with int8 numbers and sums in int32. */
+  readonly int8Ops: number;
   /** By growing size: how many bytes per second all threads move who go through `bytes` of memory again and again. */
   readonly bandwidth: readonly {
     readonly bytes: number;

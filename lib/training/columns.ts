@@ -133,11 +133,11 @@ function flatten(where: string, type: ColumnType, value: readonly unknown[], sha
 /** How a column is kept in native memory: bytes stay bytes, the feed of the step converts them. */
 export function storageType(column: Column): HostType {
   const bytes = column.source instanceof Uint8Array || column.source instanceof Uint8ClampedArray;
-  if (column.dtype === 'bool') return 'bool';
+  if (column.dtype === 'bool' || column.dtype === 'int8') return column.dtype;
   return bytes ? 'uint8' : column.dtype;
 }
 
-export const bytesOf = (type: HostType): number => (type === 'uint8' || type === 'bool' ? 1 : 4);
+export const bytesOf = (type: HostType): number => (type === 'float32' || type === 'int32' ? 4 : 1);
 
 /**
  * Values `from` to `to` of a column as they are stored.
@@ -148,12 +148,14 @@ export function convert(where: string, column: Column, type: HostType, from: num
   const part = column.source.subarray(from, to);
   // other threads may change shared memory: what is checked must be what is used
   const source = part.buffer instanceof ArrayBuffer ? part : part.slice();
-  if (column.dtype === 'int32') checkIntegers(where, column, source, from);
+  if (column.dtype === 'int32' || column.dtype === 'int8') checkIntegers(where, column, source, from);
   switch (type) {
     case 'float32':
       return source instanceof Float32Array ? source : new Float32Array(source);
     case 'int32':
       return source instanceof Int32Array ? source : new Int32Array(source);
+    case 'int8':
+      return source instanceof Int8Array ? source : new Int8Array(source);
     case 'uint8':
       return source instanceof Uint8Array ? source : new Uint8Array(source.buffer, source.byteOffset, source.length);
     case 'bool':
@@ -163,13 +165,14 @@ export function convert(where: string, column: Column, type: HostType, from: num
 
 function checkIntegers(where: string, column: Column, values: NumberArray, from: number): void {
   const { classes } = column;
-  const [low, high] = classes === undefined ? [-0x80000000, 0x7fffffff] : [0, classes - 1];
+  const [least, most, name] =
+    column.dtype === 'int8' ? [-128, 127, 'an 8-bit integer'] : [-0x80000000, 0x7fffffff, 'a 32-bit integer'];
+  const [low, high] = classes === undefined ? [least, most] : [0, classes - 1];
   for (let i = 0; i < values.length; i++) {
     const v = values[i] as number;
     if (v >= low && v <= high && Number.isInteger(v)) continue;
     const row = Math.floor((from + i) / Math.max(1, sizeOf(column.shape)));
-    const expected =
-      classes === undefined ? 'a 32-bit integer' : `a class from 0 to ${classes - 1} (${classes} classes)`;
+    const expected = classes === undefined ? name : `a class from 0 to ${classes - 1} (${classes} classes)`;
     throw new Error(`${where}: row ${row} of ${column.label} is ${v}; expected ${expected}`);
   }
 }

@@ -1,8 +1,8 @@
 import { replaceFile } from '../io/files.js';
 import { safetensorsParts } from '../io/safetensors.js';
 import { type HostData, sizeOf, type Tensor } from '../ir/graph.js';
-import { boolean, checkOptions, integer } from '../layers/arguments.js';
-import type { Layer } from '../layers/layer.js';
+import { boolean, checkOptions, integer, oneOf } from '../layers/arguments.js';
+import type { Layer, Weight } from '../layers/layer.js';
 import type { SymbolicTensor } from '../layers/symbolic.js';
 import { averageSlot } from '../optimizers/averaging.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
@@ -167,16 +167,61 @@ export class Model {
     if (this.#running > 0) throw new Error('compile: the model is being trained or used; wait for it to finish');
     const objective = resolveObjective(this.topology, this.#names.outputs, options);
     if (options.seed !== undefined) integer('compile', 'seed', options.seed);
-    this.#weights = this.#engine?.weights() ?? this.#weights;
-    this.#engine?.dispose();
-    this.#engine = undefined;
-    this.#predictor = undefined;
-    this.#evaluator = undefined;
+    this.#release(this.#engine?.weights() ?? this.#weights);
     this.#objective = objective;
     this.#compileOptions = { ...options, optimizer: objective.optimizer };
     this.#seed = options.seed;
     this.#fits = 0;
     this.#resumePoint = { initialEpoch: 0, initialStep: 0 };
+  }
+
+  /**
+   * Keeps the kernels of dense, einsum-dense and attention layers, those of convolutions with a window of one cell (also in
+   * separable ones), and the tables of embeddings as int8, in a quarter of the memory, and multiplies by the kernels in int8: each output column of a kernel W (each row of a table) is round(W / s) with
+   * the scale s = max |W| / 127, half to even, and when the model predicts, each row of the inputs is rounded in the same way
+   * with a scale of its own (see `ops.matmulInt8`). Sums are exact, then scaled; biases, activations and all else stay
+   * float32. Nothing is calibrated.
+   *
+   * `predict`, `predictSync` and `evaluate` work as before, also with what `save` wrote. The weights are those of the layers:
+   * 'dense_1/kernel' becomes int8, 'dense_1/kernelScale' is new. Such a layer cannot be trained, and there is no way back:
+   * quantize a `clone()`, or save before. Models that share layers with this one can not be used any more.
+   *
+   * @param mode only 'int8'
+   * @throws Error when the mode is another one, no layer can be quantized or all are, a kernel holds NaN or an infinity, or
+   *     while `fit`, `evaluate` or `predict` runs; the model is unchanged then
+   *
+   * @example
+   * const small = model.clone();
+   * small.quantize('int8');
+   * const probabilities = small.predictSync(new Float32Array(784));
+   *
+   * Source: dynamic quantization as in Jacob et al., "Quantization and Training of Neural Networks for Efficient
+   * Integer-Arithmetic-Only Inference", CVPR 2018.
+   */
+  quantize(mode: 'int8'): void {
+    const where = 'quantize';
+    this.#usable(where);
+    oneOf(where, 'mode', mode, ['int8']);
+    if (this.#running > 0) throw new Error(`${where}: the model is being trained or used; wait for it to finish`);
+    const { topology } = this;
+    const open = topology.kernels.filter((kernel) => kernel.scale === undefined);
+    if (open.length === 0) {
+      const why = topology.kernels.length > 0 ? 'is quantized already' : 'has no layer that can be quantized';
+      throw new Error(`${where}: model '${this.name}' ${why}`);
+    }
+    const engine = this.#ready();
+    const values = new Map<Weight, HostData>(topology.weights.map((w) => [w, engine.state.read(w)]));
+    const quantized = open.map((kernel) => kernel.quantized(values.get(kernel.weight) as HostData));
+    topology.quantize(mode);
+    open.forEach((kernel, i) => {
+      const { values: rounded, scale } = quantized[i] as (typeof quantized)[number];
+      values.set(kernel.weight, rounded);
+      values.set(kernel.scale as Weight, scale);
+    });
+    this.#release(topology.weights.map((w) => values.get(w) as HostData));
+    if (this.#compileOptions !== undefined) {
+      this.#objective = resolveObjective(topology, this.#names.outputs, this.#compileOptions);
+    }
   }
 
   /**
@@ -195,7 +240,7 @@ export class Model {
    */
   async fit(x: ModelData, y: ModelData, options: FitOptions = {}): Promise<History> {
     const where = 'fit';
-    const objective = this.#compiled(where);
+    const objective = this.#trainingObjective(where);
     if (this.#fitting)
       throw new Error(`${where}: the model is being trained already; wait for the other fit to finish`);
     const settings = checkFitOptions(where, options);
@@ -310,7 +355,7 @@ export class Model {
    */
   trainOnBatch(x: ModelData, y: ModelData, options: BatchOptions = {}): Results {
     const where = 'trainOnBatch';
-    const objective = this.#compiled(where);
+    const objective = this.#trainingObjective(where);
     if (this.#fitting) throw new Error(`${where}: the model is being trained by fit; wait for it to finish`);
     const data = readBatches(where, objective, this.#names, x, y, options);
     const engine = this.#ready();
@@ -347,6 +392,7 @@ export class Model {
     const settings = checkProfileOptions(where, options, y !== undefined);
     settings.signal?.throwIfAborted();
     if (this.#running > 0) throw new Error(`${where}: the model is being trained or used; wait for it to finish`);
+    if (settings.mode === 'train') this.#trainingObjective(where);
     const data = this.#profileData(where, x, settings.mode === 'predict' ? undefined : y, options);
     const engine = this.#ready();
     return this.#busy(engine, settings.signal, () => runProfile({ where, engine, settings, ...data }));
@@ -511,11 +557,7 @@ export class Model {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#engine?.dispose();
-    this.#engine = undefined;
-    this.#predictor = undefined;
-    this.#evaluator = undefined;
-    this.#weights = undefined;
+    this.#release(undefined);
   }
 
   [Symbol.dispose](): void {
@@ -530,6 +572,25 @@ export class Model {
     this.#usable(where);
     if (this.#objective === undefined) throw new Error(`${where}: the model is not compiled; call model.compile first`);
     return this.#objective;
+  }
+
+  /** @throws Error when a layer is quantized */
+  #trainingObjective(where: string): CompiledObjective {
+    const objective = this.#compiled(where);
+    const layer = this.topology.layers.find(({ kernels }) => kernels.some((kernel) => kernel.scale !== undefined));
+    if (layer === undefined) return objective;
+    throw new Error(
+      `${where}: ${layer.label} is quantized to int8, and a quantized layer cannot be trained; train first, then quantize`,
+    );
+  }
+
+  /** Lets go of what was compiled; the weights begin with these values next time. */
+  #release(weights: HostData[] | undefined): void {
+    this.#weights = weights;
+    this.#engine?.dispose();
+    this.#engine = undefined;
+    this.#predictor = undefined;
+    this.#evaluator = undefined;
   }
 
   static {

@@ -75,7 +75,7 @@ export function resolveObjective(
     name: names[i] as string,
   }));
   const trainable = topology.trainableWeights;
-  if (trainable.length === 0 && topology.weights.length > 0) {
+  if (trainable.length === 0 && topology.weights.length > 0 && !topology.kernels.some((kernel) => kernel.scale)) {
     console.warn('steepest: compile: the model has no trainable weights; fit will not change it');
   }
   const variables = new StepVariables();

@@ -1,5 +1,5 @@
 import { make } from '../ir/build.js';
-import { type HostData, sizeOf, type Tensor } from '../ir/graph.js';
+import { arrayTypes, type HostData, sizeOf, type Tensor } from '../ir/graph.js';
 import type { SymbolicTensor } from '../layers/symbolic.js';
 import type { NativeStorage } from '../runtime/addon.js';
 import { loadAddon } from '../runtime/native.js';
@@ -16,8 +16,6 @@ import { DataSet, isLong, rowsAtOnce, segmentRows } from './dataset.js';
 import type { Engine } from './engine.js';
 import { readInputs } from './prepare.js';
 import { inputTypes, sampleShape, typeOf } from './targets.js';
-
-const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 
 const concrete = (data: HostData, shape: readonly number[], dtype: Tensor['dtype']): Tensor =>
   make('constant', [], { data }, shape, dtype);
@@ -52,7 +50,7 @@ export class Predictor {
   async predict(where: string, x: ModelData, batchSize: number, signal: AbortSignal | undefined): Promise<Tensor[]> {
     const columns = this.#columns(where, x);
     const rows = commonRows(where, columns);
-    const values = this.#outputs.map((t) => new arrays[t.dtype](rows * sizeOf(sampleShape(t))));
+    const values = this.#outputs.map((t) => new arrayTypes[t.dtype](rows * sizeOf(sampleShape(t))));
     const sliceRows = isLong(columns) ? rowsAtOnce(columns, batchSize) : rows;
     const running: Promise<void>[] = [];
     try {
@@ -110,7 +108,7 @@ export class Predictor {
     const columns = this.#columns(where, x);
     const rows = commonRows(where, columns);
     const plan = this.engine.predictPlan(columns.map(typeOf), rows);
-    const values = this.#outputs.map((t) => new arrays[t.dtype](rows * sizeOf(sampleShape(t))));
+    const values = this.#outputs.map((t) => new arrayTypes[t.dtype](rows * sizeOf(sampleShape(t))));
     this.engine.state.session.runSync(
       plan,
       columns.map((c) => exactArray(where, c)),

@@ -1,9 +1,7 @@
 import { StateLayout } from '../compile/index.js';
-import { type HostData, sizeOf, type Variable } from '../ir/graph.js';
+import { arrayTypes, type HostData, sizeOf, type Variable } from '../ir/graph.js';
 import type { NativeSession } from '../runtime/addon.js';
 import { loadAddon } from '../runtime/native.js';
-
-const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 
 /** The variables of a model in native memory, and the session that owns it. All variables are known beforehand. */
 export class State {
@@ -23,7 +21,7 @@ export class State {
 
   /** A copy of a variable's values. Between two steps, also while training. */
   read(variable: Variable): HostData {
-    const values = new arrays[variable.dtype](sizeOf(variable.shape));
+    const values = new arrayTypes[variable.dtype](sizeOf(variable.shape));
     this.session.readState(this.layout.offsetOf(variable), values);
     return values;
   }
@@ -33,7 +31,7 @@ export class State {
     const copy = new Uint8Array(this.layout.bytes);
     this.session.readState(0, copy);
     return (variable) =>
-      new arrays[variable.dtype](copy.buffer, this.layout.offsetOf(variable), sizeOf(variable.shape));
+      new arrayTypes[variable.dtype](copy.buffer, this.layout.offsetOf(variable), sizeOf(variable.shape));
   }
 
   write(variable: Variable, values: HostData): void {

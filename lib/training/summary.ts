@@ -1,10 +1,13 @@
-import { sizeOf } from '../ir/graph.js';
+import { bytesPerElement, sizeOf } from '../ir/graph.js';
 import type { Layer, Weight } from '../layers/layer.js';
 import type { LayerCall, SymbolicTensor } from '../layers/symbolic.js';
 import { table } from './table.js';
 import type { Topology } from './topology.js';
 
 const count = (weights: readonly Weight[]): number => weights.reduce((total, w) => total + sizeOf(w.shape), 0);
+
+const bytesOf = (weights: readonly Weight[]): number =>
+  weights.reduce((total, w) => total + sizeOf(w.shape) * bytesPerElement(w.dtype), 0);
 
 function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
@@ -23,16 +26,21 @@ export function formatSummary(topology: Topology): string {
     const parameters = seen.has(layer) ? '(shared)' : separate(count(layer.weights));
     seen.add(layer);
     const from = call.inputs.map((t) => t.call.layer.name).join(', ');
-    return [`${layer.name} (${layer.kind})`, call.outputs.map(formatShape).join(', '), parameters, from];
+    const kind = layer.quantization === undefined ? layer.kind : `${layer.kind}, ${layer.quantization}`;
+    return [`${layer.name} (${kind})`, call.outputs.map(formatShape).join(', '), parameters, from];
   });
-  const all = count(topology.weights);
-  const trainable = count(topology.trainableWeights);
-  const total = (label: string, n: number): string => `${label}: ${separate(n)} (${formatBytes(n * 4)})`;
+  const all = topology.weights;
+  const trainable = new Set(topology.trainableWeights);
+  const total = (label: string, weights: readonly Weight[]): string =>
+    `${label}: ${separate(count(weights))} (${formatBytes(bytesOf(weights))})`;
   return [
     `Model: ${topology.name}`,
     ...table(['Layer (kind)', 'Output shape', 'Params', 'Connected to'], rows, [2]),
     total('Total params', all),
-    total('Trainable params', trainable),
-    total('Non-trainable params', all - trainable),
+    total('Trainable params', [...trainable]),
+    total(
+      'Non-trainable params',
+      all.filter((w) => !trainable.has(w)),
+    ),
   ].join('\n');
 }

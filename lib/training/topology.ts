@@ -2,6 +2,7 @@ import { withScope } from '../ir/build.js';
 import { formatType, type Shape, type Tensor } from '../ir/graph.js';
 import { argumentError, checkOptions, show } from '../layers/arguments.js';
 import { InputLayer, type InputOptions } from '../layers/input.js';
+import type { Kernel, Quantization } from '../layers/kernel.js';
 import { type CallContext, Layer, type Weight } from '../layers/layer.js';
 import { formatSymbolic, type LayerCall, SymbolicTensor } from '../layers/symbolic.js';
 import { formatSummary } from './summary.js';
@@ -69,6 +70,15 @@ export class Topology extends Layer {
 
   override get trainableWeights(): readonly Weight[] {
     return this.trainable ? [...new Set(this.layers.flatMap((layer) => layer.trainableWeights))] : [];
+  }
+
+  override get kernels(): readonly Kernel[] {
+    return [...new Set(this.layers.flatMap((layer) => layer.kernels))];
+  }
+
+  /** Each of its layers; it has nothing of its own. */
+  override quantize(quantization: Quantization): void {
+    for (const layer of this.layers) layer.quantize(quantization);
   }
 
   override get stateWeights(): readonly Weight[] {

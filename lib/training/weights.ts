@@ -1,4 +1,4 @@
-import { type DType, type HostData, type Shape, sizeOf } from '../ir/graph.js';
+import { arrayTypes, type DType, type HostData, type Shape, sizeOf } from '../ir/graph.js';
 import { show } from '../layers/arguments.js';
 import type { Weight } from '../layers/layer.js';
 import type { Topology } from './topology.js';
@@ -18,8 +18,6 @@ export type WeightValues =
   | readonly (HostData | Pick<WeightValue, 'data'>)[]
   | Readonly<Record<string, HostData | Pick<WeightValue, 'data'>>>;
 
-const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
-
 /** First values of all weights, in the order of the topology. */
 export function initialWeights(topology: Topology, seed: number): HostData[] {
   return topology.weights.map((weight, stream) => {
@@ -30,7 +28,7 @@ export function initialWeights(topology: Topology, seed: number): HostData[] {
         `${weight.name}: its initializer must return a Float32Array of ${sizeOf(weight.shape)} values, got ${got}`,
       );
     }
-    return weight.dtype === 'float32' ? values : arrays[weight.dtype].from(values);
+    return weight.dtype === 'float32' ? values : arrayTypes[weight.dtype].from(values);
   });
 }
 
@@ -45,7 +43,7 @@ export function matchWeights(topology: Topology, values: WeightValues): Map<Weig
   const matched = new Map<Weight, HostData>();
   const set = (weight: Weight, value: HostData | Pick<WeightValue, 'data'>): void => {
     const given: unknown = ArrayBuffer.isView(value) ? value : value?.data;
-    const Expected = arrays[weight.dtype];
+    const Expected = arrayTypes[weight.dtype];
     const size = sizeOf(weight.shape);
     if (!(given instanceof Expected) || given.length !== size) {
       const got = ArrayBuffer.isView(given)

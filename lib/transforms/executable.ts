@@ -1,9 +1,7 @@
 import { compile, StateLayout } from '../compile/index.js';
-import { type Graph, type HostData, sizeOf, type TensorType } from '../ir/graph.js';
+import { arrayTypes, type Graph, type HostData, sizeOf, type TensorType } from '../ir/graph.js';
 import type { NativeSession } from '../runtime/addon.js';
 import { loadAddon } from '../runtime/native.js';
-
-const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 
 /** A compiled graph without state, run on the calling thread. */
 export class Executable {
@@ -19,7 +17,7 @@ export class Executable {
   }
 
   run(feeds: readonly HostData[]): HostData[] {
-    const results = this.#fetches.map(({ dtype, shape }) => new arrays[dtype](sizeOf(shape)));
+    const results = this.#fetches.map(({ dtype, shape }) => new arrayTypes[dtype](sizeOf(shape)));
     const filled = (array: HostData): boolean => array.length > 0;
     this.#session.runSync(this.#plan, feeds.filter(filled), results.filter(filled));
     return results;

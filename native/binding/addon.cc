@@ -81,6 +81,7 @@ Napi::Value limits(const Napi::CallbackInfo& info) {
     result.Set("threads", found.threads);
     result.Set("flops", found.flops);
     result.Set("bfloat16Flops", found.bfloat16Flops);
+    result.Set("int8Ops", found.int8Ops);
     result.Set("bandwidth", bandwidth);
     return result;
   });

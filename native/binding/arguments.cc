@@ -120,11 +120,14 @@ HostArray hostArray(const Napi::Value& value, const std::string& name) {
       case napi_uint8_array:
         array.type = HostType::kUint8;
         return array;
+      case napi_int8_array:
+        array.type = HostType::kInt8;
+        return array;
       default:
         break;
     }
   }
-  failType(value, name, "a Float32Array, Int32Array or Uint8Array");
+  failType(value, name, "a Float32Array, Int32Array, Uint8Array or Int8Array");
 }
 
 std::vector<Napi::Value> items(const Napi::Value& value, const std::string& name) {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "../runtime/kernel.h"
+#include "../runtime/host.h"
 
 namespace steepest {
 
@@ -21,13 +21,13 @@ bool boolean(const Napi::Value& value, const std::string& name);
 std::string string(const Napi::Value& value, const std::string& name);
 Napi::Object object(const Napi::Value& value, const std::string& name);
 
-// The memory of a Float32Array, Int32Array or Uint8Array. Valid until JavaScript runs again.
+// The memory of a Float32Array, Int32Array, Uint8Array or Int8Array. Valid until JavaScript runs again.
 struct HostArray {
   void* data;
   size_t length;  // elements
   HostType type;  // kUint8 for a Uint8Array, never kBool
 
-  size_t bytes() const { return length * (type == HostType::kUint8 ? 1 : 4); }
+  size_t bytes() const { return length * sizeOf(type); }
 };
 HostArray hostArray(const Napi::Value& value, const std::string& name);
 

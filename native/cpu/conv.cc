@@ -182,10 +182,7 @@ class Conv final : public Kernel {
     block->bRow = gemm_.panel;
     block->bPanel = phase.packedDepth * gemm_.panel;
     for (int64_t column = 0; column < p_.columns; column += kBlockPanels * gemm_.panel) {
-      GemmFinish finish = finish_;
-      if (finish.bias) finish.bias += finish.biasStep * (group * p_.columns + column);
-      if (finish.added) finish.added += at + column;
-      if (finish.gate) finish.gate += at + column;
+      const GemmFinish finish = finish_.from(group * p_.columns + column, at + column);
       block->finish = finishes_ ? &finish : nullptr;
       block->b = panelsOf(phase, group) + column * phase.packedDepth;
       block->c = c + column;

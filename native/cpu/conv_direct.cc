@@ -134,11 +134,7 @@ class ConvDirect final : public Kernel {
     }
     if (epilogue_) epilogue_->run(c, p_.columns, first, count, column, p_.columns);
     if (!finishes_) return;
-    GemmFinish finish = finish_;
-    if (finish.bias) finish.bias += finish.biasStep * column;
-    if (finish.added) finish.added += first * p_.destChannels + column;
-    if (finish.gate) finish.gate += first * p_.destChannels + column;
-    kernels_.finish(finish, c, cRow, count, p_.columns);
+    kernels_.finish(finish_.from(column, first * p_.destChannels + column), c, cRow, count, p_.columns);
   }
 
   void runLine(const float* source, int64_t group, int64_t line, float* c, int64_t cRow, float* slot) const {

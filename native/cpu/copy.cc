@@ -63,13 +63,8 @@ class CopyKernel : public Kernel {
  public:
   CopyKernel(const View& in, const View& out, const Memory& memory)
       : plan_(out.dtype, out.rank, out.shape, in.strides, out.strides), inSlide_(slideOf(in)), outSlide_(slideOf(out)) {
-    if (out.dtype == DType::kBool) {
-      in_ = memory.at<uint8_t>(in);
-      out_ = memory.at<uint8_t>(out);
-    } else {
-      in_ = memory.at<uint32_t>(in);
-      out_ = memory.at<uint32_t>(out);
-    }
+    in_ = memory.bytesAt(in);
+    out_ = memory.bytesAt(out);
   }
   void run(RunContext& context) override { plan_.run(context.threads, in_, out_); }
   void move(int64_t steps) override {
@@ -202,9 +197,7 @@ void CopyPlan::runInline(const void* in, void* out) const {
   if (units_ > 0) runTyped(in, out, 0, units_);
 }
 
-ContiguousInput::ContiguousInput(const View& view, const Memory& memory)
-    : source_(view.dtype == DType::kBool ? static_cast<const void*>(memory.at<uint8_t>(view))
-                                         : memory.at<uint32_t>(view)) {
+ContiguousInput::ContiguousInput(const View& view, const Memory& memory) : source_(memory.bytesAt(view)) {
   if (view.contiguous()) return;
   int64_t strides[kMaxRank];
   int64_t size = 1;

@@ -42,6 +42,7 @@ struct Chunks {
 
 void convert(const float* from, float* to, uint64_t n) { std::memcpy(to, from, n * sizeof(float)); }
 void convert(const int32_t* from, int32_t* to, uint64_t n) { std::memcpy(to, from, n * sizeof(int32_t)); }
+void convert(const int8_t* from, int8_t* to, uint64_t n) { std::memcpy(to, from, n); }
 void convert(const uint8_t* from, float* to, uint64_t n) {
   for (uint64_t i = 0; i < n; ++i) to[i] = from[i];
 }
@@ -91,15 +92,12 @@ CopyRows copyRowsFor(HostType from, DType to) {
       return bytes ? copyRows<uint8_t, float> : copyRows<float, float>;
     case DType::kInt32:
       return bytes ? copyRows<uint8_t, int32_t> : copyRows<int32_t, int32_t>;
+    case DType::kInt8:
+      return copyRows<int8_t, int8_t>;
     case DType::kBool:
       break;
   }
   return copyRows<uint8_t, uint8_t>;
-}
-
-uint8_t* bytesAt(const View& view, const Memory& memory) {
-  if (view.dtype == DType::kBool) return memory.at<uint8_t>(view);
-  return reinterpret_cast<uint8_t*>(memory.at<uint32_t>(view));
 }
 
 class Feed final : public Kernel {
@@ -109,7 +107,7 @@ class Feed final : public Kernel {
         dtype_(in.outputs[0].dtype),
         chunks_(in.outputs[0], kMaxSlices),
         rowBytes_(chunks_.elements * sizeOf(dtype_)),
-        target_(bytesAt(in.outputs[0], memory)) {}
+        target_(memory.bytesAt(in.outputs[0])) {}
 
   void run(RunContext& context) override {
     const FeedSource& source = context.feeds[slot_];
@@ -134,7 +132,7 @@ class Fetch final : public Kernel {
       : slot_(in.attrs[0]),
         chunks_(in.inputs[0], 1),
         rowBytes_(chunks_.elements * sizeOf(in.inputs[0].dtype)),
-        source_(bytesAt(in.inputs[0], memory)) {}
+        source_(memory.bytesAt(in.inputs[0])) {}
 
   void run(RunContext& context) override {
     uint8_t* const target = static_cast<uint8_t*>(context.fetches[slot_].data) + context.firstRow * rowBytes_;

@@ -147,7 +147,7 @@ class ScatterAdd : public Kernel {
 }  // namespace
 
 std::unique_ptr<Kernel> bindGather(const Instruction& instruction, const Memory& memory) {
-  if (instruction.inputs[0].dtype == DType::kBool) return std::make_unique<Gather<uint8_t>>(instruction, memory);
+  if (sizeOf(instruction.inputs[0].dtype) == 1) return std::make_unique<Gather<uint8_t>>(instruction, memory);
   return std::make_unique<Gather<uint32_t>>(instruction, memory);
 }
 

@@ -8,6 +8,7 @@
 
 #include "../runtime/allocator.h"
 #include "../runtime/threads.h"
+#include "gemm_int8.h"
 #include "simd/table.h"
 
 namespace steepest {
@@ -57,6 +58,10 @@ Limits measureLimits() {
   limits.bfloat16Flops = kernels.bfloat16FlopsPerRound * rate(threads, [&](int64_t, int64_t rounds) {
                            sink.store(kernels.multiplyAddBfloat16(rounds, 0.5f, 1.0f), std::memory_order_relaxed);
                          });
+  const Int8Kernels& int8 = *simd().int8;
+  limits.int8Ops = int8.opsPerRound * rate(threads, [&](int64_t, int64_t rounds) {
+                     sink.store(static_cast<float>(int8.multiplyAdd(rounds, 1)), std::memory_order_relaxed);
+                   });
 
   const uint64_t n = static_cast<uint64_t>(threads);
   const uint64_t sizes[] = {n * (16 << 10), n * (256 << 10), std::max<uint64_t>(n * (512 << 10), 8 << 20),

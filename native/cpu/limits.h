@@ -29,6 +29,7 @@ struct Limits {
   int threads;
   double flops;                        // per second: multiply-adds, two each
   double bfloat16Flops;                // with operands rounded to bfloat16
+  double int8Ops;                      // with whole numbers of 8 bits
   std::array<Bandwidth, 4> bandwidth;  // by size; the last is main memory unless caches are larger than 64 MB
 };
 

@@ -6,7 +6,7 @@
 
 #include "blas.h"
 #include "gemm.h"
-#include "matmul_grid.h"
+#include "gemm_grid.h"
 #include "matmul_problem.h"
 #include "matmul_split.h"
 #include "scratch.h"
@@ -17,7 +17,6 @@ namespace steepest {
 namespace {
 
 constexpr int64_t kStripCost = int64_t{1} << 17;   // so that starting an epilogue does not show
-constexpr int64_t kStripFloats = 1 << 13;          // of a product that stays in L1
 constexpr int64_t kMaxDotRows = 8;                 // more rows are worth a transposed copy of B
 constexpr int64_t kSlabFloats = int64_t{1} << 22;  // of B packed at a time
 
@@ -82,7 +81,7 @@ class Matmul final : public Kernel {
       reading_ = Reading::kDots;
     } else if (!steady && passesOnce()) {
       reading_ = Reading::kPackedByBlock;
-    } else if (p_.bColumn == 1 && !worthPacking(gemm_, p_.m, p_.n, p_.k)) {
+    } else if (p_.bColumn == 1 && !worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k)) {
       reading_ = Reading::kDirect;
     } else if (manySmall()) {
       reading_ = Reading::kPackedByBlock;
@@ -102,7 +101,7 @@ class Matmul final : public Kernel {
   bool passesOnce() const {
     if (gemm_.rounds() || p_.batches > 1 || p_.m <= gemm_.rows || p_.m > kBlockTiles * gemm_.rows) return false;
     return p_.k * p_.n >= kFarFloats ||
-           (worthPacking(gemm_, p_.m, p_.n, p_.k) && p_.n >= kMaxChunksBySplitting * gemm_.panel);
+           (worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k) && p_.n >= kMaxChunksBySplitting * gemm_.panel);
   }
 
   void chooseGrids() {
@@ -114,7 +113,8 @@ class Matmul final : public Kernel {
       slab_ = std::min(ceilDiv(p_.n, gemm_.panel), panels) * gemm_.panel;
       packed_ = Floats(slab_ * packedDepth_);
     }
-    grid_ = chooseGrid(gemm_, p_.m, std::min(slab_, p_.n), p_.k, itemsPerPack_, epilogue_ ? epilogue_->cost() : 0);
+    grid_ = chooseGrid({gemm_.rows, gemm_.panel}, p_.m, std::min(slab_, p_.n), p_.k, itemsPerPack_,
+                       epilogue_ ? epilogue_->cost() : 0);
     if (reading_ == Reading::kPackedByBlock) {
       const int64_t all = ceilDiv(p_.n, gemm_.panel);
       const int64_t columns = std::max(std::min(all, kMaxChunksBySplitting), ceilDiv(all, kBlockPanels));
@@ -214,10 +214,7 @@ class Matmul final : public Kernel {
   void strip(GemmBlock& g, int64_t item, int64_t row, int64_t column, float* slot) {
     const int64_t at = (item * p_.m + row) * p_.n + column;
     g.c = epilogue_ ? slot : c_ + at;
-    GemmFinish finish = finish_;
-    if (finish.bias) finish.bias += finish.biasStep * column;
-    if (finish.added) finish.added += at;
-    if (finish.gate) finish.gate += at;
+    const GemmFinish finish = finish_.from(column, at);
     g.finish = finishes_ ? &finish : nullptr;
     if (reading_ == Reading::kDots) {
       gemm_.dots({g.a, p_.aRow, g.b, p_.bColumn, g.c, g.cRow, g.m, g.n, p_.k, g.finish});

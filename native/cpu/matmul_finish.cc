@@ -79,10 +79,14 @@ class Recogniser {
 
   Symbol multiply(const Symbol& chain, const Symbol& factor) const {
     if (factor.kind == Symbol::kPositive) return gate(chain, factor, true);
-    if (chain.kind != Symbol::kChain || factor.kind != Symbol::kConstant || chain.stage >= Stage::kScaled) return {};
+    if (chain.kind != Symbol::kChain || chain.stage >= Stage::kScaled) return {};
     Symbol result = chain;
     result.stage = Stage::kScaled;
-    result.finish.scale = factor.constant;
+    if (factor.kind == Symbol::kConstant) {
+      result.finish.scale = factor.constant;
+    } else if (!isOfColumns(factor, &result.finish.scales, &result.finish.scalesStep)) {
+      return {};
+    }
     return result;
   }
 
@@ -95,7 +99,8 @@ class Recogniser {
     if (chain.kind != Symbol::kChain || added.kind != Symbol::kInput || chain.stage >= Stage::kAdded) return {};
     const View& v = view(added);
     if (v.dtype != DType::kFloat32 || !v.contiguous()) return {};
-    if (overlapsOutput(v) && !(accumulates_ && isOutput(v) && chain.finish.scale == 1)) return {};
+    if (overlapsOutput(v) && !(accumulates_ && isOutput(v) && chain.finish.scale == 1 && !chain.finish.scales))
+      return {};
     Symbol result = chain;
     result.stage = Stage::kAdded;
     result.finish.added = memory_.at<const float>(v);
@@ -104,19 +109,23 @@ class Recogniser {
   }
 
   Symbol addBias(const Symbol& chain, const Symbol& bias) const {
-    if (chain.kind != Symbol::kChain || bias.kind != Symbol::kInput || chain.stage >= Stage::kBiased) return {};
-    const View& v = view(bias);
-    if (v.dtype != DType::kFloat32 || v.steps != 0 || overlapsOutput(v)) return {};
-    for (int i = 0; i < v.rank - 1; ++i) {
-      if (v.shape[i] != 1 && v.strides[i] != 0) return {};
-    }
-    const int64_t step = v.shape[v.rank - 1] == 1 ? 0 : v.strides[v.rank - 1];
-    if (step != 0 && step != 1) return {};
+    if (chain.kind != Symbol::kChain || chain.stage >= Stage::kBiased) return {};
     Symbol result = chain;
     result.stage = Stage::kBiased;
-    result.finish.bias = memory_.at<const float>(v);
-    result.finish.biasStep = step;
-    return result;
+    return isOfColumns(bias, &result.finish.bias, &result.finish.biasStep) ? result : Symbol{};
+  }
+
+  // An input with a number for each column, or one for all.
+  bool isOfColumns(const Symbol& input, const float** numbers, int64_t* step) const {
+    if (input.kind != Symbol::kInput) return false;
+    const View& v = view(input);
+    if (v.dtype != DType::kFloat32 || v.steps != 0 || overlapsOutput(v)) return false;
+    for (int i = 0; i < v.rank - 1; ++i) {
+      if (v.shape[i] != 1 && v.strides[i] != 0) return false;
+    }
+    *step = v.shape[v.rank - 1] == 1 ? 0 : v.strides[v.rank - 1];
+    *numbers = memory_.at<const float>(v);
+    return *step == 0 || *step == 1;
   }
 
   Symbol relu(const Symbol& chain) const {

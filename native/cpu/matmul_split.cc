@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "gemm.h"
-#include "matmul_grid.h"
+#include "gemm_grid.h"
 #include "scratch.h"
 #include "simd/table.h"
 #include "tile.h"
@@ -36,10 +36,10 @@ class SplitMatmul final : public Kernel {
     cSlide_ = slideOf(instruction.outputs[0]);
     panels_ = ceilDiv(p_.n, gemm_.panel);
     sums_ = Floats(parts_ * p_.m * p_.n);
-    if (gemm_.rounds() || worthPacking(gemm_, p_.m, p_.n, p_.k)) {
+    if (gemm_.rounds() || worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k)) {
       packed_ = Floats(parts_ * partPanels());
     }
-    const Grid grid = chooseGrid(gemm_, p_.m, p_.n, depth_, parts_, 0);
+    const Grid grid = chooseGrid({gemm_.rows, gemm_.panel}, p_.m, p_.n, depth_, parts_, 0);
     blockRows_ = ceilDiv(p_.m, grid.rows);
     blockColumns_ = ceilDiv(panels_, grid.columns) * gemm_.panel;
     const int64_t sumCost = kFloatCost * (parts_ + 1) * p_.n;
@@ -107,9 +107,7 @@ class SplitMatmul final : public Kernel {
     threads.each(ceilDiv(p_.m, sumRows_), [&, this](int64_t chunk) {
       const int64_t row = chunk * sumRows_, rows = std::min(sumRows_, p_.m - row), at = row * p_.n;
       float* slot = slots_.acquire();
-      GemmFinish finish = finish_;
-      if (finish.added) finish.added += at;
-      if (finish.gate) finish.gate += at;
+      const GemmFinish finish = finish_.from(0, at);
       gemm_.add({sums_.data() + at, p_.m * p_.n, parts_, epilogue_ ? slot : c_ + at, rows, p_.n,
                  finishes_ ? &finish : nullptr});
       if (epilogue_) epilogue_->run(slot, p_.n, row, rows, 0, p_.n);

@@ -41,6 +41,7 @@ std::unique_ptr<Kernel> bindArgReduce(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindCumsum(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindArgsort(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindMatmul(const Instruction&, const Memory&);
+std::unique_ptr<Kernel> bindMatmulInt8(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindConv(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindConvInputGrad(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindConvKernelGrad(const Instruction&, const Memory&);

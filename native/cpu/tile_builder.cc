@@ -141,7 +141,8 @@ struct TileProgram::Builder {
   Operand operand(const View& v, const std::vector<int64_t>& strides) const {
     Operand o{};
     o.bytes = static_cast<uint8_t>(sizeOf(v.dtype));
-    o.base = v.dtype == DType::kBool ? memory.at<uint8_t>(v) : reinterpret_cast<uint8_t*>(memory.at<uint32_t>(v));
+    o.isSigned = v.dtype == DType::kInt8;
+    o.base = memory.bytesAt(v);
     o.slide = slideOf(v);
     o.strides = strides;
     return o;
@@ -173,7 +174,7 @@ struct TileProgram::Builder {
     const int64_t period = periodOf(domain.shape, strides);
     Operand o = operand(v, strides);
     Value value;
-    bool inMemory = true;  // a bool is widened after
+    bool inMemory = true;  // a byte is widened after
     if (period == 1 && self.size_ > 1) {
       value = {newSlot(reinterpret_cast<uintptr_t>(o.base), false, o.slide), kUniform};
     } else if (period == self.size_ || (rows && strides.back() == 1)) {
@@ -196,9 +197,10 @@ struct TileProgram::Builder {
       }
       value = {o.slot, kTile};
     }
-    if (inMemory && v.dtype == DType::kBool) {
+    if (inMemory && o.bytes == 1) {
       const uint16_t to = value.level == kTile ? newTileScratch() : newSingle();
-      (value.level == kTile ? front : stepsAt(value.level)).push_back(move(tile.widen, value.slot, to));
+      (value.level == kTile ? front : stepsAt(value.level))
+          .push_back(move(o.isSigned ? tile.widenInt8 : tile.widenBool, value.slot, to));
       value.slot = to;
       inputAddress[r] = 0;
     }

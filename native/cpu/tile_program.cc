@@ -148,7 +148,9 @@ void TileProgram::stage(const Operand& o, int64_t i, int64_t count, void* to) co
   const int64_t stride = o.strides[rank - 1];
   for (int64_t done = 0; done < count;) {
     const int64_t n = std::min(count - done, shape_[rank - 1] - index[rank - 1]);
-    if (o.bytes == 1) {
+    if (o.isSigned) {
+      copyRun(reinterpret_cast<const int8_t*>(o.base) + offset, stride, n, static_cast<float*>(to) + done);
+    } else if (o.bytes == 1) {
       copyRun(o.base + offset, stride, n, static_cast<float*>(to) + done);
     } else {
       copyRun(reinterpret_cast<const uint32_t*>(o.base) + offset, stride, n, static_cast<uint32_t*>(to) + done);

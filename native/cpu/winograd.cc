@@ -175,10 +175,7 @@ class Winograd final : public Kernel {
     }
     if (epilogue_) epilogue_->run(to, columns, first, count, 0, columns);
     if (!finishes_) return;
-    GemmFinish finish = finish_;
-    if (finish.added) finish.added += first * columns;
-    if (finish.gate) finish.gate += first * columns;
-    simd().conv->finish(finish, to, columns, count, columns);
+    simd().conv->finish(finish_.from(0, first * columns), to, columns, count, columns);
   }
 
   const GemmKernels& gemm_;

@@ -60,6 +60,8 @@ inline void expectTwoInputs(const Instruction& in) {
   if (in.inputs.size() < 2) fail("expected at least 2 inputs, got " + std::to_string(in.inputs.size()));
 }
 
+// The last attribute of a product.
+void validatePrecision(const Instruction& in);
 // A product of two operands and its optional epilogue.
 void validateProduct(const Instruction& in, const Shape& product);
 

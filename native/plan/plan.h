@@ -12,10 +12,10 @@ namespace steepest {
 constexpr int kMaxRank = 8;
 constexpr size_t kUnit = 64;  // alignment of every buffer, and the unit of addresses
 
-enum class DType : uint8_t { kFloat32 = 0, kInt32 = 1, kBool = 2 };
+enum class DType : uint8_t { kFloat32 = 0, kInt32 = 1, kBool = 2, kInt8 = 3 };
 enum class Space : uint8_t { kArena = 0, kState = 1, kConstant = 2 };
 
-inline size_t sizeOf(DType t) { return t == DType::kBool ? 1 : 4; }
+inline size_t sizeOf(DType t) { return t == DType::kFloat32 || t == DType::kInt32 ? 4 : 1; }
 
 // A strided window on a buffer. Strides are in elements and may be zero (broadcast) or negative (flip).
 struct View {

@@ -101,6 +101,7 @@ void validateProgram(const Program& program, const std::vector<DType>& inputs, c
     if (r >= program.registers || held[r] == Held::kNothing) {
       throw PlanError(output + "is register " + std::to_string(r) + ", which holds nothing");
     }
+    if (outputs[i] == DType::kInt8) throw PlanError(output + "is stored as int8, which nothing is computed in");
     if (!fits(held[r], laneOf(outputs[i]))) {
       throw PlanError(output + "holds " + nameOf(held[r]) + " but is stored as " + nameOf(outputs[i]));
     }

@@ -15,6 +15,8 @@ const char* nameOf(DType dtype) {
       return "int32";
     case DType::kBool:
       return "bool";
+    case DType::kInt8:
+      return "int8";
   }
   return "";
 }
@@ -111,6 +113,7 @@ void validateReduce(const Instruction& in) {
 
 void validateArgReduce(const Instruction& in) {
   const View& input = in.inputs[0];
+  if (input.dtype == DType::kInt8) fail("input: expected numbers or bools, got " + describe(input));
   expectAttribute(in, 0, 2, "kind");
   expectAttribute(in, 1, static_cast<uint32_t>(input.rank), "axis");
   if (input.shape[in.attrs[1]] > INT32_MAX) fail("input: the axis is too long for int32 indices");
@@ -119,12 +122,19 @@ void validateArgReduce(const Instruction& in) {
   expect(in.outputs[0], DType::kInt32, kept, "output");
 }
 
+// What is compared or added: neither bool nor int8.
+void expectNumbers(const View& input) {
+  if (input.dtype != DType::kFloat32 && input.dtype != DType::kInt32) {
+    fail("input: expected numbers, got " + describe(input));
+  }
+}
+
 // Running sums keep the shape and the dtype, which is not bool.
 void validateCumsum(const Instruction& in) {
   const View& input = in.inputs[0];
   expectAttribute(in, 0, static_cast<uint32_t>(input.rank), "axis");
   expectAttribute(in, 1, 2, "reverse");
-  if (input.dtype == DType::kBool) fail("input: expected numbers, got " + describe(input));
+  expectNumbers(input);
   expect(in.outputs[0], input.dtype, shapeOf(input), "output");
 }
 
@@ -134,7 +144,7 @@ void validateArgsort(const Instruction& in) {
   expectAttribute(in, 0, static_cast<uint32_t>(input.rank), "axis");
   expectAttribute(in, 1, 2, "descending");
   const int axis = static_cast<int>(in.attrs[0]);
-  if (input.dtype == DType::kBool) fail("input: expected numbers, got " + describe(input));
+  expectNumbers(input);
   if (input.shape[axis] > INT32_MAX) fail("input: the axis is too long for int32 positions");
   expectRank(in.outputs[0], input.rank, "output");
   const int64_t count = in.outputs[0].shape[axis];
@@ -157,7 +167,23 @@ void validateMatmul(const Instruction& in) {
   Shape product = shapeOf(a);
   if (b.rank == a.rank) inner[a.rank - 1] = product[a.rank - 1] = b.shape[b.rank - 1];
   expect(b, DType::kFloat32, inner, "b");
+  validatePrecision(in);
   validateProduct(in, product);
+}
+
+// a [M, K] times b [K, N] is [M, N].
+void validateMatmulInt8(const Instruction& in) {
+  expectTwoInputs(in);
+  const View& a = in.inputs[0];
+  const View& b = in.inputs[1];
+  expectRank(a, 2, "a");
+  expectRank(b, 2, "b");
+  expectDType(a, DType::kFloat32, "a");
+  expect(b, DType::kInt8, {a.shape[1], b.shape[1]}, "b");
+  if (a.shape[1] > STEEPEST_MAX_INT8_DEPTH) {
+    fail("a: expected rows of at most " + std::to_string(STEEPEST_MAX_INT8_DEPTH) + ", got " + describe(a));
+  }
+  validateProduct(in, {a.shape[0], b.shape[1]});
 }
 
 Shape indexed(const View& indices, const View& rows) {
@@ -234,9 +260,10 @@ void validateOutputs(const Instruction& in) {
 
 std::string describe(const View& view) { return nameOf(view.dtype) + text(shapeOf(view)); }
 
+void validatePrecision(const Instruction& in) { expectAttribute(in, in.attrs.size() - 1, 2, "precision"); }
+
 void validateProduct(const Instruction& in, const Shape& product) {
   expectAttribute(in, 0, 2, "epilogue");
-  expectAttribute(in, in.attrs.size() - 1, 2, "precision");
   if (in.attrs[0] == 0) {
     expectInputs(in, 2);
     expectOutputs(in, 1);
@@ -294,6 +321,8 @@ void validateInstruction(const Instruction& in, const Plan& plan) {
       return validateArgsort(in);
     case Opcode::kMatmul:
       return validateMatmul(in);
+    case Opcode::kMatmulInt8:
+      return validateMatmulInt8(in);
     case Opcode::kConv:
       return validateConv(in);
     case Opcode::kConvInputGrad:

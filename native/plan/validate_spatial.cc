@@ -94,18 +94,21 @@ void validateWindows(const Instruction& in, const View& x, const View& y) {
 void validateConv(const Instruction& in) {
   expectTwoInputs(in);
   validateConvolution(in, in.inputs[0], in.inputs[1], firstOutput(in));
+  validatePrecision(in);
   validateProduct(in, shapeOf(in.outputs[0]));
 }
 
 void validateConvInputGrad(const Instruction& in) {
   expectTwoInputs(in);
   validateConvolution(in, firstOutput(in), in.inputs[1], in.inputs[0]);
+  validatePrecision(in);
   validateProduct(in, shapeOf(in.outputs[0]));
 }
 
 void validateConvKernelGrad(const Instruction& in) {
   expectTwoInputs(in);
   validateConvolution(in, in.inputs[0], firstOutput(in), in.inputs[1]);
+  validatePrecision(in);
   validateProduct(in, shapeOf(in.outputs[0]));
 }
 

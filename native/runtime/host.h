@@ -7,9 +7,9 @@
 
 namespace steepest {
 
-inline size_t sizeOf(HostType type) { return type == HostType::kUint8 || type == HostType::kBool ? 1 : 4; }
+inline size_t sizeOf(HostType type) { return type == HostType::kFloat32 || type == HostType::kInt32 ? 4 : 1; }
 
-// Whether a feed of this dtype takes rows of this host type: the same type, and bytes as any number.
+// Whether a feed of this dtype takes rows of this host type: the same type, and unsigned bytes as any number that holds them.
 inline bool converts(HostType from, DType to) {
   switch (to) {
     case DType::kFloat32:
@@ -18,6 +18,8 @@ inline bool converts(HostType from, DType to) {
       return from == HostType::kInt32 || from == HostType::kUint8;
     case DType::kBool:
       return from == HostType::kBool || from == HostType::kUint8;
+    case DType::kInt8:
+      return from == HostType::kInt8;
   }
   return false;
 }

@@ -18,8 +18,14 @@ struct Memory {
 
   template <typename T>
   T* at(const View& v) const {
-    uint8_t* space = v.space == Space::kArena ? arena : v.space == Space::kState ? state : constants;
-    return reinterpret_cast<T*>(space + v.base) + v.offset;
+    return reinterpret_cast<T*>(spaceOf(v) + v.base) + v.offset;
+  }
+  // Of any dtype.
+  uint8_t* bytesAt(const View& v) const {
+    return spaceOf(v) + v.base + v.offset * static_cast<int64_t>(sizeOf(v.dtype));
+  }
+  uint8_t* spaceOf(const View& v) const {
+    return v.space == Space::kArena ? arena : v.space == Space::kState ? state : constants;
   }
 };
 
@@ -33,7 +39,7 @@ T* moved(T* address, int64_t bytes) {
 
 // Rows that a feed copies in: rows first, first + 1, ... or, with a permutation, rows order[first], order[first + 1], ...
 // `rows` is the number of rows the memory holds. The host dtype may differ from the feed's (uint8 -> float32).
-enum class HostType : uint8_t { kFloat32, kInt32, kUint8, kBool };
+enum class HostType : uint8_t { kFloat32, kInt32, kUint8, kBool, kInt8 };
 struct FeedSource {
   const void* data;
   HostType type;

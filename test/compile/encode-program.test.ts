@@ -94,8 +94,8 @@ describe('encodeProgram', () => {
   it('drops renamings and steps that nobody reads', () => {
     const steps: Step[] = [
       { op: 'castBool', lanes: 'f', args: [0] },
-      { op: 'boolToFloat', lanes: 'f', args: [1] },
-      { op: 'boolToFloat', lanes: 'f', args: [2] },
+      { op: 'widen', lanes: 'f', args: [1] },
+      { op: 'widen', lanes: 'f', args: [2] },
       { op: 'exp', lanes: 'f', args: [0] },
       { op: 'add', lanes: 'f', args: [3, 0] },
     ];

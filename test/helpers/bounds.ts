@@ -174,6 +174,8 @@ function errorOf(node: Node, x: Arrays, e: Arrays, y: Float64Array): Float64Arra
     }
     case 'argsort':
       return argsortError(node, x[0], e[0], y);
+    case 'matmulInt8':
+      return int8Error(node, x, e);
     case 'matmul':
     case 'conv':
     case 'convInputGrad':
@@ -222,6 +224,23 @@ function productError(node: Node, x: Arrays, e: Arrays): Float64Array {
   );
   const rounding = product(a, b).map((v, i) => terms[i] * (v * ulp + (rounds ? tiny : 0)));
   return plus(product(a, errors[1]), product(errors[0], plus(b, errors[1])), rounding);
+}
+
+/** 0 where a row is exact, else every number of it may be rounded the other way, and with another step. */
+function int8Error(node: Node, [a, b]: Arrays, [e]: Arrays): Float64Array {
+  const [k, n] = node.inputs[1].shape;
+  const out = new Float64Array(node.outputs[0].size);
+  for (let i = 0; i * k < a.length; i++) {
+    const row = (v: Float64Array): Float64Array => v.subarray(i * k, (i + 1) * k);
+    const largest = (v: Float64Array): number => v.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+    const error = row(e);
+    if (error.every((v) => v === 0)) continue;
+    const step = (largest(row(a)) + largest(error)) / 127;
+    for (let j = 0; j < n; j++) {
+      out[i * n + j] = error.reduce((sum, v, p) => sum + (v + step * (1 + ulp)) * Math.abs(b[p * n + j]), tiny);
+    }
+  }
+  return out;
 }
 
 /** The largest change when each argument moves by its error, one way or the other, plus the operation's own rounding. */

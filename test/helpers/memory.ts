@@ -4,10 +4,9 @@ import { type ArenaPlan, planMemory } from '../../lib/compile/memory';
 import { withBodies } from '../../lib/compile/rewrite';
 import { memoryOf, type Schedule, schedule } from '../../lib/compile/schedule';
 import { simplify } from '../../lib/compile/simplify';
-import { bytesPerElement } from '../../lib/compile/state-layout';
 import { legalizeViews } from '../../lib/compile/views';
 import { isPlace } from '../../lib/ir/body';
-import type { Attributes, Graph, Tensor, Variable } from '../../lib/ir/graph';
+import { type Attributes, bytesPerElement, type Graph, type Tensor, type Variable } from '../../lib/ir/graph';
 import { encoding, opInfo } from '../../lib/ir/optable';
 
 export interface Planned {

@@ -1,14 +1,12 @@
 import { gradients } from '../../lib/compile/autodiff';
 import { make } from '../../lib/ir/build';
-import type { Graph, HostData } from '../../lib/ir/graph';
+import { arrayTypes, type Graph, type HostData } from '../../lib/ir/graph';
 import { loadAddon } from '../../lib/runtime/native';
 import { Executable } from '../../lib/transforms/executable';
 import { expectWithin, interpretWithBounds } from './bounds';
 import type { Instance } from './cases';
 import { placeholders } from './gradcheck';
 import { Random } from './random';
-
-const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 
 export interface Problem {
   readonly graph: Graph;
@@ -20,7 +18,7 @@ export function problem({ inputs, run }: Instance, differentiate: boolean, seed:
   const random = new Random(seed);
   const x = placeholders(inputs);
   const y = run(...x);
-  const feeds = inputs.map(({ dtype, values }) => arrays[dtype].from(values));
+  const feeds = inputs.map(({ dtype, values }) => arrayTypes[dtype].from(values));
   if (!differentiate) return { graph: { inputs: x, outputs: [y], writes: [] }, feeds };
   const upstream = make('input', [], { slot: x.length }, y.shape, 'float32');
   const wrt = x.filter((t) => t.dtype === 'float32');

@@ -1,11 +1,18 @@
 import { compile } from '../../lib/compile/index';
 import { StateLayout } from '../../lib/compile/state-layout';
 import { make } from '../../lib/ir/build';
-import { type DType, type Graph, Node, type Shape, sizeOf, type Tensor, type Variable } from '../../lib/ir/graph';
+import {
+  arrayTypes,
+  type DType,
+  type Graph,
+  Node,
+  type Shape,
+  sizeOf,
+  type Tensor,
+  type Variable,
+} from '../../lib/ir/graph';
 import { interpret } from '../../lib/ir/reference';
 import { loadAddon } from '../../lib/runtime/native';
-
-const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 
 export const variable = (name: string, shape: Shape, dtype: DType = 'float32'): Variable => ({ name, shape, dtype });
 export const read = (v: Variable): Tensor => make('variable', [], { variable: v }, v.shape, v.dtype);
@@ -14,7 +21,7 @@ export const write = (v: Variable, value: Tensor): Node => new Node('write', [va
 /** Small whole numbers: what is added and multiplied a few times stays exact in float32. */
 function initial(v: Variable, salt: number) {
   const values = Array.from({ length: sizeOf(v.shape) }, (_, i) => i * 7 + salt * 3);
-  return arrays[v.dtype].from(values.map((n) => (v.dtype === 'bool' ? n % 2 : (n % 9) - 4)));
+  return arrayTypes[v.dtype].from(values.map((n) => (v.dtype === 'bool' ? n % 2 : (n % 9) - 4)));
 }
 
 /** Runs a few steps natively, fused and not, and expects exactly the outputs and state of the definition after each. */
@@ -37,12 +44,12 @@ export function expectSteps(
     });
     for (let step = 0; step < steps; step++) {
       const expected = interpret(graph, { variables: state });
-      const results = outputs.map((t) => new arrays[t.dtype](t.size));
+      const results = outputs.map((t) => new arrayTypes[t.dtype](t.size));
       session.runSync(plan, [], results);
       state = new Map([...state, ...expected.writes]);
       const got = new Map(
         variables.map((v) => {
-          const values = new arrays[v.dtype](sizeOf(v.shape));
+          const values = new arrayTypes[v.dtype](sizeOf(v.shape));
           session.readState(layout.offsetOf(v), values);
           return [v.name, [...values]];
         }),

@@ -28,6 +28,7 @@ const read = (
 const sample = {
   bytes: { shape: [3], values: Uint8Array.of(1, 2, 255) },
   matrix: { shape: [2, 3], values: Float32Array.of(1, -2, 3.5, 0, -0, 1e-40) },
+  eighth: { shape: [3], values: Int8Array.of(-128, 0, 127) },
   none: { shape: [0, 4], values: new Float32Array(0) },
   scalar: { shape: [], values: Int32Array.of(-7) },
   truth: { dtype: 'BOOL' as const, shape: [2], values: Uint8Array.of(1, 0) },
@@ -45,7 +46,7 @@ describe('round trip', () => {
       Object.values(back)
         .map((t) => t.dtype)
         .sort(),
-    ).toEqual(['BOOL', 'F32', 'F32', 'F64', 'I32', 'U8']);
+    ).toEqual(['BOOL', 'F32', 'F32', 'F64', 'I32', 'I8', 'U8']);
   });
 
   test('data is aligned to 8 bytes, and to its values', () => {

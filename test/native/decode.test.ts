@@ -129,6 +129,33 @@ describe('refuses', () => {
       withViews((plan, v) => plan.instruction('matmul', [v([2, 3]), v([3, 5])], [v([2, 5])], [0, 2, ...identity])),
       /precision: expected less than 2, got 2/,
     ],
+    ...(
+      [
+        ['of other inner sizes', [2, 3], [4, 5], 'int8', /b: expected int8\[3, 5\], got int8\[4, 5\]/],
+        ['with a float32 matrix', [2, 3], [3, 5], 'float32', /b: expected int8\[3, 5\], got float32\[3, 5\]/],
+        ['of batches', [1, 2, 3], [3, 5], 'int8', /a: expected rank 2, got float32\[1, 2, 3\]/],
+        ['that is too deep', [1, 131_073], [131_073, 1], 'int8', /a: expected rows of at most 131072/],
+      ] as const
+    ).map(([name, a, b, dtype, message]): [string, Uint32Array, RegExp] => {
+      const still = { strides: [0, 0, 0].slice(0, a.length) };
+      const build = (plan: PlanWords, v: (shape: number[], extra?: object) => number) => {
+        const views = [v([...a], still), v([...b], { dtype, strides: [0, 0] })];
+        plan.instruction('matmulInt8', views, [v([a.at(-2) as number, b[1]])], [0, ...identity]);
+      };
+      return [`an int8 product ${name}`, withViews(build), message];
+    }),
+    [
+      'an int8 result of a program',
+      withViews((plan, v) => plan.instruction('map', [v(shape)], [v(shape, { dtype: 'int8' })], [1, 1, 1, 0, 1, 0, 0])),
+      /output 0 of the program is stored as int8/,
+    ],
+    [
+      'sums of int8',
+      withViews((plan, v) =>
+        plan.instruction('cumsum', [v([4], { dtype: 'int8' })], [v([4], { dtype: 'int8' })], [0, 0]),
+      ),
+      /input: expected numbers, got int8\[4\]/,
+    ],
     [
       'a reduction to the wrong axes',
       withViews((plan, v) => plan.instruction('reduce', [v([2, 3])], [v([3])], [0, 2, ...identity])),

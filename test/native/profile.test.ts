@@ -123,7 +123,7 @@ describe('a profile', () => {
 test('limits are measured quickly, and are those of a computer', () => {
   const before = addon.info().bytes;
   const begin = performance.now();
-  const { threads, flops, bfloat16Flops, bandwidth } = addon.limits();
+  const { threads, flops, bfloat16Flops, int8Ops, bandwidth } = addon.limits();
   // 0.2 s, but the machine may be busy
   expect(performance.now() - begin).toBeLessThan(5000);
   expect(threads).toBe(addon.info().threads);
@@ -132,6 +132,8 @@ test('limits are measured quickly, and are those of a computer', () => {
   // as many operations in an instruction, or twice as many
   expect(bfloat16Flops / flops).toBeGreaterThan(0.5);
   expect(bfloat16Flops / flops).toBeLessThan(4);
+  expect(int8Ops / flops).toBeGreaterThan(0.3);
+  expect(int8Ops / flops).toBeLessThan(8);
   const sizes = bandwidth.map(({ bytes }) => bytes);
   expect(sizes).toEqual([...sizes].sort((a, b) => a - b));
   for (const { read, triad } of bandwidth) {

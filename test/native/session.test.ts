@@ -1,3 +1,4 @@
+import { arrayTypes } from '../../lib/ir/graph';
 import { addon } from './native.js';
 import { counterPlan, PlanWords, passThroughPlan } from './plan-words.js';
 
@@ -82,10 +83,10 @@ describe('runSync', () => {
     session.dispose();
   });
 
-  test.each(['float32', 'int32', 'bool'] as const)('feeds and fetches %s', (dtype) => {
+  test.each(['float32', 'int32', 'bool', 'int8'] as const)('feeds and fetches %s', (dtype) => {
     const session = new addon.Session(0);
     const plan = session.addPlan(passThroughPlan(3, 2, dtype));
-    const make = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[dtype];
+    const make = arrayTypes[dtype];
     const fetched = new make(6);
     session.runSync(plan, [make.of(1, 0, 1, 1, 0, 1)], [fetched]);
     expect([...fetched]).toEqual([1, 0, 1, 1, 0, 1]);

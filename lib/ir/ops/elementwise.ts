@@ -2,27 +2,41 @@ import { asTensor, broadcastShapes, broadcastTo, make, type Operand, opError, sc
 import { type DType, formatType, Tensor } from '../graph.js';
 import { opInfo, type ScalarOp } from '../optable.js';
 
-/** The dtype that operands meet in: float32 over int32 over bool; a plain number fits in, a fraction makes float32. */
+/**
+ * The dtype that operands meet in: float32 over int32 over bool, where int8 counts as float32; a plain number fits in, a
+ * fraction makes float32.
+ */
 function commonDType(operands: readonly Operand[]): DType {
-  let dtype: DType = 'bool';
-  for (const o of operands) if (o instanceof Tensor && rank[o.dtype] > rank[dtype]) dtype = o.dtype;
+  let dtype: Exclude<DType, 'int8'> = 'bool';
+  for (const o of operands) {
+    if (!(o instanceof Tensor)) continue;
+    const own = o.dtype === 'int8' ? 'float32' : o.dtype;
+    if (rank[own] > rank[dtype]) dtype = own;
+  }
   for (const o of operands) {
     if (typeof o === 'number' && (dtype === 'bool' || !Number.isInteger(o))) dtype = 'float32';
   }
   return dtype;
 }
-const rank: Record<DType, number> = { bool: 0, int32: 1, float32: 2 };
+const rank = { bool: 0, int32: 1, float32: 2 };
 
 /**
  * Converts between dtypes. float32 -> int32 truncates toward zero; anything -> bool is `x != 0`; bool -> number is 0 or 1.
+ * Nothing becomes int8, which is for kept weights and needs a scale: `model.quantize` makes them.
+ *
+ * @throws Error when the dtype is int8 and x is not
  */
 export function cast(x: Operand, dtype: DType): Tensor {
   const t = asTensor('cast', 'x', x);
   if (t.dtype === dtype) return t;
+  if (dtype === 'int8') {
+    throw opError('cast', `${formatType(t)} cannot become int8, which is for the weights of quantized models`);
+  }
+  const isByte = t.dtype === 'bool' || t.dtype === 'int8';
   const one = (op: ScalarOp, v: Tensor, to: DType) => make(op, [v], {}, v.shape, to);
   if (dtype === 'bool') return one('castBool', t, 'bool');
-  if (dtype === 'float32') return one(t.dtype === 'bool' ? 'boolToFloat' : 'castFloat', t, 'float32');
-  return one('castInt', t.dtype === 'bool' ? one('boolToFloat', t, 'float32') : t, 'int32');
+  if (dtype === 'float32') return one(isByte ? 'widen' : 'castFloat', t, 'float32');
+  return one('castInt', isByte ? one('widen', t, 'float32') : t, 'int32');
 }
 
 /** Builds a scalar operation: operands are brought to one dtype that the operation supports, and to one shape. */

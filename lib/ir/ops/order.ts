@@ -1,7 +1,8 @@
 import { asTensor, make, normalizeAxis, type Operand, opError } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
-import { cast, less, lessEqual } from './elementwise.js';
+import { less, lessEqual } from './elementwise.js';
 import { gatherAlongAxis } from './gather.js';
+import { numbers } from './numbers.js';
 import { sum } from './reduce.js';
 import { expandDims } from './shape.js';
 
@@ -19,7 +20,7 @@ function order(op: string, t: Tensor, axis: number, count: number | undefined, d
 
 const sortable = (op: string, x: Operand): Tensor => {
   const t = asTensor(op, 'x', x);
-  return t.dtype === 'bool' ? cast(t, 'int32') : t;
+  return numbers(t, 'int32');
 };
 
 /**

@@ -18,6 +18,7 @@ import {
   subtract,
   where,
 } from './elementwise.js';
+import { numbers } from './numbers.js';
 import { reshape, squeeze } from './shape.js';
 
 export interface ReduceOptions {
@@ -34,7 +35,7 @@ function reduce(
   options: ReduceOptions = {},
 ): Tensor {
   const input = asTensor(name, 'x', x);
-  const t = input.dtype === 'bool' ? cast(input, kind === 'sum' ? 'int32' : 'float32') : input;
+  const t = numbers(input, kind === 'sum' ? 'int32' : 'float32');
   const list = normalizeAxes(name, axes, t.rank);
   const kept = t.shape.filter((_, i) => !list.includes(i));
   if ((kind === 'max' || kind === 'min') && t.size === 0 && sizeOf(kept) > 0) {
@@ -159,7 +160,7 @@ export const all = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor =>
 function argReduce(kind: 'max' | 'min', x: Operand, axis = -1): Tensor {
   const name = `arg${kind}`;
   const input = asTensor(name, 'x', x);
-  const t = input.dtype === 'bool' ? cast(input, 'int32') : input;
+  const t = numbers(input, 'int32');
   const a = normalizeAxis(name, axis, t.rank);
   if (t.shape[a] === 0) throw opError(name, `axis ${a} of [${t.shape.join(', ')}] is empty`);
   return make(

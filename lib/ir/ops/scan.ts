@@ -1,6 +1,7 @@
 import { asTensor, make, normalizeAxis, type Operand } from '../build.js';
 import type { Tensor } from '../graph.js';
 import { cast, multiply } from './elementwise.js';
+import { numbers } from './numbers.js';
 import { ones } from './random.js';
 import { concatenate, sliceAxis } from './shape.js';
 
@@ -14,7 +15,7 @@ import { concatenate, sliceAxis } from './shape.js';
  */
 export function cumsum(x: Operand, axis = -1): Tensor {
   const input = asTensor('cumsum', 'x', x);
-  const t = input.dtype === 'bool' ? cast(input, 'int32') : input;
+  const t = numbers(input, 'int32');
   return make('cumsum', [t], { axis: normalizeAxis('cumsum', axis, t.rank), reverse: false }, t.shape, t.dtype);
 }
 

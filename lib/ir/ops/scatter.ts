@@ -17,6 +17,7 @@ import {
 } from './elementwise.js';
 import { gather } from './gather.js';
 import { scatterAdd } from './indexing.js';
+import { numbers } from './numbers.js';
 import { argsort } from './order.js';
 import { iota, ones } from './random.js';
 import { all, max, min } from './reduce.js';
@@ -126,7 +127,7 @@ export function sliceUpdate(x: Operand, start: readonly number[], updates: Tenso
 function extreme(kind: 'max' | 'min', x: Operand, segmentIds: Tensor, numSegments: number): Tensor {
   const op = kind === 'max' ? 'segmentMax' : 'segmentMin';
   const input = asTensor(op, 'x', x);
-  const t = input.dtype === 'bool' ? cast(input, 'int32') : input;
+  const t = numbers(input, 'int32');
   if (segmentIds.dtype !== 'int32' || segmentIds.rank !== 1 || t.rank < 1 || segmentIds.size !== t.shape[0]) {
     throw opError(
       op,

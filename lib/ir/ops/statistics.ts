@@ -17,6 +17,7 @@ import {
 import { scatterAdd } from './indexing.js';
 import { matmul } from './linalg.js';
 import { diagonal } from './matrix.js';
+import { numbers } from './numbers.js';
 import { searchSorted, sort } from './order.js';
 import { ones } from './random.js';
 import { type Axes, max, mean, min, type ReduceOptions, sum } from './reduce.js';
@@ -33,7 +34,7 @@ import { concatenate, expandDims, reshape, sliceAxis, stack, transpose } from '.
  */
 export function diff(x: Operand, n = 1, axis = -1): Tensor {
   const input = asTensor('diff', 'x', x);
-  let t = input.dtype === 'bool' ? cast(input, 'int32') : input;
+  let t = numbers(input, 'int32');
   const a = normalizeAxis('diff', axis, t.rank);
   if (!Number.isInteger(n) || n < 0 || n > (t.shape[a] as number)) {
     throw opError('diff', `n must be a whole number in 0 .. ${t.shape[a]} for ${formatType(t)}, got ${n}`);

@@ -3,11 +3,11 @@ import type { InitializerName } from '../../initializers/resolve.js';
 import type { Tensor, TensorType } from '../../ir/graph.js';
 import { scaledDotProductAttention } from '../../ir/ops/attention.js';
 import { add } from '../../ir/ops/elementwise.js';
-import { matmul } from '../../ir/ops/linalg.js';
 import { rotaryEmbedding } from '../../ir/ops/position.js';
 import { expandDims, reshape, transpose } from '../../ir/ops/shape.js';
 import type { RegularizerName } from '../../regularizers/resolve.js';
 import { boolean, checkOptions, integer, numberIn, positiveInteger } from '../arguments.js';
+import type { MatrixKernel } from '../kernel.js';
 import {
   type CallContext,
   type ConstraintFn,
@@ -81,7 +81,7 @@ interface Sizes {
 
 /** x [batch, time, features] times a kernel [features, heads, dim] -> [batch, time, heads, dim]. */
 interface Projection {
-  readonly kernel: Weight;
+  readonly kernel: MatrixKernel;
   readonly bias: Weight | undefined;
 }
 
@@ -154,9 +154,9 @@ class MultiHeadAttention extends Layer {
     );
 
     const [batch, time] = query.shape as [number, number];
-    const [depth, width] = [this.sizes.valueDim, this.#output.kernel.shape[2] as number];
+    const depth = this.sizes.valueDim;
     const rows = reshape(transpose(reshape(joint, [batch, heads, time, depth]), [0, 2, 1, 3]), [batch, time, -1]);
-    const result = matmul(rows, reshape(context.read(this.#output.kernel), [heads * depth, width]));
+    const result = this.#output.kernel.product(rows, context);
     const { bias } = this.#output;
     return withMaskOf(query, bias === undefined ? result : add(result, context.read(bias)));
   }
@@ -173,10 +173,13 @@ class MultiHeadAttention extends Layer {
 
   #projection(name: string, from: readonly number[], to: readonly number[]): Projection {
     const { useBias = true, kernelInitializer = 'glorotUniform' } = this.options;
-    const kernel = this.addWeight({
-      ...{ name: `${name}Kernel`, shape: [...from, ...to], ...weightTreatment(this.options, 'kernel') },
-      initializer: asMatrix(this.label, 'kernelInitializer', kernelInitializer, from.length),
-    });
+    const kernel = this.addMatrixKernel(
+      {
+        ...{ name: `${name}Kernel`, shape: [...from, ...to], ...weightTreatment(this.options, 'kernel') },
+        initializer: asMatrix(this.label, 'kernelInitializer', kernelInitializer, from.length),
+      },
+      to.length,
+    );
     const bias = useBias
       ? this.addWeight({ name: `${name}Bias`, shape: to, ...weightTreatment(this.options, 'bias', 'zeros') })
       : undefined;
@@ -188,7 +191,7 @@ class MultiHeadAttention extends Layer {
     if (x.shape[2] !== features) {
       throw this.error(`expected ${name} with ${features} features, got shape [${x.shape.join(', ')}]`);
     }
-    const product = matmul(x, reshape(context.read(kernel), [features, heads * dim]));
+    const product = kernel.product(x, context);
     const y = bias === undefined ? product : add(product, reshape(context.read(bias), [heads * dim]));
     return reshape(y, [x.shape[0] as number, x.shape[1] as number, heads, dim]);
   }
@@ -203,7 +206,8 @@ class MultiHeadAttention extends Layer {
  *   that a mask of value or key leaves out (see `masking`) are not attended to, those of the query attend to nothing
  * - output: float32 [batch, T, outputDim]
  * - weights: queryKernel, keyKernel [features, numHeads, keyDim], valueKernel [features, numHeads, valueDim],
- *   outputKernel [numHeads, valueDim, outputDim], and biases of the last axes
+ *   outputKernel [numHeads, valueDim, outputDim], and biases of the last axes; `model.quantize` makes the kernels int8, with a
+ *   scale (queryKernelScale, ...) for each output
  *
  * @throws Error when an argument is not valid; when applied, if the shapes do not fit
  *

@@ -4,6 +4,7 @@ import type { Tensor, TensorType } from '../../ir/graph.js';
 import { conv } from '../../ir/ops/conv.js';
 import type { RegularizerName } from '../../regularizers/resolve.js';
 import { positiveInteger } from '../arguments.js';
+import { MatrixKernel } from '../kernel.js';
 import type { CallContext, ConstraintFn, InitializerFn, Layer, RegularizerFn, Weight } from '../layer.js';
 import { channelsOf, paddingName, type Rank } from './arguments.js';
 import { Convolution, type ConvolutionOptions } from './convolution.js';
@@ -27,7 +28,7 @@ export interface Conv1dOptions extends Omit<ConvOptions, 'padding'> {
 }
 
 class Conv extends Convolution<Conv1dOptions> {
-  #kernel!: Weight;
+  #kernel!: Weight | MatrixKernel;
 
   constructor(kind: string, rank: Rank, options: Conv1dOptions) {
     super(kind, rank, options, ['kernel'], ['filters', 'padding', 'groups']);
@@ -46,7 +47,9 @@ class Conv extends Convolution<Conv1dOptions> {
     const channels = channelsOf(this, this.single(inputs), this.rank);
     if (channels % groups !== 0)
       throw this.error(`groups (${groups}) must divide the ${channels} channels of the input`);
-    this.#kernel = this.addKernel('kernel', [...this.kernelSize, channels / groups, filters]);
+    const shape = [...this.kernelSize, channels / groups, filters];
+    const isPointwise = groups === 1 && this.kernelSize.every((n) => n === 1);
+    this.#kernel = isPointwise ? this.addPointwise('kernel', shape) : this.addKernel('kernel', shape);
     this.addBias(filters);
   }
 
@@ -55,7 +58,11 @@ class Conv extends Convolution<Conv1dOptions> {
     const x = this.single(inputs);
     this.checkChannels(channelsOf(this, x, this.rank), (this.#kernel.shape.at(-2) as number) * groups);
     const { strides, dilationRate } = this;
-    return this.activate(conv(x, context.read(this.#kernel), { strides, dilationRate, padding }), context);
+    const y =
+      this.#kernel instanceof MatrixKernel
+        ? this.pointwise(x, this.#kernel, strides, context)
+        : conv(x, context.read(this.#kernel), { strides, dilationRate, padding });
+    return this.activate(y, context);
   }
 }
 

@@ -1,10 +1,13 @@
 import type { ConstraintName } from '../../constraints/resolve.js';
 import type { InitializerName } from '../../initializers/resolve.js';
 import type { Shape, Tensor } from '../../ir/graph.js';
+import { conv } from '../../ir/ops/conv.js';
 import { add } from '../../ir/ops/elementwise.js';
+import { slice } from '../../ir/ops/shape.js';
 import type { RegularizerName } from '../../regularizers/resolve.js';
 import { type Activation, type ActivationFn, resolveActivation } from '../activations.js';
 import { boolean, checkOptions } from '../arguments.js';
+import type { MatrixKernel } from '../kernel.js';
 import {
   type CallContext,
   type ConstraintFn,
@@ -68,6 +71,20 @@ export abstract class Convolution<O extends ConvolutionOptions> extends Layer {
   /** @param kernel how its options begin: `kernel` has `kernelInitializer` */
   protected addKernel(name: string, shape: Shape, kernel = 'kernel'): Weight {
     return this.addWeight({ name, shape, ...weightTreatment(this.options, kernel) });
+  }
+
+  /** A kernel whose window is one cell: a matrix that every cell's channels are multiplied by. */
+  protected addPointwise(name: string, shape: Shape, kernel = 'kernel'): MatrixKernel {
+    return this.addMatrixKernel({ name, shape, ...weightTreatment(this.options, kernel) });
+  }
+
+  /** The convolution with such a kernel. */
+  protected pointwise(x: Tensor, kernel: MatrixKernel, strides: readonly number[], context: CallContext): Tensor {
+    if (kernel.scale === undefined) return conv(x, context.read(kernel.weight), { strides });
+    const steps = [1, ...strides, 1];
+    const seen = x.shape.map((n, axis) => Math.ceil(n / (steps[axis] as number)));
+    const start = x.shape.map(() => 0);
+    return kernel.product(slice(x, start, seen, steps), context);
   }
 
   /** After the kernels, so that it comes last among the weights. */

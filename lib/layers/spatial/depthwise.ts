@@ -1,9 +1,10 @@
 import type { ConstraintName } from '../../constraints/resolve.js';
 import type { InitializerName } from '../../initializers/resolve.js';
 import type { Tensor, TensorType } from '../../ir/graph.js';
-import { depthwiseConv, separableConv } from '../../ir/ops/conv.js';
+import { depthwiseConv } from '../../ir/ops/conv.js';
 import type { RegularizerName } from '../../regularizers/resolve.js';
 import { positiveInteger } from '../arguments.js';
+import type { MatrixKernel } from '../kernel.js';
 import type { CallContext, ConstraintFn, InitializerFn, Layer, RegularizerFn, Weight } from '../layer.js';
 import { channelsOf, paddingName, type Rank } from './arguments.js';
 import { Convolution, type ConvolutionOptions } from './convolution.js';
@@ -74,7 +75,7 @@ class DepthwiseConv extends Depthwise<DepthwiseConvOptions> {
 }
 
 class SeparableConv extends Depthwise<SeparableConvOptions> {
-  #pointwise!: Weight;
+  #pointwise!: MatrixKernel;
 
   constructor(kind: string, rank: Rank, options: SeparableConvOptions) {
     super(kind, rank, options, ['depthwise', 'pointwise'], ['filters']);
@@ -85,13 +86,14 @@ class SeparableConv extends Depthwise<SeparableConvOptions> {
     const { filters } = this.options;
     const channels = this.addDepthwise('depthwiseKernel', inputs);
     const window = this.kernelSize.map(() => 1);
-    this.#pointwise = this.addKernel('pointwiseKernel', [...window, channels, filters], 'pointwise');
+    this.#pointwise = this.addPointwise('pointwiseKernel', [...window, channels, filters], 'pointwise');
     this.addBias(filters);
   }
 
   override call(inputs: readonly Tensor[], context: CallContext): Tensor {
-    const [depthwise, pointwise] = [context.read(this.depthwise), context.read(this.#pointwise)];
-    return this.activate(separableConv(this.checked(inputs), depthwise, pointwise, this.geometry), context);
+    const y = depthwiseConv(this.checked(inputs), context.read(this.depthwise), this.geometry);
+    const strides = this.kernelSize.map(() => 1);
+    return this.activate(this.pointwise(y, this.#pointwise, strides, context), context);
   }
 }
 

@@ -67,9 +67,7 @@ export function kernelsOf(
       const own = Math.max(0, all - inside);
       const perStep = (calls[number] as number) / stepCount;
       const once = costOf(info);
-      const { precision } = info.attrs as Attributes['matmul'];
-      const rate = precision === 'bfloat16' ? limits.bfloat16Flops : limits.flops;
-      const limit = Math.max(once.flops / rate, once.bytes / bandwidthFor(limits, once.bytes));
+      const limit = Math.max(once.flops / rateOf(info, limits), once.bytes / bandwidthFor(limits, once.bytes));
       rows.splice(at, 0, {
         id,
         operation: info.op,
@@ -87,6 +85,12 @@ export function kernelsOf(
     }, 0);
   visit(instructions, '');
   return rows;
+}
+
+/** Operations per second that the instruction could reach. */
+function rateOf({ op, attrs }: InstructionInfo, limits: MachineLimits): number {
+  if (op === 'matmulInt8') return limits.int8Ops;
+  return (attrs as Attributes['matmul']).precision === 'bfloat16' ? limits.bfloat16Flops : limits.flops;
 }
 
 const formatShape = ({ shape }: Operand): string => `[${shape.join(', ')}]`;

@@ -5,7 +5,7 @@ import { Topology } from '../topology.js';
 import { decodeGraph, encodeGraph } from './graph.js';
 import { decodeRecord, encodeRecord } from './values.js';
 
-/** Layers in JSON: { kind: 'layers.dense', name: 'dense_1', trainable: false, config: { units: 8 } }. */
+/** Layers in JSON: { kind: 'layers.dense', name: 'dense_1', trainable: false, quantization: 'int8', config: { units: 8 } }. */
 
 const prefix = 'layers.';
 
@@ -15,6 +15,7 @@ export function encodeLayer(where: string, layer: Layer): Json {
   const state = {
     ...(layer.name === '' ? {} : { name: layer.name }),
     ...(layer.trainable ? {} : { trainable: false }),
+    ...(layer.quantization === undefined ? {} : { quantization: layer.quantization }),
   };
   if (layer instanceof Topology) return { kind, ...state, config: encodeGraph(where, layer) };
   if (layerFactory(layer.kind) === undefined) {
@@ -31,17 +32,19 @@ export function encodeLayer(where: string, layer: Layer): Json {
 /** @throws Error naming the file and the layer when it is not registered or its options are not valid */
 export function decodeLayer(where: string, json: unknown): Layer {
   const entry = jsonObject(where, 'a layer', json);
-  jsonKeys(where, 'a layer', entry, ['kind', 'name', 'trainable', 'config']);
+  jsonKeys(where, 'a layer', entry, ['kind', 'name', 'trainable', 'quantization', 'config']);
   const kind = jsonString(where, 'kind', entry.kind);
   const config = jsonObject(where, 'config', entry.config ?? {});
-  const { name = '', trainable = true } = entry;
+  const { name = '', trainable = true, quantization } = entry;
   if (typeof name !== 'string' || (name !== '' && !/^[^/\s][^/]*$/.test(name))) {
     throw new Error(`${where}: name must be a string without slashes`);
   }
   if (typeof trainable !== 'boolean') throw new Error(`${where}: trainable must be true or false`);
+  if (quantization !== undefined && quantization !== 'int8') throw new Error(`${where}: quantization must be 'int8'`);
   const layer = kind === `${prefix}model` ? decodeGraph(where, name, config) : makeLayer(where, kind, config);
   layer.name = name;
   layer.trainable = trainable;
+  if (quantization !== undefined) layer.quantize(quantization);
   return layer;
 }
 

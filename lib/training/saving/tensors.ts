@@ -7,6 +7,7 @@ const readable: Readonly<Record<DType, readonly StoredType[]>> = {
   float32: ['F32', 'F16', 'BF16'],
   int32: ['I32', 'I64'],
   bool: ['BOOL', 'U8'],
+  int8: ['I8'],
 };
 
 /** The first few of many names. */

@@ -135,6 +135,7 @@ template <bool partial>
 STEEPEST_INLINE void finishVector(const GemmFinish& f, int64_t at, int64_t column, float* c, int64_t n) {
   const auto get = [n](const float* p) __attribute__((always_inline)) { return partial ? loadFirst(p, n) : load(p); };
   F v = get(c) * splat(f.scale);
+  if (f.scales) v *= f.scalesStep ? get(f.scales + column) : splat(*f.scales);
   if (f.bias) v += f.biasStep ? get(f.bias + column) : splat(*f.bias);
   if (f.added) v += get(f.added + at);
   if (f.relu) v = vmax(v, F{});

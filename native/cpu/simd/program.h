@@ -39,7 +39,8 @@ struct TileFunctions {
   TileOp (*find)(ScalarOp op, Lane lanes, unsigned uniform);
   TileOp (*fused)(int run);           // an index of kFusedRuns
   FusedLines (*fusedLines)(int run);  // the same
-  TileOp widen;                       // bool in memory -> 0 or 1 in float lanes
+  TileOp widenBool;                   // bool in memory -> 0 or 1 in float lanes
+  TileOp widenInt8;                   // int8 in memory -> float lanes
   TileOp narrow;                      // 0 or 1 in float lanes -> bool in memory
   TileOp copy;                        // 32-bit lanes
   TileOp fill;                        // one 32-bit number to all lanes

@@ -167,6 +167,13 @@ const Reducer* reducer(ReduceKind kind, Lane lanes) { return lanes == Lane::kInt
 
 extern const TileFunctions tileFunctions;
 const TileFunctions tileFunctions = {
-    tile::find, fused::at,       fused::linesAt, tile::widen, tile::narrow, tile::unary<tile::Copy, I>,
-    tile::fill, reduce::reducer,
+    tile::find,
+    fused::at,
+    fused::linesAt,
+    tile::widenBool,
+    tile::widenInt8,
+    tile::narrow,
+    tile::unary<tile::Copy, I>,
+    tile::fill,
+    reduce::reducer,
 };

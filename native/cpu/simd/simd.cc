@@ -18,6 +18,9 @@ extern const Simd kernels;
 namespace avx512 {
 extern const Simd kernels;
 }
+namespace avx512vnni {
+extern const Int8Kernels int8Kernels;
+}
 namespace avx512bf16 {
 extern const GemmKernels gemmBf16Kernels;
 extern const LimitKernels limitKernels;
@@ -27,10 +30,10 @@ extern const LimitKernels limitKernels;
 namespace {
 
 struct Targets {
-  const Simd* list[4];
+  const Simd* list[5];
   size_t count = 0;
 #if defined(__x86_64__)
-  Simd avx512bf16;
+  Simd avx512vnni, avx512bf16;
 #endif
 
   Targets() {
@@ -41,13 +44,21 @@ struct Targets {
     if (has2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")) {
-      if (__builtin_cpu_supports("avx512bf16")) {
-        avx512bf16 = avx512::kernels;
+      // Every CPU with AVX512_BF16 has AVX512_VNNI.
+      const bool hasVnni = __builtin_cpu_supports("avx512vnni");
+      if (hasVnni) {
+        avx512vnni = avx512::kernels;
+        avx512vnni.name = "avx512vnni";
+        avx512vnni.int8 = &avx512vnni::int8Kernels;
+      }
+      if (hasVnni && __builtin_cpu_supports("avx512bf16")) {
+        avx512bf16 = avx512vnni;
         avx512bf16.name = "avx512bf16";
         avx512bf16.gemmBf16 = &avx512bf16::gemmBf16Kernels;
         avx512bf16.limits = &avx512bf16::limitKernels;
         list[count++] = &avx512bf16;
       }
+      if (hasVnni) list[count++] = &avx512vnni;
       list[count++] = &avx512::kernels;
     }
     if (has2) list[count++] = &avx2::kernels;

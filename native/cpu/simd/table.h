@@ -12,6 +12,7 @@ namespace steepest {
 
 struct TileFunctions;     // see program.h
 struct GemmKernels;       // see ../gemm.h
+struct Int8Kernels;       // see ../gemm_int8.h
 struct RowKernels;        // see ../rows.h
 struct ChannelKernels;    // see ../channels.h
 struct LimitKernels;      // see ../limits.h
@@ -22,13 +23,14 @@ struct ConvKernels;       // see ../conv_kernels.h
 
 // One per target.
 struct Simd {
-  const char* name;  // "baseline", "avx2", "avx512", "avx512bf16"
+  const char* name;  // "baseline", "avx2", "avx512", "avx512vnni", "avx512bf16"
   int width;         // float32 lanes of a vector
   const TileFunctions* tile;
   const GemmKernels* gemm;
   // Of operands rounded to bfloat16: with float32 instructions, and in the fastest way that there is.
   const GemmKernels* gemmRounded;
   const GemmKernels* gemmBf16;
+  const Int8Kernels* int8;  // products of int8 numbers
   const RowKernels* rows;
   const ChannelKernels* channels;
   const LimitKernels* limits;

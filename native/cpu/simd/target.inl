@@ -17,6 +17,7 @@
 #include "../channels.h"
 #include "../conv_kernels.h"
 #include "../gemm.h"
+#include "../gemm_int8.h"
 #include "../limits.h"
 #include "../normalize.h"
 #include "../rows.h"
@@ -43,6 +44,7 @@ namespace steepest::STEEPEST_TARGET {
 #include "reduce.inl"
 #include "gemm.inl"
 #include "gemm_bf16.inl"
+#include "gemm_int8.inl"
 #include "rows.inl"
 #include "channels.inl"
 #include "limits.inl"
@@ -63,6 +65,7 @@ const Simd kernels = {
     &gemmKernels,
     &gemmBf16Kernels,
     &gemmBf16Kernels,
+    &int8Kernels,
     &rowKernels,
     &channelKernels,
     &limitKernels,

@@ -215,10 +215,16 @@ void iota(const SimdStep& s, void* const* slots, int64_t count, int64_t position
   }
 }
 
-void widen(const SimdStep& s, void* const* slots, int64_t count, int64_t) {
+void widenBool(const SimdStep& s, void* const* slots, int64_t count, int64_t) {
   const uint8_t* from = static_cast<const uint8_t*>(slots[s.args[0]]);
   AliasFloat* to = static_cast<AliasFloat*>(slots[s.dst]);
   for (int64_t i = 0; i < count; ++i) to[i] = from[i] != 0 ? 1.0f : 0.0f;
+}
+
+void widenInt8(const SimdStep& s, void* const* slots, int64_t count, int64_t) {
+  const int8_t* from = static_cast<const int8_t*>(slots[s.args[0]]);
+  AliasFloat* to = static_cast<AliasFloat*>(slots[s.dst]);
+  for (int64_t i = 0; i < count; ++i) to[i] = from[i];
 }
 
 void narrow(const SimdStep& s, void* const* slots, int64_t count, int64_t) {
@@ -298,7 +304,7 @@ TileOp find(ScalarOp op, Lane lanes, unsigned uniform) {
     TILE_BINARY_I(ShiftRight)
     case ScalarOp::kCastFloat:
       return integer && !uniform ? unary<CastFloat, I> : nullptr;
-    case ScalarOp::kBoolToFloat:
+    case ScalarOp::kWiden:
       return integer || uniform ? nullptr : unary<Copy, F>;
     case ScalarOp::kSelect:
       return integer ? findTernary<Select, F, I>(uniform) : findTernary<Select, F, F>(uniform);

@@ -121,6 +121,27 @@ define('three by three', (random) => {
     run: (x, kernel, b) => finish(ops.add(ops.conv(ops.relu(x), kernel, { padding }), b)),
   };
 });
+/** Normalization of a trained network: a factor and a summand for each filter. Each kind of kernel, with a part of a panel. */
+for (const [name, window, width, groups] of [
+  ['three by three', [3, 3], 12, 1],
+  ['few channels', [3, 3], 3, 1],
+  ['in groups', [3, 2], 8, 2],
+  ['one by one', [1, 1], 40, 1],
+] as const) {
+  define(
+    `a factor for each filter, ${name}`,
+    (random) => ({
+      inputs: [
+        float(random, [4, 8, 7, width]),
+        float(random, [...window, width / groups, 22]),
+        float(random, [22]),
+        float(random, [22]),
+      ],
+      run: (x, kernel, scale, b) => ops.add(ops.multiply(ops.conv(x, kernel, { padding: 'same' }), scale), b),
+    }),
+    { ...notDifferentiable, large: true },
+  );
+}
 /** What is added to a convolution cannot lie where the result does: it is read once more. Each kind of kernel, in several blocks. */
 for (const [name, images, window, width, filters] of [
   ['three by three', 1, [3, 3], 16, 24],

@@ -7,6 +7,7 @@ import { einsum } from './einsum';
 import { elementwise } from './elementwise';
 import { image } from './image';
 import { indexing } from './indexing';
+import { int8Cases } from './int8';
 import { integer } from './integer';
 import { lossCases } from './losses';
 import { matmul } from './matmul';
@@ -33,6 +34,7 @@ export const cases: readonly Case[] = [
   ...indexing,
   ...matmul,
   ...precision,
+  ...int8Cases,
   ...matrix,
   ...einsum,
   ...normalization,

@@ -13,6 +13,10 @@ export const int = (random: Random, shape: Shape, low: number, high: number): In
   dtype: 'int32',
   values: labels(low, high)(random, sizeOf(shape)),
 });
+export const int8 = (random: Random, shape: Shape, low = -128, high = 127): Input => ({
+  ...int(random, shape, low, high),
+  dtype: 'int8',
+});
 export const bool = (random: Random, shape: Shape): Input => ({ ...int(random, shape, 0, 1), dtype: 'bool' });
 
 /** Shapes with tails that fill no vector, rank 0, and sizes beyond one tile. */

@@ -79,6 +79,20 @@ define('dense layer', (random) => {
   };
 });
 
+// Factors and summands of the columns, done in registers, around the edges of vectors and tiles, and where C is transposed.
+define('a factor for each column', (random) => {
+  const [m, k, n] = [random.int(1, 40), random.int(1, 40), random.pick([1, random.int(2, 70)])];
+  const columns = random.pick([[n], [1]]);
+  const biased = random.pick([true, false]);
+  return {
+    inputs: [float(random, [m, k]), float(random, [k, n]), float(random, columns), float(random, [n])],
+    run: (x, kernel, scale, bias) => {
+      const scaled = ops.multiply(ops.matmul(x, kernel), scale);
+      return biased ? ops.add(scaled, bias) : scaled;
+    },
+  };
+});
+
 // Large enough to be cut into blocks and strips, whose rest is uneven: what follows the product runs beside the next strip.
 for (const form of ['as it lies', 'transposed'] as const) {
   define(

@@ -1,4 +1,4 @@
-#include "matmul_grid.h"
+#include "gemm_grid.h"
 
 #include <algorithm>
 
@@ -18,8 +18,8 @@ int64_t powerOfTwo(int64_t n) {
 
 }  // namespace
 
-Grid chooseGrid(const GemmKernels& gemm, int64_t m, int64_t n, int64_t k, int64_t items, int64_t epilogue) {
-  const int64_t tiles = ceilDiv(m, gemm.rows), panels = ceilDiv(n, gemm.panel);
+Grid chooseGrid(const TileShape& tile, int64_t m, int64_t n, int64_t k, int64_t items, int64_t epilogue) {
+  const int64_t tiles = ceilDiv(m, tile.rows), panels = ceilDiv(n, tile.panel);
   const int64_t cost = m * n * (k + epilogue) + kFloatCost * (m * k + k * n + m * n);
   const int64_t wanted = std::max<int64_t>(1, cost * items / kBlockCost);  // blocks that are worth having
   // Every block copies its tiles of A, which costs most where B's panels come from far away: then blocks are wide and low.
@@ -35,7 +35,7 @@ Grid chooseGrid(const GemmKernels& gemm, int64_t m, int64_t n, int64_t k, int64_
   }
   while (blocks() < std::min(wanted, kMaxChunksBySplitting)) {
     const int64_t tilesEach = ceilDiv(tiles, rows), panelsEach = ceilDiv(panels, columns);
-    const bool tall = wide ? tilesEach > leastTiles : tilesEach * gemm.rows > panelsEach * gemm.panel;
+    const bool tall = wide ? tilesEach > leastTiles : tilesEach * tile.rows > panelsEach * tile.panel;
     if (tilesEach > 1 && (tall || panelsEach == 1)) {
       rows *= 2;
     } else if (panelsEach > 1) {

@@ -3,8 +3,6 @@
 
 #include <cstdint>
 
-#include "gemm.h"
-
 namespace steepest {
 
 // Work is counted in multiply-adds; a float that is read or written weighs as much as four.
@@ -15,6 +13,7 @@ constexpr int64_t kBlockTiles = 16;                // rows of C in a block, in t
 constexpr int64_t kBlockPanels = 8;                // columns in panels: with k = 512 they fill half of a 1 MB cache
 constexpr int64_t kFarFloats = int64_t{1} << 18;   // B larger than such a cache
 constexpr int64_t kPackFloats = int64_t{1} << 14;  // packed by one chunk
+constexpr int64_t kStripFloats = 1 << 13;          // of a product that stays in L1
 
 constexpr int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -23,12 +22,17 @@ struct Grid {
   int64_t rows = 1, columns = 1, items = 1;
 };
 
-// `epilogue`: its cost for each element, or 0.
-Grid chooseGrid(const GemmKernels& gemm, int64_t m, int64_t n, int64_t k, int64_t items, int64_t epilogue);
+// The tile in registers.
+struct TileShape {
+  int64_t rows, panel;
+};
+
+// k counts 32-bit words. `epilogue`: its cost for each element, or 0.
+Grid chooseGrid(const TileShape& tile, int64_t m, int64_t n, int64_t k, int64_t items, int64_t epilogue);
 
 // Rows of B that lie far apart cost cache and TLB misses for every tile of A; copying them costs as much as a few tiles.
-inline bool worthPacking(const GemmKernels& gemm, int64_t m, int64_t n, int64_t k) {
-  return n > gemm.panel && m > 4 * gemm.rows && k * n > kPackFloats;
+inline bool worthPacking(const TileShape& tile, int64_t m, int64_t n, int64_t k) {
+  return n > tile.panel && m > 4 * tile.rows && k * n > kPackFloats;
 }
 
 }  // namespace steepest
