@@ -221,10 +221,9 @@ class Conv final : public Kernel {
 
 std::unique_ptr<Kernel> bindProblem(const Instruction& instruction, const Memory& memory, ConvProblem problem) {
   if (problem.depthwise()) return bindDepthwise(instruction, memory, std::move(problem));
-  if (precisionOf(instruction) == Precision::kFloat32) {
-    if (suitsWinograd(problem)) return bindWinograd(instruction, memory, std::move(problem));
-    if (suitsDirect(problem)) return bindConvDirect(instruction, memory, std::move(problem));
-  }
+  // In either precision: four times fewer multiplications are more than products of pairs gain.
+  if (suitsWinograd(problem)) return bindWinograd(instruction, memory, std::move(problem));
+  if (suitsDirect(problem, precisionOf(instruction))) return bindConvDirect(instruction, memory, std::move(problem));
   return std::make_unique<Conv>(instruction, memory, std::move(problem));
 }
 

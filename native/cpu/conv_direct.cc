@@ -10,7 +10,6 @@
 #include "chunks.h"
 #include "conv_kernels.h"
 #include "copy.h"
-#include "matmul_problem.h"
 #include "scratch.h"
 #include "simd/table.h"
 #include "tile.h"
@@ -19,6 +18,7 @@ namespace steepest {
 namespace {
 
 constexpr int64_t kMaxWidth = 128;                // channels; of more, patches are cheap beside the products
+constexpr int64_t kPairedWidth = 8;               // channels
 constexpr int64_t kChunkWork = int64_t{1} << 20;  // multiply-adds
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -27,6 +27,8 @@ class ConvDirect final : public Kernel {
  public:
   ConvDirect(const Instruction& instruction, const Memory& memory, ConvProblem problem)
       : gemm_(*simd().gemm),
+        rounds_(precisionOf(instruction) != Precision::kFloat32),
+        packing_(rounds_ ? *simd().gemmRounded : gemm_),
         kernels_(*simd().conv),
         p_(std::move(problem)),
         source_(instruction.inputs[0], memory),
@@ -74,10 +76,9 @@ class ConvDirect final : public Kernel {
       const PatchAxis& axis = *phase.grid.axes[2];
       phase.depth = phase.grid.depth();
       if (axis.size() > 0) {
-        const int64_t span = axis.offsets.back() - axis.offsets.front();
-        phase.dense = span == axis.size() - 1;
-        phase.rowFloats = ((axis.count - 1) * axis.stride + span + 1) * p_.width;
-        phase.inPlace = p_.width == p_.sourceChannels && axis.offsets.front() >= 0 &&
+        phase.dense = axis.isDense();
+        phase.rowFloats = axis.span() * p_.width;
+        phase.inPlace = !rounds_ && p_.width == p_.sourceChannels && axis.offsets.front() >= 0 &&
                         (axis.count - 1) * axis.stride + axis.offsets.back() < axis.extent;
       }
       packs_ += p_.groups * phase.grid.tapRows() * axis.size();
@@ -119,7 +120,7 @@ class ConvDirect final : public Kernel {
     float* to = panelsOf(phase, group) + tap * p_.width * gemm_.panel;
     for (int64_t column = 0; column < p_.columns; column += gemm_.panel, to += phase.depth * gemm_.panel) {
       const int64_t count = std::min(gemm_.panel, p_.columns - column);
-      gemm_.pack(from + column * p_.bColumn, p_.bRow, p_.bColumn, p_.width, count, to);
+      packing_.pack(from + column * p_.bColumn, p_.bRow, p_.bColumn, p_.width, count, to);
     }
   }
 
@@ -178,7 +179,8 @@ class ConvDirect final : public Kernel {
       if (phase.inPlace) {
         from += axis.offsets.front() * p_.width;
       } else {
-        copyRow(axis, from, phase.rowFloats, copies);
+        copyLine(phase.grid, from, copies);
+        if (rounds_) kernels_.round(copies, copies, phase.rowFloats);
         from = copies;
         copies += phase.rowFloats;
       }
@@ -190,22 +192,9 @@ class ConvDirect final : public Kernel {
     return count;
   }
 
-  // What a line of positions sees of a line of the source, zeros outside.
-  void copyRow(const PatchAxis& axis, const float* from, int64_t floats, float* to) const {
-    const int64_t first = axis.offsets.front(), pixels = floats / p_.width;
-    const int64_t begin = std::clamp<int64_t>(-first, 0, pixels);
-    const int64_t end = std::clamp<int64_t>(axis.extent - first, begin, pixels);
-    std::fill(to, to + begin * p_.width, 0.0f);
-    std::fill(to + end * p_.width, to + floats, 0.0f);
-    from += (first + begin) * p_.sourceChannels;
-    if (p_.width == p_.sourceChannels) {
-      std::copy_n(from, (end - begin) * p_.width, to + begin * p_.width);
-      return;
-    }
-    for (int64_t x = begin; x < end; ++x, from += p_.sourceChannels) std::copy_n(from, p_.width, to + x * p_.width);
-  }
-
   const GemmKernels& gemm_;
+  const bool rounds_;  // operands, to bfloat16
+  const GemmKernels& packing_;
   const ConvKernels& kernels_;
   const ConvProblem p_;
   ContiguousInput source_, kernel_;
@@ -225,7 +214,9 @@ class ConvDirect final : public Kernel {
 
 }  // namespace
 
-bool suitsDirect(const ConvProblem& problem) {
+bool suitsDirect(const ConvProblem& problem, Precision precision) {
+  // Products of pairs are twice as fast, which pays unless few channels or strides leave more to copying than to them.
+  if (precision != Precision::kFloat32 && problem.dense() && problem.width >= kPairedWidth) return false;
   return problem.width <= kMaxWidth && !(problem.dense() && problem.grid(0).isSource());
 }
 

@@ -5,11 +5,12 @@
 
 #include "../runtime/kernel.h"
 #include "conv_problem.h"
+#include "matmul_problem.h"
 
 namespace steepest {
 
 // Whether patches would cost more to gather than the kernel costs to read for every line.
-bool suitsDirect(const ConvProblem& problem);
+bool suitsDirect(const ConvProblem& problem, Precision precision);
 std::unique_ptr<Kernel> bindConvDirect(const Instruction& instruction, const Memory& memory, ConvProblem problem);
 
 }  // namespace steepest

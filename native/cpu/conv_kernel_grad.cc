@@ -43,7 +43,8 @@ class ConvKernelGrad final : public Kernel {
         x_(instruction.inputs[0], memory),
         dy_(instruction.inputs[1], memory),
         positions_(grid_.positions()),
-        size_(grid_.depth() * p_.destChannels) {
+        size_(grid_.depth() * p_.destChannels),
+        readsLines_(suitsLines()) {
     if (instruction.attrs[0] == 1) {
       epilogue_ = bindEpilogue(instruction, 2, memory);
     } else {
@@ -51,7 +52,10 @@ class ConvKernelGrad final : public Kernel {
     }
     cut();
     if (const int64_t partials = dest_ ? splits_ - 1 : splits_; partials > 0) partials_ = Floats(partials * size_);
-    if (!grid_.isSource()) patchFloats_ = ceilDiv(panel_ * tapRowsEach_ * grid_.rowDepth(), 16) * 16;
+    if (!grid_.isSource()) {
+      const int64_t floats = readsLines_ ? grid_.axes[2]->span() * p_.width : panel_ * grid_.rowDepth();
+      patchFloats_ = ceilDiv(tapRowsEach_ * floats, 16) * 16;
+    }
     const int64_t packed =
         gemm_.rounds() ? gemm_.packedDepth(panel_) * ceilDiv(p_.columns, gemm_.panel) * gemm_.panel : 0;
     sums_ = patchFloats_ + ceilDiv(packed, 16) * 16;
@@ -73,6 +77,11 @@ class ConvKernelGrad final : public Kernel {
   }
 
  private:
+  // A few channels; a single one is gathered as fast, and its rows of taps would be short.
+  bool suitsLines() const {
+    return grid_.prefersColumns() && p_.width > 1 && p_.groups == 1 && grid_.axes[2]->isDense() && !grid_.isSource();
+  }
+
   void cut() {
     const int64_t wanted = std::clamp<int64_t>(positions_ * size_ / p_.groups / kTaskWork, 1, kMaxTasks);
     tapBlocks_ = std::clamp<int64_t>(size_ / kRowBlockFloats, 1, grid_.tapRows());
@@ -82,6 +91,7 @@ class ConvKernelGrad final : public Kernel {
     chain_ = blockFloats() <= kSmallFloats ? kChain : kLongChain;
     panel_ = std::min(panel_, positions_);
     piece_ = std::min(panel_, chain_);
+    if (readsLines_) panel_ = piece_;
     const int64_t most = std::max<int64_t>(1, std::min(kPartialFloats / size_, ceilDiv(positions_, panel_)));
     splits_ = std::clamp<int64_t>(ceilDiv(wanted, tapBlocks_ * p_.groups), 1, most);
   }
@@ -97,6 +107,7 @@ class ConvKernelGrad final : public Kernel {
   void runTask(const float* x, const float* dy, int64_t group, int64_t tapBlock, int64_t split, float* slot) const {
     const int64_t firstRow = tapBlock * tapRowsEach_, tapRows = std::min(tapRowsEach_, grid_.tapRows() - firstRow);
     const int64_t begin = positions_ * split / splits_, end = positions_ * (split + 1) / splits_;
+    if (readsLines_) return addLines(x, dy, firstRow, tapRows, split, begin, end, slot);
     const float* source = x + group * p_.width;
     GemmBlock block{};
     block.m = tapRows * grid_.rowDepth();
@@ -138,6 +149,50 @@ class ConvKernelGrad final : public Kernel {
     }
   }
 
+  // Of few channels: nothing is gathered. What neighbouring positions see of a line of the source lies `stride` pixels apart
+  // in it, so a line with its borders is an operand for each row of taps.
+  void addLines(const float* x, const float* dy, int64_t firstRow, int64_t tapRows, int64_t split, int64_t begin,
+                int64_t end, float* slot) const {
+    const PatchAxis& axis = *grid_.axes[2];
+    const int64_t depth = grid_.rowDepth(), floats = axis.span() * p_.width;
+    float* const total = partial(split) + firstRow * depth * p_.columns;
+    float* sum = total;
+    GemmBlock block{};
+    block.aRow = 1;
+    block.aDepth = axis.stride * p_.width;
+    block.cRow = p_.columns;
+    block.m = depth;
+    block.n = p_.columns;
+    int64_t chain = 0;  // positions summed
+    PatchWalk walk(grid_, begin);
+    for (int64_t position = begin; position < end; position += block.k) {
+      if (position == begin || walk.at[2] == 0) {
+        for (int64_t r = 0; r < tapRows; ++r) {
+          const int64_t row = seenRow(grid_, walk, firstRow + r);
+          if (row >= 0) copyLine(grid_, x + row * axis.extent * p_.width, slot + r * floats);
+        }
+      }
+      block.k = std::min({end - position, axis.count - walk.at[2], piece_ - chain});
+      readGradient(dy + position * p_.columns, slot + patchFloats_, &block);
+      block.accumulate = chain > 0;
+      for (int64_t r = 0; r < tapRows; ++r) {
+        block.c = sum + r * depth * p_.columns;
+        if (seenRow(grid_, walk, firstRow + r) >= 0) {
+          block.a = slot + r * floats + walk.at[2] * block.aDepth;
+          gemm_.block(block);
+        } else if (chain == 0) {
+          std::fill_n(block.c, depth * p_.columns, 0.0f);
+        }
+      }
+      chain += block.k;
+      walk.advance(block.k);
+      if (chain < piece_ && position + block.k < end) continue;
+      if (sum != total) rows_.add(sum, total, tapRows * depth * p_.columns);
+      sum = slot + sums_;
+      chain = 0;
+    }
+  }
+
   void add(const float* sum, int64_t rows, float* total) const {
     if (p_.columns == p_.destChannels) return rows_.add(sum, total, rows * p_.columns);
     for (int64_t i = 0; i < rows; ++i) rows_.add(sum + i * p_.columns, total + i * p_.destChannels, p_.columns);
@@ -171,6 +226,7 @@ class ConvKernelGrad final : public Kernel {
   const PatchGrid grid_;
   ContiguousInput x_, dy_;
   const int64_t positions_, size_;
+  const bool readsLines_;
   float* dest_ = nullptr;  // null when the epilogue stores
   std::unique_ptr<Epilogue> epilogue_;
   int64_t splits_, tapBlocks_, tapRowsEach_;
@@ -188,9 +244,7 @@ class ConvKernelGrad final : public Kernel {
 std::unique_ptr<Kernel> bindConvKernelGrad(const Instruction& instruction, const Memory& memory) {
   ConvProblem problem = ConvProblem::kernelGradient(instruction);
   if (problem.depthwise()) return bindDepthwiseKernelGrad(instruction, memory, std::move(problem));
-  if (precisionOf(instruction) == Precision::kFloat32 && suitsWinograd(problem)) {
-    return bindWinogradKernelGrad(instruction, memory, std::move(problem));
-  }
+  if (suitsWinograd(problem)) return bindWinogradKernelGrad(instruction, memory, std::move(problem));
   return std::make_unique<ConvKernelGrad>(instruction, memory, std::move(problem));
 }
 

@@ -24,6 +24,8 @@ struct ConvLine {
 struct ConvKernels {
   // Every element is summed in the order of the runs.
   void (*line)(const ConvLine& line);
+  // To bfloat16.
+  void (*round)(const float* from, float* to, int64_t n);
   // What follows the sum, in place; c is row 0 of the gate.
   void (*finish)(const GemmFinish& finish, float* c, int64_t cRow, int64_t m, int64_t n);
 };

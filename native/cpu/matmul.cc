@@ -17,6 +17,7 @@ namespace steepest {
 namespace {
 
 constexpr int64_t kStripCost = int64_t{1} << 17;   // so that starting an epilogue does not show
+constexpr int64_t kFarUpdate = int64_t{1} << 19;   // results of which the epilogue's operands are not in a cache
 constexpr int64_t kMaxDotRows = 8;                 // more rows are worth a transposed copy of B
 constexpr int64_t kSlabFloats = int64_t{1} << 22;  // of B packed at a time
 
@@ -193,19 +194,17 @@ class Matmul final : public Kernel {
       g.bPanel = packedDepth_ * gemm_.panel;
     }
     const float* a = p_.a + p_.aOffset(item);
-    Ahead ahead[Epilogue::kMaxAheads + 1];
+    Ahead ahead[Epilogue::kMaxAheads];
     g.ahead = ahead;
+    const bool far = p_.m * p_.n >= kFarUpdate;
     const int64_t strips = ceilDiv(m, stripRows_), end = row + m;
     for (int64_t s = 0; s < strips; ++s, row += g.m) {
       g.m = m / strips + (s < m % strips);
       g.a = a + row * p_.aRow;
-      if (const int64_t next = row + g.m; next < end) {
-        const int64_t rows = std::min(end - next, g.m);
-        g.aheads = epilogue_->aheads(item * p_.m + next, rows, slab + column, n, ahead);
-        ahead[g.aheads++] = aheadInA(a + next * p_.aRow, rows);
-      } else {
-        g.aheads = 0;
-      }
+      const int64_t next = row + g.m;
+      g.aheads = far && next < end
+                     ? epilogue_->aheads(item * p_.m + next, std::min(end - next, g.m), slab + column, n, ahead)
+                     : 0;
       strip(g, item, row, slab + column, slot);
     }
   }
@@ -259,13 +258,6 @@ class Matmul final : public Kernel {
     constexpr int64_t kBytes = sizeof(float);
     return p_.bColumn == 1 ? Ahead{at, depth, p_.bDepth * kBytes, columns * kBytes}
                            : Ahead{at, columns, p_.bColumn * kBytes, depth * kBytes};
-  }
-
-  Ahead aheadInA(const float* a, int64_t rows) const {
-    const uint8_t* at = reinterpret_cast<const uint8_t*>(a);
-    constexpr int64_t kBytes = sizeof(float);
-    return p_.aDepth == 1 ? Ahead{at, rows, p_.aRow * kBytes, p_.k * kBytes}
-                          : Ahead{at, p_.k, p_.aDepth * kBytes, rows * kBytes};
   }
 
   const GemmKernels& gemm_;

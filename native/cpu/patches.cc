@@ -12,11 +12,6 @@ int64_t ceilDiv(int64_t a, int64_t b) { return -floorDiv(-a, b); }
 void clear(float* to, int64_t n) { std::memset(to, 0, static_cast<size_t>(n) * sizeof(float)); }
 void copy(const float* from, float* to, int64_t n) { std::memcpy(to, from, static_cast<size_t>(n) * sizeof(float)); }
 
-// Neighbouring taps see neighbouring elements.
-bool isDense(const PatchAxis& axis) {
-  return axis.size() > 0 && axis.offsets.back() - axis.offsets.front() == axis.size() - 1;
-}
-
 // The first pixel of the source row that a tap row of a position sees, or null outside.
 const float* sourceRow(const PatchGrid& grid, const float* source, const PatchWalk& walk, int64_t tapRow) {
   const int64_t row = seenRow(grid, walk, tapRow);
@@ -27,7 +22,7 @@ const float* sourceRow(const PatchGrid& grid, const float* source, const PatchWa
 void gatherRun(const PatchGrid& grid, const float* row, int64_t position, int64_t count, int64_t ld, float* to) {
   const PatchAxis& axis = *grid.axes[2];
   const int64_t taps = axis.size(), width = grid.width;
-  const bool whole = isDense(axis) && width == grid.channels;
+  const bool whole = axis.isDense() && width == grid.channels;
   for (int64_t p = position; p < position + count; ++p, to += ld) {
     if (!row) {
       clear(to, taps * width);
@@ -153,6 +148,18 @@ void gatherColumns(const PatchGrid& grid, const float* source, int64_t first, in
     done += run;
     walk.advance(run);
   }
+}
+
+void copyLine(const PatchGrid& grid, const float* line, float* to) {
+  const PatchAxis& axis = *grid.axes[2];
+  const int64_t first = axis.offsets.front(), pixels = axis.span(), width = grid.width;
+  const int64_t begin = std::clamp<int64_t>(-first, 0, pixels);
+  const int64_t end = std::clamp<int64_t>(axis.extent - first, begin, pixels);
+  clear(to, begin * width);
+  clear(to + end * width, (pixels - end) * width);
+  line += (first + begin) * grid.channels;
+  if (width == grid.channels) return copy(line, to + begin * width, (end - begin) * width);
+  for (int64_t x = begin; x < end; ++x, line += grid.channels) copy(line, to + x * width, width);
 }
 
 }  // namespace steepest

@@ -20,6 +20,10 @@ struct PatchAxis {
   std::vector<int64_t> taps = {};     // where each is in the kernel
 
   int64_t size() const { return static_cast<int64_t>(offsets.size()); }
+  // Elements from the first that a position sees to the last, also outside.
+  int64_t span() const { return (count - 1) * stride + offsets.back() - offsets.front() + 1; }
+  // Neighbouring taps see neighbouring elements.
+  bool isDense() const { return size() > 0 && offsets.back() - offsets.front() == size() - 1; }
   bool sees(int64_t position, int64_t tap) const {
     const int64_t at = position * stride + offsets[static_cast<size_t>(tap)];
     return at >= 0 && at < extent;
@@ -106,5 +110,8 @@ void gatherRows(const PatchGrid& grid, const float* source, int64_t first, int64
                 float* to);
 void gatherColumns(const PatchGrid& grid, const float* source, int64_t first, int64_t count, int64_t row, int64_t rows,
                    float* to);
+
+// What the positions of a line see of a line of the source, zeros outside: span() pixels of `width` channels.
+void copyLine(const PatchGrid& grid, const float* line, float* to);
 
 }  // namespace steepest

@@ -1,5 +1,5 @@
-// Convolutions by minimal filtering, see winograd.h. Blocks of whole rows of 2x2 tiles are transformed into the cache,
-// multiplied there as 16 products over the channels, and transformed back. Every sum has a fixed order.
+// Convolutions by minimal filtering, see winograd.h. Blocks of whole rows of tiles are transformed into the cache, multiplied
+// there, each point of a tile as a product over the channels, and transformed back. Every sum has a fixed order.
 
 #include "winograd.h"
 
@@ -18,25 +18,62 @@
 namespace steepest {
 namespace {
 
-constexpr int kPoints = 16;  // of a transformed tile
 constexpr int kTaps = 9;
-constexpr int64_t kMinChannels = 12;                   // fewer do not pay for the transforms
-constexpr int64_t kMinTiles = 64;                      // nor do fewer tiles for that of the kernel
-constexpr int64_t kBlockFloats = int64_t{1} << 17;     // of transformed tiles: half of a 1 MB cache
-constexpr int64_t kBlockLeast = 56, kBlockMost = 128;  // tiles
-constexpr int64_t kSplitTiles = 256;                   // of a partial sum: adding it up is a few per cent of making it
+constexpr int64_t kMinChannels = 12;  // fewer do not pay for the transforms
+constexpr int64_t kMinResults = 256;  // nor do fewer results for that of the kernel
+// Transformed tiles of a block, in floats: a quarter of a 1 MB cache, for what the block reads and writes comes to it as well.
+constexpr int64_t kBlockFloats = int64_t{1} << 16, kGradBlockFloats = int64_t{1} << 17;
+constexpr int64_t kBlockMost = 128;  // tiles
+// At least so many. The kernel is read once for each block, and a kernel gradient read and written: more where that is too large
+// for the cache.
+constexpr int64_t kBlockLeast = 14, kWideBlockLeast = 28, kWideKernel = int64_t{1} << 22;
+constexpr int64_t kGradBlockLeast = 28, kWideGradBlockLeast = 112, kWideGrad = int64_t{1} << 18;
+constexpr int64_t kLargeResults = 1024, kLeastProducts = 48;  // for large tiles, see kernelsFor
+constexpr int64_t kSplitResults = 1024;  // of a partial sum: adding it up is a few per cent of making it
 constexpr int64_t kMaxSplits = 32;
-constexpr int64_t kPartialFloats = int64_t{1} << 24;  // of all splits
+constexpr int64_t kSumFloats = 160 * 1024, kLeastPart = 64;  // of a task: half of a 1 MB cache, but channels
+constexpr int64_t kPartialFloats = int64_t{1} << 24;         // of all splits
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Between the 16 matrices: whole cache lines, and no power of two, or the points of a tile would share cache sets.
+// Between the matrices: whole cache lines, and no power of two, or the points of a tile would share cache sets.
 int64_t stepOf(int64_t floats) { return ceilDiv(floats, 32) * 32 + 16; }
+
+// Memory that is read or written soon. It comes to the cache during the products of a block, some with each.
+class Soon {
+ public:
+  void add(const float* at, int64_t floats) { add(reinterpret_cast<const uint8_t*>(at), floats * 4); }
+  void add(const uint8_t* at, int64_t bytes) {
+    if (bytes >= kRun) all_[count_++] = {at, bytes / kRun, kRun, kRun};
+  }
+  // What an epilogue reads and writes of neighbouring rows.
+  void add(const Epilogue& epilogue, int64_t row, int64_t rows, int64_t columns) {
+    Ahead reads[Epilogue::kMaxAheads];
+    const int count = epilogue.aheads(row, rows, 0, columns, reads);
+    for (int i = 0; i < count; ++i) add(reads[i].at, reads[i].rows * reads[i].stride);
+  }
+  // The block brings part `part` of `parts`.
+  void share(int64_t part, int64_t parts, GemmBlock* block) {
+    for (int i = 0; i < count_; ++i) {
+      const int64_t begin = all_[i].rows * part / parts, end = all_[i].rows * (part + 1) / parts;
+      part_[i] = {all_[i].at + begin * kRun, end - begin, kRun, kRun};
+    }
+    block->ahead = part_;
+    block->aheads = count_;
+  }
+
+ private:
+  static constexpr int64_t kRun = 256;  // bytes
+  Ahead all_[Epilogue::kMaxAheads + 2], part_[Epilogue::kMaxAheads + 2];
+  int count_ = 0;
+};
 
 // Rows of tiles, counted over all images. Those of a block cover pixels that follow each other.
 class Tiling {
  public:
-  explicit Tiling(const ConvProblem& problem) {
+  Tiling(const ConvProblem& problem, const WinogradKernels& kernels, int64_t blockFloats, int64_t blockLeast,
+         bool rounds)
+      : rounds_(rounds), size_(kernels.size) {
     const PatchGrid grid = problem.grid(0);
     const PatchAxis &y = *grid.axes[1], &x = *grid.axes[2];
     sourceHeight_ = y.extent;
@@ -45,27 +82,29 @@ class Tiling {
     left_ = x.offsets[0];
     height_ = y.count;
     width_ = x.count;
-    rowsOfImage_ = ceilDiv(height_, 2);
+    rowsOfImage_ = ceilDiv(height_, size_);
     sourceChannels_ = problem.sourceChannels;
     channels_ = problem.destChannels;
     images_ = problem.images;
-    const int64_t tiles = std::clamp(kBlockFloats / kPoints / (sourceChannels_ + channels_), kBlockLeast, kBlockMost);
+    const int64_t byCache = blockFloats / kernels.points() / (sourceChannels_ + channels_);
+    const int64_t tiles = std::clamp(byCache, blockLeast, kBlockMost);
+
     rowsOfBlock_ = std::min(rows(), ceilDiv(tiles, tilesOfRow()));
   }
 
   int64_t rows() const { return images_ * rowsOfImage_; }
-  int64_t tilesOfRow() const { return ceilDiv(width_, 2); }
+  int64_t tilesOfRow() const { return ceilDiv(width_, size_); }
   int64_t rowsOfBlock() const { return rowsOfBlock_; }
   int64_t tilesOfBlock() const { return rowsOfBlock_ * tilesOfRow(); }
   // The first pixel of the destination that a row has.
-  int64_t pixel(int64_t row) const { return (row / rowsOfImage_ * height_ + 2 * (row % rowsOfImage_)) * width_; }
+  int64_t pixel(int64_t row) const { return (row / rowsOfImage_ * height_ + size_ * (row % rowsOfImage_)) * width_; }
   int64_t pixelsEnd(int64_t rowEnd) const { return rowEnd == rows() ? images_ * height_ * width_ : pixel(rowEnd); }
-  int64_t pixelsOfBlock() const { return 2 * rowsOfBlock_ * width_; }
+  int64_t pixelsOfBlock() const { return size_ * rowsOfBlock_ * width_; }
 
   WinogradSource source(const float* x, int64_t row) const {
-    WinogradSource from{{}, left_, sourceWidth_, sourceChannels_};
-    const int64_t y = 2 * (row % rowsOfImage_) + top_;
-    for (int64_t i = 0; i < 4; ++i) {
+    WinogradSource from{{}, left_, sourceWidth_, sourceChannels_, sourceChannels_, rounds_};
+    const int64_t y = size_ * (row % rowsOfImage_) + top_;
+    for (int64_t i = 0; i < size_ + 2; ++i) {
       const bool inside = y + i >= 0 && y + i < sourceHeight_;
       const int64_t sourceRow = row / rowsOfImage_ * sourceHeight_ + y + i;
       from.rows[i] = inside ? x + sourceRow * sourceWidth_ * sourceChannels_ : nullptr;
@@ -74,28 +113,92 @@ class Tiling {
   }
   // `pixels` is where the row's first pixel is.
   WinogradResult result(float* pixels, int64_t row) const {
-    const bool two = 2 * (row % rowsOfImage_) + 1 < height_;
-    return {{pixels, two ? pixels + width_ * channels_ : nullptr}, width_, channels_};
+    WinogradResult to{{}, width_, channels_, rounds_};
+    const int64_t rest = height_ - size_ * (row % rowsOfImage_);
+    for (int64_t i = 0; i < std::min(size_, rest); ++i) to.rows[i] = pixels + i * width_ * channels_;
+    return to;
+  }
+  // What the next block reads of the source and of dest, if that is read; it is likely to be the next that this thread has.
+  void addRows(const float* source, const float* dest, int64_t row, int64_t count, Soon* soon) const {
+    const int64_t end = std::min(row + count, rows());
+    const int64_t first = sourcePixel(row), at = pixel(row);
+    soon->add(source + first * sourceChannels_, (sourcePixel(end) - first) * sourceChannels_);
+    if (dest) soon->add(dest + at * channels_, (pixelsEnd(end) - at) * channels_);
   }
 
  private:
+  // The first pixel of the source that the rows before do not see.
+  int64_t sourcePixel(int64_t row) const {
+    const int64_t y = row % rowsOfImage_ == 0 ? 0 : size_ * (row % rowsOfImage_) + top_ + 2;
+    return (row / rowsOfImage_ * sourceHeight_ + std::clamp<int64_t>(y, 0, sourceHeight_)) * sourceWidth_;
+  }
+
+  bool rounds_;   // what is read, to bfloat16
+  int64_t size_;  // of a tile of the destination, along an axis
   int64_t images_, sourceHeight_, sourceWidth_, sourceChannels_;
   int64_t top_, left_;  // where the first tile of the source begins
   int64_t height_, width_, channels_;
   int64_t rowsOfImage_, rowsOfBlock_;
 };
 
+int64_t resultsOf(const ConvProblem& problem) { return problem.images * problem.dest[1] * problem.dest[2]; }
+
+// Multiplications of a pair of channels: a large tile needs fewer for each result, but its last row and column may be filled
+// with what nobody wants.
+int64_t costOf(const ConvProblem& problem, const WinogradKernels& kernels) {
+  const PatchGrid grid = problem.grid(0);
+  const int64_t tiles = ceilDiv(grid.axes[1]->count, kernels.size) * ceilDiv(grid.axes[2]->count, kernels.size);
+  return grid.images * tiles * kernels.points();
+}
+
+// The fewest taps that a position sees, and positions that see a tap.
+int64_t fewestTaps(const PatchAxis& axis) {
+  const auto seen = [&axis](int64_t position) {
+    return axis.sees(position, 0) + axis.sees(position, 1) + axis.sees(position, 2);
+  };
+  return std::min(seen(0), seen(axis.count - 1));
+}
+int64_t fewestPositions(const PatchAxis& axis) {
+  int64_t least = axis.count;
+  for (int64_t t = 0; t < 3; ++t) {
+    const int64_t first = std::max<int64_t>(0, -axis.offsets[static_cast<size_t>(t)]);
+    const int64_t end = std::min(axis.count, axis.extent - axis.offsets[static_cast<size_t>(t)]);
+    least = std::min(least, std::max<int64_t>(0, end - first));
+  }
+  return least;
+}
+
+// Large tiles where they are cheaper and much is to be done: their error is two to three times as large, that of a sum over a
+// whole tile. So results of fewer products than kLeastProducts, at corners that see little but padding, are exacter than that.
+const WinogradKernels& kernelsFor(const ConvProblem& problem, int64_t fewestProducts) {
+  const WinogradKernels *small = simd().winograd, *large = small + 1;
+  const bool suits = resultsOf(problem) >= kLargeResults && fewestProducts >= kLeastProducts;
+  return suits && costOf(problem, *large) < costOf(problem, *small) ? *large : *small;
+}
+
+const WinogradKernels& kernelsFor(const ConvProblem& problem) {
+  const PatchGrid grid = problem.grid(0);
+  return kernelsFor(problem, problem.width * fewestTaps(*grid.axes[1]) * fewestTaps(*grid.axes[2]));
+}
+
+const WinogradKernels& gradKernelsFor(const ConvProblem& problem) {
+  const PatchGrid grid = problem.grid(0);
+  return kernelsFor(problem, grid.images * fewestPositions(*grid.axes[1]) * fewestPositions(*grid.axes[2]));
+}
+
 // Forward and input gradient.
 class Winograd final : public Kernel {
  public:
   Winograd(const Instruction& instruction, const Memory& memory, ConvProblem problem)
       : gemm_(*simd().gemm),
-        kernels_(*simd().winograd),
+        packing_(precisionOf(instruction) == Precision::kFloat32 ? gemm_ : *simd().gemmRounded),
+        kernels_(kernelsFor(problem)),
+        points_(kernels_.points()),
         p_(std::move(problem)),
-        tiling_(p_),
+        tiling_(p_, kernels_, kBlockFloats, kernelFloats() > kWideKernel ? kWideBlockLeast : kBlockLeast,
+                precisionOf(instruction) != Precision::kFloat32),
         source_(instruction.inputs[0], memory),
         kernel_(instruction.inputs[1], memory),
-        kernelSize_(p_.width * p_.columns),
         sourceStep_(stepOf(tiling_.tilesOfBlock() * p_.width)),
         productStep_(stepOf(tiling_.tilesOfBlock() * p_.columns)),
         keepsPanels_((instruction.steady >> 1 & 1) != 0) {
@@ -104,11 +207,11 @@ class Winograd final : public Kernel {
       if (!finishes_) epilogue_ = bindEpilogue(instruction, 2, memory);
     }
     if (!epilogue_) dest_ = memory.at<float>(instruction.outputs[0]);
-    weights_ = Floats(kPoints * kernelSize_);
-    panels_ = Floats(kPoints * panelsFloats());
+    taps_ = Floats(kTaps * panelsFloats());
+    panels_ = Floats(points_ * panelsFloats());
     const int64_t rows = epilogue_ ? tiling_.pixelsOfBlock() * p_.columns : 0;  // in place of the source
-    product_ = std::max(kPoints * sourceStep_, rows);
-    slots_.allocate(Threads::pool().count(), product_ + kPoints * productStep_);
+    product_ = std::max(points_ * sourceStep_, rows);
+    slots_.allocate(Threads::pool().count(), product_ + points_ * productStep_);
   }
 
   void run(RunContext& context) override {
@@ -127,22 +230,22 @@ class Winograd final : public Kernel {
   void enter() override { hasPanels_ = false; }
 
  private:
+  int64_t kernelFloats() const { return points_ * p_.width * p_.columns; }
   int64_t panelsFloats() const { return p_.width * ceilDiv(p_.columns, gemm_.panel) * gemm_.panel; }
 
+  // Taps are packed before they are transformed: there are 9 of them, and several times as many points.
   void transformKernel(Threads& threads, const float* kernel) const {
-    const float* taps[kTaps];
-    for (int64_t t = 0; t < kTaps; ++t) taps[t] = kernel + p_.kernelAt(p_.tapOf(p_.grid(0), t), 0);
-    eachRange(threads, ceilDiv(kernelSize_, 64), 64, [&taps, this](int64_t begin, int64_t end) {
-      const float* from[kTaps];
-      for (int t = 0; t < kTaps; ++t) from[t] = taps[t] + begin * 64;
-      const int64_t n = std::min(end * 64, kernelSize_) - begin * 64;
-      kernels_.kernel(from, n, weights_.data() + begin * 64, kernelSize_);
-    });
-    eachRange(threads, kPoints, kernelSize_ / 8, [this](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        gemm_.pack(weights_.data() + i * kernelSize_, p_.bRow, p_.bColumn, p_.width, p_.columns,
-                   panels_.data() + i * panelsFloats());
+    eachRange(threads, kTaps, panelsFloats() / 8, [kernel, this](int64_t begin, int64_t end) {
+      for (int64_t t = begin; t < end; ++t) {
+        packing_.pack(kernel + p_.kernelAt(p_.tapOf(p_.grid(0), t), 0), p_.bRow, p_.bColumn, p_.width, p_.columns,
+                      taps_.data() + t * panelsFloats());
       }
+    });
+    eachRange(threads, ceilDiv(panelsFloats(), 64), 64, [this](int64_t begin, int64_t end) {
+      const float* from[kTaps];
+      for (int t = 0; t < kTaps; ++t) from[t] = taps_.data() + t * panelsFloats() + begin * 64;
+      const int64_t n = std::min(end * 64, panelsFloats()) - begin * 64;
+      kernels_.kernel(from, n, panels_.data() + begin * 64, panelsFloats());
     });
   }
 
@@ -161,13 +264,17 @@ class Winograd final : public Kernel {
     block.n = columns;
     block.k = p_.width;
     float* const product = slot + product_;
-    for (int64_t i = 0; i < kPoints; ++i) {
+    const int64_t first = tiling_.pixel(begin), count = tiling_.pixelsEnd(end) - first;
+    Soon soon;
+    tiling_.addRows(source, nullptr, end, end - begin, &soon);
+    addResults(first, count, &soon);
+    for (int64_t i = 0; i < points_; ++i) {
+      soon.share(i, points_, &block);
       block.a = slot + i * sourceStep_;
       block.b = panels_.data() + i * panelsFloats();
       block.c = product + i * productStep_;
       gemm_.block(block);
     }
-    const int64_t first = tiling_.pixel(begin), count = tiling_.pixelsEnd(end) - first;
     float* const to = dest_ ? dest_ + first * columns : slot;
     for (int64_t row = begin; row < end; ++row) {
       kernels_.result(product + (row - begin) * tiles * columns, productStep_, tiles,
@@ -178,12 +285,21 @@ class Winograd final : public Kernel {
     simd().conv->finish(finish_.from(0, first * columns), to, columns, count, columns);
   }
 
-  const GemmKernels& gemm_;
+  // What is stored, and read for it, at `count` pixels.
+  void addResults(int64_t first, int64_t count, Soon* soon) const {
+    if (epilogue_) return soon->add(*epilogue_, first, count, p_.columns);
+    const int64_t at = first * p_.columns, floats = count * p_.columns;
+    soon->add(dest_ + at, floats);
+    if (finish_.added) soon->add(finish_.added + at, floats);
+    if (finish_.gate) soon->add(finish_.gate + at, floats);
+  }
+
+  const GemmKernels &gemm_, &packing_;
   const WinogradKernels& kernels_;
+  const int64_t points_;  // of a transformed tile
   const ConvProblem p_;
   const Tiling tiling_;
   ContiguousInput source_, kernel_;
-  const int64_t kernelSize_;  // of a tap
   const int64_t sourceStep_, productStep_;
   const bool keepsPanels_;  // the kernel is the same in all steps
   bool hasPanels_ = false;
@@ -191,84 +307,112 @@ class Winograd final : public Kernel {
   GemmFinish finish_;
   bool finishes_ = false;
   std::unique_ptr<Epilogue> epilogue_;
-  Floats weights_, panels_;  // the transformed kernel, as it lies and packed
-  Slots slots_;              // of a running block: its transformed source, then the products
-  int64_t product_;          // where those begin
+  Floats taps_, panels_;  // the packed kernel, and its points
+  Slots slots_;           // of a running block: its transformed source, then the products
+  int64_t product_;       // where those begin
 };
 
+// A task sums a split of the tiles for a part of the channels of x, and transforms that back: the sum stays in the cache.
 class WinogradKernelGrad final : public Kernel {
  public:
   WinogradKernelGrad(const Instruction& instruction, const Memory& memory, ConvProblem problem)
       : gemm_(*simd().gemm),
-        kernels_(*simd().winograd),
+        kernels_(gradKernelsFor(problem)),
+        points_(kernels_.points()),
         rows_(*simd().rows),
         p_(std::move(problem)),
-        tiling_(p_),
+        partWidth_(partWidth()),
+        tiling_(p_, kernels_, kGradBlockFloats, sumFloats() > kWideGrad ? kWideGradBlockLeast : kGradBlockLeast,
+                precisionOf(instruction) != Precision::kFloat32),
         x_(instruction.inputs[0], memory),
         dy_(instruction.inputs[1], memory),
         kernelSize_(p_.width * p_.columns),
-        sumStep_(stepOf(kernelSize_)),
-        xStep_(stepOf(tiling_.tilesOfBlock() * p_.width)),
+        sumStep_(stepOf(partWidth_ * p_.columns)),
+        xStep_(stepOf(tiling_.tilesOfBlock() * partWidth_)),
         dyStep_(stepOf(tiling_.tilesOfBlock() * p_.columns)) {
     if (instruction.attrs[0] == 1) {
       epilogue_ = bindEpilogue(instruction, 2, memory);
-      product_ = Floats(kTaps * kernelSize_);
-      dest_ = product_.data();
     } else {
       dest_ = memory.at<float>(instruction.outputs[0]);
     }
     const int64_t blocks = ceilDiv(tiling_.rows(), tiling_.rowsOfBlock());
-    const int64_t wanted = tiling_.rows() * tiling_.tilesOfRow() / kSplitTiles;
-    splits_ = std::clamp<int64_t>(std::min(wanted, kPartialFloats / (kPoints * sumStep_)), 1, kMaxSplits);
+    const int64_t wanted = resultsOf(p_) / kSplitResults;
+    splits_ = std::clamp<int64_t>(std::min(wanted, kPartialFloats / (kTaps * kernelSize_)), 1, kMaxSplits);
     splits_ = std::min(splits_, blocks);
-    sums_ = Floats(splits_ * kPoints * sumStep_);
-    slots_.allocate(std::min<int64_t>(splits_, Threads::pool().count()), kPoints * (xStep_ + dyStep_));
+    if (const int64_t partials = dest_ ? splits_ - 1 : splits_; partials > 0) {
+      partials_ = Floats(partials * kTaps * kernelSize_);
+    }
+    slots_.allocate(std::min<int64_t>(parts() * splits_, Threads::pool().count()),
+                    points_ * (xStep_ + dyStep_ + sumStep_));
   }
 
   void run(RunContext& context) override {
     const float* x = x_.get<float>(context);
     const float* dy = dy_.get<float>(context);
-    context.threads.each(splits_, [this, x, dy](int64_t split) {
+    context.threads.each(parts() * splits_, [this, x, dy](int64_t task) {
       float* slot = slots_.acquire();
-      runSplit(x, dy, split, slot);
+      runTask(x, dy, task / splits_, task % splits_, slot);
       slots_.release(slot);
     });
-    eachRange(context.threads, p_.width, 1 + splits_ * kPoints * p_.columns / 8,
+    if (splits_ == 1 && dest_) return;
+    eachRange(context.threads, kTaps * p_.width, 1 + splits_ * p_.columns / 8,
               [this](int64_t begin, int64_t end) { finish(begin, end); });
   }
 
  private:
-  void runSplit(const float* x, const float* dy, int64_t split, float* slot) const {
-    const int64_t blocks = ceilDiv(tiling_.rows(), tiling_.rowsOfBlock());
-    const int64_t first = blocks * split / splits_, last = blocks * (split + 1) / splits_;
-    float* const sum = sums_.data() + split * kPoints * sumStep_;
-    for (int64_t block = first; block < last; ++block) {
-      const int64_t begin = block * tiling_.rowsOfBlock();
-      addBlock(x, dy, begin, std::min(begin + tiling_.rowsOfBlock(), tiling_.rows()), block > first, slot, sum);
-    }
+  int64_t partWidth() const {
+    const int64_t wanted = ceilDiv(points_ * p_.width * p_.columns, kSumFloats);
+    const int64_t parts = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, p_.width / kLeastPart));
+    return ceilDiv(ceilDiv(p_.width, parts), 16) * 16;
+  }
+  int64_t parts() const { return ceilDiv(p_.width, partWidth_); }
+  int64_t sumFloats() const { return points_ * partWidth_ * p_.columns; }
+  float* partial(int64_t split) const {
+    if (dest_) return split == 0 ? dest_ : partials_.data() + (split - 1) * kTaps * kernelSize_;
+    return partials_.data() + split * kTaps * kernelSize_;
   }
 
-  void addBlock(const float* x, const float* dy, int64_t begin, int64_t end, bool accumulate, float* slot,
-                float* sum) const {
+  void runTask(const float* x, const float* dy, int64_t part, int64_t split, float* slot) const {
+    const int64_t blocks = ceilDiv(tiling_.rows(), tiling_.rowsOfBlock());
+    const int64_t first = blocks * split / splits_, last = blocks * (split + 1) / splits_;
+    const int64_t channel = part * partWidth_, width = std::min(partWidth_, p_.width - channel);
+    for (int64_t block = first; block < last; ++block) {
+      const int64_t begin = block * tiling_.rowsOfBlock();
+      addBlock(x, dy, begin, std::min(begin + tiling_.rowsOfBlock(), tiling_.rows()), channel, width, block > first,
+               slot);
+    }
+    float* taps[kTaps];
+    for (int t = 0; t < kTaps; ++t) taps[t] = partial(split) + t * kernelSize_ + channel * p_.columns;
+    kernels_.kernelGrad(slot + points_ * (xStep_ + dyStep_), sumStep_, width * p_.columns, taps);
+  }
+
+  void addBlock(const float* x, const float* dy, int64_t begin, int64_t end, int64_t channel, int64_t width,
+                bool accumulate, float* slot) const {
     const int64_t tiles = tiling_.tilesOfRow();
     float* const xTiles = slot;
-    float* const dyTiles = slot + kPoints * xStep_;
+    float* const dyTiles = xTiles + points_ * xStep_;
+    float* const sum = dyTiles + points_ * dyStep_;
     for (int64_t row = begin; row < end; ++row) {
-      kernels_.source(tiling_.source(x, row), tiles, xTiles + (row - begin) * tiles * p_.width, xStep_);
+      WinogradSource source = tiling_.source(x + channel, row);
+      source.channels = width;
+      kernels_.source(source, tiles, xTiles + (row - begin) * tiles * width, xStep_);
       float* const pixels = const_cast<float*>(dy) + tiling_.pixel(row) * p_.columns;  // only read
       kernels_.resultGrad(tiling_.result(pixels, row), tiles, dyTiles + (row - begin) * tiles * p_.columns, dyStep_);
     }
     GemmBlock block{};
     block.aRow = 1;
-    block.aDepth = p_.width;
+    block.aDepth = width;
     block.bRow = p_.columns;
     block.bPanel = gemm_.panel;
     block.cRow = p_.columns;
-    block.m = p_.width;
+    block.m = width;
     block.n = p_.columns;
     block.k = (end - begin) * tiles;
     block.accumulate = accumulate;
-    for (int64_t i = 0; i < kPoints; ++i) {
+    Soon soon;
+    tiling_.addRows(x, dy, end, end - begin, &soon);
+    for (int64_t i = 0; i < points_; ++i) {
+      soon.share(i, points_, &block);
       block.a = xTiles + i * xStep_;
       block.b = dyTiles + i * dyStep_;
       block.c = sum + i * sumStep_;
@@ -276,37 +420,29 @@ class WinogradKernelGrad final : public Kernel {
     }
   }
 
-  // Channels begin .. end-1 of the kernel: the splits are added, transformed back, and the epilogue stores.
+  // Rows begin .. end-1 of the kernel, of all taps: the splits are added, and the epilogue stores.
   void finish(int64_t begin, int64_t end) const {
-    const int64_t columns = p_.columns, at = begin * columns, n = (end - begin) * columns;
-    float* const sum = sums_.data() + at;
-    for (int64_t split = 1; split < splits_; ++split) {
-      for (int64_t i = 0; i < kPoints; ++i) {
-        rows_.add(sum + (split * kPoints + i) * sumStep_, sum + i * sumStep_, n);
-      }
-    }
-    float* taps[kTaps];
-    for (int t = 0; t < kTaps; ++t) taps[t] = dest_ + t * kernelSize_ + at;
-    kernels_.kernelGrad(sum, sumStep_, n, taps);
-    for (int64_t t = 0; t < kTaps && epilogue_; ++t) {
-      epilogue_->run(taps[t], columns, t * p_.width + begin, end - begin, 0, columns);
-    }
+    const int64_t at = begin * p_.columns, n = (end - begin) * p_.columns;
+    float* const sum = partial(0) + at;
+    for (int64_t split = 1; split < splits_; ++split) rows_.add(partial(split) + at, sum, n);
+    if (epilogue_) epilogue_->run(sum, p_.columns, begin, end - begin, 0, p_.columns);
   }
 
   const GemmKernels& gemm_;
   const WinogradKernels& kernels_;
+  const int64_t points_;  // of a transformed tile
   const RowKernels& rows_;
   const ConvProblem p_;
+  const int64_t partWidth_;  // channels of x
   const Tiling tiling_;
   ContiguousInput x_, dy_;
   const int64_t kernelSize_;  // of a tap
   const int64_t sumStep_, xStep_, dyStep_;
   std::unique_ptr<Epilogue> epilogue_;
-  Floats product_;  // what the epilogue reads
-  float* dest_;
+  float* dest_ = nullptr;  // null when the epilogue stores
   int64_t splits_;
-  Floats sums_;  // of each split: 16 matrices
-  Slots slots_;  // of a running split: transformed tiles of x, then of dy
+  Floats partials_;  // 9 taps of each split
+  Slots slots_;      // of a running task: transformed tiles of x, of dy, and their sum
 };
 
 bool isWindowOfThree(const PatchAxis& axis) {
@@ -323,7 +459,7 @@ bool suitsWinograd(const ConvProblem& problem) {
   const PatchAxis& outer = *grid.axes[0];
   if (outer.size() != 1 || outer.count != 1 || outer.extent != 1 || outer.offsets[0] != 0) return false;
   if (!isWindowOfThree(*grid.axes[1]) || !isWindowOfThree(*grid.axes[2])) return false;
-  return grid.images * ceilDiv(grid.axes[1]->count, 2) * ceilDiv(grid.axes[2]->count, 2) >= kMinTiles;
+  return resultsOf(problem) >= kMinResults;
 }
 
 std::unique_ptr<Kernel> bindWinograd(const Instruction& instruction, const Memory& memory, ConvProblem problem) {

@@ -1,7 +1,9 @@
-// 3x3 convolutions of stride 1 by minimal filtering: 16 multiplications for each 2x2 results instead of 36.
+// 3x3 convolutions of stride 1 by minimal filtering: 36 multiplications for each 4x4 results instead of 144, or 16 for each
+// 2x2 instead of 36.
 //
-// F(2x2, 3x3) of Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016, after Winograd, "Arithmetic
-// complexity of computations", 1980. The factors of its transforms are 1 and 1/2, so that it loses about one bit.
+// F(4x4, 3x3) and F(2x2, 3x3) of Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016, after Winograd,
+// "Arithmetic complexity of computations", 1980. The small tiles lose about one bit, the large ones two or three: their error
+// is that of a product over a whole tile.
 #pragma once
 
 #include <memory>

@@ -1,32 +1,39 @@
-// Transforms of tiles for minimal filtering (see winograd.h), one table per CPU target.
+// Transforms of tiles for minimal filtering (see winograd.h), one table per CPU target and size of a tile.
 #pragma once
 
 #include <cstdint>
 
 namespace steepest {
 
-// A row of tiles of the source: pixels of 4 rows, of which tile t sees columns first + 2 t to first + 2 t + 3.
+constexpr int kWinogradMost = 4;  // results of a tile along an axis
+
+// A row of tiles of the source: pixels of size + 2 rows, of which tile t sees the columns from first + size * t on.
 struct WinogradSource {
-  const float* rows[4];   // null: zeros
-  int64_t first, extent;  // columns outside 0 .. extent-1 are zeros
-  int64_t channels;       // of a pixel
+  const float* rows[kWinogradMost + 2];  // null: zeros
+  int64_t first, extent;                 // columns outside 0 .. extent-1 are zeros
+  int64_t pixel, channels;               // floats between pixels, and how many of them are taken
+  bool rounds;                           // pixels to bfloat16
 };
 
-// A row of tiles of the result, 2 pixels high and `columns` wide; the second row and the last column may be missing.
+// A row of tiles of the result, `size` pixels high and `columns` wide; the last rows (null) and columns may be missing.
 struct WinogradResult {
-  float* rows[2];
+  float* rows[kWinogradMost];
   int64_t columns, channels;
+  bool rounds;  // what is read, to bfloat16
 };
 
-// Transformed tiles lie as 16 matrices [tiles, channels], `step` floats apart.
+// Transformed tiles lie as (size + 2)^2 matrices [tiles, channels], `step` floats apart.
 struct WinogradKernels {
+  int64_t size;
   void (*source)(const WinogradSource& from, int64_t tiles, float* to, int64_t step);        // B^T x B
   void (*result)(const float* from, int64_t step, int64_t tiles, const WinogradResult& to);  // A^T m A
   // A dy A^T: the adjoint of `result`.
   void (*resultGrad)(const WinogradResult& from, int64_t tiles, float* to, int64_t step);
-  // n elements of 9 taps to 16 matrices, G w G^T; and its adjoint.
+  // n elements of 9 taps to the matrices, G w G^T; and its adjoint.
   void (*kernel)(const float* const* taps, int64_t n, float* to, int64_t step);
   void (*kernelGrad)(const float* from, int64_t step, int64_t n, float* const* taps);
+
+  int64_t points() const { return (size + 2) * (size + 2); }
 };
 
 }  // namespace steepest

@@ -74,6 +74,12 @@ void line(const ConvLine& whole) {
   }
 }
 
+void round(const float* from, float* to, int64_t n) {
+  int64_t i = 0;
+  for (; i + kWidth <= n; i += kWidth) store(to + i, bfloat16::rounded(load(from + i)));
+  if (i < n) storeFirst(to + i, bfloat16::rounded(loadFirst(from + i, n - i)), n - i);
+}
+
 void finish(const GemmFinish& f, float* c, int64_t cRow, int64_t m, int64_t n) {
   gemm::finishRows(f, c, cRow, 0, m, n);
 }
@@ -82,4 +88,4 @@ void finish(const GemmFinish& f, float* c, int64_t cRow, int64_t m, int64_t n) {
 }  // namespace conv
 
 extern const ConvKernels convKernels;
-const ConvKernels convKernels = {conv::line, conv::finish};
+const ConvKernels convKernels = {conv::line, conv::round, conv::finish};

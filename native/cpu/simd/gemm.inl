@@ -210,8 +210,9 @@ void copyStrided(const float* a, int64_t aRow, int64_t aDepth, int64_t rows, int
 
 constexpr int64_t kLine = 64;
 
-// Part `part` of `parts` equal ones, so that the memory never has more to do than it can while a tile is computed.
-void bring(const Ahead& ahead, int64_t part, int64_t parts) {
+// Part `part` of `parts` equal ones, so that the memory never has more to do than it can while a tile is computed. Inlined:
+// to GCC a function that does nothing but prefetch has no effect, and it leaves out the calls.
+STEEPEST_INLINE void bring(const Ahead& ahead, int64_t part, int64_t parts) {
   const int64_t end = ahead.rows * (part + 1) / parts;
   for (int64_t row = ahead.rows * part / parts; row < end; ++row) {
     const uint8_t* at = ahead.at + row * ahead.stride;

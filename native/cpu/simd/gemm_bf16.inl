@@ -1,5 +1,5 @@
 // Matrix products of operands rounded to bfloat16, see ../gemm.h. Included once per target, inside its namespace, after
-// gemm.inl.
+// gemm.inl and bfloat16.inl.
 //
 // Operands are rounded while they are copied: B into panels, A tile by tile. With AVX512_BF16 a 32-bit word of a copy holds
 // two neighbours along k, and one instruction adds the products of 16 such pairs to 16 sums, so that a product is one of
@@ -177,15 +177,8 @@ void pack(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, f
 
 constexpr int64_t kPair = 1;
 
-STEEPEST_INLINE F rounded(F x) {
-  const U bits = (U)x, magnitude = bits & 0x7fffffffu;
-  const U number = bits + 0x7fffu + (bits >> 16 & 1u);
-  const U value = magnitude > 0x7f800000u ? bits | 0x00400000u : number;  // NaN stays one
-  return (F)((magnitude < 0x00800000u ? bits & 0x80000000u : value) & 0xffff0000u);
-}
-
 void roundAll(float* p, int64_t n) {
-  for (int64_t i = 0; i < n; i += kWidth) store(p + i, rounded(load(p + i)));
+  for (int64_t i = 0; i < n; i += kWidth) store(p + i, bfloat16::rounded(load(p + i)));
 }
 
 STEEPEST_INLINE gemm::TileFunction tileFor(bool byRows, bool partial, int64_t vectors, int64_t rows) {

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "../winograd_kernels.h"
 #include "table.h"
 
 namespace steepest {
@@ -24,6 +25,7 @@ extern const Int8Kernels int8Kernels;
 namespace avx512bf16 {
 extern const GemmKernels gemmBf16Kernels;
 extern const LimitKernels limitKernels;
+extern const WinogradKernels winogradKernels[2];
 }  // namespace avx512bf16
 #endif
 
@@ -56,6 +58,7 @@ struct Targets {
         avx512bf16.name = "avx512bf16";
         avx512bf16.gemmBf16 = &avx512bf16::gemmBf16Kernels;
         avx512bf16.limits = &avx512bf16::limitKernels;
+        avx512bf16.winograd = avx512bf16::winogradKernels;
         list[count++] = &avx512bf16;
       }
       if (hasVnni) list[count++] = &avx512vnni;

@@ -42,6 +42,7 @@ namespace steepest::STEEPEST_TARGET {
 #include "tile.inl"
 #include "fused.inl"
 #include "reduce.inl"
+#include "bfloat16.inl"
 #include "gemm.inl"
 #include "gemm_bf16.inl"
 #include "gemm_int8.inl"
@@ -71,7 +72,7 @@ const Simd kernels = {
     &limitKernels,
     &attentionKernels,
     &normalizeKernels,
-    &winogradKernels,
+    winogradKernels,
     &convKernels,
 };
 

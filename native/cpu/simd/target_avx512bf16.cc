@@ -1,4 +1,4 @@
-// What AVX512_BF16 adds to the target avx512: products of operands rounded to bfloat16. Compiled with its flags and
+// What AVX512_BF16 adds to the target avx512: products of operands rounded to bfloat16, and the rounding. Compiled with its flags and
 // -mavx512bf16; everything else is taken from that target, see simd.cc.
 #define STEEPEST_TARGET avx512bf16
 #define STEEPEST_WIDTH 16
@@ -12,15 +12,18 @@
 
 #include "../gemm.h"
 #include "../limits.h"
+#include "../winograd_kernels.h"
 
 namespace steepest::avx512bf16 {
 
 // clang-format off
 #include "vector.inl"
 
+#include "bfloat16.inl"
 #include "gemm.inl"
 #include "gemm_bf16.inl"
 #include "limits.inl"
+#include "winograd.inl"
 // clang-format on
 
 }  // namespace steepest::avx512bf16

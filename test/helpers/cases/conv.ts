@@ -99,9 +99,19 @@ define('layer', (random) => {
   };
 });
 /** Windows of three by three that do not step, over enough channels and pixels for minimal filtering. */
+function threeByThree(random: Random, [images, ...sizes]: number[], [width, filters]: number[], padding: ops.Padding) {
+  const finish = random.pick([(y: Tensor) => y, ops.relu, (y: Tensor) => ops.tanh(ops.multiply(y, 0.01))]);
+  const bias: Draw = (_, n) => Float64Array.from({ length: n }, (__, k) => (k % 2 === 0 ? 80 : -80));
+  return {
+    inputs: [
+      float(random, [images, ...sizes, width], awayFrom(0)),
+      float(random, [3, 3, width, filters]),
+      float(random, [filters], bias),
+    ],
+    run: (x: Tensor, kernel: Tensor, b: Tensor) => finish(ops.add(ops.conv(ops.relu(x), kernel, { padding }), b)),
+  };
+}
 define('three by three', (random) => {
-  const [width, filters] = [random.pick([12, 17]), random.pick([12, 20])];
-  const sizes = [random.int(7, 8), random.int(7, 8)];
   const padding = random.pick<ops.Padding>([
     'valid',
     'same',
@@ -110,16 +120,26 @@ define('three by three', (random) => {
       [3, 1],
     ],
   ]);
-  const finish = random.pick([(y: Tensor) => y, ops.relu, (y: Tensor) => ops.tanh(ops.multiply(y, 0.01))]);
-  const bias: Draw = (_, n) => Float64Array.from({ length: n }, (__, k) => (k % 2 === 0 ? 80 : -80));
-  return {
-    inputs: [
-      float(random, [random.int(4, 5), ...sizes, width], awayFrom(0)),
-      float(random, [3, 3, width, filters]),
-      float(random, [filters], bias),
-    ],
-    run: (x, kernel, b) => finish(ops.add(ops.conv(ops.relu(x), kernel, { padding }), b)),
-  };
+  const sizes = [random.int(4, 5), random.int(7, 8), random.int(7, 8)];
+  return threeByThree(random, sizes, [random.pick([12, 17]), random.pick([12, 20])], padding);
+});
+// Larger tiles. Corners see one pixel of 48 channels, or four of 12.
+define(
+  'three by three, many pixels behind padding',
+  (random) =>
+    threeByThree(
+      random,
+      [5, 13, 12],
+      [48, 12],
+      [
+        [2, 2],
+        [2, 2],
+      ],
+    ),
+  { ...notDifferentiable, large: true },
+);
+define('three by three, many pixels', (random) => threeByThree(random, [8, 13, 11], [12, 12], 'same'), {
+  large: true,
 });
 /** Normalization of a trained network: a factor and a summand for each filter. Each kind of kernel, with a part of a panel. */
 for (const [name, window, width, groups] of [

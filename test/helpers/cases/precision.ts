@@ -120,6 +120,16 @@ for (const channels of ['an even', 'an odd'] as const) {
     };
   });
 }
+for (const images of [4, 17]) {
+  define(
+    `convolution of three by three, ${images} images`,
+    (random) => ({
+      inputs: [float(random, [images, 9, 8, 12]), float(random, [3, 3, 12, 13])],
+      run: (x, kernel) => ops.conv(x, kernel, { padding: 'same' }),
+    }),
+    { large: true },
+  );
+}
 define('convolution with a window of 1', (random) => {
   const [channels, filters] = [random.int(1, 40), random.int(1, 40)];
   return {
