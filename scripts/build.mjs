@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withoutGivenNames } from './function-names.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const require = createRequire(import.meta.url);
@@ -21,7 +22,7 @@ const steps = {
       run('cmake-js', 'bin/cmake-js', ['build', '--log-level', 'warn', '--parallel', `${availableParallelism()}`]),
   },
   lib: {
-    inputs: ['lib', 'tsconfig.json'],
+    inputs: ['lib', 'tsconfig.json', 'scripts/build.mjs', 'scripts/function-names.mjs'],
     output: 'dist/index.js',
     build: () => {
       rmSync(path.join(root, 'dist'), { recursive: true, force: true });
@@ -62,10 +63,11 @@ function run(name, script, args) {
 
 /**
  * The library as one file: Node needs longer to find, open and wrap hundreds of small files than to read them. Functions
- * keep their names, which users see in messages and which losses of their own go by.
+ * keep their names, which users see in messages and which losses of their own go by; see function-names.mjs.
  */
 function bundle() {
   const { buildSync } = require(packageOf('esbuild'));
+  const { parseSync } = require(packageOf('@swc/core'));
   const common = {
     absWorkingDir: root,
     target: 'node20.17',
@@ -73,7 +75,7 @@ function bundle() {
     sourcesContent: false,
     logLevel: 'warning',
   };
-  buildSync({
+  const { outputFiles } = buildSync({
     ...common,
     entryPoints: ['lib/index.ts'],
     outfile: 'dist/index.js',
@@ -82,7 +84,12 @@ function bundle() {
     platform: 'node',
     format: 'cjs',
     keepNames: true,
+    write: false,
   });
+  mkdirSync(path.join(root, 'dist'), { recursive: true });
+  for (const { path: file, text } of outputFiles) {
+    writeFileSync(file, file.endsWith('.js') ? withoutGivenNames(text, parseSync) : text);
+  }
   // only names the other file
   buildSync({ ...common, entryPoints: ['lib/index.mts'], outfile: 'dist/index.mjs', format: 'esm' });
 }

@@ -27,6 +27,7 @@ import {
   multiply,
   negative,
   power,
+  sigmoid,
   sign,
   sin,
   square,
@@ -105,6 +106,7 @@ export const vjps = {
   recip: (dy, _, y) => [negative(multiply(dy, square(y)))],
   tanh: (dy, _, y) => [multiply(dy, subtract(1, square(y)))],
   sigmoid: (dy, _, y) => [multiply(dy, multiply(y, subtract(1, y)))],
+  softplus: (dy, [x]) => [multiply(dy, sigmoid(x))],
   erf: (dy, [x]) => [multiply(dy, multiply(exp(negative(square(x))), 2 / Math.sqrt(Math.PI)))],
   gelu: (dy, [x]) => [multiply(dy, make('geluGrad', [x], {}, x.shape, 'float32'))],
   // phi(x) (2 - x^2)

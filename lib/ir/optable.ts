@@ -86,6 +86,8 @@ export const opTable = {
   recip: unary(10),
   tanh: costly(11),
   sigmoid: costly(12),
+  /** log(1 + e^x), without overflow. */
+  softplus: costly(26),
   erf: costly(13),
   /** x Phi(x), with the distribution function of the normal distribution. */
   gelu: costly(24),

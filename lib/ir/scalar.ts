@@ -17,6 +17,7 @@ const table: Partial<Record<ScalarOp, (a: number, b: number, c: number) => numbe
   recip: (a) => 1 / a,
   tanh: Math.tanh,
   sigmoid: (a) => (a >= 0 ? 1 / (1 + Math.exp(-a)) : Math.exp(a) / (1 + Math.exp(a))),
+  softplus: (a) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a))),
   erf,
   gelu: (a) => a * normalDistribution(a),
   geluGrad: (a) => normalDistribution(a) + (a * Math.exp((-a * a) / 2)) / Math.sqrt(2 * Math.PI),

@@ -1,6 +1,7 @@
 import type { CompiledPlan } from '../compile/index.js';
-import { type HostData, sizeOf, type TensorType } from '../ir/graph.js';
+import { type HostData, sizeOf } from '../ir/graph.js';
 import type { Job, JobResult } from '../runtime/addon.js';
+import type { FedType } from './feeds.js';
 import { Plans } from './plans.js';
 import { State } from './state.js';
 import { SumBlock } from './sums.js';
@@ -75,8 +76,8 @@ export class Engine {
     return this.objective;
   }
 
-  predictPlan(inputs: readonly TensorType[], rows: number): number {
-    return this.plans.get(`predict ${rows}`, () =>
+  predictPlan(inputs: readonly FedType[], rows: number): number {
+    return this.plans.get(`predict ${rows} ${describeFeeds(inputs)}`, () =>
       tracePredict(this.topology, this.variables, inputs, rows, this.objective?.precision ?? 'float32'),
     );
   }
@@ -164,8 +165,11 @@ export function positionOf(job: Pick<Job, 'segments'>, step: number): string {
   return `epoch ${epoch + 1}, batch ${step - epoch * stepsPerEpoch + 1}`;
 }
 
-const describe = ({ rows, targets, weights }: StepTypes): string =>
-  `${rows} ${[targets, weights].map((types) => types.map((t) => `${t.dtype}[${t.shape}]`).join(' ')).join(' weighted ')}`;
+const describe = ({ rows, inputs, targets, weights }: StepTypes): string =>
+  `${rows} ${describeFeeds(inputs)} to ${describeFeeds(targets)} weighted ${describeFeeds(weights)}`;
+
+const describeFeeds = (types: readonly FedType[]): string =>
+  types.map((t) => `${t.feed}: ${t.dtype}[${t.shape}]`).join(' ');
 
 function joined(parts: readonly Float32Array[]): Float32Array {
   if (parts.length === 1) return parts[0] as Float32Array;

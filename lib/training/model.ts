@@ -6,7 +6,7 @@ import type { Layer, Weight } from '../layers/layer.js';
 import type { SymbolicTensor } from '../layers/symbolic.js';
 import { averageSlot } from '../optimizers/averaging.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
-import { commonRows, exactArray, type ModelData } from './columns.js';
+import { exactArray, type ModelData } from './columns.js';
 import { DataSet } from './dataset.js';
 import { Engine, stepCounter } from './engine.js';
 import { Evaluator, type Results } from './evaluator.js';
@@ -23,7 +23,7 @@ import type { History } from './history.js';
 import { type CompiledObjective, type CompileOptions, resolveObjective } from './objective.js';
 import { portNames } from './ports.js';
 import { Predictor } from './predictor.js';
-import { evalSegments, type PortNames, readBatches, readInputs } from './prepare.js';
+import { evalSegments, type PortNames, readBatches, readPredictData } from './prepare.js';
 import { checkProfileOptions, type Profile, type ProfileOptions, runProfile } from './profile/index.js';
 import type { ResumePoint } from './resume.js';
 import { readFitData, runFit } from './run-fit.js';
@@ -31,7 +31,6 @@ import { saveModel, storedTensors, type TrainingState, weightVariables } from '.
 import { type ModelJson, modelToJSON, topologyFromJSON } from './saving/model-json.js';
 import { checkPath, type SaveOptions } from './saving/options.js';
 import { readTensors } from './saving/tensors.js';
-import { typeOf } from './targets.js';
 import type { Topology } from './topology.js';
 import { initialWeights, matchWeights, type WeightValue, type WeightValues } from './weights.js';
 
@@ -400,9 +399,8 @@ export class Model {
 
   #profileData(where: string, x: ModelData, y: ModelData | undefined, options: ProfileOptions) {
     if (y !== undefined) return readBatches(where, this.#compiled(where), this.#names, x, y, options);
-    const columns = readInputs(where, this.topology, this.#names.inputs, x);
-    const types = { inputs: columns.map(typeOf), targets: [], weights: [] };
-    return { rows: commonRows(where, columns), columns, types };
+    const { rows, columns, types } = readPredictData(where, this.topology, this.#names.inputs, x);
+    return { rows, columns, types: { inputs: types, targets: [], weights: [] } };
   }
 
   /** Copies of all weights, in the order of the layers. */

@@ -3,19 +3,12 @@ import { arrayTypes, type HostData, sizeOf, type Tensor } from '../ir/graph.js';
 import type { SymbolicTensor } from '../layers/symbolic.js';
 import type { NativeStorage } from '../runtime/addon.js';
 import { loadAddon } from '../runtime/native.js';
-import {
-  type Column,
-  type ColumnType,
-  commonRows,
-  exactArray,
-  type ModelData,
-  readColumn,
-  splitData,
-} from './columns.js';
+import { type ColumnType, exactArray, type ModelData, readColumn, splitData } from './columns.js';
 import { DataSet, isLong, rowsAtOnce, segmentRows } from './dataset.js';
 import type { Engine } from './engine.js';
-import { readInputs } from './prepare.js';
-import { inputTypes, sampleShape, typeOf } from './targets.js';
+import { type Feeds, shareFeeds } from './feeds.js';
+import { readPredictData } from './prepare.js';
+import { inputTypes, sampleShape } from './targets.js';
 
 const concrete = (data: HostData, shape: readonly number[], dtype: Tensor['dtype']): Tensor =>
   make('constant', [], { data }, shape, dtype);
@@ -48,8 +41,7 @@ export class Predictor {
    * computed, so that its memory does not grow with the number of rows.
    */
   async predict(where: string, x: ModelData, batchSize: number, signal: AbortSignal | undefined): Promise<Tensor[]> {
-    const columns = this.#columns(where, x);
-    const rows = commonRows(where, columns);
+    const { rows, columns, types } = this.#read(where, x);
     const values = this.#outputs.map((t) => new arrayTypes[t.dtype](rows * sizeOf(sampleShape(t))));
     const sliceRows = isLong(columns) ? rowsAtOnce(columns, batchSize) : rows;
     const running: Promise<void>[] = [];
@@ -57,7 +49,7 @@ export class Predictor {
       for (let from = 0; from < rows; from += sliceRows) {
         if (running.length >= 2) await running.shift();
         const slice = { from, to: Math.min(rows, from + sliceRows), batchSize };
-        const end = this.#predictSlice(where, columns, slice, values, signal);
+        const end = this.#predictSlice(where, { columns, types }, slice, values, signal);
         end.catch(() => {}); // whoever awaits it hears of it
         running.push(end);
       }
@@ -70,7 +62,7 @@ export class Predictor {
 
   async #predictSlice(
     where: string,
-    columns: readonly Column[],
+    { columns, types }: Feeds,
     { from, to, batchSize }: { readonly from: number; readonly to: number; readonly batchSize: number },
     values: readonly HostData[],
     signal: AbortSignal | undefined,
@@ -78,7 +70,6 @@ export class Predictor {
     const { engine } = this;
     const rows = to - from;
     engine.checkAlive(where);
-    const types = columns.map(typeOf);
     const segments = segmentRows(rows, batchSize).map((s) => ({ ...s, plan: engine.predictPlan(types, s.rows) }));
     const release = engine.plans.hold(segments);
     const results: NativeStorage[] = [];
@@ -105,9 +96,8 @@ export class Predictor {
   }
 
   predictSync(where: string, x: ModelData): Tensor[] {
-    const columns = this.#columns(where, x);
-    const rows = commonRows(where, columns);
-    const plan = this.engine.predictPlan(columns.map(typeOf), rows);
+    const { rows, columns, types } = this.#read(where, x);
+    const plan = this.engine.predictPlan(types, rows);
     const values = this.#outputs.map((t) => new arrayTypes[t.dtype](rows * sizeOf(sampleShape(t))));
     this.engine.state.session.runSync(
       plan,
@@ -139,13 +129,13 @@ export class Predictor {
 
   #prepareFlat(where: string, x: Float32Array): FlatCall {
     const column = readColumn(where, this.#inputs[0] as ColumnType, x);
-    const plan = this.engine.predictPlan([typeOf(column)], column.rows);
+    const plan = this.engine.predictPlan(shareFeeds([column]).types, column.rows);
     const outputLength = column.rows * sizeOf(sampleShape(this.#outputs[0] as SymbolicTensor));
     this.#last = { length: x.length, plan, outputLength, dropped: this.engine.plans.dropped };
     return this.#last;
   }
 
-  #columns(where: string, x: ModelData): Column[] {
-    return readInputs(where, this.engine.topology, this.inputNames, x);
+  #read(where: string, x: ModelData): ReturnType<typeof readPredictData> {
+    return readPredictData(where, this.engine.topology, this.inputNames, x);
   }
 }

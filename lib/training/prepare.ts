@@ -2,8 +2,9 @@ import type { Job } from '../runtime/addon.js';
 import { type Column, commonRows, type ModelData, readColumn, splitData } from './columns.js';
 import { segmentRows } from './dataset.js';
 import type { Engine } from './engine.js';
+import { type Feeds, shareFeeds } from './feeds.js';
 import type { CompiledObjective } from './objective.js';
-import { inputTypes, readTarget, sampleShape, typeOf } from './targets.js';
+import { inputTypes, readTarget, sampleShape } from './targets.js';
 import type { Topology } from './topology.js';
 import type { StepTypes } from './trace.js';
 import { type WeightOptions, weightColumns } from './weighting.js';
@@ -17,7 +18,7 @@ export interface PortNames {
 /** Data for training or evaluation, checked and not copied yet. */
 export interface Batches {
   readonly rows: number;
-  /** Inputs, targets, weights: the order of the feeds. */
+  /** In the order of the feeds. */
   readonly columns: readonly Column[];
   readonly types: Omit<StepTypes, 'rows'>;
 }
@@ -27,10 +28,20 @@ export interface BatchesOptions extends WeightOptions {
   readonly validationSplit?: number | undefined;
 }
 
-/** The inputs of a model, checked. @throws Error naming what does not fit */
-export function readInputs(where: string, { inputs }: Topology, names: readonly string[], x: ModelData): Column[] {
+function readInputs(where: string, { inputs }: Topology, names: readonly string[], x: ModelData): Column[] {
   const parts = splitData(where, 'x', names, x);
   return inputTypes(inputs, names).map((type, i) => readColumn(where, type, parts[i] as Float32Array));
+}
+
+/** Data for prediction, checked. @throws Error naming what does not fit */
+export function readPredictData(
+  where: string,
+  topology: Topology,
+  names: readonly string[],
+  x: ModelData,
+): Feeds & { readonly rows: number } {
+  const inputs = readInputs(where, topology, names, x);
+  return { rows: commonRows(where, inputs), ...shareFeeds(inputs) };
 }
 
 /**
@@ -57,10 +68,12 @@ export function readBatches(
   commonRows(where, [...inputs, ...targets]);
   const outputs = { names: names.outputs, shapes: topology.outputs.map(sampleShape), targets };
   const weights = weightColumns(where, rows, outputs, weighting, splitRow(rows, validationSplit));
+  const { columns, types } = shareFeeds([...inputs, ...targets, ...weights]);
+  const ends = [inputs.length, inputs.length + targets.length] as const;
   return {
     rows,
-    columns: [...inputs, ...targets, ...weights],
-    types: { inputs: inputs.map(typeOf), targets: targets.map(typeOf), weights: weights.map(typeOf) },
+    columns,
+    types: { inputs: types.slice(0, ends[0]), targets: types.slice(...ends), weights: types.slice(ends[1]) },
   };
 }
 

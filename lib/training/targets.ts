@@ -1,4 +1,4 @@
-import type { Shape, TensorType } from '../ir/graph.js';
+import type { Shape } from '../ir/graph.js';
 import { sizeOf, Tensor } from '../ir/graph.js';
 import type { SymbolicTensor } from '../layers/symbolic.js';
 import { type ArrayData, type Column, type ColumnType, nestedShape, readColumn } from './columns.js';
@@ -46,5 +46,3 @@ function customShape(output: Shape, data: ArrayData, rows: number): Shape {
   if (length === rows * sizeOf(output) || length % rows !== 0) return output;
   return length === rows ? [] : [length / rows];
 }
-
-export const typeOf = ({ shape, dtype }: Column): TensorType => ({ shape, dtype });

@@ -1,6 +1,6 @@
 import { gradients } from '../compile/index.js';
 import { make, withScope } from '../ir/build.js';
-import { formatType, type Graph, Node, type Shape, Tensor, type TensorType, type Variable } from '../ir/graph.js';
+import { formatType, type Graph, Node, type Shape, Tensor, type Variable } from '../ir/graph.js';
 import { add, multiply, stopGradient } from '../ir/ops/elementwise.js';
 import { reshape } from '../ir/ops/shape.js';
 import { type Precision, withPrecision } from '../ir/precision.js';
@@ -11,6 +11,7 @@ import type { LossFunction } from '../losses/loss.js';
 import { reduceLoss } from '../losses/reduce.js';
 import type { Metric } from '../metrics/metric.js';
 import type { Optimizer, UpdateContext } from '../optimizers/optimizer.js';
+import type { FedType } from './feeds.js';
 import { newVariable } from './state.js';
 import type { Topology } from './topology.js';
 
@@ -84,18 +85,21 @@ export interface Sums {
 /** What the data of a step looks like. */
 export interface StepTypes {
   readonly rows: number;
-  readonly inputs: readonly TensorType[];
-  readonly targets: readonly TensorType[];
+  readonly inputs: readonly FedType[];
+  readonly targets: readonly FedType[];
   /** Of samples or their time steps: none, one for all outputs, or one for each. */
-  readonly weights: readonly TensorType[];
+  readonly weights: readonly FedType[];
 }
 
-const withRows = (type: TensorType, rows: number): Shape => [rows, ...type.shape];
-
-/** Types hold the shape of one sample; the rows are added here. */
-function placeholders(types: readonly TensorType[], rows: number, firstSlot: number): Tensor[] {
-  return types.map((t, i) => make('input', [], { slot: firstSlot + i }, withRows(t, rows), t.dtype));
+/** One tensor for each feed. Types hold the shape of one sample; the rows are added here. */
+function placeholders(types: readonly FedType[], rows: number): Tensor[] {
+  const fed: Tensor[] = [];
+  for (const { feed, shape, dtype } of types) fed[feed] ??= make('input', [], { slot: feed }, [rows, ...shape], dtype);
+  return fed;
 }
+
+/** What each of `types` is fed. */
+const pick = (fed: readonly Tensor[], types: readonly FedType[]): Tensor[] => types.map((t) => fed[t.feed] as Tensor);
 
 /** Runs `body` with random numbers drawn from the state's seed and step. */
 function randomFromState<T>(state: StateTrace, variables: StepVariables, body: () => T): T {
@@ -148,9 +152,10 @@ function writesOfStates(topology: Topology, state: StateTrace): CallContext['wri
 function traceObjective(objective: Objective, types: StepTypes, state: StateTrace, sums: Sums, training: boolean) {
   const { topology, losses, metrics, precision, variables } = objective;
   const { rows } = types;
-  const inputs = placeholders(types.inputs, rows, 0);
-  const targets = placeholders(types.targets, rows, inputs.length);
-  const weights = placeholders(types.weights, rows, inputs.length + targets.length);
+  const fed = placeholders([...types.inputs, ...types.targets, ...types.weights], rows);
+  const inputs = pick(fed, types.inputs);
+  const targets = pick(fed, types.targets);
+  const weights = pick(fed, types.weights);
   const weightsOf = (output: number): Tensor | undefined => weights[weights.length > 1 ? output : 0];
   const penalties: Tensor[] = [];
   const context: CallContext = {
@@ -187,7 +192,7 @@ function traceObjective(objective: Objective, types: StepTypes, state: StateTrac
       accumulate(to, reshape(update, to.shape));
     });
   });
-  return { inputs: [...inputs, ...targets, ...weights], total };
+  return { inputs: fed, total };
 }
 
 const scaled = (value: Tensor, weight: number | Tensor): Tensor => (weight === 1 ? value : multiply(value, weight));
@@ -215,15 +220,17 @@ export function traceEvalStep(objective: Objective, types: StepTypes, sums: Sums
 export function tracePredict(
   topology: Topology,
   variables: StepVariables,
-  inputs: readonly TensorType[],
+  inputs: readonly FedType[],
   rows: number,
   precision: Precision,
 ): Graph {
   const state = new StateTrace();
-  const fed = placeholders(inputs, rows, 0);
+  const fed = placeholders(inputs, rows);
   const write = writesOfStates(topology, state);
   const context: CallContext = { training: false, read: state.read, write, addLoss: () => {} };
-  const outputs = randomFromState(state, variables, () => withPrecision(precision, () => topology.trace(fed, context)));
+  const outputs = randomFromState(state, variables, () =>
+    withPrecision(precision, () => topology.trace(pick(fed, inputs), context)),
+  );
   return { inputs: fed, outputs, writes: state.writes() };
 }
 

@@ -9,6 +9,7 @@ int64_t costOf(ScalarOp op) {
     case ScalarOp::kLog:
     case ScalarOp::kLog1p:
     case ScalarOp::kSigmoid:
+    case ScalarOp::kSoftplus:
     case ScalarOp::kTanh:
     case ScalarOp::kErf:
     case ScalarOp::kGelu:

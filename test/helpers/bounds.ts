@@ -25,6 +25,7 @@ const precision: Partial<Record<ScalarOp, number>> = {
     rsqrt: 2,
     tanh: 4,
     sigmoid: 4,
+    softplus: 4,
     erf: 4,
     gelu: 8,
     geluGrad: 8,

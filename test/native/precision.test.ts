@@ -28,6 +28,14 @@ test('the cross-entropy of a logit that is right keeps its digits', () => {
   expect(Math.abs((loss as number) / Math.log1p(Math.exp(-Math.fround(12.102272))) - 1)).toBeLessThan(4 * eps);
 });
 
+test('a sum of a few numbers that cancel is rounded once', () => {
+  const terms = [1.2897063, -2.1018856, 1.543326, -0.7254671].map(Math.fround);
+  const expected = total(terms);
+  expect(run((x) => ops.sum(x), vector(...terms))).toEqual([Math.fround(expected)]);
+  const rows = tensor(Float32Array.from([...terms, ...terms.map((v) => 2 * v)]), [2, 4]);
+  expect(run((x) => ops.sum(x, 1), rows)).toEqual([Math.fround(expected), Math.fround(2 * expected)]);
+});
+
 describe('normalization', () => {
   const f = (x: Tensor, scale: Tensor, dy: Tensor) =>
     ops.sum(ops.multiply(ops.layerNormalization(x, -1, { scale, epsilon: 1e-3 }), dy));

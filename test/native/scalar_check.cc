@@ -116,6 +116,7 @@ double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
 double rsqrt(double x) { return 1.0 / std::sqrt(x); }
 double recip(double x) { return 1.0 / x; }
 double sigmoid(double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
+double softplus(double x) { return std::fmax(x, 0) + std::log1p(std::exp(-std::fabs(x))); }
 double gelu(double x) { return x * std::erfc(-x * M_SQRT1_2) / 2; }
 double maximum(double a, double b) { return std::isnan(a) || std::isnan(b) ? NAN : a > b ? a : b; }
 
@@ -132,6 +133,7 @@ int main() {
     check(s, ScalarOp::kExpm1, "expm1", std::expm1, 2);
     check(s, ScalarOp::kTanh, "tanh", std::tanh, 3);
     check(s, ScalarOp::kSigmoid, "sigmoid", sigmoid, 3);
+    check(s, ScalarOp::kSoftplus, "softplus", softplus, 2.5);
     check(s, ScalarOp::kErf, "erf", std::erf, 2);
     check(s, ScalarOp::kGelu, "gelu", gelu, 8);
     check(s, ScalarOp::kSqrt, "sqrt", std::sqrt, 0.5);

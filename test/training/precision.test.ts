@@ -29,8 +29,8 @@ test('layers and their gradients have it; penalties, losses and the optimizer st
   ]);
   const objective = resolveObjective(net.topology, ['output'], { ...mixed, optimizer: optimizers.muon() });
   const { sums } = new SumBlock('training', [], ['output']);
-  const float = (shape: number[]) => ({ shape, dtype: 'float32' as const });
-  const types = { rows: 8, inputs: [float([4])], targets: [float([3])], weights: [] };
+  const float = (feed: number, shape: number[]) => ({ feed, shape, dtype: 'float32' as const });
+  const types = { rows: 8, inputs: [float(0, [4])], targets: [float(1, [3])], weights: [] };
   const products = (text: string) => text.split('\n').filter((line) => line.includes('matmul'));
   const train = products(printGraph(traceTrainStep(objective, types, sums)));
   const rounded = (lines: string[]) => lines.filter((line) => line.includes('precision: bfloat16'));

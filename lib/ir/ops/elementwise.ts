@@ -91,6 +91,8 @@ export const reciprocal = unary('recip', 'reciprocal');
 export const tanh = unary('tanh');
 /** 1 / (1 + e^-x) */
 export const sigmoid = unary('sigmoid');
+/** log(1 + e^x), without overflow. */
+export const softplus = unary('softplus');
 /** Error function. */
 export const erf = unary('erf');
 /** Sine of radians. */

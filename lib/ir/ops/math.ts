@@ -29,6 +29,7 @@ import {
   round,
   sign,
   sin,
+  softplus,
   sqrt,
   square,
   stopGradient,
@@ -137,7 +138,7 @@ export const logAddExp = (a: Operand, b: Operand): Tensor => {
   const top = maximum(p, q);
   const far = abs(subtract(p, q));
   // equal infinities would give inf - inf
-  return add(top, log1p(exp(negative(where(equal(p, q), 0, far)))));
+  return add(top, softplus(negative(where(equal(p, q), 0, far))));
 };
 
 /** log2(2^a + 2^b), without overflow. */

@@ -11,12 +11,12 @@ import {
   expm1,
   greater,
   lessEqual,
-  log1p,
   maximum,
   multiply,
   negative,
   sigmoid,
   sign,
+  softplus,
   sqrt,
   square,
   stopGradient,
@@ -30,7 +30,7 @@ import { max, sum } from './reduce.js';
 import { cumsum } from './scan.js';
 import { split, transpose } from './shape.js';
 
-export { sigmoid, tanh } from './elementwise.js';
+export { sigmoid, softplus, tanh } from './elementwise.js';
 
 /** max(0, x) */
 export const relu = (x: Operand): Tensor => maximum(x, 0);
@@ -57,15 +57,6 @@ export const elu = (x: Operand, alpha = 1): Tensor => {
 export const selu = (x: Operand): Tensor => multiply(elu(x, 1.6732632423543772), 1.0507009873554805);
 /** x where positive, alpha * (e^(x / alpha) - 1) elsewhere: an ELU with a continuous slope (Barron, 2017). */
 export const celu = (x: Operand, alpha = 1): Tensor => multiply(elu(multiply(x, 1 / alpha)), alpha);
-/** log(1 + e^x), without overflow. */
-export const softplus = (x: Operand): Tensor => {
-  const t = cast(asTensor('softplus', 'x', x), 'float32');
-  return customGradient(
-    [t],
-    (v) => add(maximum(v, 0), log1p(exp(negative(abs(v))))),
-    (dy) => [multiply(dy, sigmoid(t))],
-  );
-};
 /** x / (1 + |x|) */
 export const softsign = (x: Operand): Tensor => {
   const t = asTensor('softsign', 'x', x);
@@ -222,7 +213,7 @@ export function sigmoidCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
     (z, target) =>
       add(
         subtract(maximum(z as Tensor, 0), multiply(z as Tensor, target as Tensor)),
-        log1p(exp(negative(abs(z as Tensor)))),
+        softplus(negative(abs(z as Tensor))),
       ),
     (dy) => [multiply(dy, subtract(sigmoid(logits), targets)), multiply(dy, negative(logits))],
   );

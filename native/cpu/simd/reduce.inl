@@ -64,6 +64,34 @@ STEEPEST_INLINE V foldLanes(V v) {
 #endif
 }
 
+// A sum is folded in double: what is added last is largest, and where it cancels, its rounding would be what is left.
+STEEPEST_INLINE float sumLanes(F v) {
+  const D d = lowDouble(v) + highDouble(v);
+#if STEEPEST_WIDTH == 16
+  const auto four = __builtin_shufflevector(d, d, 0, 1, 2, 3) + __builtin_shufflevector(d, d, 4, 5, 6, 7);
+  const auto two = __builtin_shufflevector(four, four, 0, 1) + __builtin_shufflevector(four, four, 2, 3);
+#elif STEEPEST_WIDTH == 8
+  const auto two = __builtin_shufflevector(d, d, 0, 1) + __builtin_shufflevector(d, d, 2, 3);
+#else
+  const auto two = d;
+#endif
+  return static_cast<float>(two[0] + two[1]);
+}
+
+// All lanes as one.
+template <typename Op>
+STEEPEST_INLINE float join(F v) {
+  return foldLanes<Op>(v)[0];
+}
+template <>
+STEEPEST_INLINE float join<Add>(F v) {
+  return sumLanes(v);
+}
+template <typename Op>
+STEEPEST_INLINE int32_t join(I v) {
+  return foldLanes<Op>(v)[0];
+}
+
 // A row of at least one vector.
 template <typename Op, typename V, typename T>
 STEEPEST_INLINE V longRow(const T* p, int64_t count) {
@@ -84,10 +112,10 @@ void rows(const void* x, int64_t rows, int64_t count, void* results) {
   auto* const to = tile::element(static_cast<V*>(nullptr), results);
   if (count < kWidth) {
     for (int64_t r = 0; r < rows; ++r, p += count) {
-      to[r] = foldLanes<Op>(Op::of(identity<Op>(V{}), keepFirst<Op>(loadFirst(p, count), count)))[0];
+      to[r] = join<Op>(Op::of(identity<Op>(V{}), keepFirst<Op>(loadFirst(p, count), count)));
     }
   } else {
-    for (int64_t r = 0; r < rows; ++r, p += count) to[r] = foldLanes<Op>(longRow<Op, V>(p, count))[0];
+    for (int64_t r = 0; r < rows; ++r, p += count) to[r] = join<Op>(longRow<Op, V>(p, count));
   }
 }
 

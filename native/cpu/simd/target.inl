@@ -35,6 +35,7 @@ namespace steepest::STEEPEST_TARGET {
 #include "../../scalar/log.inl"
 #include "../../scalar/erf.inl"
 #include "../../scalar/gelu.inl"
+#include "../../scalar/softplus.inl"
 #include "../../scalar/double.inl"
 #include "../../scalar/wide.inl"
 #include "../../scalar/philox.inl"
