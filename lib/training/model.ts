@@ -25,6 +25,7 @@ import { portNames } from './ports.js';
 import { Predictor } from './predictor.js';
 import { evalSegments, type PortNames, readBatches, readPredictData } from './prepare.js';
 import { checkProfileOptions, type Profile, type ProfileOptions, runProfile } from './profile/index.js';
+import { quantizeKernels, refuseQuantized } from './quantize.js';
 import type { ResumePoint } from './resume.js';
 import { readFitData, runFit } from './run-fit.js';
 import { saveModel, storedTensors, type TrainingState, weightVariables } from './saving/checkpoint.js';
@@ -176,10 +177,10 @@ export class Model {
 
   /**
    * Keeps the kernels of dense, einsum-dense and attention layers, those of convolutions with a window of one cell (also in
-   * separable ones), and the tables of embeddings as int8, in a quarter of the memory, and multiplies by the kernels in int8: each output column of a kernel W (each row of a table) is round(W / s) with
-   * the scale s = max |W| / 127, half to even, and when the model predicts, each row of the inputs is rounded in the same way
-   * with a scale of its own (see `ops.matmulInt8`). Sums are exact, then scaled; biases, activations and all else stay
-   * float32. Nothing is calibrated.
+   * separable ones), and the tables of embeddings as int8, in a quarter of the memory, and multiplies by the kernels in int8:
+   * each output column of a kernel W (each row of a table) is round(W / s) with the scale s = max |W| / 127, half to even, and
+   * when the model predicts, each row of the inputs is rounded in the same way with a scale of its own (see `ops.matmulInt8`).
+   * Sums are exact, then scaled; biases, activations and all else stay float32. Nothing is calibrated.
    *
    * `predict`, `predictSync` and `evaluate` work as before, also with what `save` wrote. The weights are those of the layers:
    * 'dense_1/kernel' becomes int8, 'dense_1/kernelScale' is new. Such a layer cannot be trained, and there is no way back:
@@ -203,21 +204,7 @@ export class Model {
     oneOf(where, 'mode', mode, ['int8']);
     if (this.#running > 0) throw new Error(`${where}: the model is being trained or used; wait for it to finish`);
     const { topology } = this;
-    const open = topology.kernels.filter((kernel) => kernel.scale === undefined);
-    if (open.length === 0) {
-      const why = topology.kernels.length > 0 ? 'is quantized already' : 'has no layer that can be quantized';
-      throw new Error(`${where}: model '${this.name}' ${why}`);
-    }
-    const engine = this.#ready();
-    const values = new Map<Weight, HostData>(topology.weights.map((w) => [w, engine.state.read(w)]));
-    const quantized = open.map((kernel) => kernel.quantized(values.get(kernel.weight) as HostData));
-    topology.quantize(mode);
-    open.forEach((kernel, i) => {
-      const { values: rounded, scale } = quantized[i] as (typeof quantized)[number];
-      values.set(kernel.weight, rounded);
-      values.set(kernel.scale as Weight, scale);
-    });
-    this.#release(topology.weights.map((w) => values.get(w) as HostData));
+    this.#release(quantizeKernels(where, topology, (weight) => this.#ready().state.read(weight)));
     if (this.#compileOptions !== undefined) {
       this.#objective = resolveObjective(topology, this.#names.outputs, this.#compileOptions);
     }
@@ -575,11 +562,8 @@ export class Model {
   /** @throws Error when a layer is quantized */
   #trainingObjective(where: string): CompiledObjective {
     const objective = this.#compiled(where);
-    const layer = this.topology.layers.find(({ kernels }) => kernels.some((kernel) => kernel.scale !== undefined));
-    if (layer === undefined) return objective;
-    throw new Error(
-      `${where}: ${layer.label} is quantized to int8, and a quantized layer cannot be trained; train first, then quantize`,
-    );
+    refuseQuantized(where, this.topology);
+    return objective;
   }
 
   /** Lets go of what was compiled; the weights begin with these values next time. */

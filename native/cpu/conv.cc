@@ -12,6 +12,7 @@
 #include "depthwise.h"
 #include "gemm.h"
 #include "matmul_problem.h"
+#include "product_result.h"
 #include "scratch.h"
 #include "simd/table.h"
 #include "tile.h"
@@ -37,12 +38,8 @@ class Conv final : public Kernel {
         p_(std::move(problem)),
         source_(instruction.inputs[0], memory),
         kernel_(instruction.inputs[1], memory),
-        keepsPanels_((instruction.steady >> 1 & 1) != 0) {
-    if (instruction.attrs[0] == 1) {
-      finishes_ = p_.dense() && recogniseFinish(instruction, memory, &finish_);
-      if (!finishes_) epilogue_ = bindEpilogue(instruction, 2, memory);
-    }
-    if (!epilogue_) dest_ = memory.at<float>(instruction.outputs[0]);
+        keepsPanels_((instruction.steady >> 1 & 1) != 0),
+        result_(instruction, memory, p_.dense()) {
     planPhases();
   }
 
@@ -99,7 +96,7 @@ class Conv final : public Kernel {
       chunks_ += p_.groups * phase.chunks;
       panelFloats += p_.groups * phase.packedDepth * roundUp(p_.columns, gemm_.panel);
       if (!phase.grid.isSource()) patchFloats = std::max(patchFloats, phase.rows * phase.depth);
-      if (!dest_ || !p_.dense()) productFloats = std::max(productFloats, phase.rows * p_.columns);
+      if (!result_.to || !p_.dense()) productFloats = std::max(productFloats, phase.rows * p_.columns);
       phases_.push_back(phase);
     }
     panels_ = Floats(panelFloats);
@@ -148,9 +145,9 @@ class Conv final : public Kernel {
     readPatches(phase, source + group * p_.width, row, rows, slot, &block);
     block.m = rows;
     block.k = phase.depth;
-    const bool inPlace = dest_ && p_.dense();
+    const bool inPlace = result_.to && p_.dense();
     const int64_t at = row * p_.destChannels + group * p_.columns;
-    block.c = inPlace ? dest_ + at : slot + product_;
+    block.c = inPlace ? result_.to + at : slot + product_;
     block.cRow = inPlace ? p_.destChannels : p_.columns;
     multiply(phase, group, at, &block);
     if (!inPlace) store(phase, slot + product_, row, rows, group * p_.columns);
@@ -182,8 +179,8 @@ class Conv final : public Kernel {
     block->bRow = gemm_.panel;
     block->bPanel = phase.packedDepth * gemm_.panel;
     for (int64_t column = 0; column < p_.columns; column += kBlockPanels * gemm_.panel) {
-      const GemmFinish finish = finish_.from(group * p_.columns + column, at + column);
-      block->finish = finishes_ ? &finish : nullptr;
+      const GemmFinish finish = result_.finish.from(group * p_.columns + column, at + column);
+      block->finish = result_.finishes ? &finish : nullptr;
       block->b = panelsOf(phase, group) + column * phase.packedDepth;
       block->c = c + column;
       block->n = std::min(kBlockPanels * gemm_.panel, p_.columns - column);
@@ -192,13 +189,14 @@ class Conv final : public Kernel {
   }
 
   void store(const Phase& phase, const float* product, int64_t row, int64_t rows, int64_t column) const {
-    if (p_.dense()) return epilogue_->run(product, p_.columns, row, rows, column, p_.columns);
+    if (p_.dense()) return result_.epilogue->run(product, p_.columns, row, rows, column, p_.columns);
     for (int64_t r = 0; r < rows; ++r, product += p_.columns) {
       const int64_t to = phase.grid.destination(row + r, p_.dest);
-      if (epilogue_) {
-        epilogue_->run(product, p_.columns, to, 1, column, p_.columns);
+      if (result_.epilogue) {
+        result_.epilogue->run(product, p_.columns, to, 1, column, p_.columns);
       } else {
-        std::memcpy(dest_ + to * p_.destChannels + column, product, static_cast<size_t>(p_.columns) * sizeof(float));
+        std::memcpy(result_.to + to * p_.destChannels + column, product,
+                    static_cast<size_t>(p_.columns) * sizeof(float));
       }
     }
   }
@@ -208,10 +206,7 @@ class Conv final : public Kernel {
   ContiguousInput source_, kernel_;
   const bool keepsPanels_;  // the kernel is the same in all steps
   bool hasPanels_ = false;
-  float* dest_ = nullptr;  // null when the epilogue stores
-  GemmFinish finish_;
-  bool finishes_ = false;
-  std::unique_ptr<Epilogue> epilogue_;
+  ProductResult result_;
   std::vector<Phase> phases_;
   int64_t packs_ = 0, chunks_ = 0;
   Floats panels_;

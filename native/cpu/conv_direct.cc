@@ -10,6 +10,7 @@
 #include "chunks.h"
 #include "conv_kernels.h"
 #include "copy.h"
+#include "product_result.h"
 #include "scratch.h"
 #include "simd/table.h"
 #include "tile.h"
@@ -33,12 +34,8 @@ class ConvDirect final : public Kernel {
         p_(std::move(problem)),
         source_(instruction.inputs[0], memory),
         kernel_(instruction.inputs[1], memory),
-        keepsPanels_((instruction.steady >> 1 & 1) != 0) {
-    if (instruction.attrs[0] == 1) {
-      finishes_ = recogniseFinish(instruction, memory, &finish_);
-      if (!finishes_) epilogue_ = bindEpilogue(instruction, 2, memory);
-    }
-    if (!epilogue_) dest_ = memory.at<float>(instruction.outputs[0]);
+        keepsPanels_((instruction.steady >> 1 & 1) != 0),
+        result_(instruction, memory) {
     plan();
   }
 
@@ -94,7 +91,7 @@ class ConvDirect final : public Kernel {
     panels_ = Floats(panelFloats);
     pointers_ = pointerFloats(std::max<int64_t>(1, runs));
     product_ = 2 * pointers_ + ceilDiv(copyFloats, 16) * 16;
-    const int64_t productFloats = dest_ ? 0 : linesEach_ * p_.dest[2] * p_.columns;
+    const int64_t productFloats = result_.to ? 0 : linesEach_ * p_.dest[2] * p_.columns;
     slots_.allocate(std::min<int64_t>(p_.groups * chunks_, Threads::pool().count()), product_ + productFloats);
   }
 
@@ -128,14 +125,14 @@ class ConvDirect final : public Kernel {
     const int64_t begin = chunk * linesEach_, end = std::min(begin + linesEach_, lines_);
     const int64_t width = p_.dest[2], first = begin * width, count = (end - begin) * width;
     const int64_t column = group * p_.columns;
-    float* const c = dest_ ? dest_ + first * p_.destChannels + column : slot + product_;
-    const int64_t cRow = dest_ ? p_.destChannels : p_.columns;
+    float* const c = result_.to ? result_.to + first * p_.destChannels + column : slot + product_;
+    const int64_t cRow = result_.to ? p_.destChannels : p_.columns;
     for (int64_t line = begin; line < end; ++line) {
       runLine(source + group * p_.width, group, line, c + (line - begin) * width * cRow, cRow, slot);
     }
-    if (epilogue_) epilogue_->run(c, p_.columns, first, count, column, p_.columns);
-    if (!finishes_) return;
-    kernels_.finish(finish_.from(column, first * p_.destChannels + column), c, cRow, count, p_.columns);
+    if (result_.epilogue) result_.epilogue->run(c, p_.columns, first, count, column, p_.columns);
+    if (!result_.finishes) return;
+    kernels_.finish(result_.finish.from(column, first * p_.destChannels + column), c, cRow, count, p_.columns);
   }
 
   void runLine(const float* source, int64_t group, int64_t line, float* c, int64_t cRow, float* slot) const {
@@ -200,10 +197,7 @@ class ConvDirect final : public Kernel {
   ContiguousInput source_, kernel_;
   const bool keepsPanels_;  // the kernel is the same in all steps
   bool hasPanels_ = false;
-  float* dest_ = nullptr;  // null when the epilogue stores
-  GemmFinish finish_;
-  bool finishes_ = false;
-  std::unique_ptr<Epilogue> epilogue_;
+  ProductResult result_;
   std::vector<Phase> phases_;
   int64_t packs_ = 0, lines_, linesEach_, chunks_;
   Floats panels_;

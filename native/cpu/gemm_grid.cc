@@ -8,6 +8,7 @@ namespace {
 constexpr int64_t kEpiloguePanels = 64;
 constexpr int64_t kFarPanels = 16;
 constexpr int64_t kFarTiles = 4;
+constexpr int64_t kNearBlocks = 32;  // by splitting, where B is not far
 
 // The least one that is not below n.
 int64_t powerOfTwo(int64_t n) {
@@ -33,7 +34,7 @@ Grid chooseGrid(const TileShape& tile, int64_t m, int64_t n, int64_t k, int64_t 
   while (blocks() > wanted && rows * columns > 1) {
     (rows > 1 ? rows : columns) /= 2;
   }
-  while (blocks() < std::min(wanted, kMaxChunksBySplitting)) {
+  while (blocks() < std::min(wanted, far ? kMaxChunksBySplitting : kNearBlocks)) {
     const int64_t tilesEach = ceilDiv(tiles, rows), panelsEach = ceilDiv(panels, columns);
     const bool tall = wide ? tilesEach > leastTiles : tilesEach * tile.rows > panelsEach * tile.panel;
     if (tilesEach > 1 && (tall || panelsEach == 1)) {

@@ -9,6 +9,7 @@
 #include "gemm_grid.h"
 #include "matmul_problem.h"
 #include "matmul_split.h"
+#include "product_result.h"
 #include "scratch.h"
 #include "simd/table.h"
 #include "tile.h"
@@ -33,21 +34,16 @@ class Matmul final : public Kernel {
   Matmul(const Instruction& instruction, const Memory& memory, const MatmulProblem& p)
       : gemm_(precisionOf(instruction) == Precision::kBfloat16 ? *simd().gemmBf16 : *simd().gemm),
         p_(p),
-        packedDepth_(gemm_.packedDepth(p_.k)) {
-    const bool steady = (instruction.steady >> (p_.transposed ? 0 : 1) & 1) != 0;
-    chooseReading(steady);
-    if (instruction.attrs[0] == 1) {
-      finishes_ = recogniseFinish(instruction, memory, &finish_, reading_ != Reading::kDots);
-      if (!finishes_) epilogue_ = bindEpilogue(instruction, 2, memory);
-    }
-    if (!epilogue_) c_ = memory.at<float>(instruction.outputs[0]);
-    cSlide_ = slideOf(instruction.outputs[0]);
-    if (finish_.added == c_) {
-      accumulates_ = c_ != nullptr;
-      finish_.added = nullptr;
+        packedDepth_(gemm_.packedDepth(p_.k)),
+        steady_((instruction.steady >> (p_.transposed ? 0 : 1) & 1) != 0),
+        reading_(chooseReading()),
+        result_(instruction, memory, true, reading_ != Reading::kDots) {
+    if (result_.finish.added == result_.to) {
+      accumulates_ = result_.to != nullptr;
+      result_.finish.added = nullptr;
     }
     chooseGrids();
-    keepsPanels_ = steady && itemsPerPack_ == p_.batches && slab_ >= p_.n;
+    keepsPanels_ = steady_ && itemsPerPack_ == p_.batches && slab_ >= p_.n;
   }
 
   void run(RunContext& context) override {
@@ -67,28 +63,17 @@ class Matmul final : public Kernel {
 
   void move(int64_t steps) override {
     p_.move(steps);
-    if (epilogue_) return epilogue_->move(steps);
-    c_ = moved(c_, steps * cSlide_);
-    if (finish_.added) finish_.added = moved(finish_.added, steps * finish_.addedSlide);
-    if (finish_.gate) finish_.gate = moved(finish_.gate, steps * finish_.gateSlide);
+    result_.move(steps);
   }
 
  private:
-  void chooseReading(bool steady) {
+  Reading chooseReading() const {
     const bool alongDepth = p_.bDepth == 1 && (p_.bColumn != 1 || p_.n == 1);
-    if (gemm_.rounds()) {
-      reading_ = !steady && packsByBlock() ? Reading::kPackedByBlock : Reading::kPacked;
-    } else if (alongDepth && p_.aDepth == 1 && (p_.m <= kMaxDotRows || p_.n == 1)) {
-      reading_ = Reading::kDots;
-    } else if (!steady && passesOnce()) {
-      reading_ = Reading::kPackedByBlock;
-    } else if (p_.bColumn == 1 && !worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k)) {
-      reading_ = Reading::kDirect;
-    } else if (manySmall()) {
-      reading_ = Reading::kPackedByBlock;
-    } else {
-      reading_ = Reading::kPacked;
-    }
+    if (gemm_.rounds()) return !steady_ && packsByBlock() ? Reading::kPackedByBlock : Reading::kPacked;
+    if (alongDepth && p_.aDepth == 1 && (p_.m <= kMaxDotRows || p_.n == 1)) return Reading::kDots;
+    if (!steady_ && passesOnce()) return Reading::kPackedByBlock;
+    if (p_.bColumn == 1 && !worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k)) return Reading::kDirect;
+    return manySmall() ? Reading::kPackedByBlock : Reading::kPacked;
   }
 
   bool manySmall() const { return p_.batches > 1 && !p_.sharesB() && p_.m * p_.n * p_.k < 32 * kBlockCost; }
@@ -115,7 +100,7 @@ class Matmul final : public Kernel {
       packed_ = Floats(slab_ * packedDepth_);
     }
     grid_ = chooseGrid({gemm_.rows, gemm_.panel}, p_.m, std::min(slab_, p_.n), p_.k, itemsPerPack_,
-                       epilogue_ ? epilogue_->cost() : 0);
+                       result_.epilogue ? result_.epilogue->cost() : 0);
     if (reading_ == Reading::kPackedByBlock) {
       const int64_t all = ceilDiv(p_.n, gemm_.panel);
       const int64_t columns = std::max(std::min(all, kMaxChunksBySplitting), ceilDiv(all, kBlockPanels));
@@ -124,14 +109,14 @@ class Matmul final : public Kernel {
     }
     blockRows_ = ceilDiv(p_.m, grid_.rows);
     blockColumns_ = ceilDiv(ceilDiv(std::min(slab_, p_.n), gemm_.panel), grid_.columns) * gemm_.panel;
-    if (epilogue_ && reading_ != Reading::kDots && !p_.transposed && p_.k <= gemm_.depth) {
+    if (result_.epilogue && reading_ != Reading::kDots && !p_.transposed && p_.k <= gemm_.depth) {
       const int64_t floats = gemm_.rows * blockColumns_;
       const int64_t tiles = std::min(ceilDiv(kStripCost, std::max<int64_t>(1, floats * p_.k)), kStripFloats / floats);
       stripRows_ = std::min(blockRows_, std::max<int64_t>(1, tiles) * gemm_.rows);
     } else {
       stripRows_ = blockRows_;
     }
-    const int64_t product = epilogue_ ? ceilDiv(stripRows_ * blockColumns_, 16) * 16 : 0;
+    const int64_t product = result_.epilogue ? ceilDiv(stripRows_ * blockColumns_, 16) * 16 : 0;
     const int64_t panels = reading_ == Reading::kPackedByBlock ? blockColumns_ * ceilDiv(packedDepth_, parts_) : 0;
     slotPanels_ = product;
     small_ = !packed && p_.batches == 1 && blockRows_ >= p_.m && blockColumns_ >= p_.n;
@@ -176,7 +161,7 @@ class Matmul final : public Kernel {
     g.aDepth = p_.aDepth;
     g.n = n;
     g.k = p_.k;
-    g.cRow = epilogue_ ? n : p_.n;
+    g.cRow = result_.epilogue ? n : p_.n;
     g.b = p_.b + p_.bOffset(item) + (slab + column) * p_.bColumn;
     if (reading_ == Reading::kDirect) {
       g.bRow = p_.bDepth;
@@ -203,7 +188,7 @@ class Matmul final : public Kernel {
       g.a = a + row * p_.aRow;
       const int64_t next = row + g.m;
       g.aheads = far && next < end
-                     ? epilogue_->aheads(item * p_.m + next, std::min(end - next, g.m), slab + column, n, ahead)
+                     ? result_.epilogue->aheads(item * p_.m + next, std::min(end - next, g.m), slab + column, n, ahead)
                      : 0;
       strip(g, item, row, slab + column, slot);
     }
@@ -212,9 +197,9 @@ class Matmul final : public Kernel {
   // Some rows of a block, from row `row` and column `column` on.
   void strip(GemmBlock& g, int64_t item, int64_t row, int64_t column, float* slot) {
     const int64_t at = (item * p_.m + row) * p_.n + column;
-    g.c = epilogue_ ? slot : c_ + at;
-    const GemmFinish finish = finish_.from(column, at);
-    g.finish = finishes_ ? &finish : nullptr;
+    g.c = result_.epilogue ? slot : result_.to + at;
+    const GemmFinish finish = result_.finish.from(column, at);
+    g.finish = result_.finishes ? &finish : nullptr;
     if (reading_ == Reading::kDots) {
       gemm_.dots({g.a, p_.aRow, g.b, p_.bColumn, g.c, g.cRow, g.m, g.n, p_.k, g.finish});
     } else if (parts_ > 1) {
@@ -222,11 +207,11 @@ class Matmul final : public Kernel {
     } else {
       gemm_.block(g);
     }
-    if (!epilogue_) return;
+    if (!result_.epilogue) return;
     if (p_.transposed) {
-      epilogue_->run(slot, 1, item * p_.n + column, g.n, 0, 1);
+      result_.epilogue->run(slot, 1, item * p_.n + column, g.n, 0, 1);
     } else {
-      epilogue_->run(slot, g.n, item * p_.m + row, g.m, column, g.n);
+      result_.epilogue->run(slot, g.n, item * p_.m + row, g.m, column, g.n);
     }
   }
 
@@ -263,13 +248,10 @@ class Matmul final : public Kernel {
   const GemmKernels& gemm_;
   MatmulProblem p_;
   const int64_t packedDepth_;
-  float* c_ = nullptr;  // null when the epilogue stores
-  int64_t cSlide_;      // bytes, with every step of a loop
-  GemmFinish finish_;
-  bool finishes_ = false;
+  const bool steady_;  // B is the same in all runs of a loop
+  const Reading reading_;
+  ProductResult result_;
   bool accumulates_ = false;  // onto what C holds
-  std::unique_ptr<Epilogue> epilogue_;
-  Reading reading_;
   Grid grid_;
   int64_t blockRows_, blockColumns_;
   int64_t slab_;          // columns packed at a time

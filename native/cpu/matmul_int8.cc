@@ -6,9 +6,9 @@
 #include "gemm_grid.h"
 #include "gemm_int8.h"
 #include "matmul_problem.h"
+#include "product_result.h"
 #include "scratch.h"
 #include "simd/table.h"
-#include "tile.h"
 
 namespace steepest {
 namespace {
@@ -23,9 +23,9 @@ class MatmulInt8 final : public Kernel {
       : kernels_(*simd().int8),
         a_(memory.at<const float>(instruction.inputs[0])),
         b_(memory.at<const int8_t>(instruction.inputs[1])),
+        result_(instruction, memory),
         aSlide_(slideOf(instruction.inputs[0])),
         bSlide_(slideOf(instruction.inputs[1])),
-        cSlide_(slideOf(instruction.outputs[0])),
         keepsPanels_((instruction.steady >> 1 & 1) != 0) {
     const View& a = instruction.inputs[0];
     const View& b = instruction.inputs[1];
@@ -36,11 +36,6 @@ class MatmulInt8 final : public Kernel {
     aDepth_ = k_ == 1 ? 1 : a.strides[1];
     bRow_ = b.strides[0];
     bColumn_ = b.strides[1];
-    if (instruction.attrs[0] == 1) {
-      finishes_ = recogniseFinish(instruction, memory, &finish_);
-      if (!finishes_) epilogue_ = bindEpilogue(instruction, 2, memory);
-    }
-    if (!epilogue_) c_ = memory.at<float>(instruction.outputs[0]);
     allocate();
   }
 
@@ -59,10 +54,7 @@ class MatmulInt8 final : public Kernel {
   void move(int64_t steps) override {
     a_ = moved(a_, steps * aSlide_);
     b_ = moved(b_, steps * bSlide_);
-    if (epilogue_) return epilogue_->move(steps);
-    c_ = moved(c_, steps * cSlide_);
-    if (finish_.added) finish_.added = moved(finish_.added, steps * finish_.addedSlide);
-    if (finish_.gate) finish_.gate = moved(finish_.gate, steps * finish_.gateSlide);
+    result_.move(steps);
   }
 
  private:
@@ -76,12 +68,12 @@ class MatmulInt8 final : public Kernel {
     slab_ = std::min(m_, std::max<int64_t>(1, kSlabBytes / rowBytes_ / wholeBlocks) * wholeBlocks);
     rows_ = Allocation(static_cast<uint64_t>(slab_ * rowBytes_));
     steps_ = Floats(slab_);
-    const Grid grid =
-        chooseGrid({kernels_.rows, kernels_.panel}, slab_, n_, words, 1, epilogue_ ? epilogue_->cost() : 0);
+    const Grid grid = chooseGrid({kernels_.rows, kernels_.panel}, slab_, n_, words, 1,
+                                 result_.epilogue ? result_.epilogue->cost() : 0);
     blockRows_ = ceilDiv(slab_, grid.rows);
     blockColumns_ = ceilDiv(ceilDiv(n_, kernels_.panel), grid.columns) * kernels_.panel;
     stripRows_ = blockRows_;
-    if (epilogue_) {
+    if (result_.epilogue) {
       const int64_t tiles = std::max<int64_t>(1, kStripFloats / (kernels_.rows * blockColumns_));
       stripRows_ = std::min(blockRows_, tiles * kernels_.rows);
       const int64_t chunks = grid.rows * grid.columns;
@@ -124,22 +116,20 @@ class MatmulInt8 final : public Kernel {
 
   void strip(int64_t slab, int64_t i, int64_t rows, int64_t column, float* slot) {
     const int64_t n = std::min(blockColumns_, n_ - column), at = (slab + i) * n_ + column;
-    const GemmFinish finish = finish_.from(column, at);
+    const GemmFinish finish = result_.finish.from(column, at);
     kernels_.block({rowAt(i), rowBytes_, steps_.data() + i, panels_.data() + column / kernels_.panel * panelBytes_,
-                    epilogue_ ? slot : c_ + at, epilogue_ ? n : n_, rows, n, k_, finishes_ ? &finish : nullptr});
-    if (epilogue_) epilogue_->run(slot, n, slab + i, rows, column, n);
+                    result_.epilogue ? slot : result_.to + at, result_.epilogue ? n : n_, rows, n, k_,
+                    result_.finishes ? &finish : nullptr});
+    if (result_.epilogue) result_.epilogue->run(slot, n, slab + i, rows, column, n);
   }
 
   const Int8Kernels& kernels_;
   const float* a_;
   const int8_t* b_;
-  float* c_ = nullptr;                // null when the epilogue stores
-  int64_t aSlide_, bSlide_, cSlide_;  // bytes, with every step of a loop
+  ProductResult result_;
+  int64_t aSlide_, bSlide_;  // bytes, with every step of a loop
   int64_t m_, n_, k_;
   int64_t aRow_, aDepth_, bRow_, bColumn_;
-  GemmFinish finish_;
-  bool finishes_ = false;
-  std::unique_ptr<Epilogue> epilogue_;
   Allocation panels_;  // of B
   int64_t panelBytes_;
   const bool keepsPanels_;  // B is the same until `enter`

@@ -8,9 +8,9 @@
 
 #include "gemm.h"
 #include "gemm_grid.h"
+#include "product_result.h"
 #include "scratch.h"
 #include "simd/table.h"
-#include "tile.h"
 
 namespace steepest {
 namespace {
@@ -27,13 +27,11 @@ int64_t partsOf(const MatmulProblem& p) {
 class SplitMatmul final : public Kernel {
  public:
   SplitMatmul(const Instruction& instruction, const Memory& memory, const GemmKernels& gemm, const MatmulProblem& p)
-      : gemm_(gemm), p_(p), parts_(partsOf(p)), depth_(ceilDiv(ceilDiv(p.k, parts_), 2) * 2) {
-    if (instruction.attrs[0] == 1) {
-      finishes_ = recogniseFinish(instruction, memory, &finish_);
-      if (!finishes_) epilogue_ = bindEpilogue(instruction, 2, memory);
-    }
-    if (!epilogue_) c_ = memory.at<float>(instruction.outputs[0]);
-    cSlide_ = slideOf(instruction.outputs[0]);
+      : gemm_(gemm),
+        p_(p),
+        parts_(partsOf(p)),
+        depth_(ceilDiv(ceilDiv(p.k, parts_), 2) * 2),
+        result_(instruction, memory) {
     panels_ = ceilDiv(p_.n, gemm_.panel);
     sums_ = Floats(parts_ * p_.m * p_.n);
     if (gemm_.rounds() || worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k)) {
@@ -44,7 +42,7 @@ class SplitMatmul final : public Kernel {
     blockColumns_ = ceilDiv(panels_, grid.columns) * gemm_.panel;
     const int64_t sumCost = kFloatCost * (parts_ + 1) * p_.n;
     sumRows_ = std::min(p_.m, std::max(ceilDiv(p_.m, kMaxChunksBySplitting), ceilDiv(kBlockCost / 2, sumCost)));
-    if (epilogue_)
+    if (result_.epilogue)
       slots_.allocate(std::min<int64_t>(ceilDiv(p_.m, sumRows_), Threads::pool().count()), sumRows_ * p_.n);
   }
 
@@ -56,10 +54,7 @@ class SplitMatmul final : public Kernel {
 
   void move(int64_t steps) override {
     p_.move(steps);
-    if (epilogue_) return epilogue_->move(steps);
-    c_ = moved(c_, steps * cSlide_);
-    if (finish_.added) finish_.added = moved(finish_.added, steps * finish_.addedSlide);
-    if (finish_.gate) finish_.gate = moved(finish_.gate, steps * finish_.gateSlide);
+    result_.move(steps);
   }
 
  private:
@@ -107,10 +102,10 @@ class SplitMatmul final : public Kernel {
     threads.each(ceilDiv(p_.m, sumRows_), [&, this](int64_t chunk) {
       const int64_t row = chunk * sumRows_, rows = std::min(sumRows_, p_.m - row), at = row * p_.n;
       float* slot = slots_.acquire();
-      const GemmFinish finish = finish_.from(0, at);
-      gemm_.add({sums_.data() + at, p_.m * p_.n, parts_, epilogue_ ? slot : c_ + at, rows, p_.n,
-                 finishes_ ? &finish : nullptr});
-      if (epilogue_) epilogue_->run(slot, p_.n, row, rows, 0, p_.n);
+      const GemmFinish finish = result_.finish.from(0, at);
+      gemm_.add({sums_.data() + at, p_.m * p_.n, parts_, result_.epilogue ? slot : result_.to + at, rows, p_.n,
+                 result_.finishes ? &finish : nullptr});
+      if (result_.epilogue) result_.epilogue->run(slot, p_.n, row, rows, 0, p_.n);
       slots_.release(slot);
     });
   }
@@ -119,11 +114,7 @@ class SplitMatmul final : public Kernel {
   MatmulProblem p_;
   const int64_t parts_;
   const int64_t depth_;  // of k in each part but the last
-  float* c_ = nullptr;   // null when the epilogue stores
-  int64_t cSlide_;       // bytes, with every step of a loop
-  GemmFinish finish_;
-  bool finishes_ = false;
-  std::unique_ptr<Epilogue> epilogue_;
+  ProductResult result_;
   int64_t panels_;
   int64_t blockRows_, blockColumns_;
   int64_t sumRows_;  // that are added at a time

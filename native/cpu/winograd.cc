@@ -9,6 +9,7 @@
 #include "conv_kernels.h"
 #include "copy.h"
 #include "matmul_problem.h"
+#include "product_result.h"
 #include "rows.h"
 #include "scratch.h"
 #include "simd/table.h"
@@ -201,15 +202,11 @@ class Winograd final : public Kernel {
         kernel_(instruction.inputs[1], memory),
         sourceStep_(stepOf(tiling_.tilesOfBlock() * p_.width)),
         productStep_(stepOf(tiling_.tilesOfBlock() * p_.columns)),
-        keepsPanels_((instruction.steady >> 1 & 1) != 0) {
-    if (instruction.attrs[0] == 1) {
-      finishes_ = recogniseFinish(instruction, memory, &finish_);
-      if (!finishes_) epilogue_ = bindEpilogue(instruction, 2, memory);
-    }
-    if (!epilogue_) dest_ = memory.at<float>(instruction.outputs[0]);
+        keepsPanels_((instruction.steady >> 1 & 1) != 0),
+        result_(instruction, memory) {
     taps_ = Floats(kTaps * panelsFloats());
     panels_ = Floats(points_ * panelsFloats());
-    const int64_t rows = epilogue_ ? tiling_.pixelsOfBlock() * p_.columns : 0;  // in place of the source
+    const int64_t rows = result_.epilogue ? tiling_.pixelsOfBlock() * p_.columns : 0;  // in place of the source
     product_ = std::max(points_ * sourceStep_, rows);
     slots_.allocate(Threads::pool().count(), product_ + points_ * productStep_);
   }
@@ -275,23 +272,23 @@ class Winograd final : public Kernel {
       block.c = product + i * productStep_;
       gemm_.block(block);
     }
-    float* const to = dest_ ? dest_ + first * columns : slot;
+    float* const to = result_.to ? result_.to + first * columns : slot;
     for (int64_t row = begin; row < end; ++row) {
       kernels_.result(product + (row - begin) * tiles * columns, productStep_, tiles,
                       tiling_.result(to + (tiling_.pixel(row) - first) * columns, row));
     }
-    if (epilogue_) epilogue_->run(to, columns, first, count, 0, columns);
-    if (!finishes_) return;
-    simd().conv->finish(finish_.from(0, first * columns), to, columns, count, columns);
+    if (result_.epilogue) result_.epilogue->run(to, columns, first, count, 0, columns);
+    if (!result_.finishes) return;
+    simd().conv->finish(result_.finish.from(0, first * columns), to, columns, count, columns);
   }
 
   // What is stored, and read for it, at `count` pixels.
   void addResults(int64_t first, int64_t count, Soon* soon) const {
-    if (epilogue_) return soon->add(*epilogue_, first, count, p_.columns);
+    if (result_.epilogue) return soon->add(*result_.epilogue, first, count, p_.columns);
     const int64_t at = first * p_.columns, floats = count * p_.columns;
-    soon->add(dest_ + at, floats);
-    if (finish_.added) soon->add(finish_.added + at, floats);
-    if (finish_.gate) soon->add(finish_.gate + at, floats);
+    soon->add(result_.to + at, floats);
+    if (result_.finish.added) soon->add(result_.finish.added + at, floats);
+    if (result_.finish.gate) soon->add(result_.finish.gate + at, floats);
   }
 
   const GemmKernels &gemm_, &packing_;
@@ -303,10 +300,7 @@ class Winograd final : public Kernel {
   const int64_t sourceStep_, productStep_;
   const bool keepsPanels_;  // the kernel is the same in all steps
   bool hasPanels_ = false;
-  float* dest_ = nullptr;  // null when the epilogue stores
-  GemmFinish finish_;
-  bool finishes_ = false;
-  std::unique_ptr<Epilogue> epilogue_;
+  ProductResult result_;
   Floats taps_, panels_;  // the packed kernel, and its points
   Slots slots_;           // of a running block: its transformed source, then the products
   int64_t product_;       // where those begin

@@ -1,0 +1,39 @@
+// Where the results of a product or convolution go: finished in registers and stored, or through a program that stores them.
+#pragma once
+
+#include <memory>
+
+#include "gemm.h"
+#include "matmul_problem.h"
+#include "tile.h"
+
+namespace steepest {
+
+struct ProductResult {
+  // `registers`: the kernel can finish what it stores. `accumulates`: see recogniseFinish.
+  ProductResult(const Instruction& instruction, const Memory& memory, bool registers = true, bool accumulates = false) {
+    if (instruction.attrs[0] == 1) {
+      finishes = registers && recogniseFinish(instruction, memory, &finish, accumulates);
+      if (!finishes) epilogue = bindEpilogue(instruction, 2, memory);
+    }
+    if (epilogue) return;
+    to = memory.at<float>(instruction.outputs[0]);
+    slide = slideOf(instruction.outputs[0]);
+  }
+
+  // As Kernel::move.
+  void move(int64_t steps) {
+    if (epilogue) return epilogue->move(steps);
+    to = moved(to, steps * slide);
+    if (finish.added) finish.added = moved(finish.added, steps * finish.addedSlide);
+    if (finish.gate) finish.gate = moved(finish.gate, steps * finish.gateSlide);
+  }
+
+  float* to = nullptr;  // null when a program stores
+  int64_t slide = 0;    // bytes, with every step of a loop
+  GemmFinish finish;
+  bool finishes = false;
+  std::unique_ptr<Epilogue> epilogue;
+};
+
+}  // namespace steepest
