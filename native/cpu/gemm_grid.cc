@@ -8,6 +8,8 @@ namespace {
 constexpr int64_t kEpiloguePanels = 64;
 constexpr int64_t kFarPanels = 16;
 constexpr int64_t kFarTiles = 4;
+constexpr int64_t kScatteredTiles = 11;  // half of it at least are in a block
+constexpr int64_t kScatteredBlocks = 4;
 constexpr int64_t kNearBlocks = 32;  // by splitting, where B is not far
 
 // The least one that is not below n.
@@ -19,23 +21,26 @@ int64_t powerOfTwo(int64_t n) {
 
 }  // namespace
 
-Grid chooseGrid(const TileShape& tile, int64_t m, int64_t n, int64_t k, int64_t items, int64_t epilogue) {
+Grid chooseGrid(const TileShape& tile, int64_t m, int64_t n, int64_t k, int64_t items, int64_t epilogue,
+                bool scattered) {
   const int64_t tiles = ceilDiv(m, tile.rows), panels = ceilDiv(n, tile.panel);
   const int64_t cost = m * n * (k + epilogue) + kFloatCost * (m * k + k * n + m * n);
   const int64_t wanted = std::max<int64_t>(1, cost * items / kBlockCost);  // blocks that are worth having
   // Every block copies its tiles of A, which costs most where B's panels come from far away: then blocks are wide and low.
-  // So they are for an epilogue, which is the faster the longer its rows are.
-  const bool far = k * n >= kFarFloats, wide = far || epilogue > 0;
-  const int64_t leastTiles = far ? kFarTiles : 1;
+  // So they are for an epilogue, which is the faster the longer its rows are. Columns of A, which are read one by one, come
+  // from memory once where blocks are wide, and neighbours that share cache lines follow each other where they are tall.
+  const bool far = k * n >= kFarFloats, wide = far || scattered || epilogue > 0;
+  const int64_t leastTiles = scattered ? kScatteredTiles : far ? kFarTiles : 1;
   // Powers of two, so that threads have equally many.
   int64_t rows = powerOfTwo(ceilDiv(tiles, kBlockTiles));
-  int64_t columns = powerOfTwo(ceilDiv(panels, far ? kFarPanels : epilogue > 0 ? kEpiloguePanels : kBlockPanels));
+  int64_t columns = powerOfTwo(ceilDiv(panels, far || scattered ? kFarPanels : epilogue > 0 ? kEpiloguePanels : kBlockPanels));
   const auto blocks = [&] { return items * rows * columns; };
   while (blocks() > wanted && rows * columns > 1) {
     (rows > 1 ? rows : columns) /= 2;
   }
-  while (blocks() < std::min(wanted, far ? kMaxChunksBySplitting : kNearBlocks)) {
+  while (blocks() < std::min(wanted, far || scattered ? kMaxChunksBySplitting : kNearBlocks)) {
     const int64_t tilesEach = ceilDiv(tiles, rows), panelsEach = ceilDiv(panels, columns);
+    if (scattered && tilesEach <= leastTiles && blocks() >= kScatteredBlocks) break;
     const bool tall = wide ? tilesEach > leastTiles : tilesEach * tile.rows > panelsEach * tile.panel;
     if (tilesEach > 1 && (tall || panelsEach == 1)) {
       rows *= 2;

@@ -27,8 +27,9 @@ struct TileShape {
   int64_t rows, panel;
 };
 
-// k counts 32-bit words. `epilogue`: its cost for each element, or 0.
-Grid chooseGrid(const TileShape& tile, int64_t m, int64_t n, int64_t k, int64_t items, int64_t epilogue);
+// k counts 32-bit words. `epilogue`: its cost for each element, or 0. `scattered`: A is transposed and far away.
+Grid chooseGrid(const TileShape& tile, int64_t m, int64_t n, int64_t k, int64_t items, int64_t epilogue,
+                bool scattered = false);
 
 // Rows of B that lie far apart cost cache and TLB misses for every tile of A; copying them costs as much as a few tiles.
 inline bool worthPacking(const TileShape& tile, int64_t m, int64_t n, int64_t k) {

@@ -100,7 +100,8 @@ class Matmul final : public Kernel {
       packed_ = Floats(slab_ * packedDepth_);
     }
     grid_ = chooseGrid({gemm_.rows, gemm_.panel}, p_.m, std::min(slab_, p_.n), p_.k, itemsPerPack_,
-                       result_.epilogue ? result_.epilogue->cost() : 0);
+                       result_.epilogue ? result_.epilogue->cost() : 0,
+                       p_.aRow == 1 && p_.aDepth != 1 && p_.m * p_.k >= kFarFloats);
     if (reading_ == Reading::kPackedByBlock) {
       const int64_t all = ceilDiv(p_.n, gemm_.panel);
       const int64_t columns = std::max(std::min(all, kMaxChunksBySplitting), ceilDiv(all, kBlockPanels));
