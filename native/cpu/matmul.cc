@@ -20,6 +20,8 @@ namespace {
 constexpr int64_t kStripCost = int64_t{1} << 17;   // so that starting an epilogue does not show
 constexpr int64_t kFarUpdate = int64_t{1} << 19;   // results of which the epilogue's operands are not in a cache
 constexpr int64_t kMaxDotRows = 8;                 // more rows are worth a transposed copy of B
+constexpr int64_t kHighTiles = 20;                  // rows of a block that packs its own panels, at most
+constexpr int64_t kBeyondFloats = int64_t{1} << 20;  // B that is in no cache of one core, and hardly in one of many
 constexpr int64_t kSlabFloats = int64_t{1} << 22;  // of B packed at a time
 
 enum class Reading {
@@ -81,14 +83,18 @@ class Matmul final : public Kernel {
   // Where B is copied in any case: one block has all rows, and its copy stays in cache.
   bool packsByBlock() const { return manySmall() || p_.m <= 4 * gemm_.rows || p_.m * p_.n * p_.k < 2 * kBlockCost; }
 
-  // A block can have all rows of A, so that every panel of B has one reader, which packs it itself. Where B is larger than
+  // A block can have all rows of A (more of them where panels of B would come from memory), so that every panel of B has one reader, which packs it itself. Where B is larger than
   // L2, panels of all of it would go to memory and come back; those of a part of k stay in L2 for as long as they are read.
   // So B comes from memory once, and early: it is fetched ahead.
   bool passesOnce() const {
-    if (gemm_.rounds() || p_.batches > 1 || p_.m <= gemm_.rows || p_.m > kBlockTiles * gemm_.rows) return false;
+    if (gemm_.rounds() || p_.batches > 1 || p_.m <= gemm_.rows || p_.m > kHighTiles * gemm_.rows) return false;
+    if (high()) return p_.k * p_.n >= kBeyondFloats;
     return p_.k * p_.n >= kFarFloats ||
            (worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k) && p_.n >= kMaxChunksBySplitting * gemm_.panel);
   }
+
+  // Each block copies all of A, which is worth it for more columns then.
+  bool high() const { return p_.m > kBlockTiles * gemm_.rows; }
 
   void chooseGrids() {
     const bool packed = reading_ == Reading::kPacked;
@@ -104,7 +110,8 @@ class Matmul final : public Kernel {
                        p_.aRow == 1 && p_.aDepth != 1 && p_.m * p_.k >= kFarFloats);
     if (reading_ == Reading::kPackedByBlock) {
       const int64_t all = ceilDiv(p_.n, gemm_.panel);
-      const int64_t columns = std::max(std::min(all, kMaxChunksBySplitting), ceilDiv(all, kBlockPanels));
+      const int64_t most = high() ? kMaxChunksBySplitting / 2 : kMaxChunksBySplitting;
+      const int64_t columns = std::max(std::min(all, most), ceilDiv(all, kBlockPanels));
       grid_ = {1, gemm_.rounds() ? grid_.columns : passesOnce() ? columns : 1, grid_.items};
       if (!gemm_.rounds()) parts_ = std::max<int64_t>(1, ceilDiv(p_.k, gemm_.depth));
     }

@@ -222,16 +222,21 @@ STEEPEST_INLINE void bring(const Ahead& ahead, int64_t part, int64_t parts) {
   }
 }
 
-// The next tile's columns of a transposed A: the one below, or the first one further along k. They lie a row apart, which no
-// processor foresees.
-STEEPEST_INLINE Ahead nextColumns(const GemmBlock& g, int64_t row, int64_t p, int64_t k) {
+Ahead floatsAhead(const float* at, int64_t rows, int64_t stride, int64_t count) {
+  constexpr int64_t kBytes = sizeof(float);
+  return {reinterpret_cast<const uint8_t*>(at), rows, stride * kBytes, count * kBytes};
+}
+
+// What the next tile of A will be copied from: rows below, or the first ones further along k. No processor foresees them.
+Ahead nextTile(const GemmBlock& g, int64_t row, int64_t p, int64_t k) {
   if (row == g.m) {
     row = 0;
     p += k;
     k = g.k - p < k ? g.k - p : k;
   }
-  return {reinterpret_cast<const uint8_t*>(g.a + row + p * g.aDepth), k, g.aDepth * int64_t{sizeof(float)},
-          kRows * int64_t{sizeof(float)}};
+  const int64_t rows = g.m - row < kRows ? g.m - row : kRows;
+  const float* at = g.a + row * g.aRow + p * g.aDepth;
+  return g.aDepth == 1 ? floatsAhead(at, rows, g.aRow, k) : floatsAhead(at, k, g.aDepth, rows);
 }
 
 void multiplyRow(const GemmBlock& g) {
@@ -273,7 +278,7 @@ void block(const GemmBlock& g) {
         t.a = packed;
         t.aStride = byRows ? kPackedRow : kPackedColumn;
       }
-      const Ahead next = copy && byColumns ? nextColumns(g, i + rows, p0, k) : Ahead{};
+      const Ahead next = copy && (byRows || byColumns) ? nextTile(g, i + rows, p0, k) : Ahead{};
       for (int64_t j = 0; j < panels; ++j) {
         const int64_t columns = g.n - j * kPanel < kPanel ? g.n - j * kPanel : kPanel;
         const int64_t vectors = (columns + kWidth - 1) / kWidth;
