@@ -17,6 +17,7 @@ export * as metrics from './metrics/index.js';
 export * as optimizers from './optimizers/index.js';
 export * as preprocessing from './preprocessing/index.js';
 export * as regularizers from './regularizers/index.js';
+export { type Device, devices } from './runtime/devices.js';
 export { type CpuInfo, cpuInfo, type MemoryInfo, memory, selectBlas, setThreads } from './runtime/native.js';
 export * as schedules from './schedules/index.js';
 export * from './training/index.js';

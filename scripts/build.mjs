@@ -16,7 +16,7 @@ const require = createRequire(import.meta.url);
 
 const steps = {
   native: {
-    inputs: ['native', 'CMakeLists.txt'],
+    inputs: ['native', 'CMakeLists.txt', 'test/cuda/emulated'],
     output: 'build/Release/steepest.node',
     build: () =>
       run('cmake-js', 'bin/cmake-js', ['build', '--log-level', 'warn', '--parallel', `${availableParallelism()}`]),

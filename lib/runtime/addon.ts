@@ -8,9 +8,14 @@ export type HostType = 'float32' | 'int32' | 'uint8' | 'bool' | 'int8';
 export interface Addon {
   /** Hash of the operation table that the addon was built with. */
   readonly tableHash: number;
-  readonly Session: new (stateBytes: number) => NativeSession;
+  /** On a device by its name; 'cpu' when none is given. Throws when it cannot be used. */
+  readonly Session: new (
+    stateBytes: number,
+    device?: string,
+  ) => NativeSession;
   readonly Storage: new (bytes: number) => NativeStorage;
   info(): AddonInfo;
+  devices(): NativeDevices;
   /** 1 to 256 threads share the work of a step, for the whole process. */
   setThreads(count: number): void;
   /** Instructions bound from now on use this CPU target. For tests. */
@@ -42,6 +47,12 @@ export interface MachineLimits {
     /** `a = b + factor * c`: two arrays read, one written. */
     readonly triad: number;
   }[];
+}
+
+export interface NativeDevices {
+  readonly list: readonly { readonly name: string; readonly description: string; readonly bytes: number }[];
+  /** Why there is no CUDA device: what was tried. Null when there is one. */
+  readonly withoutCuda: string | null;
 }
 
 export interface AddonInfo {

@@ -37,13 +37,14 @@ export class Engine {
     this.training = new SumBlock('training', objective?.metrics ?? [], outputNames);
     this.evaluation = new SumBlock('evaluation', objective?.metrics ?? [], outputNames);
     const slots = [...(objective?.slots.all() ?? [])];
-    this.state = new State([
+    const variables = [
       ...topology.weights,
       ...slots.map(({ variable }) => variable),
       ...this.variables.all,
       ...this.training.variables,
       ...this.evaluation.variables,
-    ]);
+    ];
+    this.state = new State(variables, objective?.device);
     this.plans = new Plans(this.state.session, this.state.layout, onPlan);
     for (const { variable, initial } of slots) {
       if (initial !== 0) this.state.write(variable, new Float32Array(sizeOf(variable.shape)).fill(initial));

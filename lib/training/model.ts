@@ -509,7 +509,7 @@ export class Model {
     await saveModel(directory, {
       engine,
       values,
-      training: compile ? { compile, fits: this.#fits, resume } : undefined,
+      training: compile ? { compile: withoutDevice(compile), fits: this.#fits, resume } : undefined,
     });
   }
 
@@ -639,3 +639,6 @@ export class Model {
     }
   }
 }
+
+/** What is saved: a model goes on on whatever device the next machine has. */
+const withoutDevice = ({ device: _, ...options }: CompileOptions): CompileOptions => options;

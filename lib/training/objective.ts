@@ -7,6 +7,7 @@ import type { Metric } from '../metrics/metric.js';
 import { type MetricName, resolveMetric } from '../metrics/resolve.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import { type OptimizerName, resolveOptimizer } from '../optimizers/resolve.js';
+import { chooseDevice } from '../runtime/devices.js';
 import { outputKey } from './sums.js';
 import type { Topology } from './topology.js';
 import { discoverSlots, type MetricSlot, type Objective, type OutputLoss, StepVariables } from './trace.js';
@@ -43,10 +44,15 @@ export interface CompileOptions {
    * It also holds for `evaluate` and `predict`, and is saved with the model.
    */
   readonly precision?: Precision;
+  /**
+   * Where the model is trained, evaluated and asked: 'cpu', or a GPU by its name, 'cuda:0' (see `devices`). The default is the
+   * environment variable STEEPEST_DEVICE, or the CPU. Results on another device differ by rounding. Not saved with the model.
+   */
+  readonly device?: string;
 }
 
 const where = 'compile';
-const optionKeys = ['optimizer', 'loss', 'lossWeights', 'metrics', 'weightedMetrics', 'seed', 'precision'];
+const optionKeys = ['optimizer', 'loss', 'lossWeights', 'metrics', 'weightedMetrics', 'seed', 'precision', 'device'];
 
 /** Losses of the library say what their targets are. */
 export interface CompiledObjective extends Objective {
@@ -66,6 +72,7 @@ export function resolveObjective(
   checkOptions(where, options, optionKeys);
   if (options.optimizer === undefined) throw new Error(`${where}: optimizer is missing`);
   if (options.loss === undefined) throw new Error(`${where}: loss is missing`);
+  const device = options.device === undefined ? undefined : chooseDevice(`${where}: device`, options.device);
   const precision = oneOf(where, 'precision', options.precision ?? 'float32', Object.keys(precisions) as Precision[]);
   const optimizer = resolveOptimizer(where, options.optimizer);
   const weights = perOutput('lossWeights', names, options.lossWeights ?? names.map(() => 1));
@@ -81,7 +88,7 @@ export function resolveObjective(
   const variables = new StepVariables();
   const slots = discoverSlots(trainable, optimizer, variables);
   const metrics = resolveMetrics(topology.outputs, names, losses, options);
-  return { topology, losses, metrics, optimizer, precision, trainable, variables, slots };
+  return { topology, losses, metrics, optimizer, precision, device, trainable, variables, slots };
 }
 
 function perOutput<T extends string | number | LossFunction>(

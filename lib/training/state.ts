@@ -1,6 +1,7 @@
 import { StateLayout } from '../compile/index.js';
 import { arrayTypes, type HostData, sizeOf, type Variable } from '../ir/graph.js';
 import type { NativeSession } from '../runtime/addon.js';
+import { chooseDevice } from '../runtime/devices.js';
 import { loadAddon } from '../runtime/native.js';
 
 /** The variables of a model in native memory, and the session that owns it. All variables are known beforehand. */
@@ -9,10 +10,11 @@ export class State {
   readonly session: NativeSession;
   readonly #variables: ReadonlySet<Variable>;
 
-  constructor(variables: Iterable<Variable>) {
+  /** @param device by its name; see `chooseDevice` when there is none */
+  constructor(variables: Iterable<Variable>, device?: string) {
     this.#variables = new Set(variables);
     for (const variable of this.#variables) this.layout.add(variable);
-    this.session = new (loadAddon().Session)(this.layout.bytes);
+    this.session = new (loadAddon().Session)(this.layout.bytes, chooseDevice('device', device));
   }
 
   has(variable: Variable): boolean {

@@ -134,6 +134,8 @@ export interface Objective {
   readonly optimizer: Optimizer;
   /** Of the products of the layers and of their gradients. */
   readonly precision: Precision;
+  /** By its name; undefined: the one of the process. */
+  readonly device?: string | undefined;
   /** Weights that the optimizer changes: what was trainable when the model was compiled. */
   readonly trainable: readonly Weight[];
   readonly variables: StepVariables;

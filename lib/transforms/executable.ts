@@ -1,6 +1,7 @@
 import { compile, StateLayout } from '../compile/index.js';
 import { arrayTypes, type Graph, type HostData, sizeOf, type TensorType } from '../ir/graph.js';
 import type { NativeSession } from '../runtime/addon.js';
+import { chooseDevice } from '../runtime/devices.js';
 import { loadAddon } from '../runtime/native.js';
 
 /** A compiled graph without state, run on the calling thread. */
@@ -9,9 +10,9 @@ export class Executable {
   readonly #plan: number;
   readonly #fetches: readonly TensorType[];
 
-  constructor(graph: Graph, options: { readonly fuse?: boolean } = {}) {
+  constructor(graph: Graph, { device, ...options }: { readonly fuse?: boolean; readonly device?: string } = {}) {
     const plan = compile(graph, new StateLayout(), options);
-    this.#session = new (loadAddon().Session)(0);
+    this.#session = new (loadAddon().Session)(0, chooseDevice('device', device));
     this.#plan = this.#session.addPlan(plan.words);
     this.#fetches = graph.outputs.map(({ shape, dtype }) => ({ shape, dtype }));
   }

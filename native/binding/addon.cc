@@ -10,6 +10,7 @@
 #include "../plan/ops.h"
 #include "../runtime/session.h"
 #include "arguments.h"
+#include "devices.h"
 #include "environment.h"
 #include "errors.h"
 #include "session_object.h"
@@ -56,6 +57,25 @@ void selectTarget(const Napi::CallbackInfo& info) {
 void selectBlasLibrary(const Napi::CallbackInfo& info) {
   const std::string choice = string(info[0], "choice");
   translating(info.Env(), [&] { selectBlas(choice); });
+}
+
+Napi::Value listDevices(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return translating(env, [&] {
+    const Devices found = findDevices();
+    Napi::Array list = Napi::Array::New(env, found.list.size());
+    for (size_t i = 0; i < found.list.size(); ++i) {
+      Napi::Object item = Napi::Object::New(env);
+      item.Set("name", found.list[i].name);
+      item.Set("description", found.list[i].description);
+      item.Set("bytes", static_cast<double>(found.list[i].bytes));
+      list.Set(static_cast<uint32_t>(i), item);
+    }
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("list", list);
+    result.Set("withoutCuda", found.withoutCuda.empty() ? env.Null() : Napi::String::New(env, found.withoutCuda));
+    return result;
+  });
 }
 
 Napi::Value printPlan(const Napi::CallbackInfo& info) {
@@ -108,6 +128,7 @@ void add(Napi::Object exports, const char* name) {
 Napi::Object load(Napi::Env env, Napi::Object exports) {
   Environment::create(env);
   exports.Set("tableHash", static_cast<double>(STEEPEST_TABLE_HASH));
+  add<listDevices>(exports, "devices");
   exports.Set("Session", SessionObject::define(env));
   exports.Set("Storage", StorageObject::define(env));
   add<info>(exports, "info");

@@ -7,7 +7,8 @@
 
 namespace steepest {
 
-// PlanError and JobError become Error and RangeError; OutOfMemory gets code 'ERR_OUT_OF_MEMORY' and `bytes` wanted.
+// PlanError and JobError become Error and RangeError; OutOfMemory gets code 'ERR_OUT_OF_MEMORY' and `bytes` wanted,
+// DeviceError a code that begins with 'ERR_DEVICE'.
 Napi::Error toJavaScript(Napi::Env env, const std::exception_ptr& error);
 
 // Runs native code that may throw any of them.

@@ -5,6 +5,7 @@
 
 #include "../plan/validate.h"
 #include "../runtime/host.h"
+#include "devices.h"
 #include "errors.h"
 #include "job_object.h"
 
@@ -53,7 +54,8 @@ Napi::Function SessionObject::define(Napi::Env env) {
 SessionObject::SessionObject(const Napi::CallbackInfo& info)
     : ObjectWrap(info), environment_(Environment::of(info.Env())) {
   const uint64_t stateBytes = integer(info[0], "stateBytes");
-  session_ = translating(info.Env(), [&] { return std::make_unique<Session>(stateBytes); });
+  const std::string device = info[1].IsUndefined() ? "cpu" : string(info[1], "device");
+  session_ = translating(info.Env(), [&] { return std::make_unique<Session>(stateBytes, openDevice(device)); });
   environment_->add(this);
   accountMemory(static_cast<int64_t>(session_->bytes()));
 }
@@ -64,14 +66,14 @@ void SessionObject::readState(const Napi::CallbackInfo& info) {
   const uint64_t byteOffset = integer(info[0], "byteOffset");
   const HostArray target = hostArray(info[1], "target");
   checkRange(info.Env(), byteOffset, target.bytes(), session().stateBytes(), "state");
-  session_->readState(byteOffset, target.data, target.bytes());
+  translating(info.Env(), [&] { session_->readState(byteOffset, target.data, target.bytes()); });
 }
 
 void SessionObject::writeState(const Napi::CallbackInfo& info) {
   const uint64_t byteOffset = integer(info[0], "byteOffset");
   const HostArray source = hostArray(info[1], "source");
   checkRange(info.Env(), byteOffset, source.bytes(), session().stateBytes(), "state");
-  session_->writeState(byteOffset, source.data, source.bytes());
+  translating(info.Env(), [&] { session_->writeState(byteOffset, source.data, source.bytes()); });
 }
 
 Napi::Value SessionObject::addPlan(const Napi::CallbackInfo& info) {
@@ -105,7 +107,7 @@ void SessionObject::runSync(const Napi::CallbackInfo& info) {
   for (size_t i = 0; i < fetchArrays.size(); ++i) {
     fetches.push_back({fetchArrays[i].data, rowsOf(executor.fetches()[i])});
   }
-  switch (session_->runSync(number, feeds.data(), fetches.data())) {
+  switch (translating(env, [&] { return session_->runSync(number, feeds.data(), fetches.data()); })) {
     case DataError::kNone:
       return;
     case DataError::kLabel:

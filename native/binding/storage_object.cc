@@ -46,6 +46,7 @@ void StorageObject::write(const Napi::CallbackInfo& info) {
   const HostArray source = hostArray(info[1], "source");
   checkRange(info.Env(), byteOffset, source.bytes(), memory()->size(), "storage");
   if (source.length > 0) std::memcpy(memory_->data() + byteOffset, source.data, source.bytes());
+  memory_->changed();
 }
 
 void StorageObject::read(const Napi::CallbackInfo& info) {

@@ -13,6 +13,7 @@ namespace steepest {
 class OutOfMemory : public std::bad_alloc {
  public:
   explicit OutOfMemory(uint64_t bytes);
+  OutOfMemory(uint64_t bytes, std::string message) : bytes_(bytes), message_(std::move(message)) {}
   const char* what() const noexcept override { return message_.c_str(); }
   uint64_t bytes() const { return bytes_; }
 

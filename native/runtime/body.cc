@@ -1,6 +1,7 @@
 // The loop instruction. Its kernels are bound once; between two steps, operands that are parts of sequences move on.
 #include <vector>
 
+#include "backend.h"
 #include "sequence.h"
 
 namespace steepest {
@@ -17,7 +18,8 @@ bool slides(const Instruction& instruction) {
 
 class Body final : public Kernel {
  public:
-  Body(const Instruction& loop, const Memory& memory) : steps_(loop.attrs[0]), body_(loop.body, memory) {
+  Body(const Instruction& loop, const Memory& memory, Backend& backend)
+      : steps_(loop.attrs[0]), body_(loop.body, memory, backend) {
     for (size_t i = 0; i < loop.body.size(); ++i) {
       if (slides(loop.body[i])) moving_.push_back(body_.kernels()[i].get());
     }
@@ -46,8 +48,8 @@ class Body final : public Kernel {
 
 }  // namespace
 
-std::unique_ptr<Kernel> bindLoop(const Instruction& instruction, const Memory& memory) {
-  return std::make_unique<Body>(instruction, memory);
+std::unique_ptr<Kernel> bindLoop(const Instruction& instruction, const Memory& memory, Backend& backend) {
+  return std::make_unique<Body>(instruction, memory, backend);
 }
 
 }  // namespace steepest

@@ -1,7 +1,6 @@
 #include "executor.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace steepest {
@@ -17,17 +16,17 @@ bool writesState(const std::vector<Instruction>& instructions) {
 
 }  // namespace
 
-Executor::Executor(Plan plan, uint8_t* state, uint64_t* stateVersion)
+Executor::Executor(Plan plan, Backend& backend, uint8_t* state, uint64_t* stateVersion)
     : feeds_(std::move(plan.feeds)),
       fetches_(std::move(plan.fetches)),
-      arena_(plan.arenaBytes),
-      constants_(plan.constants.size() * sizeof(uint32_t)),
+      arena_(backend.allocate(plan.arenaBytes)),
+      constants_(backend.allocate(plan.constants.size() * sizeof(uint32_t))),
       instructions_(plan.count),
       stateVersion_(stateVersion),
       writesState_(writesState(plan.instructions)) {
-  if (!plan.constants.empty()) std::memcpy(constants_.data(), plan.constants.data(), constants_.size());
-  const Memory memory = {arena_.data(), state, constants_.data()};
-  kernels_.emplace(plan.instructions, memory);
+  backend.write(constants_->data(), plan.constants.data(), constants_->size());
+  const Memory memory = {arena_->data(), state, constants_->data()};
+  kernels_.emplace(plan.instructions, memory, backend);
 }
 
 }  // namespace steepest

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "allocator.h"
+#include "backend.h"
 #include "sequence.h"
 #include "subnormals.h"
 
@@ -17,8 +17,9 @@ class Executor {
   // Binds every instruction. Throws OutOfMemory, and std::exception from a kernel that cannot be bound.
   // `state` outlives the executor and has plan.stateBytes or more. So does `stateVersion`, which whoever writes to the
   // state counts up: kernels keep what they made of operands that stay as they are.
-  Executor(Plan plan, uint8_t* state, uint64_t* stateVersion);
+  Executor(Plan plan, Backend& backend, uint8_t* state, uint64_t* stateVersion);
 
+  // One step, for the backend.
   void run(RunContext& context) {
     if (seenVersion_ != *stateVersion_) {
       kernels_->enter();
@@ -35,13 +36,13 @@ class Executor {
   const std::vector<View>& fetches() const { return fetches_; }
   // Bodies of loops included.
   uint32_t instructions() const { return instructions_; }
-  uint64_t bytes() const { return arena_.size() + constants_.size(); }
+  uint64_t bytes() const { return arena_->size() + constants_->size(); }
 
  private:
   std::vector<View> feeds_;
   std::vector<View> fetches_;
-  Allocation arena_;
-  Allocation constants_;
+  std::unique_ptr<Buffer> arena_;
+  std::unique_ptr<Buffer> constants_;
   const uint32_t instructions_;
   uint64_t* const stateVersion_;
   uint64_t seenVersion_ = 0;

@@ -10,7 +10,7 @@
 
 namespace steepest {
 
-// Where the spaces of a plan begin. Fixed for the life of the executor.
+// Where the spaces of a plan begin, on the device. Fixed for the life of the executor.
 struct Memory {
   uint8_t* arena;
   uint8_t* state;
@@ -39,21 +39,31 @@ T* moved(T* address, int64_t bytes) {
 
 // Rows that a feed copies in: rows first, first + 1, ... or, with a permutation, rows order[first], order[first + 1], ...
 // `rows` is the number of rows the memory holds. The host dtype may differ from the feed's (uint8 -> float32).
+class Storage;
 enum class HostType : uint8_t { kFloat32, kInt32, kUint8, kBool, kInt8 };
 struct FeedSource {
   const void* data;
   HostType type;
   uint64_t rows;
+  Storage* storage = nullptr;  // whose memory it is; null: the caller's, for one step
 };
 struct FetchTarget {
   void* data;
   uint64_t rows;
+  Storage* storage = nullptr;
 };
 
 // Set by a kernel that meets a value it cannot use (label or index out of range); the run stops after the step.
 enum class DataError : uint32_t { kNone = 0, kLabel = 1, kIndex = 2 };
 
+class Backend;
 class Profile;
+
+// What a backend keeps for a job or a single step, from Backend::begin on.
+class BackendRun {
+ public:
+  virtual ~BackendRun() = default;
+};
 
 struct RunContext {
   Threads& threads;
@@ -61,10 +71,20 @@ struct RunContext {
   const FetchTarget* fetches;
   const uint32_t* order;  // permutation of rows, or null
   uint64_t firstRow;      // of this step
+  uint64_t rows = 0;      // of this step: the next one's first row comes so many later
+  uint64_t step = 0;      // its number
   // Nobody wants the results any more: loops end early, and the step does not count. Null: always wanted.
   const std::atomic<bool>* abandoned = nullptr;
   std::atomic<uint32_t> error{0};
+  int64_t errorStep = -1;      // whose error it is, when that is not the last step that ran
   Profile* profile = nullptr;  // measures when there is one
+
+  // A number on the device to look at after each step, or null, and the first step that left it NaN or infinite, or -1.
+  const uint8_t* watched = nullptr;
+  bool stopsAtNonFinite = false;
+  int64_t nonFiniteStep = -1;
+
+  std::unique_ptr<BackendRun> run = nullptr;
 
   bool isAbandoned() const { return abandoned != nullptr && abandoned->load(std::memory_order_relaxed); }
 };
@@ -82,10 +102,7 @@ class Kernel {
   virtual void enter() {}
 };
 
-// Binds an instruction of a decoded plan. One function per family (see native/cpu/bind.cc for the table).
-std::unique_ptr<Kernel> bind(const Instruction& instruction, const Memory& memory);
-
-// Runs the instructions of its body in order, again and again.
-std::unique_ptr<Kernel> bindLoop(const Instruction& instruction, const Memory& memory);
+// Runs the instructions of its body in order, again and again. The same for all backends.
+std::unique_ptr<Kernel> bindLoop(const Instruction& instruction, const Memory& memory, Backend& backend);
 
 }  // namespace steepest

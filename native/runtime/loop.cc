@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <cstring>
 #include <mutex>
 #include <utility>
 
@@ -11,10 +9,11 @@
 
 namespace steepest {
 
-Loop::Loop(const Job& job, const std::vector<std::shared_ptr<Executor>>& plans, uint8_t* state, uint64_t* stateVersion,
-           Turnstile& turnstile, const Stop& stop)
+Loop::Loop(const Job& job, const std::vector<std::shared_ptr<Executor>>& plans, Backend& backend, uint8_t* state,
+           uint64_t* stateVersion, Turnstile& turnstile, const Stop& stop)
     : job_(job),
       plans_(plans),
+      backend_(backend),
       state_(state),
       stateVersion_(stateVersion),
       turnstile_(turnstile),
@@ -23,27 +22,38 @@ Loop::Loop(const Job& job, const std::vector<std::shared_ptr<Executor>>& plans, 
                    ? std::make_unique<Profile>(plans.front()->instructions(), job.end - job.begin, job.profile->events)
                    : nullptr),
       threads_(profile_ && profile_->watchesChunks() ? profile_.get() : nullptr),
-      context_{threads_, nullptr, nullptr, nullptr, 0, &stop_.abandoned},
+      context_{threads_, nullptr, nullptr, nullptr, 0},
       step_(job.begin) {
-  for (const Job::Feed& feed : job.feeds) feeds_.push_back({feed.storage->data(), feed.type, feed.rows});
-  for (const Job::Fetch& fetch : job.fetches) fetches_.push_back({fetch.storage->data(), fetch.rows});
+  for (const Job::Feed& feed : job.feeds) {
+    feeds_.push_back({feed.storage->data(), feed.type, feed.rows, feed.storage.get()});
+  }
+  for (const Job::Fetch& fetch : job.fetches) {
+    fetches_.push_back({fetch.storage->data(), fetch.rows, fetch.storage.get()});
+  }
   for (const Job::Segment& segment : job.segments) {
     stepsPerEpoch_ += segment.steps;
     rowsPerEpoch_ += segment.rows * segment.steps;
   }
+  context_.abandoned = &stop_.abandoned;
   context_.profile = profile_.get();
   context_.feeds = feeds_.data();
   context_.fetches = fetches_.data();
   // Indexed by row number, like the feeds: the rows before the first one stay unused (and untouched).
   if (job.seed) order_ = Allocation((job.firstRow + rowsPerEpoch_) * sizeof(uint32_t));
-  if (job.watch) watched_ = reinterpret_cast<const float*>(state + job.watch->byteOffset);
+  if (job.watch) {
+    context_.watched = state + job.watch->byteOffset;
+    context_.stopsAtNonFinite = job.watch->stop;
+  }
 }
 
 JobResult Loop::run() {
   const auto start = std::chrono::steady_clock::now();
   {
     std::lock_guard lock(turnstile_);
+    backend_.begin(context_, plans_.front()->feeds(), plans_.front()->fetches());
     while (step_ < job_.end && !stopped_) runEpoch(step_ / stepsPerEpoch_);
+    backend_.end(context_);
+    if (!stopped_) inspect();
   }
   result_.next = step_;
   result_.profile = std::move(profile_);
@@ -59,6 +69,7 @@ void Loop::runEpoch(uint64_t epoch) {
     const auto first = static_cast<uint32_t>(job_.firstRow);
     shuffle(order + first, first, static_cast<uint32_t>(rowsPerEpoch_), *job_.seed, epoch);
     context_.order = order;
+    backend_.reorder(context_, first + rowsPerEpoch_);
   }
   uint64_t skip = step_ - epoch * stepsPerEpoch_;
   uint64_t row = job_.firstRow;
@@ -73,7 +84,8 @@ void Loop::runEpoch(uint64_t epoch) {
 }
 
 void Loop::runSegment(const Job::Segment& segment, Executor& plan, uint64_t row, uint64_t steps) {
-  for (const uint64_t end = step_ + steps; step_ < end && !stopped_; row += segment.rows) {
+  context_.rows = segment.rows;
+  for (const uint64_t end = step_ + steps; step_ < end && !stopped_;) {
     const uint64_t begin = profile_ ? profile_->now() : 0;
     if (turnstile_.contended()) {
       turnstile_.unlock();
@@ -81,27 +93,25 @@ void Loop::runSegment(const Job::Segment& segment, Executor& plan, uint64_t row,
     }
     if (stop_.requested()) return stop(JobResult::Reason::kAborted);
     context_.firstRow = row;
-    plan.run(context_);
+    context_.step = step_;
+    const uint64_t done = backend_.run(plan, context_, profile_ ? 1 : end - step_);
     if (context_.isAbandoned()) return stop(JobResult::Reason::kAborted);
-    ++step_;
+    step_ += done;
+    row += done * segment.rows;
     inspect();
     if (profile_) profile_->addStep(begin, profile_->now());
   }
 }
 
 void Loop::inspect() {
-  if (watched_ != nullptr && result_.nonFiniteStep < 0 && !std::isfinite(*watched_)) {
-    result_.nonFiniteStep = static_cast<int64_t>(step_ - 1);
-    if (job_.watch->stop) stop(JobResult::Reason::kNonFinite);
+  if (context_.nonFiniteStep >= 0) {
+    result_.nonFiniteStep = context_.nonFiniteStep;
+    if (context_.stopsAtNonFinite) stop(JobResult::Reason::kNonFinite);
   }
-  switch (static_cast<DataError>(context_.error.load(std::memory_order_relaxed))) {
-    case DataError::kNone:
-      return;
-    case DataError::kLabel:
-      return stop(JobResult::Reason::kLabel);
-    case DataError::kIndex:
-      return stop(JobResult::Reason::kIndex);
-  }
+  const auto error = static_cast<DataError>(context_.error.load(std::memory_order_relaxed));
+  if (error == DataError::kNone) return;
+  if (context_.errorStep >= 0) step_ = static_cast<uint64_t>(context_.errorStep) + 1;
+  stop(error == DataError::kLabel ? JobResult::Reason::kLabel : JobResult::Reason::kIndex);
 }
 
 void Loop::endEpoch() {
@@ -110,8 +120,8 @@ void Loop::endEpoch() {
   const size_t count = job_.metrics->count;
   result_.log.resize(result_.log.size() + count);
   if (count > 0) {
-    std::memcpy(result_.log.data() + result_.log.size() - count, metrics, count * sizeof(float));
-    std::memset(metrics, 0, count * sizeof(float));
+    backend_.read(result_.log.data() + result_.log.size() - count, metrics, count * sizeof(float));
+    backend_.clear(metrics, count * sizeof(float));
     ++*stateVersion_;
   }
 }

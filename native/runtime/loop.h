@@ -23,10 +23,10 @@ struct Stop {
 class Loop {
  public:
   // `job` has been validated against `plans`.
-  Loop(const Job& job, const std::vector<std::shared_ptr<Executor>>& plans, uint8_t* state, uint64_t* stateVersion,
-       Turnstile& turnstile, const Stop& stop);
+  Loop(const Job& job, const std::vector<std::shared_ptr<Executor>>& plans, Backend& backend, uint8_t* state,
+       uint64_t* stateVersion, Turnstile& turnstile, const Stop& stop);
 
-  // Holds the turnstile except where somebody else wants a turn between two steps. Throws std::bad_alloc.
+  // Holds the turnstile except where somebody else wants a turn between two steps. Throws std::bad_alloc and DeviceError.
   JobResult run();
 
  private:
@@ -38,6 +38,7 @@ class Loop {
 
   const Job& job_;
   const std::vector<std::shared_ptr<Executor>>& plans_;  // by segment
+  Backend& backend_;
   uint8_t* const state_;
   uint64_t* const stateVersion_;
   Turnstile& turnstile_;
@@ -49,7 +50,6 @@ class Loop {
   Threads threads_;
   RunContext context_;
   Allocation order_;
-  const float* watched_ = nullptr;
   uint64_t rowsPerEpoch_ = 0;
   uint64_t stepsPerEpoch_ = 0;
   uint64_t step_;

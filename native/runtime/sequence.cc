@@ -4,11 +4,12 @@
 
 namespace steepest {
 
-Sequence::Sequence(const std::vector<Instruction>& instructions, const Memory& memory) {
+Sequence::Sequence(const std::vector<Instruction>& instructions, const Memory& memory, Backend& backend)
+    : backend_(backend) {
   kernels_.reserve(instructions.size());
   numbers_.reserve(instructions.size());
   for (const Instruction& instruction : instructions) {
-    kernels_.push_back(bind(instruction, memory));
+    kernels_.push_back(backend.bind(instruction, memory));
     numbers_.push_back(instruction.number);
   }
 }
@@ -20,6 +21,7 @@ void Sequence::runTimed(RunContext& context) {
   for (size_t i = 0; i < kernels_.size(); ++i) {
     profile.enter(numbers_[i]);
     kernels_[i]->run(context);
+    backend_.settle();
     const uint64_t end = profile.now();
     profile.add(numbers_[i], begin, end);
     begin = end;

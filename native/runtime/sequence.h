@@ -5,14 +5,14 @@
 #include <memory>
 #include <vector>
 
-#include "kernel.h"
+#include "backend.h"
 
 namespace steepest {
 
 class Sequence {
  public:
   // Throws OutOfMemory, and std::exception from a kernel that cannot be bound.
-  Sequence(const std::vector<Instruction>& instructions, const Memory& memory);
+  Sequence(const std::vector<Instruction>& instructions, const Memory& memory, Backend& backend);
 
   void enter() {
     for (const auto& kernel : kernels_) kernel->enter();
@@ -28,6 +28,7 @@ class Sequence {
  private:
   void runTimed(RunContext& context);
 
+  Backend& backend_;
   std::vector<std::unique_ptr<Kernel>> kernels_;
   std::vector<uint32_t> numbers_;  // of their instructions in the plan
 };

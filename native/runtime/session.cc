@@ -1,6 +1,5 @@
 #include "session.h"
 
-#include <cstring>
 #include <utility>
 
 #include "loop.h"
@@ -14,7 +13,8 @@ std::atomic<int64_t> alive{0};
 
 int64_t sessionsAlive() { return alive.load(std::memory_order_relaxed); }
 
-Session::Session(uint64_t stateBytes) : state_(stateBytes), bytes_(stateBytes) {
+Session::Session(uint64_t stateBytes, std::unique_ptr<Backend> backend)
+    : backend_(std::move(backend)), state_(backend_->allocate(stateBytes)), bytes_(stateBytes) {
   alive.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -25,11 +25,11 @@ Session::~Session() {
 
 uint32_t Session::addPlan(const uint32_t* words, size_t count) {
   Plan plan = decode(words, count);
-  if (plan.stateBytes > state_.size()) {
+  if (plan.stateBytes > state_->size()) {
     throw PlanError("plan: needs a state of " + std::to_string(plan.stateBytes) + " bytes, the session has " +
-                    std::to_string(state_.size()));
+                    std::to_string(state_->size()));
   }
-  plans_.push_back(std::make_shared<Executor>(std::move(plan), state_.data(), &stateVersion_));
+  plans_.push_back(std::make_shared<Executor>(std::move(plan), *backend_, state_->data(), &stateVersion_));
   bytes_ += plans_.back()->bytes();
   return static_cast<uint32_t>(plans_.size() - 1);
 }
@@ -41,24 +41,28 @@ void Session::dropPlan(uint32_t plan) {
 
 void Session::readState(uint64_t byteOffset, void* target, uint64_t bytes) {
   std::lock_guard lock(turnstile_);
-  if (bytes > 0) std::memcpy(target, state_.data() + byteOffset, bytes);
+  backend_->read(target, state_->data() + byteOffset, bytes);
 }
 
 void Session::writeState(uint64_t byteOffset, const void* source, uint64_t bytes) {
   std::lock_guard lock(turnstile_);
-  if (bytes > 0) std::memcpy(state_.data() + byteOffset, source, bytes);
+  backend_->write(state_->data() + byteOffset, source, bytes);
   ++stateVersion_;
 }
 
 DataError Session::runSync(uint32_t plan, const FeedSource* feeds, const FetchTarget* fetches) {
-  RunContext context{Threads::pool(), feeds, fetches, nullptr, 0, &abandoned_};
+  RunContext context{Threads::pool(), feeds, fetches, nullptr, 0};
+  context.abandoned = &abandoned_;
+  Executor& executor = *plans_[plan];
   std::lock_guard lock(turnstile_);
-  plans_[plan]->run(context);
+  backend_->begin(context, executor.feeds(), executor.fetches());
+  backend_->run(executor, context, 1);
+  backend_->end(context);
   return static_cast<DataError>(context.error.load(std::memory_order_relaxed));
 }
 
 void Session::submit(std::unique_ptr<Job> job, Done done) {
-  validateJob(*job, plans_, state_.size());
+  validateJob(*job, plans_, state_->size());
   Queued queued{std::move(job), {}, abortEpoch_.load(std::memory_order_relaxed), std::move(done)};
   for (const Job::Segment& segment : queued.job->segments) queued.plans.push_back(plans_[segment.plan]);
   if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
@@ -107,7 +111,7 @@ void Session::work() {
 JobResult Session::runJob(const Queued& queued) {
   try {
     const Stop stop = {abortEpoch_, queued.abortEpoch, abandoned_};
-    return Loop(*queued.job, queued.plans, state_.data(), &stateVersion_, turnstile_, stop).run();
+    return Loop(*queued.job, queued.plans, *backend_, state_->data(), &stateVersion_, turnstile_, stop).run();
   } catch (...) {
     JobResult result;
     result.error = std::current_exception();

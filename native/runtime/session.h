@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "backend.h"
 #include "executor.h"
 #include "job.h"
 #include "turnstile.h"
@@ -22,8 +23,8 @@ class Session {
  public:
   using Done = std::function<void(JobResult)>;  // must not throw
 
-  explicit Session(uint64_t stateBytes);  // throws OutOfMemory
-  ~Session();                             // close()
+  Session(uint64_t stateBytes, std::unique_ptr<Backend> backend);  // throws OutOfMemory
+  ~Session();                                                      // close()
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -34,12 +35,12 @@ class Session {
   // Dropped ones are null.
   const std::vector<std::shared_ptr<Executor>>& plans() const { return plans_; }
 
-  // Between two steps of a running job. The range must lie inside the state.
+  // Between two steps of a running job. The range must lie inside the state. They throw DeviceError.
   void readState(uint64_t byteOffset, void* target, uint64_t bytes);
   void writeState(uint64_t byteOffset, const void* source, uint64_t bytes);
-  uint64_t stateBytes() const { return state_.size(); }
+  uint64_t stateBytes() const { return state_->size(); }
 
-  // One step on the calling thread. Feeds and fetches fit the plan.
+  // One step on the calling thread. Feeds and fetches fit the plan. Throws DeviceError and OutOfMemory.
   DataError runSync(uint32_t plan, const FeedSource* feeds, const FetchTarget* fetches);
 
   // Throws JobError or std::system_error (no thread to be had) before anything is queued.
@@ -65,7 +66,8 @@ class Session {
   void work();
   JobResult runJob(const Queued& queued);
 
-  Allocation state_;
+  const std::unique_ptr<Backend> backend_;  // outlives what was made by it
+  std::unique_ptr<Buffer> state_;
   uint64_t stateVersion_ = 1;  // under the turnstile, as what it counts
   std::vector<std::shared_ptr<Executor>> plans_;
   uint64_t bytes_;

@@ -1,9 +1,13 @@
 // Memory that data sets and results live in. Shared by its owner and the jobs that use it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 
 #include "allocator.h"
+#include "backend.h"
 
 namespace steepest {
 
@@ -16,9 +20,31 @@ class Storage {
 
   uint8_t* data() const { return memory_.data(); }
   uint64_t size() const { return memory_.size(); }
+  // Whoever has written to the memory says so: copies on devices are out of date.
+  void changed() { version_.fetch_add(1, std::memory_order_relaxed); }
+
+  // The copy on a device, made by `upload(copy or null)` when there is none or the memory has changed since; null if that
+  // gives null. `device` is what the copy can be used on. Sessions on several threads may ask.
+  template <typename Upload>
+  std::shared_ptr<Buffer> copyOn(const void* device, Upload upload) {
+    const std::lock_guard lock(copying_);
+    const uint64_t version = version_.load(std::memory_order_relaxed);
+    if (copy_.device != device) copy_ = {};
+    if (!copy_.memory || copy_.version != version) copy_ = {device, version, upload(std::move(copy_.memory))};
+    return copy_.memory;
+  }
 
  private:
+  struct Copy {
+    const void* device = nullptr;
+    uint64_t version = 0;
+    std::shared_ptr<Buffer> memory;
+  };
+
   Allocation memory_;
+  std::atomic<uint64_t> version_{0};
+  std::mutex copying_;
+  Copy copy_;  // one device at a time
 };
 
 // Storages in the process.

@@ -41,3 +41,14 @@ export function checkNatively({ graph, feeds }: Problem, targets: readonly strin
     }
   }
 }
+
+/** The same on another device, fused and unfused. */
+export function checkOnDevice({ graph, feeds }: Problem, device: string): void {
+  const { values, errors } = interpretWithBounds(graph, { feeds });
+  for (const fuse of [true, false]) {
+    const results = new Executable(graph, { fuse, device }).run(feeds);
+    results.forEach((got, i) => {
+      expectWithin(`${device}, ${fuse ? 'fused' : 'unfused'}, output ${i}`, got, values[i], errors[i]);
+    });
+  }
+}

@@ -1,0 +1,80 @@
+#include "backend.h"
+
+#include <cmath>
+#include <cstring>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <unistd.h>
+#endif
+
+#include "../plan/ops.h"
+#include "../runtime/allocator.h"
+#include "../runtime/executor.h"
+#include "tile.h"
+
+namespace steepest {
+namespace {
+
+class HostBuffer final : public Buffer {
+ public:
+  explicit HostBuffer(uint64_t bytes) : memory_(bytes) {
+    data_ = memory_.data();
+    size_ = memory_.size();
+  }
+
+ private:
+  Allocation memory_;
+};
+
+class Cpu final : public Backend {
+ public:
+  std::unique_ptr<Buffer> allocate(uint64_t bytes) override { return std::make_unique<HostBuffer>(bytes); }
+  void write(uint8_t* to, const void* from, uint64_t bytes) override {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
+  void read(void* to, const uint8_t* from, uint64_t bytes) override {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
+  void clear(uint8_t* at, uint64_t bytes) override {
+    if (bytes > 0) std::memset(at, 0, bytes);
+  }
+
+  // Opcode to family.
+  std::unique_ptr<Kernel> bind(const Instruction& instruction, const Memory& memory) override {
+    switch (static_cast<Opcode>(instruction.opcode)) {
+#define STEEPEST_INSTRUCTION(Name, ...) \
+  case Opcode::k##Name:                 \
+    return bind##Name(instruction, memory);
+#include "../ops.inc"
+    }
+    throw PlanError("no kernel for opcode " + std::to_string(instruction.opcode));
+  }
+
+  uint64_t run(Executor& plan, RunContext& context, uint64_t) override {
+    plan.run(context);
+    if (context.watched != nullptr && context.nonFiniteStep < 0 &&
+        !std::isfinite(*reinterpret_cast<const float*>(context.watched))) {
+      context.nonFiniteStep = static_cast<int64_t>(context.step);
+    }
+    return 1;
+  }
+
+ private:
+  std::unique_ptr<Kernel> bindLoop(const Instruction& instruction, const Memory& memory) {
+    return steepest::bindLoop(instruction, memory, *this);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> openCpu() { return std::make_unique<Cpu>(); }
+
+DeviceDescription describeCpu() {
+  uint64_t bytes = 0;
+#if defined(_SC_PHYS_PAGES)
+  bytes = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+#endif
+  return {"cpu", "CPU", bytes};
+}
+
+}  // namespace steepest

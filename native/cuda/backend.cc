@@ -1,0 +1,300 @@
+#include "backend.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+#include <utility>
+
+#include "../runtime/allocator.h"
+#include "../runtime/executor.h"
+#include "../runtime/host.h"
+#include "../runtime/storage.h"
+#include "bind.h"
+#include "launches.h"
+
+namespace steepest::cuda {
+namespace {
+
+// Steps handed over before the host looks at what became of them: an error in the data ends a job that much later.
+constexpr uint64_t kStepsAhead = 32;
+constexpr size_t kSpareBuffers = 8;
+
+}  // namespace
+
+// What a job, or a single step, has on the device. Another one may run between two steps of a job.
+class CudaBackend::Run final : public BackendRun {
+ public:
+  Run(CudaBackend& backend, RunContext& context) : backend(backend), context(context) {}
+  ~Run() override {
+    if (backend.active_ == this) backend.active_ = nullptr;
+    for (auto* list : {&buffers, &tables}) {
+      for (auto& buffer : *list) backend.giveBack(std::move(buffer));
+    }
+  }
+
+  // Rows that are copied to the device step by step, because they do not fit it as a whole or are for one step only.
+  struct Staged {
+    size_t slot;
+    uint64_t rows = 0;  // that the buffer has room for
+    std::unique_ptr<Buffer> buffer;
+    std::unique_ptr<PinnedMemory> pinned;
+  };
+  struct Fetched {
+    uint8_t* on;
+    uint64_t rowBytes;
+  };
+
+  CudaBackend& backend;
+  RunContext& context;
+  std::vector<Slot> feeds, fetches;
+  std::vector<std::shared_ptr<Buffer>> copies;  // of storages
+  std::vector<std::unique_ptr<Buffer>> buffers, tables;
+  std::vector<Staged> staged;
+  std::vector<Fetched> fetched;
+  std::unique_ptr<Buffer> order;
+  bool changed = true;  // the tables
+  uint64_t nextRow = 0, rows = 0, nextStep = 0;
+  uint64_t firstFetched = UINT64_MAX, lastFetched = 0;  // rows
+  uint64_t ahead = 0;                                   // steps that nobody has looked at
+
+  void stage(const std::vector<View>& slots);
+};
+
+CudaBackend::CudaBackend(Device& device) : device_(device), stream_(device), step_(device.allocate(sizeof(StepState))) {
+  advance_ = prepare(device, "advance", 1, 1, AdvanceArguments{step()});
+}
+
+std::unique_ptr<Buffer> CudaBackend::allocate(uint64_t bytes) {
+  std::unique_ptr<Buffer> buffer = device_.allocate(bytes);
+  stream_.clear(buffer->data(), bytes);
+  return buffer;
+}
+
+void CudaBackend::write(uint8_t* to, const void* from, uint64_t bytes) {
+  if (bytes == 0) return;
+  device_.use();
+  stream_.copyIn(to, from, bytes);
+  stream_.wait();
+}
+
+void CudaBackend::read(void* to, const uint8_t* from, uint64_t bytes) {
+  if (bytes == 0) return;
+  device_.use();
+  stream_.copyOut(to, from, bytes);
+  stream_.wait();
+}
+
+void CudaBackend::clear(uint8_t* at, uint64_t bytes) {
+  device_.use();
+  stream_.clear(at, bytes);
+}
+
+std::unique_ptr<Kernel> CudaBackend::bind(const Instruction& instruction, const Memory& memory) {
+  return bindInstruction(instruction, memory, *this);
+}
+
+std::shared_ptr<Buffer> CudaBackend::scratch(size_t i, uint64_t bytes) {
+  if (scratch_.size() <= i) scratch_.resize(i + 1);
+  if (!scratch_[i] || scratch_[i]->size() < bytes) scratch_[i] = device_.allocate(std::max<uint64_t>(bytes, 1 << 16));
+  return scratch_[i];
+}
+
+// A buffer of an earlier run, when there is one of about the size.
+std::unique_ptr<Buffer> CudaBackend::take(uint64_t bytes) {
+  auto best = spare_.end();
+  for (auto it = spare_.begin(); it != spare_.end(); ++it) {
+    const uint64_t size = (*it)->size();
+    if (size >= bytes && size / 2 <= bytes + 4096 && (best == spare_.end() || size < (*best)->size())) best = it;
+  }
+  if (best == spare_.end()) return device_.allocate(bytes);
+  std::unique_ptr<Buffer> found = std::move(*best);
+  spare_.erase(best);
+  return found;
+}
+
+void CudaBackend::giveBack(std::unique_ptr<Buffer> buffer) {
+  if (!buffer) return;
+  spare_.push_back(std::move(buffer));
+  if (spare_.size() > kSpareBuffers) spare_.erase(spare_.begin());
+}
+
+CudaBackend::Run& CudaBackend::runOf(RunContext& context) { return static_cast<Run&>(*context.run); }
+
+void CudaBackend::begin(RunContext& context, const std::vector<View>& feeds, const std::vector<View>& fetches) {
+  device_.use();
+  context.run = std::make_unique<Run>(*this, context);
+  Run& run = runOf(context);
+  for (size_t i = 0; i < feeds.size(); ++i) {
+    const FeedSource& source = context.feeds[i];
+    std::shared_ptr<Buffer> copy;
+    if (source.storage != nullptr) {
+      copy = source.storage->copyOn(&device_, [&](std::shared_ptr<Buffer> old) -> std::shared_ptr<Buffer> {
+        try {
+          if (!old) old = device_.allocate(source.storage->size());
+          stream_.copyIn(old->data(), source.storage->data(), source.storage->size());
+          stream_.wait();
+          return old;
+        } catch (const OutOfMemory&) {
+          return nullptr;  // row by row then
+        }
+      });
+    }
+    const auto type = static_cast<uint32_t>(source.type);
+    run.feeds.push_back({copy ? copy->data() : nullptr, nullptr, type, copy ? 0u : 1u});
+    if (copy) {
+      run.copies.push_back(std::move(copy));
+    } else {
+      run.staged.push_back({i, 0, nullptr, nullptr});
+    }
+  }
+  for (size_t i = 0; i < fetches.size(); ++i) {
+    const FetchTarget& target = context.fetches[i];
+    const uint64_t rowBytes = elementsPerRow(fetches[i]) * sizeOf(fetches[i].dtype);
+    run.buffers.push_back(take(target.storage != nullptr ? target.storage->size() : target.rows * rowBytes));
+    run.fetches.push_back({run.buffers.back()->data(), nullptr, 0, 0});
+    run.fetched.push_back({run.buffers.back()->data(), rowBytes});
+  }
+}
+
+void CudaBackend::reorder(RunContext& context, uint64_t rows) {
+  device_.use();
+  Run& run = runOf(context);
+  const uint64_t bytes = rows * sizeof(uint32_t);
+  if (!run.order || run.order->size() < bytes) run.order = device_.allocate(bytes);
+  stream_.copyIn(run.order->data(), context.order, bytes);
+  stream_.wait();
+  for (Slot& slot : run.feeds) {
+    if (slot.staged == 0) slot.order = reinterpret_cast<const uint32_t*>(run.order->data());
+  }
+  run.changed = true;
+}
+
+// Copies the rows of the next step of all staged slots.
+void CudaBackend::Run::stage(const std::vector<View>& slots) {
+  const uint64_t first = context.firstRow;
+  for (Staged& part : staged) {
+    const View& slot = slots[part.slot];
+    const FeedSource& source = context.feeds[part.slot];
+    const uint64_t count = rowsOf(slot), rowBytes = elementsPerRow(slot) * sizeOf(source.type);
+    if (!part.buffer || part.rows < count) {
+      backend.giveBack(std::move(part.buffer));
+      part.buffer = backend.take(count * rowBytes);
+      part.rows = count;
+      part.pinned = nullptr;
+      feeds[part.slot].data = part.buffer->data();
+      changed = true;
+    }
+    if (source.storage == nullptr) {
+      backend.stream_.copyIn(part.buffer->data(), source.data, count * rowBytes);
+      continue;
+    }
+    // Waits for the copy before; two such slots and an event would hide it.
+    if (part.pinned) backend.stream_.wait();
+    if (!part.pinned) part.pinned = std::make_unique<PinnedMemory>(backend.device_, count * rowBytes);
+    const uint8_t* const rows = static_cast<const uint8_t*>(source.data);
+    for (uint64_t i = 0; i < count; ++i) {
+      const uint64_t row = context.order != nullptr ? context.order[first + i] : first + i;
+      std::memcpy(part.pinned->data() + i * rowBytes, rows + row * rowBytes, rowBytes);
+    }
+    backend.stream_.copyIn(part.buffer->data(), part.pinned->data(), count * rowBytes);
+  }
+}
+
+// Sees to it that the step state on the device is that of the run's next step.
+void CudaBackend::activate(Run& run, RunContext& context) {
+  const bool moved = run.nextRow != context.firstRow || run.rows != context.rows || run.nextStep != context.step;
+  run.nextRow = context.firstRow;
+  run.rows = context.rows;
+  run.nextStep = context.step;
+  if (active_ == &run && !moved && !run.changed) return;
+  if (active_ != nullptr) report(active_->context);
+  if (run.changed) {
+    for (auto& table : run.tables) giveBack(std::move(table));
+    run.tables.clear();
+    for (const std::vector<Slot>* slots : {&run.feeds, &run.fetches}) {
+      run.tables.push_back(take(slots->size() * sizeof(Slot)));
+      stream_.copyIn(run.tables.back()->data(), slots->data(), slots->size() * sizeof(Slot));
+    }
+    run.changed = false;
+  }
+  StepState state{};
+  state.firstRow = context.firstRow;
+  state.rows = context.rows;
+  state.step = context.step;
+  state.feeds = reinterpret_cast<const Slot*>(run.tables[0]->data());
+  state.fetches = reinterpret_cast<const Slot*>(run.tables[1]->data());
+  state.watched = reinterpret_cast<const float*>(context.watched);
+  state.errorStep = context.errorStep;
+  state.nonFiniteStep = context.nonFiniteStep;
+  state.error = context.error.load(std::memory_order_relaxed);
+  stream_.copyIn(step_->data(), &state, sizeof state);
+  active_ = &run;
+}
+
+void CudaBackend::report(RunContext& context) {
+  StepState state;
+  stream_.check();
+  stream_.copyOut(&state, step_->data(), sizeof state);
+  stream_.wait();
+  context.error.store(state.error, std::memory_order_relaxed);
+  context.errorStep = state.errorStep;
+  context.nonFiniteStep = state.nonFiniteStep;
+  runOf(context).ahead = 0;
+}
+
+uint64_t CudaBackend::run(Executor& plan, RunContext& context, uint64_t most) {
+  device_.use();
+  Run& run = runOf(context);
+  const uint64_t steps =
+      context.stopsAtNonFinite || context.profile != nullptr || !run.staged.empty() ? 1 : std::min(most, kStepsAhead);
+  if (!run.staged.empty()) run.stage(plan.feeds());
+  activate(run, context);
+  run.firstFetched = std::min(run.firstFetched, context.firstRow);
+  for (uint64_t i = 0; i < steps; ++i) {
+    plan.run(context);
+    stream_.launch(advance_);
+    if (context.isAbandoned()) break;
+  }
+  run.nextRow += steps * context.rows;
+  run.nextStep += steps;
+  run.lastFetched = std::max(run.lastFetched, run.nextRow);
+  run.ahead += steps;
+  stream_.check();
+  if (context.stopsAtNonFinite || run.ahead >= kStepsAhead) report(context);
+  return steps;
+}
+
+void CudaBackend::end(RunContext& context) {
+  device_.use();
+  Run& run = runOf(context);
+  if (active_ == &run) report(context);
+  for (size_t i = 0; i < run.fetched.size(); ++i) {
+    const auto [on, rowBytes] = run.fetched[i];
+    const FetchTarget& target = context.fetches[i];
+    // A single step has its rows from the first one on; a job, where its steps have put them.
+    const bool whole = target.storage == nullptr;
+    const uint64_t first = whole ? 0 : std::min(run.firstFetched, run.lastFetched);
+    const uint64_t rows = whole ? target.rows : run.lastFetched - first;
+    stream_.copyOut(static_cast<uint8_t*>(target.data) + first * rowBytes, on + first * rowBytes, rows * rowBytes);
+    if (!whole) target.storage->changed();
+  }
+  stream_.wait();
+  context.run.reset();
+}
+
+void CudaBackend::settle() { stream_.wait(); }
+
+std::unique_ptr<Backend> open(const std::string& name) {
+  const std::string digits = name.substr(name.find(':') + 1);
+  const bool valid =
+      !digits.empty() && digits.size() < 4 &&
+      std::all_of(
+          digits.begin(), digits.end(), [](char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; });
+  if (!valid) {
+    throw DeviceError(DeviceError::Kind::kMissing,
+                      "device: expected 'cpu' or 'cuda:0', 'cuda:1', ..., got '" + name + "'");
+  }
+  return std::make_unique<CudaBackend>(Device::get(std::stoi(digits)));
+}
+
+}  // namespace steepest::cuda

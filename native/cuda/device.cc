@@ -1,0 +1,170 @@
+#include "device.h"
+
+#include <algorithm>
+
+#include "../runtime/allocator.h"
+#include "kernel_file.h"
+
+namespace steepest::cuda {
+namespace {
+
+using Kind = DeviceError::Kind;
+
+class DeviceBuffer final : public Buffer {
+ public:
+  DeviceBuffer(Device& device, CUdeviceptr address, uint64_t bytes) : device_(device) {
+    data_ = reinterpret_cast<uint8_t*>(address);
+    size_ = bytes;
+  }
+  ~DeviceBuffer() override {
+    try {
+      device_.use();
+      device_.driver().cuMemFree(reinterpret_cast<CUdeviceptr>(data_));
+    } catch (const DeviceError&) {
+      // lost, and its memory with it
+    }
+  }
+
+ private:
+  Device& device_;
+};
+
+// After these nothing works any more in the process's context.
+bool isFault(CUresult result) {
+  return result == kUncorrectableError ||
+         (result >= kIllegalAddress && result <= kLaunchFailed && result != 701 && result != 704 && result != 705 &&
+          result != 708) ||
+         result == kUnknown;
+}
+
+std::string joined(const std::string& name, const std::string& text) { return name + ": " + text; }
+
+}  // namespace
+
+Device& Device::get(int ordinal) {
+  static std::mutex mutex;
+  // Never destroyed: threads and buffers may outlive any order of destruction at the end of the process.
+  static auto* const devices = new std::unordered_map<int, Device*>;
+  const DriverResult& found = loadDriver();
+  const std::string name = "cuda:" + std::to_string(ordinal);
+  if (found.driver == nullptr) {
+    throw DeviceError(found.tooOld ? Kind::kTooOld : Kind::kMissing, joined(name, found.tried));
+  }
+  if (ordinal >= found.driver->devices) {
+    throw DeviceError(Kind::kMissing, joined(name, "there are " + std::to_string(found.driver->devices) +
+                                                       " CUDA devices (" + found.tried + ")"));
+  }
+  const std::lock_guard lock(mutex);
+  Device*& device = (*devices)[ordinal];
+  if (device == nullptr) device = new Device(*found.driver, ordinal);
+  return *device;
+}
+
+Device::Device(const Driver& driver, int ordinal) : driver_(driver), name_("cuda:" + std::to_string(ordinal)) {
+  CUdevice device = 0;
+  check(driver_.cuDeviceGet(&device, ordinal), "opening the device");
+  check(driver_.cuDeviceGetAttribute(&multiprocessors_, kAttributeMultiprocessors, device), "asking for its size");
+  check(driver_.cuDevicePrimaryCtxRetain(&context_, device), "making a context");
+  check(driver_.cuCtxSetCurrent(context_), "using the context");
+  loadKernels();
+}
+
+void Device::loadKernels() {
+  const std::string file = kernelFile();
+  images_ = readKernels(file);
+  if (images_.empty()) {
+    throw DeviceError(Kind::kMissing, joined(name_, "this build has no CUDA kernels: " + file + " is not there"));
+  }
+  for (const std::vector<char>& image : images_) {
+    CUmodule module = nullptr;
+    const CUresult result = driver_.cuModuleLoadData(&module, image.data());
+    if (result == kUnsupportedPtx) {
+      throw DeviceError(Kind::kTooOld, joined(name_, "the driver is too old for the kernels in " + file));
+    }
+    if (result == kNoBinaryForGpu || result == kInvalidImage) {
+      throw DeviceError(Kind::kMissing,
+                        joined(name_, "no kernels for this GPU in " + file + " (" + driver_.describe(result) + ")"));
+    }
+    check(result, "loading kernels");
+    modules_.push_back(module);
+  }
+}
+
+void Device::throwIfLost() const {
+  if (isLost_.load(std::memory_order_acquire)) throw DeviceError(Kind::kLost, joined(name_, lost_));
+}
+
+void Device::use() {
+  throwIfLost();
+  thread_local Device* current = nullptr;
+  if (current == this) return;
+  check(driver_.cuCtxSetCurrent(context_), "using the context");
+  current = this;
+}
+
+void Device::check(CUresult result, const char* what) {
+  if (result == kSuccess) return;
+  const std::string text = std::string(what) + ": " + driver_.describe(result);
+  if (!isFault(result)) throw DeviceError(Kind::kFailed, joined(name_, text));
+  {
+    const std::lock_guard lock(mutex_);
+    if (lost_.empty()) lost_ = "the device was lost to a fault while " + text;
+    isLost_.store(true, std::memory_order_release);
+  }
+  throwIfLost();
+}
+
+CUfunction Device::function(const char* name) {
+  use();
+  const std::lock_guard lock(mutex_);
+  CUfunction& function = functions_[name];
+  for (size_t i = 0; function == nullptr && i < modules_.size(); ++i) {
+    if (driver_.cuModuleGetFunction(&function, modules_[i], name) != kSuccess) function = nullptr;
+  }
+  if (function == nullptr) throw DeviceError(Kind::kMissing, joined(name_, "no kernel is called " + std::string(name)));
+  return function;
+}
+
+std::unique_ptr<Buffer> Device::allocate(uint64_t bytes) {
+  use();
+  CUdeviceptr address = 0;
+  const CUresult result = driver_.cuMemAlloc(&address, std::max<uint64_t>(bytes, kUnit));
+  if (result == kOutOfMemory) {
+    size_t free = 0, total = 0;
+    driver_.cuMemGetInfo(&free, &total);
+    throw OutOfMemory(bytes, "out of memory on " + name_ + ": " + std::to_string(bytes) + " bytes wanted, " +
+                                 std::to_string(free) + " of " + std::to_string(total) + " free");
+  }
+  check(result, "allocating memory");
+  return std::make_unique<DeviceBuffer>(*this, address, bytes);
+}
+
+PinnedMemory::PinnedMemory(Device& device, uint64_t bytes) : device_(device) {
+  const CUresult result = device.driver().cuMemAllocHost(&data_, std::max<uint64_t>(bytes, 1));
+  if (result == kOutOfMemory) throw OutOfMemory(bytes);
+  device.check(result, "allocating page-locked memory");
+}
+
+PinnedMemory::~PinnedMemory() { device_.driver().cuMemFreeHost(data_); }
+
+std::vector<DeviceDescription> describeDevices(std::string* why) {
+  std::vector<DeviceDescription> list;
+  const DriverResult& found = loadDriver();
+  if (found.driver == nullptr) {
+    *why = found.tried;
+    return list;
+  }
+  const Driver& driver = *found.driver;
+  for (int i = 0; i < driver.devices; ++i) {
+    CUdevice device = 0;
+    char name[256] = "";
+    size_t bytes = 0;
+    if (driver.cuDeviceGet(&device, i) != kSuccess) continue;
+    driver.cuDeviceGetName(name, sizeof name, device);
+    driver.cuDeviceTotalMem(&bytes, device);
+    list.push_back({"cuda:" + std::to_string(i), name, bytes});
+  }
+  return list;
+}
+
+}  // namespace steepest::cuda

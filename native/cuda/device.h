@@ -1,0 +1,72 @@
+// A GPU: its context, memory and kernels, shared by all sessions of the process that use it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "../runtime/backend.h"
+#include "driver.h"
+
+namespace steepest::cuda {
+
+class Device {
+ public:
+  // Number `ordinal` of the driver, opened once and never closed. Throws DeviceError.
+  static Device& get(int ordinal);
+
+  // ---- all of these throw DeviceError, and OutOfMemory where memory is asked for
+
+  // Makes it the device of the calling thread; to be called before anything else is.
+  void use();
+  // A result of the driver as an exception. After a fault the device is lost for the rest of the process.
+  void check(CUresult result, const char* what);
+  // A kernel by its name.
+  CUfunction function(const char* name);
+  // Not zeroed, aligned to 256 bytes.
+  std::unique_ptr<Buffer> allocate(uint64_t bytes);
+
+  const Driver& driver() const { return driver_; }
+  const std::string& name() const { return name_; }  // "cuda:0"
+  int multiprocessors() const { return multiprocessors_; }
+
+ private:
+  Device(const Driver& driver, int ordinal);
+  void loadKernels();
+  void throwIfLost() const;
+
+  const Driver& driver_;
+  const std::string name_;
+  CUcontext context_ = nullptr;
+  int multiprocessors_ = 1;
+
+  std::mutex mutex_;
+  std::string lost_;  // why; under the mutex
+  std::atomic<bool> isLost_{false};
+  std::vector<std::vector<char>> images_;
+  std::vector<CUmodule> modules_;
+  std::unordered_map<std::string, CUfunction> functions_;
+};
+
+// Page-locked host memory, which copies go to and from without a detour.
+class PinnedMemory {
+ public:
+  PinnedMemory(Device& device, uint64_t bytes);
+  ~PinnedMemory();
+  PinnedMemory(const PinnedMemory&) = delete;
+  PinnedMemory& operator=(const PinnedMemory&) = delete;
+  uint8_t* data() const { return static_cast<uint8_t*>(data_); }
+
+ private:
+  Device& device_;
+  void* data_ = nullptr;
+};
+
+// Of all devices there are; when there is none, `*why` says what was tried.
+std::vector<DeviceDescription> describeDevices(std::string* why);
+
+}  // namespace steepest::cuda

@@ -1,0 +1,79 @@
+// The part of NVIDIA's driver API that is used, declared by us: building needs no toolkit. Numbers and layouts are those of
+// its documented, stable ABI.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+extern "C" {
+
+typedef int CUresult;
+typedef int CUdevice;
+typedef uint64_t CUdeviceptr;
+typedef struct CUctx_st* CUcontext;
+typedef struct CUstream_st* CUstream;
+typedef struct CUevent_st* CUevent;
+typedef struct CUmod_st* CUmodule;
+typedef struct CUfunc_st* CUfunction;
+
+}  // extern "C"
+
+namespace steepest::cuda {
+
+// Results that mean something to us.
+constexpr CUresult kSuccess = 0;
+constexpr CUresult kInvalidValue = 1;
+constexpr CUresult kOutOfMemory = 2;
+constexpr CUresult kNoDevice = 100;
+constexpr CUresult kInvalidImage = 200;
+constexpr CUresult kNoBinaryForGpu = 209;
+constexpr CUresult kUncorrectableError = 214;
+constexpr CUresult kUnsupportedPtx = 222;
+constexpr CUresult kNotFound = 500;
+constexpr CUresult kIllegalAddress = 700;
+constexpr CUresult kLaunchFailed = 719;
+constexpr CUresult kDriverMismatch = 803;
+constexpr CUresult kUnknown = 999;
+
+constexpr unsigned kStreamNonBlocking = 1;
+constexpr unsigned kEventDisableTiming = 2;
+
+constexpr int kAttributeMultiprocessors = 16;
+constexpr int kAttributeMajor = 75;
+constexpr int kAttributeMinor = 76;
+
+// (name, symbol in the library, parameters)
+#define STEEPEST_CUDA_DRIVER(ENTRY)                                                                                   \
+  ENTRY(cuInit, "cuInit", (unsigned flags))                                                                           \
+  ENTRY(cuDriverGetVersion, "cuDriverGetVersion", (int* version))                                                     \
+  ENTRY(cuGetErrorName, "cuGetErrorName", (CUresult error, const char** text))                                        \
+  ENTRY(cuGetErrorString, "cuGetErrorString", (CUresult error, const char** text))                                    \
+  ENTRY(cuDeviceGetCount, "cuDeviceGetCount", (int* count))                                                           \
+  ENTRY(cuDeviceGet, "cuDeviceGet", (CUdevice * device, int ordinal))                                                 \
+  ENTRY(cuDeviceGetName, "cuDeviceGetName", (char* name, int length, CUdevice device))                                \
+  ENTRY(cuDeviceGetAttribute, "cuDeviceGetAttribute", (int* value, int attribute, CUdevice device))                   \
+  ENTRY(cuDeviceTotalMem, "cuDeviceTotalMem_v2", (size_t* bytes, CUdevice device))                                    \
+  ENTRY(cuDevicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain", (CUcontext * context, CUdevice device))                 \
+  ENTRY(cuCtxSetCurrent, "cuCtxSetCurrent", (CUcontext context))                                                      \
+  ENTRY(cuMemGetInfo, "cuMemGetInfo_v2", (size_t* free, size_t* total))                                               \
+  ENTRY(cuMemAlloc, "cuMemAlloc_v2", (CUdeviceptr * address, size_t bytes))                                           \
+  ENTRY(cuMemFree, "cuMemFree_v2", (CUdeviceptr address))                                                             \
+  ENTRY(cuMemAllocHost, "cuMemAllocHost_v2", (void** address, size_t bytes))                                          \
+  ENTRY(cuMemFreeHost, "cuMemFreeHost", (void* address))                                                              \
+  ENTRY(cuMemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2", (CUdeviceptr to, const void* from, size_t bytes, CUstream stream)) \
+  ENTRY(cuMemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2", (void* to, CUdeviceptr from, size_t bytes, CUstream stream))       \
+  ENTRY(cuMemsetD8Async, "cuMemsetD8Async", (CUdeviceptr to, unsigned char value, size_t n, CUstream s))              \
+  ENTRY(cuStreamCreate, "cuStreamCreate", (CUstream * stream, unsigned flags))                                        \
+  ENTRY(cuStreamDestroy, "cuStreamDestroy_v2", (CUstream stream))                                                     \
+  ENTRY(cuStreamSynchronize, "cuStreamSynchronize", (CUstream stream))                                                \
+  ENTRY(cuEventCreate, "cuEventCreate", (CUevent * event, unsigned flags))                                            \
+  ENTRY(cuEventDestroy, "cuEventDestroy_v2", (CUevent event))                                                         \
+  ENTRY(cuEventRecord, "cuEventRecord", (CUevent event, CUstream stream))                                             \
+  ENTRY(cuEventSynchronize, "cuEventSynchronize", (CUevent event))                                                    \
+  ENTRY(cuModuleLoadData, "cuModuleLoadData", (CUmodule * module, const void* image))                                 \
+  ENTRY(cuModuleGetFunction, "cuModuleGetFunction", (CUfunction * f, CUmodule module, const char* name))              \
+  ENTRY(cuLaunchKernel, "cuLaunchKernel",                                                                             \
+        (CUfunction f, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,              \
+         unsigned blockZ, unsigned sharedBytes, CUstream stream, void** parameters, void** extra))
+
+}  // namespace steepest::cuda

@@ -1,0 +1,63 @@
+#include "kernel_file.h"
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#if defined(__linux__)
+#include <dlfcn.h>
+#endif
+
+namespace steepest::cuda {
+namespace {
+
+// How a fat binary begins. Several may follow each other in the file.
+struct FatHeader {
+  uint32_t magic;
+  uint16_t version;
+  uint16_t headerBytes;
+  uint64_t bytes;  // after the header
+};
+constexpr uint32_t kMagic = 0xba55ed50;
+
+// In which the addon lies, with the slash.
+std::string ownFolder() {
+#if defined(__linux__)
+  Dl_info info;
+  if (dladdr(reinterpret_cast<void*>(&kernelFile), &info) != 0 && info.dli_fname != nullptr) {
+    const std::string file = info.dli_fname;
+    const size_t slash = file.rfind('/');
+    if (slash != std::string::npos) return file.substr(0, slash + 1);
+  }
+#endif
+  return "";
+}
+
+}  // namespace
+
+std::string kernelFile() {
+  const char* const wanted = std::getenv("STEEPEST_CUDA_KERNELS");
+  return wanted != nullptr && *wanted != '\0' ? wanted : ownFolder() + "steepest-cuda.fatbin";
+}
+
+std::vector<std::vector<char>> readKernels(const std::string& file) {
+  std::ifstream stream(file, std::ios::binary);
+  const std::vector<char> bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+  std::vector<std::vector<char>> images;
+  for (size_t at = 0; at < bytes.size();) {
+    FatHeader header{};
+    const size_t left = bytes.size() - at;
+    if (left >= sizeof header) std::memcpy(&header, bytes.data() + at, sizeof header);
+    // Anything else is one image, for the driver to judge.
+    const bool fat = header.magic == kMagic && header.bytes <= left && header.headerBytes <= left - header.bytes;
+    const size_t size = fat && header.headerBytes > 0 ? header.headerBytes + header.bytes : left;
+    images.emplace_back(bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                        bytes.begin() + static_cast<std::ptrdiff_t>(at + size));
+    at += size;
+  }
+  return images;
+}
+
+}  // namespace steepest::cuda

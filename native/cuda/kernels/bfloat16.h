@@ -1,0 +1,32 @@
+// bfloat16 as the operands of products have it.
+#pragma once
+
+#include "scalar.h"
+
+namespace steepest::cuda {
+
+// To the nearest bfloat16, to even; subnormal numbers to zero.
+STEEPEST_INLINE float toBfloat16(float x) {
+  uint32_t bits = scalar::sameBits<uint32_t>(x);
+  if (x != x) return x;
+  if ((bits & 0x7f800000u) == 0) return scalar::sameBits<float>(bits & 0x80000000u);
+  bits = (bits + 0x7fffu + (bits >> 16 & 1u)) & 0xffff0000u;
+  return scalar::sameBits<float>(bits);
+}
+
+// The sum of many products in float32: parts of 64, which are added up, so that the error grows slowly.
+struct ProductSum {
+  float total = 0, part = 0;
+  int count = 0;
+  STEEPEST_INLINE void add(float a, float b) {
+    part = ::fmaf(a, b, part);
+    if (++count == 64) {
+      total += part;
+      part = 0;
+      count = 0;
+    }
+  }
+  STEEPEST_INLINE float result() const { return total + part; }
+};
+
+}  // namespace steepest::cuda

@@ -1,0 +1,33 @@
+// What every kernel is written in. Kernels are CUDA C++ with the C library's types only; each takes one struct by value,
+// which its family's header (softmax.h beside softmax.cu) shares with the code that binds it.
+//
+// The tests compile the same files as C++ for the CPU (test/cuda/emulated/cuda.h stands in for CUDA's keywords), so use of
+// what is not in the language (inline PTX, cp.async, wgmma) belongs in a header of its own that they can replace.
+#pragma once
+
+#include <stdint.h>
+
+// A kernel that the host finds by its name.
+#ifndef STEEPEST_KERNEL
+#define STEEPEST_KERNEL(name, argument) extern "C" __global__ void __launch_bounds__(1024) name(const argument)
+#endif
+
+#define STEEPEST_INLINE __device__ __forceinline__
+
+namespace steepest::cuda {
+
+// The range of 0 .. n-1 that a thread of a one-dimensional grid goes through.
+#define STEEPEST_EACH(i, n)                                                              \
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < (n); \
+       i += static_cast<int64_t>(gridDim.x) * blockDim.x)
+
+template <typename T>
+STEEPEST_INLINE T smaller(T a, T b) {
+  return b < a ? b : a;
+}
+template <typename T>
+STEEPEST_INLINE T larger(T a, T b) {
+  return a < b ? b : a;
+}
+
+}  // namespace steepest::cuda

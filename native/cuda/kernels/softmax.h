@@ -1,0 +1,36 @@
+#pragma once
+
+#include "step.h"
+
+namespace steepest::cuda {
+
+// Rows of `columns`, contiguous.
+struct SoftmaxArguments {
+  const float* x;
+  float* y;
+  int64_t rows, columns;
+  uint32_t log;
+  uint32_t unused;
+};
+
+struct SoftmaxGradArguments {
+  const float* y;
+  const float* dy;
+  float* dx;
+  int64_t rows, columns;
+  uint32_t log;
+  uint32_t unused;
+};
+
+// dloss and dlogits for the gradient only.
+struct CrossEntropyArguments {
+  StepState* state;
+  const float* logits;
+  const int32_t* labels;
+  float* loss;
+  const float* dloss;
+  float* dlogits;
+  int64_t rows, columns;
+};
+
+}  // namespace steepest::cuda

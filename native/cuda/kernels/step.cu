@@ -1,0 +1,51 @@
+// The borders of a plan: rows of the data into feeds, results into rows, and the end of a step.
+#include "../../ops.inc"
+#include "kernel.h"
+#include "report.h"
+#include "step.h"
+
+namespace steepest::cuda {
+
+STEEPEST_KERNEL(advance, AdvanceArguments a) {
+  StepState& state = *a.state;
+  // Infinity minus itself and NaN are NaN.
+  if (state.watched != nullptr && state.nonFiniteStep < 0 && !(*state.watched - *state.watched == 0.0f)) {
+    state.nonFiniteStep = static_cast<int64_t>(state.step);
+  }
+  state.firstRow += state.rows;
+  state.step += 1;
+}
+
+// HostType of native/runtime/kernel.h
+constexpr uint32_t kHostUint8 = 2;
+
+STEEPEST_KERNEL(feedRows, FeedArguments a) {
+  const Slot slot = a.state->feeds[a.slot];
+  const int64_t first = slot.staged ? 0 : static_cast<int64_t>(a.state->firstRow);
+  STEEPEST_EACH(i, a.size) {
+    const int64_t row = first + i / a.rowSize;
+    const int64_t from = (slot.order != nullptr ? slot.order[row] : row) * a.rowSize + i % a.rowSize;
+    switch (a.dtype) {
+      case STEEPEST_DTYPES_FLOAT32:
+        reinterpret_cast<float*>(a.out)[i] = slot.type == kHostUint8 ? static_cast<float>(slot.data[from])
+                                                                     : reinterpret_cast<const float*>(slot.data)[from];
+        break;
+      case STEEPEST_DTYPES_INT32:
+        reinterpret_cast<int32_t*>(a.out)[i] =
+            slot.type == kHostUint8 ? slot.data[from] : reinterpret_cast<const int32_t*>(slot.data)[from];
+        break;
+      case STEEPEST_DTYPES_BOOL:
+        a.out[i] = slot.data[from] != 0;
+        break;
+      default:
+        a.out[i] = slot.data[from];
+    }
+  }
+}
+
+STEEPEST_KERNEL(fetchRows, FetchArguments a) {
+  uint8_t* const to = a.state->fetches[a.slot].data + static_cast<int64_t>(a.state->firstRow) * a.rowBytes;
+  STEEPEST_EACH(i, a.bytes) to[i] = a.in[i];
+}
+
+}  // namespace steepest::cuda

@@ -1,0 +1,109 @@
+// A bound instruction on the device: launches that are handed over one after the other. Families build theirs with a Binder.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../runtime/kernel.h"
+#include "backend.h"
+#include "kernels/program.h"
+
+namespace steepest::cuda {
+
+// `grid` blocks of `block` threads; `arguments` is the struct that the kernel takes. Throws DeviceError.
+template <typename Arguments>
+Launch prepare(Device& device, const char* kernel, int64_t grid, int block, const Arguments& arguments,
+               uint32_t sharedBytes = 0) {
+  static_assert(sizeof(Arguments) <= 4096, "what a kernel can take");
+  Launch launch;
+  launch.function = device.function(kernel);
+  launch.name = kernel;
+  launch.grid = static_cast<uint32_t>(grid);
+  launch.block = static_cast<uint32_t>(block);
+  launch.sharedBytes = sharedBytes;
+  launch.arguments.resize((sizeof(Arguments) + 7) / 8);
+  std::memcpy(launch.arguments.data(), &arguments, sizeof arguments);
+  return launch;
+}
+
+Domain domainOf(const View& view);
+
+// Joins neighbouring axes that all operands walk through as one, and leaves out those of one element.
+void collapse(Domain* domain, const std::vector<int64_t*>& strides);
+
+// Builds the kernel of an instruction: addresses and tables on the device, copies of operands with gaps, launches.
+class Binder {
+ public:
+  Binder(CudaBackend& backend, const Memory& memory) : backend_(backend), memory_(memory) {}
+
+  // ---- operands
+
+  template <typename T>
+  T* at(const View& view) const {
+    return memory_.at<T>(view);
+  }
+  uint8_t* bytesAt(const View& view) const { return memory_.bytesAt(view); }
+  // Any strided view, for kernels that walk through strides. It slides when the view does.
+  Operand operand(const View& view) const;
+  // The view without gaps: itself, or a copy that is made before the launches that are added later.
+  template <typename T>
+  const T* dense(const View& view) {
+    return reinterpret_cast<const T*>(denseBytes(view));
+  }
+  StepState* step() const { return backend_.step(); }
+
+  // ---- memory
+
+  // Used by this kernel while it runs, of no meaning afterwards.
+  uint8_t* scratch(uint64_t bytes);
+  // A table on the device.
+  template <typename T>
+  const T* upload(const std::vector<T>& values) {
+    return reinterpret_cast<const T*>(uploadBytes(values.data(), values.size() * sizeof(T)));
+  }
+  Program program(const steepest::Program& program);
+
+  // ---- launches
+
+  // One thread for each of `threads` items (kernels go on in strides when there are more than a grid should have).
+  template <typename Arguments>
+  void each(const char* kernel, int64_t threads, const Arguments& arguments) {
+    blocks(kernel, blocksFor(threads), arguments);
+  }
+  template <typename Arguments>
+  void blocks(const char* kernel, int64_t count, const Arguments& arguments, int threads = STEEPEST_BLOCK) {
+    if (count > 0) launches_.push_back(prepare(backend_.stream().device(), kernel, count, threads, arguments));
+  }
+  // The same for arguments whose member `loopStep` says how often operands have moved on.
+  template <typename Arguments>
+  void eachSliding(const char* kernel, int64_t threads, const Arguments& arguments) {
+    static_assert(offsetof(Arguments, loopStep) == 0, "launches find it there");
+    each(kernel, threads, arguments);
+    if (threads > 0) sliding_.push_back(launches_.size() - 1);
+  }
+  template <typename Arguments>
+  void blocksSliding(const char* kernel, int64_t count, const Arguments& arguments) {
+    static_assert(offsetof(Arguments, loopStep) == 0, "launches find it there");
+    blocks(kernel, count, arguments);
+    if (count > 0) sliding_.push_back(launches_.size() - 1);
+  }
+
+  std::unique_ptr<Kernel> finish();
+
+ private:
+  const uint8_t* denseBytes(const View& view);
+  const uint8_t* uploadBytes(const void* data, uint64_t bytes);
+  int64_t blocksFor(int64_t threads) const;
+
+  CudaBackend& backend_;
+  const Memory& memory_;
+  std::vector<Launch> launches_;
+  std::vector<size_t> sliding_;
+  std::vector<std::shared_ptr<Buffer>> kept_;
+  size_t scratches_ = 0;
+};
+
+}  // namespace steepest::cuda

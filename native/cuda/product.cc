@@ -1,0 +1,77 @@
+// Matrix products and what all products end with.
+#include "kernels/product.h"
+
+#include "../plan/ops.h"
+#include "bind.h"
+
+namespace steepest::cuda {
+namespace {
+
+Operand contiguous(uint8_t* data, const View& shape) {
+  Operand operand{};
+  operand.data = data;
+  operand.dtype = static_cast<uint32_t>(DType::kFloat32);
+  int64_t stride = 1;
+  for (int d = shape.rank; d-- > 0; stride *= shape.shape[d]) operand.strides[d] = stride;
+  return operand;
+}
+
+}  // namespace
+
+ProductEnd::ProductEnd(const Instruction& in, Binder& binder) : in_(in), binder_(binder) {
+  const View& out = in.outputs[0];
+  const bool epilogue = in.attrs[0] != 0;
+  target_ = epilogue ? contiguous(binder.scratch(static_cast<uint64_t>(out.size()) * sizeof(float)), out)
+                     : binder.operand(out);
+}
+
+void ProductEnd::finish() {
+  if (in_.attrs[0] == 0) return;
+  std::vector<Operand> inputs = {target_};
+  for (size_t i = 2; i < in_.inputs.size(); ++i) inputs.push_back(binder_.operand(in_.inputs[i]));
+  addMap(binder_.program(in_.program), in_.program.registers, inputs, in_.outputs, binder_);
+}
+
+void bindMatmul(const Instruction& in, Binder& binder) {
+  ProductEnd end(in, binder);
+  const View& a = in.inputs[0];
+  const View& b = in.inputs[1];
+  MatmulArguments arguments{};
+  arguments.a = binder.operand(a);
+  arguments.b = binder.operand(b);
+  arguments.c = end.target();
+  arguments.batch.size = 1;
+  for (int d = 0; d + 2 < a.rank; ++d) {
+    arguments.batch.shape[arguments.batch.rank++] = a.shape[d];
+    arguments.batch.size *= a.shape[d];
+  }
+  arguments.m = a.shape[a.rank - 2];
+  arguments.k = a.shape[a.rank - 1];
+  arguments.n = b.shape[b.rank - 1];
+  arguments.bfloat16 = static_cast<Precision>(in.attrs.back()) == Precision::kBfloat16;
+  binder.eachSliding("matmul", arguments.batch.size * arguments.m * arguments.n, arguments);
+  end.finish();
+}
+
+void bindMatmulInt8(const Instruction& in, Binder& binder) {
+  ProductEnd end(in, binder);
+  QuantizeArguments quantize{};
+  quantize.a = binder.operand(in.inputs[0]);
+  quantize.m = in.inputs[0].shape[0];
+  quantize.k = in.inputs[0].shape[1];
+  quantize.rows = reinterpret_cast<int8_t*>(binder.scratch(static_cast<uint64_t>(quantize.m * quantize.k)));
+  quantize.steps = reinterpret_cast<float*>(binder.scratch(static_cast<uint64_t>(quantize.m) * sizeof(float)));
+  binder.eachSliding("quantizeRows", quantize.m, quantize);
+  MatmulInt8Arguments arguments{};
+  arguments.rows = quantize.rows;
+  arguments.steps = quantize.steps;
+  arguments.b = binder.operand(in.inputs[1]);
+  arguments.c = end.target();
+  arguments.m = quantize.m;
+  arguments.n = in.inputs[1].shape[1];
+  arguments.k = quantize.k;
+  binder.eachSliding("matmulInt8", arguments.m * arguments.n, arguments);
+  end.finish();
+}
+
+}  // namespace steepest::cuda

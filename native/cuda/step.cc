@@ -1,0 +1,32 @@
+// The borders of a plan: see kernels/step.cu.
+#include "kernels/step.h"
+
+#include "../runtime/host.h"
+#include "bind.h"
+
+namespace steepest::cuda {
+
+void bindFeed(const Instruction& in, Binder& binder) {
+  const View& out = in.outputs[0];
+  FeedArguments arguments{};
+  arguments.state = binder.step();
+  arguments.out = binder.bytesAt(out);
+  arguments.size = out.size();
+  arguments.rowSize = static_cast<int64_t>(elementsPerRow(out));
+  arguments.slot = in.attrs[0];
+  arguments.dtype = static_cast<uint32_t>(out.dtype);
+  binder.each("feedRows", arguments.size, arguments);
+}
+
+void bindFetch(const Instruction& in, Binder& binder) {
+  const View& from = in.inputs[0];
+  FetchArguments arguments{};
+  arguments.state = binder.step();
+  arguments.in = binder.bytesAt(from);
+  arguments.bytes = from.size() * static_cast<int64_t>(sizeOf(from.dtype));
+  arguments.rowBytes = static_cast<int64_t>(elementsPerRow(from) * sizeOf(from.dtype));
+  arguments.slot = in.attrs[0];
+  binder.each("fetchRows", arguments.bytes, arguments);
+}
+
+}  // namespace steepest::cuda

@@ -1,0 +1,14 @@
+// Every operation on the emulated CUDA device: the kernels of native/cuda/kernels, run by the CPU.
+import { cases } from '../helpers/cases';
+import { checkOnDevice, problem } from '../helpers/native';
+import { Random } from '../helpers/random';
+
+const draws = 2;
+
+describe.each([...new Set(cases.map((c) => c.family))])('%s on cuda:0', (family) => {
+  test.each(cases.filter((c) => c.family === family && !c.large))('$name', ({ build, differentiable }) => {
+    for (let seed = 1; seed <= draws; seed++) {
+      checkOnDevice(problem(build(new Random(seed)), differentiable, seed), 'cuda:0');
+    }
+  });
+});

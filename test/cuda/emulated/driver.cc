@@ -1,0 +1,228 @@
+// libcuda.so.1 for machines without a GPU: the entry points that native/cuda uses, on memory and kernels of the CPU. All work
+// is done when it is handed over. Misuse that a GPU would answer with a fault, or not at all, is an error here, and the reason
+// goes to stderr.
+//
+//   STEEPEST_EMULATED_DEVICES   how many devices there are, 1
+//   STEEPEST_EMULATED_VERSION   of the driver, 13000
+//   STEEPEST_EMULATED_MEMORY    bytes of a device, 8 GB
+//   STEEPEST_EMULATED_FAULT     the number of the launch that faults, from 1 on
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "../../../native/cuda/driver_api.h"
+#include "launch.h"
+#include "memory.h"
+
+using namespace steepest::cuda;
+using steepest::emulated::DeviceMemory;
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+size_t number(const char* variable, size_t otherwise) {
+  const char* const text = std::getenv(variable);
+  return text != nullptr && *text != '\0' ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+size_t memoryLimit() { return number("STEEPEST_EMULATED_MEMORY", size_t{8} << 30); }
+
+std::recursive_mutex mutex;
+DeviceMemory memory;
+std::set<void*> pinned;
+CUresult fault = kSuccess;  // sticky
+size_t launches = 0;
+thread_local CUcontext current = nullptr;
+int theContext, theStream, theEvent, theModule;  // what handles point at
+
+using Lock = std::lock_guard<std::recursive_mutex>;
+
+CUresult refuse(CUresult result, const std::string& why) {
+  std::fprintf(stderr, "emulated CUDA driver: %s\n", why.c_str());
+  return result;
+}
+
+// What every call but the first ones needs.
+CUresult ready() {
+  if (fault != kSuccess) return fault;
+  return current == nullptr ? refuse(201, "a call without a current context") : kSuccess;
+}
+
+CUresult checkStream(CUstream stream) {
+  return stream == reinterpret_cast<CUstream>(&theStream) ? kSuccess : refuse(400, "a stream that is none");
+}
+
+CUresult checkRanges(CUdeviceptr device, const void* host, size_t bytes, const char* what) {
+  if (!memory.contains(device, bytes)) return refuse(kInvalidValue, std::string(what) + ": not inside device memory");
+  if (host != nullptr && memory.touches(host, bytes)) {
+    return refuse(kInvalidValue, std::string(what) + ": a device address where a host address belongs");
+  }
+  return kSuccess;
+}
+
+// Host addresses among a kernel's parameters: numbers in the range of user space that are no device addresses.
+bool hasHostAddress(const void* parameters, unsigned bytes) {
+  for (unsigned at = 0; at + 8 <= bytes; at += 8) {
+    uint64_t word;
+    std::memcpy(&word, static_cast<const char*>(parameters) + at, 8);
+    const bool address = word >> 40 >= 0x55 && word >> 48 == 0;
+    if (address && !memory.contains(word, 0)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+EXPORT CUresult cuInit(unsigned) { return kSuccess; }
+EXPORT CUresult cuDriverGetVersion(int* version) {
+  *version = static_cast<int>(number("STEEPEST_EMULATED_VERSION", 13000));
+  return kSuccess;
+}
+EXPORT CUresult cuGetErrorName(CUresult error, const char** text) {
+  *text = error == kOutOfMemory      ? "CUDA_ERROR_OUT_OF_MEMORY"
+          : error == kNoDevice       ? "CUDA_ERROR_NO_DEVICE"
+          : error == kInvalidValue   ? "CUDA_ERROR_INVALID_VALUE"
+          : error == kIllegalAddress ? "CUDA_ERROR_ILLEGAL_ADDRESS"
+          : error == kLaunchFailed   ? "CUDA_ERROR_LAUNCH_FAILED"
+                                     : "CUDA_ERROR";
+  return kSuccess;
+}
+EXPORT CUresult cuGetErrorString(CUresult error, const char** text) {
+  *text = error == kNoDevice ? "no CUDA-capable device is detected" : "emulated";
+  return kSuccess;
+}
+EXPORT CUresult cuDeviceGetCount(int* count) {
+  *count = static_cast<int>(number("STEEPEST_EMULATED_DEVICES", 1));
+  return kSuccess;
+}
+EXPORT CUresult cuDeviceGet(CUdevice* device, int ordinal) {
+  *device = ordinal;
+  return kSuccess;
+}
+EXPORT CUresult cuDeviceGetName(char* name, int length, CUdevice) {
+  std::snprintf(name, static_cast<size_t>(length), "emulated GPU");
+  return kSuccess;
+}
+EXPORT CUresult cuDeviceGetAttribute(int* value, int attribute, CUdevice) {
+  *value = attribute == kAttributeMultiprocessors ? 2 : attribute == kAttributeMajor ? 9 : 0;
+  return kSuccess;
+}
+EXPORT CUresult cuDeviceTotalMem_v2(size_t* bytes, CUdevice) {
+  *bytes = memoryLimit();
+  return kSuccess;
+}
+EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext* context, CUdevice) {
+  *context = reinterpret_cast<CUcontext>(&theContext);
+  return kSuccess;
+}
+EXPORT CUresult cuCtxSetCurrent(CUcontext context) {
+  current = context;
+  return fault;
+}
+EXPORT CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
+  const Lock lock(mutex);
+  *total = memoryLimit();
+  *free = *total - memory.used();
+  return ready();
+}
+EXPORT CUresult cuMemAlloc_v2(CUdeviceptr* address, size_t bytes) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  if (bytes == 0) return refuse(kInvalidValue, "allocates 0 bytes");
+  *address = memory.allocate(bytes, memoryLimit());
+  return *address != 0 ? kSuccess : kOutOfMemory;
+}
+EXPORT CUresult cuMemFree_v2(CUdeviceptr address) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  if (!memory.isBlock(address)) return refuse(kInvalidValue, "frees what is not allocated");
+  const std::string wrong = memory.damageOf(address);
+  memory.release(address);
+  return wrong.empty() ? kSuccess : fault = refuse(kIllegalAddress, "a kernel " + wrong);
+}
+EXPORT CUresult cuMemAllocHost_v2(void** address, size_t bytes) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  *address = std::malloc(bytes);
+  if (*address == nullptr) return kOutOfMemory;
+  pinned.insert(*address);
+  return kSuccess;
+}
+EXPORT CUresult cuMemFreeHost(void* address) {
+  const Lock lock(mutex);
+  if (pinned.erase(address) == 0) return refuse(kInvalidValue, "frees host memory that is not its own");
+  std::free(address);
+  return fault;
+}
+EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void* from, size_t bytes, CUstream stream) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  if (const CUresult result = checkStream(stream)) return result;
+  if (const CUresult result = checkRanges(to, from, bytes, "copy to the device")) return result;
+  std::memcpy(reinterpret_cast<void*>(to), from, bytes);
+  return kSuccess;
+}
+EXPORT CUresult cuMemcpyDtoHAsync_v2(void* to, CUdeviceptr from, size_t bytes, CUstream stream) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  if (const CUresult result = checkStream(stream)) return result;
+  if (const CUresult result = checkRanges(from, to, bytes, "copy from the device")) return result;
+  std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
+  return kSuccess;
+}
+EXPORT CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t bytes, CUstream stream) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  if (const CUresult result = checkStream(stream)) return result;
+  if (const CUresult result = checkRanges(to, nullptr, bytes, "setting memory")) return result;
+  std::memset(reinterpret_cast<void*>(to), value, bytes);
+  return kSuccess;
+}
+EXPORT CUresult cuStreamCreate(CUstream* stream, unsigned) {
+  *stream = reinterpret_cast<CUstream>(&theStream);
+  return ready();
+}
+EXPORT CUresult cuStreamDestroy_v2(CUstream) { return fault; }
+EXPORT CUresult cuStreamSynchronize(CUstream) { return ready(); }
+EXPORT CUresult cuEventCreate(CUevent* event, unsigned) {
+  *event = reinterpret_cast<CUevent>(&theEvent);
+  return ready();
+}
+EXPORT CUresult cuEventDestroy_v2(CUevent) { return fault; }
+EXPORT CUresult cuEventRecord(CUevent, CUstream) { return ready(); }
+EXPORT CUresult cuEventSynchronize(CUevent) { return ready(); }
+// The kernels are in this library, whatever the image says.
+EXPORT CUresult cuModuleLoadData(CUmodule* module, const void*) {
+  *module = reinterpret_cast<CUmodule>(&theModule);
+  return ready();
+}
+EXPORT CUresult cuModuleGetFunction(CUfunction* function, CUmodule, const char* name) {
+  const auto* const kernel = steepest::emulated::findKernel(name);
+  *function = reinterpret_cast<CUfunction>(const_cast<steepest::emulated::Kernel*>(kernel));
+  return kernel != nullptr ? ready() : kNotFound;
+}
+EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,
+                               unsigned blockY, unsigned blockZ, unsigned, CUstream stream, void** parameters, void**) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  if (const CUresult result = checkStream(stream)) return result;
+  const size_t threads = size_t{blockX} * blockY * blockZ;
+  if (gridX == 0 || gridY == 0 || gridZ == 0 || threads == 0 || threads > 1024) {
+    return refuse(kInvalidValue, "a grid or a block of no possible size");
+  }
+  if (++launches == number("STEEPEST_EMULATED_FAULT", 0)) return fault = kIllegalAddress;
+  const auto& kernel = *reinterpret_cast<const steepest::emulated::Kernel*>(function);
+  if (hasHostAddress(parameters[0], kernel.parameterBytes)) {
+    return fault = refuse(kIllegalAddress, "a host address among the parameters of a kernel");
+  }
+  std::string wrong =
+      steepest::emulated::launch(kernel, {gridX, gridY, gridZ}, {blockX, blockY, blockZ}, parameters);
+  if (!wrong.empty()) return fault = refuse(kLaunchFailed, wrong);
+  wrong = memory.damage();
+  if (!wrong.empty()) return fault = refuse(kIllegalAddress, "a kernel " + wrong);
+  return kSuccess;
+}

@@ -1,0 +1,181 @@
+#include "launch.h"
+
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "fiber.h"
+
+namespace steepest::emulated {
+namespace {
+
+constexpr unsigned kLanes = 32;
+
+enum class State { kReady, kAtBarrier, kAtExchange, kEnded };
+
+struct Warp {
+  uint64_t values[2][kLanes] = {};
+  unsigned arrived = 0;  // lanes, of the exchange that is going on
+  unsigned number = 0;   // of exchanges that are over
+};
+
+struct Thread {
+  State state = State::kReady;
+  Fiber* fiber = nullptr;  // that it is waiting on; null before it has begun
+  Dimensions index;
+  unsigned wanted = 0;  // lanes it waits for
+};
+
+struct Running {
+  const Kernel* kernel = nullptr;
+  void** parameters = nullptr;
+  Block block;
+  std::vector<Thread> threads;
+  std::vector<Warp> warps;
+  size_t current = 0;
+  size_t next = 0;  // the first thread that has not begun
+};
+
+Running now;
+std::vector<std::unique_ptr<Fiber>> idle;
+
+std::map<std::string, Kernel>& kernels() {
+  static std::map<std::string, Kernel> all;
+  return all;
+}
+
+// What a fiber does: threads one after the other, until one of them has waited and ends; the fiber is no other's then.
+void runThreads() {
+  for (;;) {
+    bool waited = false;
+    while (now.next < now.threads.size()) {
+      const size_t mine = now.next++;
+      now.current = mine;
+      now.kernel->run(now.parameters);
+      now.threads[now.current].state = State::kEnded;
+      waited = now.threads[now.current].fiber != nullptr;
+      if (waited) break;
+    }
+    Fiber::leave();
+  }
+}
+
+// Gives way; comes back when somebody continues the thread.
+void wait(State state) {
+  const size_t mine = now.current;
+  now.threads[mine].state = state;
+  now.threads[mine].fiber = Fiber::current();
+  Fiber::leave();
+  now.current = mine;
+}
+
+unsigned aliveLanes(size_t warp) {
+  unsigned lanes = 0;
+  for (unsigned i = 0; i < kLanes; ++i) {
+    const size_t thread = warp * kLanes + i;
+    if (thread < now.threads.size() && now.threads[thread].state != State::kEnded) lanes |= 1u << i;
+  }
+  return lanes;
+}
+
+void resume(size_t thread) {
+  now.threads[thread].state = State::kReady;
+  now.current = thread;
+  now.threads[thread].fiber->enter();
+}
+
+std::string runBlock() {
+  for (Thread& thread : now.threads) thread = {State::kReady, nullptr, thread.index, 0};
+  for (Warp& warp : now.warps) warp = Warp{};
+  now.next = 0;
+  std::vector<std::unique_ptr<Fiber>> used;
+  // Begins all threads: each fiber takes one after the other until one of them waits.
+  while (now.next < now.threads.size()) {
+    if (idle.empty()) idle.push_back(std::make_unique<Fiber>(runThreads));
+    used.push_back(std::move(idle.back()));
+    idle.pop_back();
+    used.back()->enter();
+  }
+  for (;;) {
+    size_t waiting = 0, atBarrier = 0;
+    bool moved = false;
+    for (size_t i = 0; i < now.threads.size(); ++i) {
+      Thread& thread = now.threads[i];
+      if (thread.state == State::kAtExchange) {
+        const size_t w = i / kLanes;
+        const unsigned wanted = thread.wanted & (aliveLanes(w) | now.warps[w].arrived);
+        if ((now.warps[w].arrived & wanted) == wanted) {
+          // All lanes of the exchange go on, before any of them can begin another.
+          const unsigned lanes = now.warps[w].arrived & wanted;
+          now.warps[w].arrived &= ~lanes;
+          ++now.warps[w].number;
+          for (unsigned lane = 0; lane < kLanes; ++lane) {
+            if (lanes >> lane & 1) resume(w * kLanes + lane);
+          }
+          moved = true;
+        }
+      }
+      waiting += thread.state != State::kEnded;
+      atBarrier += thread.state == State::kAtBarrier;
+    }
+    if (waiting == 0) break;
+    if (moved) continue;
+    if (atBarrier != waiting) return "a barrier that not all threads of the block reach";
+    for (size_t i = 0; i < now.threads.size(); ++i) {
+      if (now.threads[i].state == State::kAtBarrier) resume(i);
+    }
+  }
+  for (auto& fiber : used) idle.push_back(std::move(fiber));
+  return "";
+}
+
+}  // namespace
+
+const Dimensions& thread() { return now.threads[now.current].index; }
+const Block& block() { return now.block; }
+unsigned lane() { return static_cast<unsigned>(now.current) % kLanes; }
+
+void barrier() { wait(State::kAtBarrier); }
+
+uint64_t exchange(unsigned mask, uint64_t value, unsigned from) {
+  const size_t w = now.current / kLanes;
+  const unsigned number = now.warps[w].number;
+  now.warps[w].values[number % 2][lane()] = value;
+  now.warps[w].arrived |= 1u << lane();
+  now.threads[now.current].wanted = mask;
+  wait(State::kAtExchange);
+  return now.warps[w].values[number % 2][from];
+}
+
+Registered::Registered(const char* name, const Kernel& kernel) { kernels()[name] = kernel; }
+
+const Kernel* findKernel(const std::string& name) {
+  const auto found = kernels().find(name);
+  return found == kernels().end() ? nullptr : &found->second;
+}
+
+std::string launch(const Kernel& kernel, const Dimensions& grid, const Dimensions& size, void** parameters) {
+  now.kernel = &kernel;
+  now.parameters = parameters;
+  now.block.grid = grid;
+  now.block.size = size;
+  now.threads.assign(size_t{size.x} * size.y * size.z, Thread{});
+  now.warps.assign((now.threads.size() + kLanes - 1) / kLanes, Warp{});
+  for (size_t i = 0; i < now.threads.size(); ++i) {
+    now.threads[i].index = {static_cast<unsigned>(i) % size.x, static_cast<unsigned>(i) / size.x % size.y,
+                            static_cast<unsigned>(i) / size.x / size.y};
+  }
+  for (unsigned z = 0; z < grid.z; ++z) {
+    for (unsigned y = 0; y < grid.y; ++y) {
+      for (unsigned x = 0; x < grid.x; ++x) {
+        now.block.index = {x, y, z};
+        const std::string wrong = runBlock();
+        if (!wrong.empty()) return wrong;
+      }
+    }
+  }
+  return "";
+}
+
+}  // namespace steepest::emulated

@@ -1,0 +1,52 @@
+// Runs kernels on the CPU: blocks one after the other, the threads of a block as fibers that switch at barriers. A block
+// whose threads never wait is a plain loop on one fiber.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace steepest::emulated {
+
+struct Dimensions {
+  unsigned x = 1, y = 1, z = 1;
+};
+struct Block {
+  Dimensions index, size, grid;
+};
+
+// Of the thread that runs.
+const Dimensions& thread();
+const Block& block();
+unsigned lane();
+
+// __syncthreads: all threads of the block that have not ended.
+void barrier();
+// A value for each lane of the warp; returns that of lane `from`. Waits for the lanes in `mask` that have not ended.
+uint64_t exchange(unsigned mask, uint64_t value, unsigned from);
+
+struct Kernel {
+  void (*run)(void** parameters);
+  unsigned parameterBytes;  // of its one struct
+};
+
+template <typename Arguments>
+constexpr unsigned parameterBytesOf(void (*)(Arguments)) {
+  return sizeof(Arguments);
+}
+template <typename Arguments>
+void callWith(void (*kernel)(Arguments), void** parameters) {
+  kernel(*static_cast<const Arguments*>(parameters[0]));
+}
+template <auto kernel>
+constexpr Kernel entry = {[](void** parameters) { callWith(kernel, parameters); }, parameterBytesOf(kernel)};
+
+// In the list that findKernel looks through.
+struct Registered {
+  Registered(const char* name, const Kernel& kernel);
+};
+const Kernel* findKernel(const std::string& name);
+
+// Returns when all blocks are done, or says what went wrong: a barrier that not all threads reach.
+std::string launch(const Kernel& kernel, const Dimensions& grid, const Dimensions& size, void** parameters);
+
+}  // namespace steepest::emulated
