@@ -1,9 +1,12 @@
+const { existsSync } = require('node:fs');
 const path = require('node:path');
 
-// The tests have a CUDA device on every machine: the emulated one (test/cuda/emulated). Workers inherit this.
+// The tests have a CUDA device on every Linux machine: the emulated one (test/cuda/emulated). Workers inherit this.
 const emulated = path.join(__dirname, 'build/Release/libcuda-emulated.so');
-process.env.STEEPEST_CUDA_DRIVER ??= emulated;
-process.env.STEEPEST_CUDA_KERNELS ??= emulated;
+if (existsSync(emulated)) {
+  process.env.STEEPEST_CUDA_DRIVER ??= emulated;
+  process.env.STEEPEST_CUDA_KERNELS ??= emulated;
+}
 
 /** @type {import('jest').Config} */
 module.exports = {

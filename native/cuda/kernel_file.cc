@@ -1,10 +1,9 @@
 #include "kernel_file.h"
 
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 
 #if defined(__linux__)
 #include <dlfcn.h>
@@ -35,6 +34,22 @@ std::string ownFolder() {
   return "";
 }
 
+// Empty when it cannot be read. Not by a stream of C++, which would need a newer glibc.
+std::vector<char> bytesOf(const std::string& name) {
+  std::vector<char> bytes;
+  std::FILE* const file = std::fopen(name.c_str(), "rb");
+  if (file == nullptr) return bytes;
+  constexpr size_t kPart = 1 << 20;
+  for (size_t got = kPart; got == kPart;) {
+    const size_t at = bytes.size();
+    bytes.resize(at + kPart);
+    got = std::fread(bytes.data() + at, 1, kPart, file);
+    bytes.resize(at + got);
+  }
+  std::fclose(file);
+  return bytes;
+}
+
 }  // namespace
 
 std::string kernelFile() {
@@ -43,8 +58,7 @@ std::string kernelFile() {
 }
 
 std::vector<std::vector<char>> readKernels(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  const std::vector<char> bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+  const std::vector<char> bytes = bytesOf(file);
   std::vector<std::vector<char>> images;
   for (size_t at = 0; at < bytes.size();) {
     FatHeader header{};

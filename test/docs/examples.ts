@@ -53,9 +53,9 @@ declare const rows: number[][];
 };
 
 const imported = [
-  'applyScaling, callbacks, constraints, cpuInfo, evaluate, fitScaling, grad, initializers, input, jit, Layer, layers, loadMnist',
-  'loadModel, losses, makeClassification, memory, metrics, modelFromJSON, ops, optimizers, parseNumbers, preprocessing, readIdx',
-  'registerFunction, registerLayer, regularizers, schedules, selectBlas, sequential, setThreads, SymbolicTensor, Tensor, tensor',
+  'applyScaling, callbacks, constraints, cpuInfo, devices, evaluate, fitScaling, grad, initializers, input, jit, Layer, layers',
+  'loadMnist, loadModel, losses, makeClassification, memory, metrics, modelFromJSON, ops, optimizers, parseNumbers, preprocessing',
+  'readIdx, registerFunction, registerLayer, regularizers, schedules, selectBlas, sequential, setThreads, SymbolicTensor, Tensor, tensor',
   'trainTestSplit, valueAndGrad',
 ].join(', ');
 

@@ -66,26 +66,24 @@ STEEPEST_INLINE D::D(L bits) : v(sameBits<double>(bits.v)) {}
   STEEPEST_INLINE T operator op(T a, T b) { return a.v op b.v; }
 #define SCALAR_COMPARISON(T, Mask, op) \
   STEEPEST_INLINE Mask operator op(T a, T b) { return a.v op b.v ? -1 : 0; }
-#define SCALAR_COMPARISONS(T, Mask)                                                           \
-  SCALAR_COMPARISON(T, Mask, <)                                                               \
-  SCALAR_COMPARISON(T, Mask, <=)                                                              \
-  SCALAR_COMPARISON(T, Mask, >) SCALAR_COMPARISON(T, Mask, >=) SCALAR_COMPARISON(T, Mask, ==) \
-      SCALAR_COMPARISON(T, Mask, !=)
+#define SCALAR_COMPARISONS(T, Mask) \
+  SCALAR_COMPARISON(T, Mask, <)     \
+  SCALAR_COMPARISON(T, Mask, <=)    \
+  SCALAR_COMPARISON(T, Mask, >)     \
+  SCALAR_COMPARISON(T, Mask, >=) SCALAR_COMPARISON(T, Mask, ==) SCALAR_COMPARISON(T, Mask, !=)
 // Whole numbers wrap around.
 #define SCALAR_WRAPPING(T, Unsigned, op)                                                         \
   STEEPEST_INLINE T operator op(T a, T b) {                                                      \
     return static_cast<decltype(a.v)>(static_cast<Unsigned>(a.v) op static_cast<Unsigned>(b.v)); \
   }
-#define SCALAR_WHOLE(T, Unsigned)                                                                         \
-  SCALAR_WRAPPING(T, Unsigned, +)                                                                         \
-  SCALAR_WRAPPING(T, Unsigned, -)                                                                         \
-  SCALAR_WRAPPING(T, Unsigned, *) SCALAR_WRAPPING(T, Unsigned, &) SCALAR_WRAPPING(T, Unsigned, |)         \
-      SCALAR_WRAPPING(T, Unsigned, ^) STEEPEST_INLINE T                                                   \
-      operator~(T a) {                                                                                    \
-    return ~a.v;                                                                                          \
-  }                                                                                                       \
-  STEEPEST_INLINE T operator-(T a) { return static_cast<decltype(a.v)>(0 - static_cast<Unsigned>(a.v)); } \
-  STEEPEST_INLINE T operator>>(T a, T b) { return a.v >> b.v; }                                           \
+#define SCALAR_WHOLE(T, Unsigned)                                                                                   \
+  SCALAR_WRAPPING(T, Unsigned, +)                                                                                   \
+  SCALAR_WRAPPING(T, Unsigned, -)                                                                                   \
+  SCALAR_WRAPPING(T, Unsigned, *)                                                                                   \
+  SCALAR_WRAPPING(T, Unsigned, &)                                                                                   \
+  SCALAR_WRAPPING(T, Unsigned, |) SCALAR_WRAPPING(T, Unsigned, ^) STEEPEST_INLINE T operator~(T a) { return ~a.v; } \
+  STEEPEST_INLINE T operator-(T a) { return static_cast<decltype(a.v)>(0 - static_cast<Unsigned>(a.v)); }           \
+  STEEPEST_INLINE T operator>>(T a, T b) { return a.v >> b.v; }                                                     \
   STEEPEST_INLINE T operator<<(T a, T b) { return static_cast<decltype(a.v)>(static_cast<Unsigned>(a.v) << b.v); }
 
 SCALAR_ARITHMETIC(F, +)

@@ -1,0 +1,83 @@
+// What the emulator has to notice: each mistake is made by a kernel, or a call, of this program. Linked with the emulated
+// driver by test/cuda/emulator.test.ts; prints one line for each.
+#include <cstdio>
+#include <vector>
+
+#include "../../../native/cuda/driver_api.h"
+#include "cuda.h"
+
+#define ENTRY(name, symbol, parameters) extern "C" CUresult name parameters __asm__(symbol);
+STEEPEST_CUDA_DRIVER(ENTRY)
+
+namespace {
+
+struct Numbers {
+  float* data;
+  int64_t count;
+};
+
+STEEPEST_KERNEL(fill, Numbers a) {
+  const int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (i < a.count) a.data[i] = static_cast<float>(i);
+}
+
+STEEPEST_KERNEL(before, Numbers a) { a.data[-1] = 1; }
+
+// Each thread takes what its neighbour left before the barrier, and then what a lane of its warp holds.
+STEEPEST_KERNEL(rotate, Numbers a) {
+  __shared__ float shared[64];
+  shared[threadIdx.x] = a.data[threadIdx.x];
+  __syncthreads();
+  const float next = shared[(threadIdx.x + 1) % blockDim.x];
+  a.data[threadIdx.x] = next + __shfl_xor_sync(0xffffffffu, next, 1);
+}
+
+STEEPEST_KERNEL(half, Numbers a) {
+  if (threadIdx.x % 2 == 0) {
+    __syncthreads();
+  } else {
+    for (;;) __syncwarp(a.count == 0 ? 1u : 0xffffffffu);
+  }
+}
+
+CUstream stream;
+
+CUresult launch(const char* name, Numbers numbers, unsigned threads) {
+  CUmodule module;
+  CUfunction function;
+  cuModuleLoadData(&module, nullptr);
+  cuModuleGetFunction(&function, module, name);
+  void* parameters[] = {&numbers};
+  return cuLaunchKernel(function, 1, 1, 1, threads, 1, 1, 0, stream, parameters, nullptr);
+}
+
+}  // namespace
+
+int main(int, char** words) {
+  CUcontext context;
+  cuInit(0);
+  cuDevicePrimaryCtxRetain(&context, 0);
+  cuCtxSetCurrent(context);
+  cuStreamCreate(&stream, 0);
+  CUdeviceptr device;
+  cuMemAlloc(&device, 64 * sizeof(float));
+  auto* const data = reinterpret_cast<float*>(device);
+  std::vector<float> host(64);
+  const char what = words[1][0];
+  CUresult result = 0;
+  if (what == 'r') {  // right
+    result = launch("fill", {data, 64}, 64);
+    if (result == 0) result = launch("rotate", {data, 64}, 64);
+    cuMemcpyDtoHAsync(host.data(), device, 256, stream);
+    std::printf("%g %g %g ", host[0], host[1], host[63]);
+  }
+  if (what == 'b') result = launch("fill", {data, 65}, 65);                // behind the block
+  if (what == 'f') result = launch("before", {data, 64}, 1);               // in front of it
+  if (what == 'h') result = launch("fill", {host.data(), 64}, 64);         // host memory
+  if (what == 'd') result = launch("half", {data, 64}, 64);                // a barrier for some threads only
+  if (what == 'c') result = cuMemcpyHtoDAsync(reinterpret_cast<CUdeviceptr>(host.data()), host.data(), 4, stream);
+  if (what == 'o') result = cuMemcpyDtoHAsync(data, device, 4, stream);    // a device address as the host's
+  if (what == 'l') result = cuMemcpyHtoDAsync(device + 8, host.data(), 256, stream);  // longer than the block
+  std::printf("%d %d\n", result, cuMemFree(device));  // a fault stays
+  return 0;
+}

@@ -1,0 +1,125 @@
+// The emulated driver has to notice what a GPU would fault on, or worse, would not. And what the library makes of faults.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { emulated, onDevice } from './device';
+
+const root = path.join(__dirname, '..', '..');
+
+onDevice('the emulator', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'steepest-emulator-'));
+  const program = path.join(folder, 'check');
+  beforeAll(() => {
+    const sources = ['check', 'driver', 'fiber', 'launch', 'memory'].map((name) =>
+      path.join(root, `test/cuda/emulated/${name}.cc`),
+    );
+    execFileSync('g++', ['-std=c++20', '-O1', '-w', ...sources, '-o', program]);
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const run = (what: string) => {
+    const { stdout, stderr } = spawnSync(program, [what], { encoding: 'utf8' });
+    return `${stdout.trim()} ${stderr.trim()}`.trim();
+  };
+
+  test('runs barriers and shuffles', () => {
+    // neighbours: 1, 2, ..., 63, 0; then each with the lane beside it
+    expect(run('right')).toBe('3 3 63 0 0');
+  });
+
+  test.each([
+    ['a write behind a block', 'behind', '700 700', 'wrote behind a block of 256 bytes'],
+    ['a write in front of a block', 'front', '700 700', 'wrote in front of a block of 256 bytes'],
+    ['host memory given to a kernel', 'host', '700 700', 'a host address among the parameters'],
+    ['a barrier that some threads do not reach', 'deadlock', '719 719', 'a barrier that not all threads'],
+    ['a copy to host memory as if it were the device', 'copy', '1 0', 'not inside device memory'],
+    ['a copy to device memory as if it were the host', 'out', '1 0', 'a device address where a host address belongs'],
+    ['a copy that is too long', 'long', '1 0', 'not inside device memory'],
+  ])('notices %s', (_, what, results, message) => {
+    expect(run(what)).toMatch(new RegExp(`^${results} .*${message}`));
+  });
+});
+
+onDevice('a device that fails', () => {
+  /** Trains on the device in a process of its own; prints the error, and what the CPU does afterwards. */
+  const script = `
+    const { devices, sequential, layers, tensor } = require('steepest');
+    const numbers = (n, f) => Float32Array.from({ length: n }, (_, i) => f(i));
+    const x = tensor(numbers(1 << 18, Math.sin), [4096, 64]), y = tensor(numbers(4096, Math.cos), [4096, 1]);
+    const train = async (device) => {
+      const model = sequential([layers.dense({ units: 8, inputShape: [64] }), layers.dense({ units: 1 })]);
+      model.compile({ optimizer: 'sgd', loss: 'meanSquaredError', device, seed: 1 });
+      const { history } = await model.fit(x, y, { epochs: 2, batchSize: 256 });
+      return history.loss.map((loss) => loss.toPrecision(4)).join();
+    };
+    (async () => {
+      console.log(devices().map((d) => d.name).join());
+      for (const device of ['cuda:0', 'cuda:0', 'cpu']) {
+        await train(device).then((losses) => console.log('trained', losses), (e) => console.log(e.code, e.message));
+      }
+    })();`;
+  const lines = (env: Record<string, string>): string[] =>
+    spawnSync(process.execPath, ['-e', script], {
+      cwd: root,
+      encoding: 'utf8',
+      env: { ...process.env, STEEPEST_CUDA_DRIVER: emulated, STEEPEST_CUDA_KERNELS: emulated, ...env },
+    })
+      .stdout.trim()
+      .split('\n');
+
+  test('none: without a driver there is the CPU, and the error says what was tried', () => {
+    const [list, first, , last] = lines({ STEEPEST_CUDA_DRIVER: '/nowhere/libcuda.so.1' });
+    expect(list).toBe('cpu');
+    expect(first).toMatch(
+      /compile: device: there is no device 'cuda:0', only 'cpu' \(no CUDA device: \/nowhere\/libcuda.so.1: cannot open/,
+    );
+    expect(last).toMatch(/^trained/);
+  });
+
+  test('trains when nothing fails', () => {
+    const [list, first, second, last] = lines({});
+    expect(list).toBe('cpu,cuda:0');
+    expect(first).toMatch(/^trained \d\.\d+,/);
+    expect([second, last]).toEqual([first, first]); // on the CPU too
+  });
+
+  test('no devices', () => {
+    const [list, first] = lines({ STEEPEST_EMULATED_DEVICES: '0' });
+    expect(list).toBe('cpu');
+    expect(first).toMatch(/CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected/);
+  });
+
+  test('a driver that is too old', () => {
+    expect(lines({ STEEPEST_EMULATED_VERSION: '11080' })[1]).toMatch(
+      /the driver is for CUDA 11.8, 12.0 or newer is needed/,
+    );
+  });
+
+  test('no kernels', () => {
+    expect(lines({ STEEPEST_CUDA_KERNELS: '/nowhere/kernels' })[1]).toBe(
+      'ERR_DEVICE_MISSING cuda:0: this build has no CUDA kernels: /nowhere/kernels is not there',
+    );
+  });
+
+  test('out of memory is an error that leaves the device in use', () => {
+    const [, first, , last] = lines({ STEEPEST_EMULATED_MEMORY: '20000' });
+    expect(first).toMatch(/^ERR_OUT_OF_MEMORY out of memory on cuda:0: \d+ bytes wanted, \d+ of 20000 free$/);
+    expect(last).toMatch(/^trained/);
+  });
+
+  test('a data set that does not fit is fed batch by batch', () => {
+    // the rest takes less than half a megabyte, x one megabyte
+    expect(lines({ STEEPEST_EMULATED_MEMORY: '1000000' })).toEqual(lines({}));
+  });
+
+  test('a fault loses the device for the process, and the CPU goes on', () => {
+    const [, first, second, last] = lines({ STEEPEST_EMULATED_FAULT: '9' });
+    expect(first).toMatch(
+      /^ERR_DEVICE_LOST cuda:0: the device was lost to a fault while running the kernel \w+: CUDA_ERROR_ILLEGAL_ADDRESS/,
+    );
+    expect(second).toBe(first);
+    expect(last).toMatch(/^trained/);
+  });
+});
