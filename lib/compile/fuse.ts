@@ -61,6 +61,7 @@ export function fuse(original: Graph, enabled = true): Graph {
  * than copying it: every concatenation can have its parts made in their place.
  */
 function withOwnParts(graph: Graph): Graph {
+  if (!topological(graph).some((node) => node.op === 'concat')) return graph;
   const taken = new Set<Tensor>();
   return rewrite(graph, (node, inputs) => {
     if (node.op !== 'concat') return rebuild(node, inputs).outputs;
@@ -113,9 +114,9 @@ function findRegions(nodes: readonly Node[], level: ReadonlyMap<Node, number>, {
     for (const { node: producer } of node.inputs) {
       if (fusable(producer, node) && level.get(producer) === at) join(producer, node);
     }
-    for (const other of consumers.get(node.inputs[0] as Tensor) ?? []) {
-      const isSibling = other.op === opInfo(node.op).sibling && regionOf.has(other);
-      if (isSibling && level.get(other) === at) join(other, node);
+    const { sibling } = opInfo(node.op);
+    for (const other of (sibling && consumers.get(node.inputs[0] as Tensor)) || []) {
+      if (other.op === sibling && regionOf.has(other) && level.get(other) === at) join(other, node);
     }
     if (result(node).rank === 0) {
       const open = scalars.get(at);

@@ -41,7 +41,7 @@ interface Part {
 function findLive(graph: Graph): Map<Node, Part> {
   const live = new Set<Tensor>([...graph.outputs, ...graph.writes.flatMap((w) => w.inputs)]);
   const parts = new Map<Node, Part>();
-  for (const node of topological(graph).reverse()) {
+  for (const node of topological(graph).toReversed()) {
     if (!node.outputs.some((t) => live.has(t))) continue;
     if (!node.is('scan')) {
       for (const t of node.inputs) live.add(t);

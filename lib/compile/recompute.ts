@@ -1,5 +1,5 @@
 import { type Graph, Node, sameShape, type Tensor, topological } from '../ir/graph.js';
-import { isScalar, opInfo } from '../ir/optable.js';
+import { hasSibling, isScalar, opInfo } from '../ir/optable.js';
 import { findUses, rebuild, type Uses } from './rewrite.js';
 
 /** Smaller tensors stay in the cache between their maker and those who read them: an instruction more costs as much. */
@@ -43,7 +43,7 @@ export function findLevels(nodes: readonly Node[], uses: Uses): Map<Node, number
 /** Nodes after this one that compute a function of the same operand for little more than this one costs. */
 function siblingsOf(node: Node, { consumers }: Uses): Node[] {
   const operand = node.inputs[0];
-  if (operand === undefined || !isScalar(node.op)) return [];
+  if (operand === undefined || !hasSibling(node.op)) return [];
   return (consumers.get(operand) ?? []).filter((c) => opInfo(c.op).sibling === node.op);
 }
 

@@ -39,10 +39,10 @@ export interface Uses {
 export function findUses(nodes: readonly Node[], graph: Graph): Uses {
   const consumers = new Map<Tensor, Node[]>();
   for (const node of nodes) {
-    for (const input of new Set(node.inputs)) {
+    for (const input of node.inputs) {
       const list = consumers.get(input);
       if (list === undefined) consumers.set(input, [node]);
-      else list.push(node);
+      else if (list.at(-1) !== node) list.push(node);
     }
   }
   return { consumers, fetched: new Set(graph.outputs) };

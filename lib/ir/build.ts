@@ -16,29 +16,24 @@ import type { OpName } from './optable.js';
 /** What operations accept: tensors and plain numbers (which take the dtype of what they meet). */
 export type Operand = Tensor | number;
 
-const scopes: string[] = [];
+let current = '';
 
 /** Runs `body` with `name` as the origin of the nodes it makes: error messages say it. */
-export function withScope<T>(name: string, body: () => T): T {
-  scopes.push(name);
-  try {
-    return body();
-  } finally {
-    scopes.pop();
-  }
-}
+export const withScope = <T>(name: string, body: () => T): T =>
+  inScope(current === '' ? name : `${current}/${name}`, body);
 
 /** Runs `body` as what made a node of this scope: its nodes have the same origin, wherever they are made. */
 export function inScope<T>(scope: string, body: () => T): T {
-  const outer = scopes.splice(0, scopes.length, ...(scope === '' ? [] : [scope]));
+  const outer = current;
+  current = scope;
   try {
     return body();
   } finally {
-    scopes.splice(0, scopes.length, ...outer);
+    current = outer;
   }
 }
 
-export const currentScope = (): string => scopes.join('/');
+export const currentScope = (): string => current;
 
 /** An error about an operation's arguments, naming the layer it happened in. */
 export function opError(op: string, message: string): Error {

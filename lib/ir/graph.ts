@@ -230,8 +230,19 @@ export const sizeOf = (shape: Shape): number => shape.reduce((product, n) => pro
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((n, i) => n === b[i]);
 export const formatType = (t: TensorType): string => `${t.dtype}[${t.shape.join(', ')}]`;
 
+const orders = new WeakMap<Graph, readonly Node[]>();
+
 /** Every node that the graph needs, producers before consumers. */
-export function topological(graph: Graph): Node[] {
+export function topological(graph: Graph): readonly Node[] {
+  let order = orders.get(graph);
+  if (order === undefined) {
+    order = findOrder(graph);
+    orders.set(graph, order);
+  }
+  return order;
+}
+
+function findOrder(graph: Graph): Node[] {
   const seen = new Set<Node>();
   const stack: Node[] = [...graph.inputs, ...graph.outputs].map((v) => v.node).concat(graph.writes);
   while (stack.length > 0) {
