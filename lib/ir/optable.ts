@@ -247,9 +247,9 @@ export type ViewOp = OfKind<'view'>;
 
 /** The table with every optional column readable. */
 export const opInfo = (op: OpName): OpInfo => opTable[op];
-const followed = new Set(Object.keys(opTable).map((op) => opInfo(op as OpName).sibling));
+const withSiblings = new Set(Object.keys(opTable).map((op) => opInfo(op as OpName).sibling));
 /** Whether another function costs little where this one is computed, see `sibling`. */
-export const hasSibling = (op: OpName): boolean => followed.has(op);
+export const hasSibling = (op: OpName): boolean => withSiblings.has(op);
 
 export const isScalar = (op: OpName): op is ScalarOp => opTable[op].kind === 'scalar';
 export const isView = (op: OpName): op is ViewOp => opTable[op].kind === 'view';

@@ -33,7 +33,9 @@ Grid chooseGrid(const TileShape& tile, int64_t m, int64_t n, int64_t k, int64_t 
   const int64_t leastTiles = scattered ? kScatteredTiles : far ? kFarTiles : 1;
   // Powers of two, so that threads have equally many.
   int64_t rows = powerOfTwo(ceilDiv(tiles, kBlockTiles));
-  int64_t columns = powerOfTwo(ceilDiv(panels, far || scattered ? kFarPanels : epilogue > 0 ? kEpiloguePanels : kBlockPanels));
+  int64_t columns = powerOfTwo(ceilDiv(panels, far || scattered ? kFarPanels
+                                               : epilogue > 0   ? kEpiloguePanels
+                                                                : kBlockPanels));
   const auto blocks = [&] { return items * rows * columns; };
   while (blocks() > wanted && rows * columns > 1) {
     (rows > 1 ? rows : columns) /= 2;

@@ -17,12 +17,12 @@
 namespace steepest {
 namespace {
 
-constexpr int64_t kStripCost = int64_t{1} << 17;   // so that starting an epilogue does not show
-constexpr int64_t kFarUpdate = int64_t{1} << 19;   // results of which the epilogue's operands are not in a cache
-constexpr int64_t kMaxDotRows = 8;                 // more rows are worth a transposed copy of B
-constexpr int64_t kHighTiles = 20;                  // rows of a block that packs its own panels, at most
+constexpr int64_t kStripCost = int64_t{1} << 17;     // so that starting an epilogue does not show
+constexpr int64_t kFarUpdate = int64_t{1} << 19;     // results of which the epilogue's operands are not in a cache
+constexpr int64_t kMaxDotRows = 8;                   // more rows are worth a transposed copy of B
+constexpr int64_t kHighTiles = 20;                   // rows of a block that packs its own panels, at most
 constexpr int64_t kBeyondFloats = int64_t{1} << 20;  // B that is in no cache of one core, and hardly in one of many
-constexpr int64_t kSlabFloats = int64_t{1} << 22;  // of B packed at a time
+constexpr int64_t kSlabFloats = int64_t{1} << 22;    // of B packed at a time
 
 enum class Reading {
   kDots,           // B^T has unit stride along k and A few rows
