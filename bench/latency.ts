@@ -24,6 +24,7 @@ interface Result {
 const requests = [
   { rows: 1, batch: 1 },
   { rows: 8192, batch: 256 },
+  { rows: 8192, batch: 1024 },
   { rows: 8192, batch: 8192 },
 ] as const;
 const secondsPerRound = 0.5;
