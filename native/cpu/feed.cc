@@ -10,17 +10,20 @@ namespace {
 
 constexpr uint64_t kChunkBytes = 64 << 10;  // under it, handing work to another thread costs more than the copy
 
-// Long rows are cut into slices. Which thread writes what matters to those who read it, see matmul_split.cc: a product of
-// many columns gives neighbouring columns to one thread.
+// Which thread writes what matters to those who read it, see matmul_split.cc: a product of few long rows gives neighbouring
+// columns to one thread, so these rows are cut into slices; others give it rows, and so do all in a plan that learns nothing.
 constexpr uint64_t kSliceBytes = 1536;
 constexpr uint64_t kMaxSlices = 4;
+constexpr uint64_t kSlicedRatio = 8;  // elements to rows
 
 // Work is cut by the size of the slot only: the chunks are the same for any number of threads.
 struct Chunks {
   Chunks(const View& slot, uint64_t maxSlices)
       : rows(rowsOf(slot)),
         elements(elementsPerRow(slot)),
-        slices(std::clamp<uint64_t>(elements * sizeOf(slot.dtype) / kSliceBytes, 1, maxSlices)),
+        slices(elements < kSlicedRatio * rows
+                   ? 1
+                   : std::clamp<uint64_t>(elements * sizeOf(slot.dtype) / kSliceBytes, 1, maxSlices)),
         rowsPerChunk(std::max<uint64_t>(1, kChunkBytes * slices / (elements * sizeOf(slot.dtype)))) {}
 
   // f(first row, rows, first element of each row, elements)
@@ -105,7 +108,7 @@ class Feed final : public Kernel {
   Feed(const Instruction& in, const Memory& memory)
       : slot_(in.attrs[0]),
         dtype_(in.outputs[0].dtype),
-        chunks_(in.outputs[0], kMaxSlices),
+        chunks_(in.outputs[0], in.steady != 0 ? 1 : kMaxSlices),
         rowBytes_(chunks_.elements * sizeOf(dtype_)),
         target_(memory.bytesAt(in.outputs[0])) {}
 

@@ -151,11 +151,13 @@ class Matmul final : public Kernel {
     const int64_t perItem = blockRows * blockColumns;
     threads.each(ceilDiv(items, grid_.items) * perItem, [&, this](int64_t chunk) {
       const int64_t first = chunk / perItem * grid_.items, count = std::min(grid_.items, items - first);
-      // Neighbours in time share columns of B.
-      const int64_t row = chunk % blockRows * blockRows_, j = chunk % perItem / blockRows * blockColumns_;
+      const int64_t block = chunk % perItem;
+      // A thread has neighbours. They share columns of B, which it packed; or, where B was packed long ago, rows of A.
+      const int64_t row = (steady_ ? block / blockColumns : block % blockRows) * blockRows_;
+      const int64_t j = (steady_ ? block % blockColumns : block / blockRows) * blockColumns_;
       float* slot = slots_.acquire();
       for (int64_t i = first; i < first + count; ++i) {
-        block(item + i, row, std::min(blockRows_, p_.m - row), column, j, std::min(blockColumns_, columns - j), slot);
+        this->block(item + i, row, std::min(blockRows_, p_.m - row), column, j, std::min(blockColumns_, columns - j), slot);
       }
       slots_.release(slot);
     });

@@ -151,8 +151,10 @@ void markSteady(std::vector<Instruction>& body) {
   std::vector<Range> all;
   collectWritten(body, all);
   const std::vector<Range> written = merged(std::move(all));
+  const bool writesState =
+      std::any_of(written.begin(), written.end(), [](const Range& range) { return range.space == Space::kState; });
   for (Instruction& in : body) {
-    in.steady = 0;
+    in.steady = in.inputs.empty() && !writesState ? 1 : 0;
     for (size_t i = 0; i < std::min<size_t>(in.inputs.size(), 32); ++i) {
       const Range range = rangeOf(in.inputs[i], i);
       auto next = std::lower_bound(written.begin(), written.end(), range);

@@ -60,6 +60,7 @@ struct Instruction {
   std::vector<Instruction> body;  // of a loop
   uint32_t number = 0;            // in the plan: a loop, then its body
   // Of the first 32 inputs: bit i says that input i neither slides nor is written by the loop or plan that this is part of.
+  // Where there are none, bit 0 says that no state is written there.
   uint32_t steady = 0;
 };
 
