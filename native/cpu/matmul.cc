@@ -45,6 +45,7 @@ class Matmul final : public Kernel {
       result_.finish.added = nullptr;
     }
     chooseGrids();
+    byRows_ = steady_ || p_.m > p_.n || p_.m * p_.n >= kFarFloats;
     keepsPanels_ = steady_ && itemsPerPack_ == p_.batches && slab_ >= p_.n;
   }
 
@@ -152,12 +153,12 @@ class Matmul final : public Kernel {
     threads.each(ceilDiv(items, grid_.items) * perItem, [&, this](int64_t chunk) {
       const int64_t first = chunk / perItem * grid_.items, count = std::min(grid_.items, items - first);
       const int64_t block = chunk % perItem;
-      // A thread has neighbours. They share columns of B, which it packed; or, where B was packed long ago, rows of A.
-      const int64_t row = (steady_ ? block / blockColumns : block % blockRows) * blockRows_;
-      const int64_t j = (steady_ ? block % blockColumns : block / blockRows) * blockColumns_;
+      const int64_t row = (byRows_ ? block / blockColumns : block % blockRows) * blockRows_;
+      const int64_t j = (byRows_ ? block % blockColumns : block / blockRows) * blockColumns_;
       float* slot = slots_.acquire();
       for (int64_t i = first; i < first + count; ++i) {
-        this->block(item + i, row, std::min(blockRows_, p_.m - row), column, j, std::min(blockColumns_, columns - j), slot);
+        this->block(item + i, row, std::min(blockRows_, p_.m - row), column, j, std::min(blockColumns_, columns - j),
+                    slot);
       }
       slots_.release(slot);
     });
@@ -269,6 +270,9 @@ class Matmul final : public Kernel {
   Floats packed_;
   // The epilogue follows each tile's rows while they are in L1, and what the next ones need comes from memory meanwhile.
   int64_t stripRows_;
+  // A thread has neighbouring blocks: those of the same columns of B, which it packed, or, where B was packed long ago or the
+  // other operands are larger, of the same rows of A and C.
+  bool byRows_;
   bool keepsPanels_;  // in a loop: B is the same in all steps
   bool hasPanels_ = false;
   bool small_;   // one block: nothing to count
