@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "matmul_problem.h"
+#include "../runtime/matmul_problem.h"
 #include "scratch.h"
 #include "simd/table.h"
 #include "tile.h"

@@ -5,13 +5,13 @@
 #include <bit>
 #include <cstring>
 
+#include "../runtime/matmul_problem.h"
 #include "chunks.h"
 #include "conv_direct.h"
 #include "conv_problem.h"
 #include "copy.h"
 #include "depthwise.h"
 #include "gemm.h"
-#include "matmul_problem.h"
 #include "product_result.h"
 #include "scratch.h"
 #include "simd/table.h"

@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "../runtime/kernel.h"
+#include "../runtime/matmul_problem.h"
 #include "conv_problem.h"
-#include "matmul_problem.h"
 
 namespace steepest {
 

@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "../runtime/matmul_problem.h"
 #include "chunks.h"
 #include "conv_problem.h"
 #include "copy.h"
 #include "depthwise.h"
 #include "gemm.h"
-#include "matmul_problem.h"
 #include "rows.h"
 #include "scratch.h"
 #include "simd/table.h"

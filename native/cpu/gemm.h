@@ -3,33 +3,9 @@
 
 #include <cstdint>
 
+#include "../runtime/gemm_finish.h"
+
 namespace steepest {
-
-// What happens to a finished element before it is stored, in this order; the common epilogues, done while hot in L1:
-//   v = product * scale;  v *= scales[column];  v += bias[column];  v += added[row, column];  v = max(v, 0);  v = gate[row, column] > 0 ? v : 0
-// NaN in v propagates through relu. A gate that multiplies is v * (gate > 0): it differs in NaN and in the sign of zero.
-struct GemmFinish {
-  float scale = 1;
-  const float* scales = nullptr;  // or null
-  int64_t scalesStep = 1;         // 0: one number for all columns
-  const float* bias = nullptr;    // or null
-  int64_t biasStep = 1;           // 0: one number for all columns
-  const float* added = nullptr;   // or null; rows as far apart as those of c
-  bool relu = false;
-  const float* gate = nullptr;  // or null; rows as far apart as those of c
-  bool gateMultiplies = false;
-  int64_t addedSlide = 0, gateSlide = 0;  // bytes, with every step of a loop
-
-  // For a block that begins at this column, and at this element of C.
-  GemmFinish from(int64_t column, int64_t element) const {
-    GemmFinish f = *this;
-    if (f.scales) f.scales += f.scalesStep * column;
-    if (f.bias) f.bias += f.biasStep * column;
-    if (f.added) f.added += element;
-    if (f.gate) f.gate += element;
-    return f;
-  }
-};
 
 // Memory that will be read soon: `rows` runs of `bytes` bytes, `stride` bytes apart. Brought to the cache while the product
 // is computed, which leaves the memory idle.

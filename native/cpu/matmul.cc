@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "../runtime/matmul_problem.h"
 #include "blas.h"
 #include "gemm.h"
 #include "gemm_grid.h"
-#include "matmul_problem.h"
 #include "matmul_split.h"
 #include "product_result.h"
 #include "scratch.h"

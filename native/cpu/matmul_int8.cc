@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
+#include "../runtime/matmul_problem.h"
 #include "gemm_grid.h"
 #include "gemm_int8.h"
-#include "matmul_problem.h"
 #include "product_result.h"
 #include "scratch.h"
 #include "simd/table.h"

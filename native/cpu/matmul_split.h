@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "matmul_problem.h"
+#include "../runtime/matmul_problem.h"
 
 namespace steepest {
 

@@ -3,8 +3,8 @@
 
 #include <memory>
 
+#include "../runtime/matmul_problem.h"
 #include "gemm.h"
-#include "matmul_problem.h"
 #include "tile.h"
 
 namespace steepest {

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 
+#include "../runtime/matmul_problem.h"
 #include "chunks.h"
 #include "conv_kernels.h"
 #include "copy.h"
-#include "matmul_problem.h"
 #include "product_result.h"
 #include "rows.h"
 #include "scratch.h"

@@ -60,7 +60,8 @@ Device& Device::get(int ordinal) {
   return *device;
 }
 
-Device::Device(const Driver& driver, int ordinal) : driver_(driver), name_("cuda:" + std::to_string(ordinal)) {
+Device::Device(const Driver& driver, int ordinal)
+    : driver_(driver), ordinal_(ordinal), name_("cuda:" + std::to_string(ordinal)) {
   CUdevice device = 0;
   check(driver_.cuDeviceGet(&device, ordinal), "opening the device");
   check(driver_.cuDeviceGetAttribute(&multiprocessors_, kAttributeMultiprocessors, device), "asking for its size");
@@ -123,6 +124,20 @@ CUfunction Device::function(const char* name) {
   }
   if (function == nullptr) throw DeviceError(Kind::kMissing, joined(name_, "no kernel is called " + std::string(name)));
   return function;
+}
+
+void Device::allowShared(CUfunction function, uint32_t bytes) {
+  check(driver_.cuFuncSetAttribute(function, kFunctionMaxDynamicShared, static_cast<int>(bytes)),
+        "asking for shared memory");
+}
+
+int Device::capability() const {
+  CUdevice device = 0;
+  int major = 0, minor = 0;
+  if (driver_.cuDeviceGet(&device, ordinal_) != kSuccess) return 0;
+  driver_.cuDeviceGetAttribute(&major, kAttributeMajor, device);
+  driver_.cuDeviceGetAttribute(&minor, kAttributeMinor, device);
+  return major * 10 + minor;
 }
 
 std::unique_ptr<Buffer> Device::allocate(uint64_t bytes) {

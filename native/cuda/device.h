@@ -27,6 +27,10 @@ class Device {
   void check(CUresult result, const char* what);
   // A kernel by its name.
   CUfunction function(const char* name);
+  // Lets the blocks of a kernel have so much shared memory.
+  void allowShared(CUfunction function, uint32_t bytes);
+  // 90 is compute capability 9.0.
+  int capability() const;
   // Not zeroed, aligned to 256 bytes.
   std::unique_ptr<Buffer> allocate(uint64_t bytes);
 
@@ -40,6 +44,7 @@ class Device {
   void throwIfLost() const;
 
   const Driver& driver_;
+  const int ordinal_;
   const std::string name_;
   CUcontext context_ = nullptr;
   int multiprocessors_ = 1;

@@ -41,6 +41,11 @@ constexpr unsigned kEventDisableTiming = 2;
 constexpr int kAttributeMultiprocessors = 16;
 constexpr int kAttributeMajor = 75;
 constexpr int kAttributeMinor = 76;
+constexpr int kFunctionMaxDynamicShared = 8;
+
+constexpr int kTensorBfloat16 = 9;    // of what a tensor map has
+constexpr int kTensorSwizzle128 = 3;  // how runs of 128 bytes are put into shared memory
+constexpr int kTensorPromote256 = 3;  // what is read ahead into L2, in bytes
 
 // (name, symbol in the library, parameters)
 #define STEEPEST_CUDA_DRIVER(ENTRY)                                                                                   \
@@ -72,6 +77,10 @@ constexpr int kAttributeMinor = 76;
   ENTRY(cuEventSynchronize, "cuEventSynchronize", (CUevent event))                                                    \
   ENTRY(cuModuleLoadData, "cuModuleLoadData", (CUmodule * module, const void* image))                                 \
   ENTRY(cuModuleGetFunction, "cuModuleGetFunction", (CUfunction * f, CUmodule module, const char* name))              \
+  ENTRY(cuTensorMapEncodeTiled, "cuTensorMapEncodeTiled",                                                             \
+        (void* map, int type, uint32_t rank, void* address, const uint64_t* shape, const uint64_t* strides,           \
+         const uint32_t* box, const uint32_t* elementStrides, int interleave, int swizzle, int promotion, int fill))  \
+  ENTRY(cuFuncSetAttribute, "cuFuncSetAttribute", (CUfunction f, int attribute, int value))                           \
   ENTRY(cuLaunchKernel, "cuLaunchKernel",                                                                             \
         (CUfunction f, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,              \
          unsigned blockZ, unsigned sharedBytes, CUstream stream, void** parameters, void** extra))

@@ -13,6 +13,9 @@
 
 namespace steepest::cuda {
 
+// Of dynamic shared memory, that a block may have without asking for it.
+constexpr uint32_t kSharedBytes = 48 << 10;
+
 // `grid` blocks of `block` threads; `arguments` is the struct that the kernel takes. Throws DeviceError.
 template <typename Arguments>
 Launch prepare(Device& device, const char* kernel, int64_t grid, int block, const Arguments& arguments,
@@ -24,6 +27,7 @@ Launch prepare(Device& device, const char* kernel, int64_t grid, int block, cons
   launch.grid = static_cast<uint32_t>(grid);
   launch.block = static_cast<uint32_t>(block);
   launch.sharedBytes = sharedBytes;
+  if (sharedBytes > kSharedBytes) device.allowShared(launch.function, sharedBytes);
   launch.arguments.resize((sizeof(Arguments) + 7) / 8);
   std::memcpy(launch.arguments.data(), &arguments, sizeof arguments);
   return launch;
@@ -54,6 +58,8 @@ class Binder {
     return reinterpret_cast<const T*>(denseBytes(view));
   }
   StepState* step() const { return backend_.step(); }
+  const Memory& memory() const { return memory_; }
+  Device& device() const { return backend_.stream().device(); }
 
   // ---- memory
 
@@ -74,8 +80,11 @@ class Binder {
     blocks(kernel, blocksFor(threads), arguments);
   }
   template <typename Arguments>
-  void blocks(const char* kernel, int64_t count, const Arguments& arguments, int threads = STEEPEST_BLOCK) {
-    if (count > 0) launches_.push_back(prepare(backend_.stream().device(), kernel, count, threads, arguments));
+  void blocks(const char* kernel, int64_t count, const Arguments& arguments, int threads = STEEPEST_BLOCK,
+              uint32_t sharedBytes = 0) {
+    if (count > 0) {
+      launches_.push_back(prepare(backend_.stream().device(), kernel, count, threads, arguments, sharedBytes));
+    }
   }
   // The same for arguments whose member `loopStep` says how often operands have moved on.
   template <typename Arguments>
@@ -85,9 +94,10 @@ class Binder {
     if (threads > 0) sliding_.push_back(launches_.size() - 1);
   }
   template <typename Arguments>
-  void blocksSliding(const char* kernel, int64_t count, const Arguments& arguments) {
+  void blocksSliding(const char* kernel, int64_t count, const Arguments& arguments, int threads = STEEPEST_BLOCK,
+                     uint32_t sharedBytes = 0) {
     static_assert(offsetof(Arguments, loopStep) == 0, "launches find it there");
-    blocks(kernel, count, arguments);
+    blocks(kernel, count, arguments, threads, sharedBytes);
     if (count > 0) sliding_.push_back(launches_.size() - 1);
   }
 

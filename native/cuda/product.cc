@@ -3,6 +3,7 @@
 
 #include "../plan/ops.h"
 #include "bind.h"
+#include "gemm.h"
 
 namespace steepest::cuda {
 namespace {
@@ -32,14 +33,16 @@ void ProductEnd::finish() {
   addMap(binder_.program(in_.program), in_.program.registers, inputs, in_.outputs, binder_);
 }
 
-void bindMatmul(const Instruction& in, Binder& binder) {
-  ProductEnd end(in, binder);
+namespace {
+
+// Any strides, an element for each thread.
+void addSimpleMatmul(const Instruction& in, const Operand& c, Binder& binder) {
   const View& a = in.inputs[0];
   const View& b = in.inputs[1];
   MatmulArguments arguments{};
   arguments.a = binder.operand(a);
   arguments.b = binder.operand(b);
-  arguments.c = end.target();
+  arguments.c = c;
   arguments.batch.size = 1;
   for (int d = 0; d + 2 < a.rank; ++d) {
     arguments.batch.shape[arguments.batch.rank++] = a.shape[d];
@@ -48,8 +51,27 @@ void bindMatmul(const Instruction& in, Binder& binder) {
   arguments.m = a.shape[a.rank - 2];
   arguments.k = a.shape[a.rank - 1];
   arguments.n = b.shape[b.rank - 1];
-  arguments.bfloat16 = static_cast<Precision>(in.attrs.back()) == Precision::kBfloat16;
+  arguments.bfloat16 = precisionOf(in) == Precision::kBfloat16;
   binder.eachSliding("matmul", arguments.batch.size * arguments.m * arguments.n, arguments);
+}
+
+}  // namespace
+
+void bindMatmul(const Instruction& in, Binder& binder) {
+  const MatmulProblem problem = matmulProblem(in, binder.memory());
+  GemmArguments arguments{};
+  arguments.bfloat16 = precisionOf(in) == Precision::kBfloat16;
+  const bool epilogue = in.attrs[0] != 0;
+  if (epilogue && recogniseFinish(in, binder.memory(), &arguments.finish, true)) {
+    arguments.c = binder.at<float>(in.outputs[0]);
+    arguments.cSlide = slideOf(in.outputs[0]);
+    if (addGemm(problem, arguments, binder)) return;
+    arguments.finish = {};
+  }
+  ProductEnd end(in, binder);
+  arguments.c = reinterpret_cast<float*>(end.target().data);
+  arguments.cSlide = end.target().slide;
+  if (!addGemm(problem, arguments, binder)) addSimpleMatmul(in, end.target(), binder);
   end.finish();
 }
 

@@ -1,7 +1,19 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 
 /** Where the emulated driver is when it was built: on Linux. */
 export const emulated = path.join(__dirname, '..', '..', 'build/Release/libcuda-emulated.so');
 
 export const onDevice = existsSync(emulated) ? describe : describe.skip;
+
+/** Sets variables of the process, which native code reads: in tests, `process.env` is a copy. */
+export async function setEnvironment(variables: Record<string, string>): Promise<void> {
+  const worker = new Worker('Object.assign(process.env, require("node:worker_threads").workerData)', {
+    eval: true,
+    env: SHARE_ENV,
+    workerData: variables,
+  });
+  await once(worker, 'exit');
+}

@@ -12,6 +12,13 @@
 #define STEEPEST_KERNEL(name, argument) extern "C" __global__ void __launch_bounds__(1024) name(const argument)
 #endif
 
+// One whose blocks always have so many threads, of which a multiprocessor is to have room for so many, and which may take
+// addresses in its argument.
+#ifndef STEEPEST_TILED_KERNEL
+#define STEEPEST_TILED_KERNEL(threads, blocks, name, argument) \
+  extern "C" __global__ void __launch_bounds__(threads, blocks) name(const __grid_constant__ argument)
+#endif
+
 #define STEEPEST_INLINE __device__ __forceinline__
 
 namespace steepest::cuda {

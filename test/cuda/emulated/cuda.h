@@ -8,6 +8,9 @@
 
 #include "launch.h"
 
+// native/cuda/kernels/ptx.h includes it in place of itself.
+#define STEEPEST_PTX_TWIN "../../../test/cuda/emulated/ptx.h"
+
 #define __device__
 #define __global__
 #define __host__
@@ -26,6 +29,7 @@
   static void name(const argument);                                                         \
   static const steepest::emulated::Registered name##Registered(#name, steepest::emulated::entry<&name>); \
   static void name(const argument)
+#define STEEPEST_TILED_KERNEL(threads, blocks, name, argument) STEEPEST_KERNEL(name, argument)
 
 inline void __syncthreads() { steepest::emulated::barrier(); }
 inline void __syncwarp(unsigned mask = 0xffffffffu) { steepest::emulated::exchange(mask, 0, 0); }

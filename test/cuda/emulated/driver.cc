@@ -4,11 +4,15 @@
 //
 //   STEEPEST_EMULATED_DEVICES   how many devices there are, 1
 //   STEEPEST_EMULATED_VERSION   of the driver, 13000
+//   STEEPEST_EMULATED_CAPABILITY   80, 90 or 120; 90
 //   STEEPEST_EMULATED_MEMORY    bytes of a device, 8 GB
 //   STEEPEST_EMULATED_FAULT     the number of the launch that faults, from 1 on
+//   STEEPEST_EMULATED_TRACE     a file that the names of launched kernels are added to, a line each
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
@@ -16,9 +20,11 @@
 #include "../../../native/cuda/driver_api.h"
 #include "launch.h"
 #include "memory.h"
+#include "tensor_map.h"
 
 using namespace steepest::cuda;
 using steepest::emulated::DeviceMemory;
+using steepest::emulated::Tensor16;
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -38,6 +44,15 @@ CUresult fault = kSuccess;  // sticky
 size_t launches = 0;
 thread_local CUcontext current = nullptr;
 int theContext, theStream, theEvent, theModule;  // what handles point at
+
+size_t capability() { return number("STEEPEST_EMULATED_CAPABILITY", 90); }
+
+// Of a block's dynamic shared memory: what any kernel has, unless it has asked for more.
+std::map<CUfunction, unsigned> sharedLimits;
+unsigned sharedLimitOf(CUfunction function) {
+  const auto found = sharedLimits.find(function);
+  return found != sharedLimits.end() ? found->second : 48u << 10;
+}
 
 using Lock = std::lock_guard<std::recursive_mutex>;
 
@@ -108,7 +123,10 @@ EXPORT CUresult cuDeviceGetName(char* name, int length, CUdevice) {
   return kSuccess;
 }
 EXPORT CUresult cuDeviceGetAttribute(int* value, int attribute, CUdevice) {
-  *value = attribute == kAttributeMultiprocessors ? 2 : attribute == kAttributeMajor ? 9 : 0;
+  *value = attribute == kAttributeMultiprocessors ? 2
+           : attribute == kAttributeMajor         ? static_cast<int>(capability() / 10)
+           : attribute == kAttributeMinor         ? static_cast<int>(capability() % 10)
+                                                  : 0;
   return kSuccess;
 }
 EXPORT CUresult cuDeviceTotalMem_v2(size_t* bytes, CUdevice) {
@@ -205,8 +223,41 @@ EXPORT CUresult cuModuleGetFunction(CUfunction* function, CUmodule, const char* 
   *function = reinterpret_cast<CUfunction>(const_cast<steepest::emulated::Kernel*>(kernel));
   return kernel != nullptr ? ready() : kNotFound;
 }
+// What the library asks for: three axes of bfloat16 numbers in swizzled runs of 128 bytes.
+EXPORT CUresult cuTensorMapEncodeTiled(void* map, int type, uint32_t rank, void* address, const uint64_t* shape,
+                                       const uint64_t* strides, const uint32_t* box, const uint32_t* elementStrides,
+                                       int interleave, int swizzle, int promotion, int fill) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  const auto at = reinterpret_cast<uint64_t>(address);
+  bool valid = reinterpret_cast<uintptr_t>(map) % 64 == 0 && type == kTensorBfloat16 && rank == 3 && at % 16 == 0 &&
+               interleave == 0 && swizzle == kTensorSwizzle128 && promotion >= 0 && promotion <= 3 && fill == 0 &&
+               box[0] * 2 == 128;
+  for (uint32_t d = 0; valid && d < rank; ++d) {
+    valid = shape[d] > 0 && shape[d] <= uint64_t{1} << 32 && box[d] > 0 && box[d] <= 256 && elementStrides[d] == 1;
+  }
+  for (uint32_t d = 0; valid && d + 1 < rank; ++d) valid = strides[d] % 16 == 0 && strides[d] < uint64_t{1} << 40;
+  if (!valid) return refuse(kInvalidValue, "a tensor map that there cannot be");
+  if (!memory.contains(at, (shape[2] - 1) * strides[1] + (shape[1] - 1) * strides[0] + shape[0] * 2)) {
+    return refuse(kInvalidValue, "a tensor map of what is not inside device memory");
+  }
+  const Tensor16 tensor = {Tensor16::kMagic, at,           {shape[0], shape[1], shape[2]},
+                           {2, strides[0], strides[1]}, {box[0], box[1], box[2]}, 1};
+  std::memcpy(map, &tensor, sizeof tensor);
+  return kSuccess;
+}
+EXPORT CUresult cuFuncSetAttribute(CUfunction function, int attribute, int value) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  const unsigned most = capability() == 90 ? 232448 : capability() == 80 ? 166912 : 101376;
+  if (attribute != kFunctionMaxDynamicShared || value < 0 || static_cast<unsigned>(value) > most) {
+    return refuse(kInvalidValue, "an attribute that a kernel cannot have");
+  }
+  sharedLimits[function] = static_cast<unsigned>(value);
+  return kSuccess;
+}
 EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,
-                               unsigned blockY, unsigned blockZ, unsigned, CUstream stream, void** parameters, void**) {
+                               unsigned blockY, unsigned blockZ, unsigned sharedBytes, CUstream stream, void** parameters, void**) {
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
   if (const CUresult result = checkStream(stream)) return result;
@@ -214,13 +265,17 @@ EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gri
   if (gridX == 0 || gridY == 0 || gridZ == 0 || threads == 0 || threads > 1024) {
     return refuse(kInvalidValue, "a grid or a block of no possible size");
   }
+  if (sharedBytes > sharedLimitOf(function)) return refuse(kInvalidValue, "more shared memory than the kernel may have");
   if (++launches == number("STEEPEST_EMULATED_FAULT", 0)) return fault = kIllegalAddress;
   const auto& kernel = *reinterpret_cast<const steepest::emulated::Kernel*>(function);
+  if (const char* const trace = std::getenv("STEEPEST_EMULATED_TRACE"); trace != nullptr && *trace != '\0') {
+    std::ofstream(trace, std::ios::app) << steepest::emulated::nameOf(kernel) << '\n';
+  }
   if (hasHostAddress(parameters[0], kernel.parameterBytes)) {
     return fault = refuse(kIllegalAddress, "a host address among the parameters of a kernel");
   }
   std::string wrong =
-      steepest::emulated::launch(kernel, {gridX, gridY, gridZ}, {blockX, blockY, blockZ}, parameters);
+      steepest::emulated::launch(kernel, {gridX, gridY, gridZ}, {blockX, blockY, blockZ}, parameters, sharedBytes);
   if (!wrong.empty()) return fault = refuse(kLaunchFailed, wrong);
   wrong = memory.damage();
   if (!wrong.empty()) return fault = refuse(kIllegalAddress, "a kernel " + wrong);

@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 #include <map>
+#include <algorithm>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -11,8 +13,13 @@ namespace steepest::emulated {
 namespace {
 
 constexpr unsigned kLanes = 32;
+constexpr unsigned kMaxShared = 232448, kSentinel = 1024;
+constexpr unsigned char kNoNumber = 0xff, kPattern = 0xa5;
 
-enum class State { kReady, kAtBarrier, kAtExchange, kEnded };
+alignas(1024) unsigned char sharedBytesOfBlock[kMaxShared + kSentinel];
+alignas(64) unsigned char parametersOfLaunch[4096];
+
+enum class State { kReady, kAtBarrier, kAtExchange, kWaiting, kEnded };
 
 struct Warp {
   uint64_t values[2][kLanes] = {};
@@ -25,6 +32,8 @@ struct Thread {
   Fiber* fiber = nullptr;  // that it is waiting on; null before it has begun
   Dimensions index;
   unsigned wanted = 0;  // lanes it waits for
+  bool (*ready)(void*) = nullptr;
+  void* what = nullptr;
 };
 
 struct Running {
@@ -35,6 +44,8 @@ struct Running {
   std::vector<Warp> warps;
   size_t current = 0;
   size_t next = 0;  // the first thread that has not begun
+  SharedMemory shared = {sharedBytesOfBlock, 0};
+  std::string wrong;
 };
 
 Running now;
@@ -86,9 +97,13 @@ void resume(size_t thread) {
 }
 
 std::string runBlock() {
-  for (Thread& thread : now.threads) thread = {State::kReady, nullptr, thread.index, 0};
+  for (Thread& thread : now.threads) thread = {State::kReady, nullptr, thread.index};
   for (Warp& warp : now.warps) warp = Warp{};
   now.next = 0;
+  if (now.shared.bytes > 0) {
+    std::memset(now.shared.data, kNoNumber, now.shared.bytes);
+    std::memset(now.shared.data + now.shared.bytes, kPattern, kSentinel);
+  }
   std::vector<std::unique_ptr<Fiber>> used;
   // Begins all threads: each fiber takes one after the other until one of them waits.
   while (now.next < now.threads.size()) {
@@ -96,6 +111,7 @@ std::string runBlock() {
     used.push_back(std::move(idle.back()));
     idle.pop_back();
     used.back()->enter();
+    if (!now.wrong.empty()) return now.wrong;
   }
   for (;;) {
     size_t waiting = 0, atBarrier = 0;
@@ -116,15 +132,26 @@ std::string runBlock() {
           moved = true;
         }
       }
+      if (thread.state == State::kWaiting && thread.ready(thread.what)) {
+        resume(i);
+        moved = true;
+      }
+      if (!now.wrong.empty()) return now.wrong;
       waiting += thread.state != State::kEnded;
       atBarrier += thread.state == State::kAtBarrier;
     }
     if (waiting == 0) break;
     if (moved) continue;
+    if (atBarrier == 0) return "threads that wait for what does not come";
     if (atBarrier != waiting) return "a barrier that not all threads of the block reach";
     for (size_t i = 0; i < now.threads.size(); ++i) {
       if (now.threads[i].state == State::kAtBarrier) resume(i);
+      if (!now.wrong.empty()) return now.wrong;
     }
+  }
+  const unsigned char* const behind = now.shared.data + now.shared.bytes;
+  if (now.shared.bytes > 0 && std::any_of(behind, behind + kSentinel, [](unsigned char c) { return c != kPattern; })) {
+    return "wrote behind the shared memory of a block";
   }
   for (auto& fiber : used) idle.push_back(std::move(fiber));
   return "";
@@ -148,6 +175,19 @@ uint64_t exchange(unsigned mask, uint64_t value, unsigned from) {
   return now.warps[w].values[number % 2][from];
 }
 
+void waitUntil(bool (*ready)(void*), void* what) {
+  now.threads[now.current].ready = ready;
+  now.threads[now.current].what = what;
+  wait(State::kWaiting);
+}
+
+void fail(const std::string& why) {
+  now.wrong = why;
+  for (;;) Fiber::leave();
+}
+
+const SharedMemory& sharedMemory() { return now.shared; }
+
 Registered::Registered(const char* name, const Kernel& kernel) { kernels()[name] = kernel; }
 
 const Kernel* findKernel(const std::string& name) {
@@ -155,9 +195,21 @@ const Kernel* findKernel(const std::string& name) {
   return found == kernels().end() ? nullptr : &found->second;
 }
 
-std::string launch(const Kernel& kernel, const Dimensions& grid, const Dimensions& size, void** parameters) {
+std::string nameOf(const Kernel& kernel) {
+  for (const auto& [name, other] : kernels()) {
+    if (&other == &kernel) return name;
+  }
+  return "?";
+}
+
+std::string launch(const Kernel& kernel, const Dimensions& grid, const Dimensions& size, void** parameters,
+                   unsigned sharedBytes) {
+  // Where members may be aligned more than the caller's memory is.
+  std::memcpy(parametersOfLaunch, parameters[0], kernel.parameterBytes);
+  void* aligned[] = {parametersOfLaunch};
   now.kernel = &kernel;
-  now.parameters = parameters;
+  now.parameters = aligned;
+  now.shared.bytes = sharedBytes;
   now.block.grid = grid;
   now.block.size = size;
   now.threads.assign(size_t{size.x} * size.y * size.z, Thread{});

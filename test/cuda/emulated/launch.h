@@ -24,6 +24,18 @@ void barrier();
 // A value for each lane of the warp; returns that of lane `from`. Waits for the lanes in `mask` that have not ended.
 uint64_t exchange(unsigned mask, uint64_t value, unsigned from);
 
+// Until `ready(what)`, which may be right now; others run before.
+void waitUntil(bool (*ready)(void*), void* what);
+// Ends the launch: the thread that runs has done what hardware does not allow.
+[[noreturn]] void fail(const std::string& why);
+
+// The block's dynamic shared memory. A new block finds numbers there that are none.
+struct SharedMemory {
+  unsigned char* data;
+  unsigned bytes;
+};
+const SharedMemory& sharedMemory();
+
 struct Kernel {
   void (*run)(void** parameters);
   unsigned parameterBytes;  // of its one struct
@@ -45,8 +57,11 @@ struct Registered {
   Registered(const char* name, const Kernel& kernel);
 };
 const Kernel* findKernel(const std::string& name);
+std::string nameOf(const Kernel& kernel);
 
-// Returns when all blocks are done, or says what went wrong: a barrier that not all threads reach.
-std::string launch(const Kernel& kernel, const Dimensions& grid, const Dimensions& size, void** parameters);
+// Returns when all blocks are done, or says what went wrong: a barrier that not all threads reach, threads that wait for
+// each other, or what `fail` was told.
+std::string launch(const Kernel& kernel, const Dimensions& grid, const Dimensions& size, void** parameters,
+                   unsigned sharedBytes = 0);
 
 }  // namespace steepest::emulated

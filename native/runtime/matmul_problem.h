@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "../plan/ops.h"
-#include "../runtime/kernel.h"
-#include "gemm.h"
+#include "gemm_finish.h"
+#include "kernel.h"
 
 namespace steepest {
 

@@ -1,0 +1,179 @@
+#include "gemm.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+namespace steepest::cuda {
+namespace {
+
+// About the multiprocessors of a large device. Not those of this one: the bits of a sum are the same on all.
+constexpr int64_t kBlocksWanted = 128;
+constexpr int64_t kLeastDepth = 256;              // of a part of k
+constexpr int64_t kWgmmaWork = int64_t{1} << 27;  // products, from which on wgmma is worth its preparation
+
+int64_t tilesOf(int64_t size, int64_t edge) { return (size + edge - 1) / edge; }
+
+struct Tiles {
+  const char* name;
+  GemmShape shape;
+  int threads;
+  uint32_t sharedBytes = 0;
+  bool wgmma = false;
+};
+
+bool isAligned(const void* p, int64_t slide) {
+  return (reinterpret_cast<uintptr_t>(p) | static_cast<uintptr_t>(slide)) % 16 == 0;
+}
+
+// Whether quads along one axis, whose other strides these are, begin at multiples of 16 bytes.
+bool inQuads(const void* p, int64_t slide, int64_t stride, const int64_t* batch, int rank) {
+  return isAligned(p, slide) && stride % 4 == 0 &&
+         std::all_of(batch, batch + rank, [](int64_t s) { return s % 4 == 0; });
+}
+
+// With few tiles and a long k, parts of k are summed on their own.
+void cutIntoParts(GemmArguments* g, const GemmShape& shape, Binder& binder) {
+  const int64_t tiles = tilesOf(g->m, shape.rows) * tilesOf(g->n, shape.columns) * g->batch.size;
+  const int64_t wanted = std::min(kBlocksWanted / std::max<int64_t>(tiles, 1), g->k / kLeastDepth);
+  if (wanted < 2) return;
+  g->partDepth = tilesOf(tilesOf(g->k, wanted), shape.depth) * shape.depth;
+  g->parts = tilesOf(g->k, g->partDepth);
+  if (g->parts < 2) return;
+  const uint64_t elements = static_cast<uint64_t>(g->parts * g->batch.size * g->m * g->n);
+  g->sums = reinterpret_cast<float*>(binder.scratch(elements * sizeof(float)));
+}
+
+// How the operands lie: along k or along their other axis; neither is for the simple kernel.
+enum class Form { kNN, kNT, kTN, kTT, kOther };
+Form formOf(const GemmArguments& g) {
+  const bool aAlongK = g.aDepth == 1, aAlongM = g.aRow == 1 || g.m == 1;
+  const bool bAlongN = g.bColumn == 1, bAlongK = g.bDepth == 1 || g.k == 1;
+  if (!(aAlongK || aAlongM) || !(bAlongN || bAlongK)) return Form::kOther;
+  return aAlongK ? (bAlongN ? Form::kNN : Form::kNT) : bAlongN ? Form::kTN : Form::kTT;
+}
+
+bool isAlongK(Form form, int operand) { return form == (operand == 0 ? Form::kNN : Form::kTT) || form == Form::kNT; }
+
+void launch(const Tiles& tiles, Form form, GemmArguments g, Binder& binder) {
+  cutIntoParts(&g, tiles.shape, binder);
+  const int64_t blocks = tilesOf(g.m, tiles.shape.rows) * tilesOf(g.n, tiles.shape.columns) * g.batch.size * g.parts;
+  if (tiles.wgmma) {
+    addWgmma(tiles.name, tiles.shape.columns, isAlongK(form, 0), isAlongK(form, 1), g, binder);
+  } else {
+    binder.blocksSliding(tiles.name, blocks, g, tiles.threads, tiles.sharedBytes);
+  }
+  if (g.parts > 1) binder.eachSliding("gemmParts", g.batch.size * g.m * g.n, g);
+}
+
+// With large tiles, which read less than small ones.
+bool fillsDevice(const GemmArguments& g) {
+  return tilesOf(g.m, 128) * tilesOf(g.n, 128) * g.batch.size * std::max<int64_t>(g.k / kLeastDepth, 1) >=
+         kBlocksWanted;
+}
+
+std::string wantedKernel() {
+  const char* const text = std::getenv("STEEPEST_CUDA_PRODUCTS");
+  return text != nullptr ? text : "";
+}
+
+// Best first.
+std::vector<Tiles> float32Tiles(const GemmArguments& g, Form form) {
+  static constexpr const char* names[][4] = {{"gemm128x128NN", "gemm128x128NT", "gemm128x128TN", nullptr},
+                                             {"gemm64x64NN", "gemm64x64NT", "gemm64x64TN", "gemm64x64TT"},
+                                             {"gemm32x128NN", "gemm32x128NT", "gemm32x128TN", nullptr},
+                                             {"gemm128x32NN", "gemm128x32NT", "gemm128x32TN", nullptr}};
+  static constexpr GemmShape shapes[] = {{128, 128, 8}, {64, 64, 16}, {32, 128, 16}, {128, 32, 16}};
+  enum { kWide, kSmall, kLow, kNarrow };
+  const auto tiles = [&](int i) { return Tiles{names[i][static_cast<size_t>(form)], shapes[i], 256}; };
+  if (form == Form::kTT) return {tiles(kSmall)};
+  const int best = g.m <= 32 && g.n > 32                    ? kLow
+                   : g.n <= 32 && g.m > 32                  ? kNarrow
+                   : g.m > 64 && g.n > 64 && fillsDevice(g) ? kWide
+                                                            : kSmall;
+  std::vector<Tiles> all = {tiles(best)};
+  for (const int other : {kWide, kSmall, kLow, kNarrow}) {
+    if (other != best) all.push_back(tiles(other));
+  }
+  return all;
+}
+
+// Two tiles of each operand, as kernels/gemm_mma.cu lays them out.
+uint32_t mmaBytes(const GemmShape& shape, Form form) {
+  constexpr int64_t kGap = 8;
+  const auto tile = [&](int64_t rows, bool alongK) {
+    return alongK ? rows * (shape.depth + kGap) : shape.depth * (rows + kGap);
+  };
+  const int64_t numbers = tile(shape.rows, isAlongK(form, 0)) + tile(shape.columns, isAlongK(form, 1));
+  return static_cast<uint32_t>(2 * numbers * 2);
+}
+
+std::vector<Tiles> bfloat16Tiles(const GemmArguments& g, Form form, const Device& device) {
+  static constexpr const char* names[][4] = {{"mma128x128NN", "mma128x128NT", "mma128x128TN", nullptr},
+                                             {"mma64x64NN", "mma64x64NT", "mma64x64TN", "mma64x64TT"}};
+  static constexpr GemmShape shapes[] = {{128, 128, 32}, {64, 64, 32}};
+  static constexpr int threads[] = {256, 128};
+  enum { kWide, kSmall };
+  const auto tiles = [&](int i) {
+    return Tiles{names[i][static_cast<size_t>(form)], shapes[i], threads[i], mmaBytes(shapes[i], form)};
+  };
+  if (form == Form::kTT) return {tiles(kSmall)};
+  const int best = g.m > 64 && g.n > 64 && fillsDevice(g) ? kWide : kSmall;
+  std::vector<Tiles> all = {tiles(best), tiles(kWide + kSmall - best)};
+  if (!canWgmma(g, device)) return all;
+  // Rounding the operands is a pass over each of them, which many sums for each number of them make up for.
+  static constexpr const char* wgmmaNames[][3] = {{"wgmma128x256NN", "wgmma128x256NT", "wgmma128x256TN"},
+                                                  {"wgmma128x128NN", "wgmma128x128NT", "wgmma128x128TN"}};
+  const auto wgmma = [&](int i) {
+    return Tiles{wgmmaNames[i][static_cast<size_t>(form)], {128, i == 0 ? 256 : 128, 64}, 0, 0, true};
+  };
+  const int wide = g.n > 128 && tilesOf(g.m, 128) * tilesOf(g.n, 256) * g.batch.size >= kBlocksWanted ? 0 : 1;
+  const bool large = g.m >= 128 && g.n >= 128 && g.k >= 128 && g.m * g.n * g.k >= kWgmmaWork / g.batch.size;
+  all.insert(large ? all.begin() : all.end(), {wgmma(wide), wgmma(1 - wide)});
+  return all;
+}
+
+}  // namespace
+
+bool addGemm(const MatmulProblem& p, GemmArguments g, Binder& binder) {
+  g.a = p.a;
+  g.b = p.b;
+  g.aSlide = p.aSlide;
+  g.bSlide = p.bSlide;
+  g.m = p.m;
+  g.n = p.n;
+  g.k = p.k;
+  g.aRow = p.aRow;
+  g.aDepth = p.aDepth;
+  g.bDepth = p.bDepth;
+  g.bColumn = p.bColumn;
+  g.batch.size = 1;
+  for (const MatmulProblem::Axis& axis : p.batch) {
+    g.aBatch[g.batch.rank] = axis.a;
+    g.bBatch[g.batch.rank] = axis.b;
+    g.batch.shape[g.batch.rank++] = axis.size;
+    g.batch.size *= axis.size;
+  }
+  g.parts = 1;
+  g.partDepth = g.k;
+  const std::string wanted = wantedKernel();
+  const Form form = formOf(g);
+  if (wanted == "matmul" || form == Form::kOther || g.k == 0) return false;
+  if (g.m == 1) {
+    launch(!isAlongK(form, 1) ? Tiles{"gemmRowN", {1, 32, 8}, 256} : Tiles{"gemmRowT", {1, 8, 32}, 256}, form, g,
+           binder);
+    return true;
+  }
+  const bool aAlongK = isAlongK(form, 0), bAlongK = isAlongK(form, 1);
+  g.aQuads = inQuads(g.a, g.aSlide, aAlongK ? g.aRow : g.aDepth, g.aBatch, g.batch.rank);
+  g.bQuads = inQuads(g.b, g.bSlide, bAlongK ? g.bColumn : g.bDepth, g.bBatch, g.batch.rank);
+  g.cQuads = isAligned(g.c, g.cSlide) && g.n % 4 == 0;
+  const std::vector<Tiles> able = g.bfloat16 != 0 ? bfloat16Tiles(g, form, binder.device()) : float32Tiles(g, form);
+  const auto chosen = std::find_if(
+      able.begin(), able.end(), [&](const Tiles& t) { return std::string(t.name).find(wanted) != std::string::npos; });
+  launch(chosen != able.end() ? *chosen : able.front(), form, g, binder);
+  return true;
+}
+
+}  // namespace steepest::cuda

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "../../runtime/gemm_finish.h"
+#include "operand.h"
+
+namespace steepest::cuda {
+
+// c [batch, m, n] = finish(a [batch, m, k] b [batch, k, n]); c has no gaps. A block computes a tile of c, or with several
+// parts, the sum over a part of k for it, which goes to `sums` [parts, batch, m, n]; gemmParts makes c of them.
+struct GemmArguments {
+  int64_t loopStep;
+  const float *a, *b;
+  float* c;
+  int64_t aSlide, bSlide, cSlide;  // bytes, with every step of a loop
+  int64_t m, n, k;
+  int64_t aRow, aDepth, bDepth, bColumn;  // strides, elements
+  Domain batch;
+  int64_t aBatch[kAxes], bBatch[kAxes];
+  int64_t parts, partDepth;
+  float* sums;
+  GemmFinish finish;
+  // Four neighbours may be read or written at once. Neighbours along k in a and b when it is contiguous there.
+  uint32_t aQuads, bQuads, cQuads;
+  uint32_t bfloat16;  // operands are rounded to it
+};
+
+// Edges of the tiles of a kernel.
+struct GemmShape {
+  int64_t rows, columns, depth;
+};
+
+}  // namespace steepest::cuda

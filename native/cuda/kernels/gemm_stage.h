@@ -1,0 +1,48 @@
+// A tile of an operand on its way from memory to shared memory.
+#pragma once
+
+#include "gemm_result.h"
+
+namespace steepest::cuda {
+
+// kRows x kDepth of an operand, in the registers of kThreads threads: quads of neighbours in memory. Element (row, depth) lies
+// at p[row * stride + depth] when the operand is contiguous along k, otherwise at p[depth * stride + row]. Zeros beyond it.
+template <int kRows, int kDepth, bool kAlongK, int kThreads>
+struct Staged {
+  static constexpr int kQuads = kRows * kDepth / 4;
+  static constexpr int kEach = (kQuads + kThreads - 1) / kThreads;
+  Quad quads[kEach];
+
+  // `whole`: quads begin at multiples of 16 bytes.
+  STEEPEST_INLINE void load(const float* p, int64_t stride, int64_t firstRow, int64_t rows, int64_t firstDepth,
+                            int64_t depths, bool whole) {
+    each([&](int row, int depth, Quad& quad) {
+      const int64_t r = firstRow + row, d = firstDepth + depth;
+      const float* const from = p + (kAlongK ? r * stride + d : d * stride + r);
+      const int64_t left = kAlongK ? (r < rows ? depths - d : 0) : (d < depths ? rows - r : 0);
+      if (whole && left >= 4) {
+        quad = *reinterpret_cast<const Quad*>(from);
+      } else {
+#pragma unroll
+        for (int j = 0; j < 4; ++j) quad.x[j] = j < left ? from[j] : 0;
+      }
+    });
+  }
+
+  // f(row, depth, quad) for each quad of this thread, whose first element is there in the tile.
+  template <typename F>
+  STEEPEST_INLINE void each(F f) {
+#pragma unroll
+    for (int i = 0; i < kEach; ++i) {
+      const int q = i * kThreads + static_cast<int>(threadIdx.x);
+      if (kQuads % kThreads != 0 && q >= kQuads) break;
+      if (kAlongK) {
+        f(q / (kDepth / 4), q % (kDepth / 4) * 4, quads[i]);
+      } else {
+        f(q % (kRows / 4) * 4, q / (kRows / 4), quads[i]);
+      }
+    }
+  }
+};
+
+}  // namespace steepest::cuda

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "gemm.h"
+#include "tensor_map.h"
+
+namespace steepest::cuda {
+
+// An operand [batch, outer, inner] rounded to bfloat16, `run` numbers from one outer index to the next.
+struct RoundArguments {
+  int64_t loopStep;
+  const float* from;
+  int64_t slide;  // bytes, with every step of a loop
+  uint16_t* to;
+  int64_t outer, inner, run;
+  int64_t outerStride, innerStride;  // elements
+  Domain batch;
+  int64_t batchStrides[kAxes];
+  uint32_t quads;  // four neighbours may be read at once
+  uint32_t unused;
+};
+
+// Tensor maps lie at multiples of 64 bytes, on the device too.
+struct WgmmaArguments {
+  int64_t loopStep;
+  int64_t sharedA, sharedB;  // 1: all batches have the same one
+  int64_t unused[5];
+  TensorMap a, b;  // axes of the rounded operands, innermost first
+  GemmArguments product;
+  uint64_t end[8 - sizeof(GemmArguments) % 64 / 8];
+};
+static_assert(sizeof(WgmmaArguments) % 64 == 0, "has one size with and without alignment");
+
+constexpr int kWgmmaRows = 128, kWgmmaDepth = 64, kWgmmaStages = 4, kWgmmaThreads = 384;
+
+// Of a block: stages, their barriers.
+constexpr uint32_t wgmmaBytes(int64_t columns) {
+  return static_cast<uint32_t>(kWgmmaStages * ((kWgmmaRows + columns) * kWgmmaDepth * 2 + 2 * 8));
+}
+
+}  // namespace steepest::cuda

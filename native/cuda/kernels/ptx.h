@@ -1,0 +1,194 @@
+// All instructions that C++ has no words for, each as a function. The tests have a twin of this file that computes the same on
+// the CPU (test/cuda/emulated/ptx.h), with the same signatures; it is strict about alignment, bounds and order.
+#pragma once
+
+#include "kernel.h"
+#include "tensor_map.h"
+
+#ifdef STEEPEST_PTX_TWIN
+#include STEEPEST_PTX_TWIN
+#else
+
+// The block's dynamic shared memory, at a multiple of 1024 bytes.
+#define STEEPEST_DYNAMIC_SHARED(name) extern __shared__ __align__(1024) unsigned char name[]
+
+// wgmma, TMA and setmaxnreg are those of compute capability 9.0.
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#define STEEPEST_HAS_WGMMA
+#endif
+
+namespace steepest::cuda::ptx {
+
+STEEPEST_INLINE uint32_t sharedAddress(const void* p) { return static_cast<uint32_t>(__cvta_generic_to_shared(p)); }
+
+// ---- tensor cores of every kind
+
+// Two numbers rounded to bfloat16, to the nearest and to even; subnormal ones to zero. `low` is the lower half.
+STEEPEST_INLINE uint32_t packBfloat16(float low, float high) {
+  uint32_t packed;
+  asm("{\n.reg .f32 x, y;\nmul.rn.ftz.f32 x, %1, 0f3f800000;\nmul.rn.ftz.f32 y, %2, 0f3f800000;\n"
+      "cvt.rn.bf16x2.f32 %0, y, x;\n}\n"
+      : "=r"(packed)
+      : "f"(low), "f"(high));
+  return packed;
+}
+
+// Four 8 x 8 matrices of 16-bit numbers; lane 8 i + j names row j of matrix i, 16 bytes at a multiple of 16. A lane gets
+// elements 2 (lane % 4) and the next one of row lane / 4, or with kTransposed, of that column.
+template <bool kTransposed>
+STEEPEST_INLINE void loadMatrices(uint32_t* to, const void* row) {
+  if (kTransposed) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];\n"
+                 : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+                 : "r"(sharedAddress(row))
+                 : "memory");
+  } else {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];\n"
+                 : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+                 : "r"(sharedAddress(row))
+                 : "memory");
+  }
+}
+
+// sums [16, 8] += a [16, 16] b [16, 8] of a warp, mma.m16n8k16. With g = lane / 4 and t = lane % 4: sums are rows g, g, g + 8,
+// g + 8 of columns 2 t, 2 t + 1; words of a (g, 2 t), (g + 8, 2 t), (g, 2 t + 8), (g + 8, 2 t + 8) and the column after; words
+// of b (2 t, g), (2 t + 8, g) and the row after.
+STEEPEST_INLINE void multiplyBfloat16(float (*sums)[2], const uint32_t* a, const uint32_t* b) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
+      "%3};\n"
+      : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[1][0]), "+f"(sums[1][1])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+#ifdef STEEPEST_HAS_WGMMA
+
+// ---- barriers in shared memory: a phase ends when `count` arrivals and all bytes that were announced have come
+
+STEEPEST_INLINE void initBarrier(uint64_t* barrier, uint32_t count) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;\n" ::"r"(sharedAddress(barrier)), "r"(count) : "memory");
+}
+// Before copies may use new barriers. The block has to meet at __syncthreads as well.
+STEEPEST_INLINE void fenceBarriers() { asm volatile("fence.mbarrier_init.release.cluster;\n" ::: "memory"); }
+STEEPEST_INLINE void arrive(uint64_t* barrier) {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];\n" ::"r"(sharedAddress(barrier)) : "memory");
+}
+// Arrives, and announces bytes that copies will bring in this phase.
+STEEPEST_INLINE void arriveExpecting(uint64_t* barrier, uint32_t bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;\n" ::"r"(sharedAddress(barrier)), "r"(bytes)
+               : "memory");
+}
+// Until the phase of this parity is over: 0 is the first one, 1 the one before it, which is over from the start.
+STEEPEST_INLINE void awaitPhase(uint64_t* barrier, uint32_t parity) {
+  uint32_t over;
+  do {
+    asm volatile("{\n.reg .pred p;\nmbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\nselp.u32 %0, 1, 0, p;\n}\n"
+                 : "=r"(over)
+                 : "r"(sharedAddress(barrier)), "r"(parity)
+                 : "memory");
+  } while (over == 0);
+}
+
+// ---- copies of boxes of a tensor to shared memory, at a multiple of 1024 bytes (TMA)
+
+STEEPEST_INLINE void prefetch(const TensorMap* map) {
+  asm volatile("prefetch.tensormap [%0];\n" ::"l"(map) : "memory");
+}
+// The box at x, y, z, innermost first. Its bytes arrive at the barrier; what is outside of the tensor is zeros.
+STEEPEST_INLINE void copyBox(void* to, const TensorMap* map, int x, int y, int z, uint64_t* barrier) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], "
+      "[%2];\n" ::"r"(sharedAddress(to)),
+      "l"(map), "r"(sharedAddress(barrier)), "r"(x), "r"(y), "r"(z)
+      : "memory");
+}
+
+// ---- products of warp groups (wgmma): 128 threads, operands in shared memory, sums in registers
+
+// Of a matrix in 128-byte runs that copyBox has swizzled. Runs along k: 8 of them, for 8 rows, are `stride` bytes from the next
+// 8. Runs along rows (64 of them): 8 runs along k are `stride` bytes from the next 8, and 64 rows `leading` bytes from the next.
+STEEPEST_INLINE uint64_t describeMatrix(const void* p, uint32_t leading, uint32_t stride) {
+  return static_cast<uint64_t>((sharedAddress(p) & 0x3ffff) >> 4) | static_cast<uint64_t>(leading >> 4) << 16 |
+         static_cast<uint64_t>(stride >> 4) << 32 | 1ull << 62;
+}
+// Before the first product, and whenever others have written the registers of the sums.
+STEEPEST_INLINE void fenceProducts() { asm volatile("wgmma.fence.sync.aligned;\n" ::: "memory"); }
+// The products since the last call are a group.
+STEEPEST_INLINE void closeProducts() { asm volatile("wgmma.commit_group.sync.aligned;\n" ::: "memory"); }
+// Until all groups but the last kGroups are done with registers and shared memory.
+template <int kGroups>
+STEEPEST_INLINE void awaitProducts() {
+  asm volatile("wgmma.wait_group.sync.aligned %0;\n" ::"n"(kGroups) : "memory");
+}
+
+#define STEEPEST_SUMS8(d, i)                                                                                           \
+  "+f"(d[(i) / 2][0]), "+f"(d[(i) / 2][1]), "+f"(d[(i) / 2 + 1][0]), "+f"(d[(i) / 2 + 1][1]), "+f"(d[(i) / 2 + 2][0]), \
+      "+f"(d[(i) / 2 + 2][1]), "+f"(d[(i) / 2 + 3][0]), "+f"(d[(i) / 2 + 3][1])
+#define STEEPEST_SUMS32(d, i) \
+  STEEPEST_SUMS8(d, i), STEEPEST_SUMS8(d, i + 8), STEEPEST_SUMS8(d, i + 16), STEEPEST_SUMS8(d, i + 24)
+#define STEEPEST_SUMS64(d, i) STEEPEST_SUMS32(d, i), STEEPEST_SUMS32(d, i + 32)
+#define STEEPEST_SUMS128(d, i) STEEPEST_SUMS64(d, i), STEEPEST_SUMS64(d, i + 64)
+template <bool kTransposedA, bool kTransposedB>
+STEEPEST_INLINE void multiplyGroup128(float (&d)[32][2], uint64_t a, uint64_t b, bool accumulate) {
+  asm volatile(
+      "{\n.reg .pred p;\nsetp.ne.b32 p, %66, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {"
+      "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, "
+      "%21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, "
+      "%40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, "
+      "%59, %60, %61, %62, %63"
+      "}, %64, %65, p, 1, 1, %67, %68;\n}\n"
+      : STEEPEST_SUMS64(d, 0)
+      : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)), "n"(static_cast<int>(kTransposedA)),
+        "n"(static_cast<int>(kTransposedB)));
+}
+template <bool kTransposedA, bool kTransposedB>
+STEEPEST_INLINE void multiplyGroup256(float (&d)[64][2], uint64_t a, uint64_t b, bool accumulate) {
+  asm volatile(
+      "{\n.reg .pred p;\nsetp.ne.b32 p, %130, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {"
+      "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, "
+      "%21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, "
+      "%40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, "
+      "%59, %60, %61, %62, %63, %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, "
+      "%78, %79, %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, %96, "
+      "%97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, %112, "
+      "%113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
+      "}, %128, %129, p, 1, 1, %131, %132;\n}\n"
+      : STEEPEST_SUMS128(d, 0)
+      : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)), "n"(static_cast<int>(kTransposedA)),
+        "n"(static_cast<int>(kTransposedB)));
+}
+#undef STEEPEST_SUMS8
+#undef STEEPEST_SUMS32
+#undef STEEPEST_SUMS64
+#undef STEEPEST_SUMS128
+
+// sums [64, kColumns] (+)= a [64, 16] b [16, kColumns] of 16-bit numbers. Operands lie along k, or transposed, along their
+// other axis. A thread's sums, with g = lane / 4 and t = lane % 4: [2 j + i] are row 16 warp + g + 8 i and columns 8 j + 2 t
+// and the next one.
+template <int kColumns, bool kTransposedA, bool kTransposedB>
+STEEPEST_INLINE void multiplyGroup(float (&sums)[kColumns / 4][2], uint64_t a, uint64_t b, bool accumulate) {
+  if constexpr (kColumns == 256) {
+    multiplyGroup256<kTransposedA, kTransposedB>(sums, a, b, accumulate);
+  } else {
+    static_assert(kColumns == 128, "has an instruction here");
+    multiplyGroup128<kTransposedA, kTransposedB>(sums, a, b, accumulate);
+  }
+}
+
+// Registers of each thread of the warp group, given back or taken.
+template <int kRegisters>
+STEEPEST_INLINE void fewerRegisters() {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;\n" ::"n"(kRegisters));
+}
+template <int kRegisters>
+STEEPEST_INLINE void moreRegisters() {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;\n" ::"n"(kRegisters));
+}
+
+#endif
+
+}  // namespace steepest::cuda::ptx
+
+#endif

@@ -1,0 +1,231 @@
+#include "ptx.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tensor_map.h"
+
+namespace steepest::emulated {
+namespace {
+
+constexpr unsigned kThreads = 1024;
+
+// mbarrier objects have no layout that anybody may know; this one fits.
+struct Barrier {
+  uint16_t count, pending;
+  int32_t bytes : 31;
+  uint32_t phase : 1;
+};
+static_assert(sizeof(Barrier) == 8);
+
+struct Copy {
+  unsigned char* to;
+  Tensor16 tensor;
+  int at[3];
+};
+
+struct Product {
+  float* sums;
+  int columns;
+  bool transposedA, transposedB, accumulate;
+  uint64_t a, b;
+};
+
+struct Products {
+  bool fenced = false;
+  std::vector<Product> open;
+  std::vector<std::vector<Product>> groups;
+};
+
+std::map<Barrier*, std::vector<Copy>> copies;  // on their way
+Products products[kThreads];
+WarpWords words[kThreads / 32][2];
+unsigned rounds[kThreads];
+
+Barrier& barrierAt(uint64_t* at) {
+  checkShared(at, 8, 8, "an mbarrier");
+  return *reinterpret_cast<Barrier*>(at);
+}
+
+void endPhase(Barrier& barrier) {
+  if (barrier.pending != 0 || barrier.bytes != 0) return;
+  barrier.phase ^= 1u;
+  barrier.pending = barrier.count;
+}
+
+// The 128-byte swizzle: which of its eight 16-byte pieces a run holds where depends on the run's address.
+uint32_t swizzled(uint32_t address) { return address ^ (address >> 3 & 0x70); }
+
+void deliver(Barrier& barrier) {
+  const auto found = copies.find(&barrier);
+  if (found == copies.end()) return;
+  const std::vector<Copy> arriving = std::move(found->second);
+  copies.erase(found);
+  for (const Copy& copy : arriving) {
+    const Tensor16& t = copy.tensor;
+    const uint32_t base = static_cast<uint32_t>(copy.to - sharedMemory().data);
+    uint32_t offset = 0;
+    for (uint32_t z = 0; z < t.box[2]; ++z) {
+      for (uint32_t y = 0; y < t.box[1]; ++y) {
+        for (uint32_t x = 0; x < t.box[0]; ++x, offset += 2) {
+          const int64_t at[3] = {copy.at[0] + int64_t{x}, copy.at[1] + int64_t{y}, copy.at[2] + int64_t{z}};
+          uint16_t number = 0;
+          bool inside = true;
+          for (int d = 0; d < 3; ++d) inside = inside && at[d] >= 0 && static_cast<uint64_t>(at[d]) < t.shape[d];
+          if (inside) {
+            const uint64_t from = t.address + static_cast<uint64_t>(at[0]) * 2 +
+                                  static_cast<uint64_t>(at[1]) * t.strides[1] +
+                                  static_cast<uint64_t>(at[2]) * t.strides[2];
+            std::memcpy(&number, reinterpret_cast<const void*>(from), 2);
+          }
+          std::memcpy(sharedMemory().data + swizzled(base + offset), &number, 2);
+        }
+      }
+    }
+    barrier.bytes -= static_cast<int32_t>(offset);
+  }
+  endPhase(barrier);
+}
+
+// Elements (i, 0 .. 15) of an operand that a descriptor tells of; i is along its rows, or columns of B.
+void elementsAt(uint64_t descriptor, bool transposed, unsigned i, float* to) {
+  const auto field = [&](int shift) { return static_cast<uint32_t>(descriptor >> shift & 0x3fff) << 4; };
+  const uint32_t start = field(0), leading = field(16), stride = field(32);
+  const uint32_t first = transposed ? start + i / 64 * leading + i % 64 * 2 : start + i / 8 * stride + i % 8 * 128;
+  for (unsigned k = 0; k < 16; ++k) {
+    const uint32_t address = first + (transposed ? k / 8 * stride + k % 8 * 128 : k * 2);
+    if (address + 2 > sharedMemory().bytes) fail("wgmma reads behind the shared memory of the block");
+    uint16_t number;
+    std::memcpy(&number, sharedMemory().data + swizzled(address), 2);
+    to[k] = bfloat16(number);
+  }
+}
+
+void compute(const Product& p) {
+  const unsigned t = thread().x % 128, row = t / 32 * 16 + t % 32 / 4, column = t % 4 * 2;
+  float a[2][16];
+  for (unsigned h = 0; h < 2; ++h) elementsAt(p.a, p.transposedA, row + 8 * h, a[h]);
+  for (int j = 0; j < p.columns / 8; ++j) {
+    for (unsigned c = 0; c < 2; ++c) {
+      float sums[2] = {}, b[16];
+      elementsAt(p.b, p.transposedB, static_cast<unsigned>(j) * 8 + column + c, b);
+      for (unsigned k = 0; k < 16; ++k) {
+        sums[0] += a[0][k] * b[k];
+        sums[1] += a[1][k] * b[k];
+      }
+      for (unsigned h = 0; h < 2; ++h) {
+        float& sum = p.sums[static_cast<unsigned>(j) * 4 + 2 * h + c];
+        sum = (p.accumulate ? sum : 0) + sums[h];
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void checkShared(const void* p, unsigned bytes, unsigned alignment, const char* what) {
+  const auto at = reinterpret_cast<uintptr_t>(p), first = reinterpret_cast<uintptr_t>(sharedMemory().data);
+  if (at < first || at + bytes > first + sharedMemory().bytes) {
+    fail(std::string(what) + " outside of the dynamic shared memory of the block");
+  }
+  if (at % alignment != 0) fail(std::string(what) + " that is not at a multiple of " + std::to_string(alignment) + " bytes");
+}
+
+const WarpWords& shareWords(const uint32_t* mine, unsigned count) {
+  const unsigned index = thread().x;
+  WarpWords& shared = words[index / 32][rounds[index]++ % 2];
+  std::memcpy(shared[lane()], mine, count * sizeof *mine);
+  exchange(0xffffffffu, 0, 0);
+  return shared;
+}
+
+uint32_t toBfloat16Bits(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  if (x != x) return 0x7fff;
+  if ((bits & 0x7f800000u) == 0) return bits >> 16 & 0x8000u;
+  return (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+}
+
+void deferProduct(float* sums, int columns, bool transposedA, bool transposedB, uint64_t a, uint64_t b, bool accumulate) {
+  Products& mine = products[thread().x];
+  if (!mine.fenced) fail("wgmma without a fence before it");
+  mine.open.push_back({sums, columns, transposedA, transposedB, accumulate, a, b});
+}
+
+void awaitDeferred(unsigned groups) {
+  // Others run first: what they do to shared memory in the meantime is seen.
+  waitUntil([](void*) { return true; }, nullptr);
+  std::vector<std::vector<Product>>& all = products[thread().x].groups;
+  while (all.size() > groups) {
+    for (const Product& product : all.front()) compute(product);
+    all.erase(all.begin());
+  }
+}
+
+}  // namespace steepest::emulated
+
+namespace steepest::cuda::ptx {
+
+using namespace steepest::emulated;
+
+void initBarrier(uint64_t* at, uint32_t count) {
+  Barrier& barrier = barrierAt(at);
+  if (count == 0 || count >= 1u << 16) fail("an mbarrier for no possible number of arrivals");
+  copies.erase(&barrier);
+  barrier = {static_cast<uint16_t>(count), static_cast<uint16_t>(count), 0, 0};
+}
+
+void fenceBarriers() {}
+
+void arrive(uint64_t* at) {
+  Barrier& barrier = barrierAt(at);
+  if (barrier.pending == 0) fail("more arrivals at an mbarrier than it counts");
+  --barrier.pending;
+  endPhase(barrier);
+}
+
+void arriveExpecting(uint64_t* at, uint32_t bytes) {
+  Barrier& barrier = barrierAt(at);
+  barrier.bytes += static_cast<int32_t>(bytes);
+  arrive(at);
+}
+
+void awaitPhase(uint64_t* at, uint32_t parity) {
+  struct Wanted {
+    Barrier& barrier;
+    uint32_t parity;
+  } wanted = {barrierAt(at), parity};
+  waitUntil(
+      [](void* what) {
+        const Wanted& w = *static_cast<const Wanted*>(what);
+        deliver(w.barrier);
+        return w.barrier.phase != w.parity;
+      },
+      &wanted);
+}
+
+void prefetch(const TensorMap*) {}
+
+void copyBox(void* to, const TensorMap* map, int x, int y, int z, uint64_t* at) {
+  Copy copy{static_cast<unsigned char*>(to), {}, {x, y, z}};
+  std::memcpy(&copy.tensor, map, sizeof copy.tensor);
+  if (copy.tensor.magic != Tensor16::kMagic) fail("a copy by a tensor map that nobody has made");
+  if (reinterpret_cast<uintptr_t>(map) % 16 != 0) fail("a tensor map that is not aligned");
+  const unsigned bytes = copy.tensor.box[0] * copy.tensor.box[1] * copy.tensor.box[2] * 2;
+  checkShared(to, bytes, 1024, "a copy of a box");
+  std::memset(to, 0xff, bytes);
+  copies[&barrierAt(at)].push_back(copy);
+}
+
+void fenceProducts() { products[thread().x].fenced = true; }
+
+void closeProducts() {
+  Products& mine = products[thread().x];
+  mine.fenced = false;
+  mine.groups.push_back(std::move(mine.open));
+  mine.open.clear();
+}
+
+}  // namespace steepest::cuda::ptx

@@ -1,0 +1,114 @@
+// The twin of native/cuda/kernels/ptx.h: the same functions on the CPU. What hardware would not do, or would do at some other
+// time, ends the launch or shows in the numbers: copies arrive when somebody waits for them, and what they replace is no number
+// from the moment they are asked for; products of warp groups are computed when their thread waits for them.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "../../../native/cuda/kernels/tensor_map.h"
+#include "launch.h"
+
+#define STEEPEST_DYNAMIC_SHARED(name) unsigned char* const name = steepest::emulated::sharedMemory().data
+#define STEEPEST_HAS_WGMMA
+
+namespace steepest::emulated {
+
+// `bytes` bytes of shared memory at a multiple of `alignment`, or the launch fails.
+void checkShared(const void* p, unsigned bytes, unsigned alignment, const char* what);
+
+// Words of all lanes of a warp, which meet here. Valid until the next but one call.
+constexpr unsigned kWords = 6;
+using WarpWords = uint32_t[32][kWords];
+const WarpWords& shareWords(const uint32_t* words, unsigned count);
+
+inline float bfloat16(uint32_t bits) {
+  bits <<= 16;
+  float x;
+  std::memcpy(&x, &bits, sizeof x);
+  return x;
+}
+uint32_t toBfloat16Bits(float x);
+
+// sums [columns / 2] of this thread.
+void deferProduct(float* sums, int columns, bool transposedA, bool transposedB, uint64_t a, uint64_t b, bool accumulate);
+void awaitDeferred(unsigned groups);
+
+}  // namespace steepest::emulated
+
+namespace steepest::cuda::ptx {
+
+inline uint32_t sharedAddress(const void* p) {
+  return static_cast<uint32_t>(static_cast<const unsigned char*>(p) - emulated::sharedMemory().data);
+}
+
+inline uint32_t packBfloat16(float low, float high) {
+  return emulated::toBfloat16Bits(low) | emulated::toBfloat16Bits(high) << 16;
+}
+
+template <bool kTransposed>
+void loadMatrices(uint32_t* to, const void* row) {
+  emulated::checkShared(row, 16, 16, "ldmatrix");
+  uint32_t words[4];
+  std::memcpy(words, row, 16);
+  const auto& rows = emulated::shareWords(words, 4);
+  const unsigned g = emulated::lane() / 4, t = emulated::lane() % 4;
+  const auto element = [&](unsigned matrix, unsigned r, unsigned c) {
+    return rows[8 * matrix + r][c / 2] >> (c % 2 * 16) & 0xffffu;
+  };
+  for (unsigned i = 0; i < 4; ++i) {
+    to[i] = kTransposed ? element(i, 2 * t, g) | element(i, 2 * t + 1, g) << 16
+                        : element(i, g, 2 * t) | element(i, g, 2 * t + 1) << 16;
+  }
+}
+
+inline void multiplyBfloat16(float (*sums)[2], const uint32_t* a, const uint32_t* b) {
+  const uint32_t words[6] = {a[0], a[1], a[2], a[3], b[0], b[1]};
+  const auto& of = emulated::shareWords(words, 6);
+  const unsigned g = emulated::lane() / 4, t = emulated::lane() % 4;
+  for (unsigned k = 0; k < 16; ++k) {
+    const unsigned half = k % 2 * 16, thread = k % 8 / 2, upper = k / 8;
+    for (unsigned i = 0; i < 4; ++i) {
+      const unsigned column = 2 * t + i % 2;
+      const float x = emulated::bfloat16(of[4 * g + thread][2 * upper + i / 2] >> half & 0xffffu);
+      const float y = emulated::bfloat16(of[4 * column + thread][4 + upper] >> half & 0xffffu);
+      sums[i / 2][i % 2] += x * y;
+    }
+  }
+}
+
+void initBarrier(uint64_t* barrier, uint32_t count);
+void fenceBarriers();
+void arrive(uint64_t* barrier);
+void arriveExpecting(uint64_t* barrier, uint32_t bytes);
+void awaitPhase(uint64_t* barrier, uint32_t parity);
+
+void prefetch(const TensorMap* map);
+void copyBox(void* to, const TensorMap* map, int x, int y, int z, uint64_t* barrier);
+
+inline uint64_t describeMatrix(const void* p, uint32_t leading, uint32_t stride) {
+  emulated::checkShared(p, 16, 16, "a matrix descriptor");
+  return static_cast<uint64_t>((sharedAddress(p) & 0x3ffff) >> 4) | static_cast<uint64_t>(leading >> 4) << 16 |
+         static_cast<uint64_t>(stride >> 4) << 32 | uint64_t{1} << 62;
+}
+void fenceProducts();
+void closeProducts();
+template <int kGroups>
+void awaitProducts() {
+  emulated::awaitDeferred(kGroups);
+}
+template <int kColumns, bool kTransposedA, bool kTransposedB>
+void multiplyGroup(float (&sums)[kColumns / 4][2], uint64_t a, uint64_t b, bool accumulate) {
+  emulated::deferProduct(sums[0], kColumns, kTransposedA, kTransposedB, a, b, accumulate);
+}
+
+template <int kRegisters>
+void fewerRegisters() {
+  static_assert(kRegisters % 8 == 0 && kRegisters >= 24 && kRegisters <= 256);
+}
+template <int kRegisters>
+void moreRegisters() {
+  static_assert(kRegisters % 8 == 0 && kRegisters >= 24 && kRegisters <= 256);
+}
+
+}  // namespace steepest::cuda::ptx

@@ -1,0 +1,183 @@
+// Matrix products on the emulated CUDA device through each of its kernels, around the edges of their tiles.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import * as ops from '../../lib/ir/ops/index';
+import { withProductPrecision } from '../../lib/ir/precision';
+import { cases, type Instance } from '../helpers/cases';
+import { float } from '../helpers/cases/inputs';
+import { checkOnDevice, problem } from '../helpers/native';
+import { Random } from '../helpers/random';
+import { onDevice, setEnvironment } from './device';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'steepest-products-'));
+const trace = path.join(folder, 'kernels');
+afterAll(async () => {
+  await setEnvironment({ STEEPEST_CUDA_PRODUCTS: '', STEEPEST_EMULATED_TRACE: '' });
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs `body` with this kernel wanted for products; the names of the kernels that were launched. */
+async function launched(kernel: string, body: () => void): Promise<Set<string>> {
+  rmSync(trace, { force: true });
+  await setEnvironment({ STEEPEST_CUDA_PRODUCTS: kernel, STEEPEST_EMULATED_TRACE: trace });
+  body();
+  return new Set(readFileSync(trace, 'utf8').split('\n'));
+}
+
+type Form = 'NN' | 'NT' | 'TN' | 'TT';
+type Sizes = readonly [m: number, n: number, k: number];
+
+/** relu(product + bias) through a gate, or the product alone. */
+function product(random: Random, form: Form, [m, n, k]: Sizes, batch: number[], finished: boolean): Instance {
+  const left = form[0] === 'T' ? [k, m] : [m, k];
+  const right = form[1] === 'T' ? [n, k] : [k, n];
+  const transposed = (t: Parameters<typeof ops.swapAxes>[0]) => ops.swapAxes(t, -2, -1);
+  const inputs = [float(random, [...batch, ...left]), float(random, right)];
+  if (finished) inputs.push(float(random, [n]), float(random, [...batch, m, n]));
+  return {
+    inputs,
+    run: (a, b, bias, gate) => {
+      const y = ops.matmul(form[0] === 'T' ? transposed(a) : a, form[1] === 'T' ? transposed(b) : b);
+      if (!finished) return y;
+      return ops.where(ops.greater(gate, 0), ops.relu(ops.add(y, bias)), 0);
+    },
+  };
+}
+
+/** Sizes around those of a kernel's tiles: without quads of neighbours, with nothing else, and with some beyond the edge. */
+function checkEdges(random: Random, form: Form, [rows, columns, depth]: Sizes) {
+  check(product(random, form, [rows + 1, columns - 1, depth + 1], [], false));
+  check(product(random, form, [rows - 4, 12, depth - 4], [2], false));
+  check(product(random, form, [3, columns + 1, depth + 3], [], true));
+  if (form !== 'NN') return;
+  check(product(random, form, [rows, 4, 2 * depth], [], false));
+  check(product(random, form, [4, columns - 4, depth], [2], true));
+}
+
+const check = (instance: Instance) => checkOnDevice(problem(instance, false, 1), 'cuda:0');
+
+onDevice('float32 products', () => {
+  test.each([
+    ['gemm128x128', 128, 128, 8],
+    ['gemm64x64', 64, 64, 16],
+    ['gemm32x128', 32, 128, 16],
+    ['gemm128x32', 128, 32, 16],
+  ] as const)('%s around its edges', async (kernel, rows, columns, depth) => {
+    for (const form of ['NN', 'NT', 'TN'] as const) {
+      const names = await launched(kernel, () => {
+        const random = new Random(5);
+        checkEdges(random, form, [rows, columns, depth]);
+      });
+      expect(names).toContain(kernel + form);
+    }
+  });
+
+  test('both transposed', async () => {
+    const names = await launched('', () => check(product(new Random(5), 'TT', [65, 67, 33], [], false)));
+    expect(names).toContain('gemm64x64TT');
+  });
+
+  test.each(['', 'gemm64x64'])('a product with few tiles and a long k is cut into parts (%s)', async (kernel) => {
+    for (const [form, m] of [
+      ['TN', 20],
+      ['NN', 1],
+      ['NT', 1],
+    ] as const) {
+      const names = await launched(kernel, () => {
+        check(product(new Random(6), form, [m, 36, 600], [], true));
+        check(product(new Random(6), form, [m, 36, 700], [], false));
+      });
+      expect(names.has('gemmParts')).toBe(true);
+      expect(names).toContain(
+        m === 1 ? (form === 'NN' ? 'gemmRowN' : 'gemmRowT') : `gemm${kernel === '' ? '32x128' : '64x64'}TN`,
+      );
+    }
+  });
+
+  test('strides that are odd in both directions are for the simple kernel', async () => {
+    const names = await launched('', () => {
+      const random = new Random(7);
+      check({
+        inputs: [float(random, [20, 24]), float(random, [12, 10])],
+        run: (a, b) => ops.matmul(ops.slice(a, [0, 0], [10, 12], [2, 2]), b),
+      });
+    });
+    expect(names).toContain('matmul');
+  });
+
+  const list = cases.filter(({ family, large }) => family === 'matmul' && !large);
+  test.each(['matmul', 'gemm128x128', 'gemm64x64', 'gemm32x128', 'gemm128x32'])(
+    'the case list through %s',
+    async (kernel) => {
+      const names = await launched(kernel, () => {
+        for (const { build, differentiable } of list) {
+          checkOnDevice(problem(build(new Random(3)), differentiable, 3), 'cuda:0');
+        }
+      });
+      expect([...names].some((name) => name.startsWith(kernel))).toBe(true);
+    },
+  );
+});
+
+onDevice('bfloat16 products', () => {
+  const rounded = (body: () => void) => () => withProductPrecision('bfloat16', body);
+
+  test.each([
+    ['mma128x128', 128, 128, 32],
+    ['mma64x64', 64, 64, 32],
+    ['wgmma128x256', 128, 256, 64],
+    ['wgmma128x128', 128, 128, 64],
+  ] as const)('%s around its edges', async (kernel, rows, columns, depth) => {
+    for (const form of ['NN', 'NT', 'TN'] as const) {
+      const names = await launched(
+        kernel,
+        rounded(() => checkEdges(new Random(5), form, [rows, columns, depth])),
+      );
+      expect(names).toContain(kernel + form);
+    }
+  });
+
+  test('both transposed', async () => {
+    const run = () => check(product(new Random(5), 'TT', [65, 67, 33], [], false));
+    expect(await launched('', rounded(run))).toContain('mma64x64TT');
+  });
+
+  test('a product with few tiles and a long k is cut into parts', async () => {
+    const names = await launched(
+      'mma',
+      rounded(() => check(product(new Random(6), 'TN', [20, 36, 600], [], true))),
+    );
+    expect([names.has('mma64x64TN'), names.has('gemmParts')]).toEqual([true, true]);
+    const wgmma = await launched(
+      'wgmma',
+      rounded(() => check(product(new Random(6), 'NN', [20, 36, 600], [], true))),
+    );
+    expect([wgmma.has('wgmma128x128NN'), wgmma.has('gemmParts')]).toEqual([true, true]);
+  });
+
+  test('wgmma is for compute capability 9.0', async () => {
+    const run = () => check(product(new Random(5), 'NT', [20, 36, 40], [], false));
+    const names = async (capability: string) => {
+      await setEnvironment({ STEEPEST_EMULATED_CAPABILITY: capability });
+      return [...(await launched('wgmma', rounded(run)))].filter((name) => /NT$/.test(name));
+    };
+    expect(await names('80')).toEqual(['mma64x64NT']);
+    expect(await names('120')).toEqual(['mma64x64NT']);
+    expect(await names('90')).toEqual(['wgmma128x128NT']);
+  });
+
+  const list = cases.filter(({ family, large }) => family === 'bfloat16' && !large);
+  test.each(['matmul', 'mma128x128', 'mma64x64', 'wgmma128x256', 'wgmma128x128'])(
+    'the case list through %s',
+    async (kernel) => {
+      const names = await launched(kernel, () => {
+        for (const { build, differentiable } of list) {
+          checkOnDevice(problem(build(new Random(3)), differentiable, 3), 'cuda:0');
+        }
+      });
+      expect([...names].some((name) => name.startsWith(kernel))).toBe(true);
+    },
+  );
+});
