@@ -44,8 +44,15 @@ void bindAttentionGrad(const Instruction& in, Binder& binder);
 int threadsForRow(int64_t columns);
 
 // A program over views of one shape each: `inputs` of a segment after those of the segment before it, likewise `outputs`.
-void addMap(const Program& program, int registers, const std::vector<Operand>& inputs, const std::vector<View>& outputs,
+void addMap(const steepest::Program& program, const std::vector<Operand>& inputs, const std::vector<View>& outputs,
             Binder& binder);
+
+// Emitted kernels are what runs maps and reductions where `canEmit`; STEEPEST_CUDA_INTERPRET=1 has the interpreter run them all.
+bool emits(const steepest::Program& program);
+// Offsets of elements fit 32 bits.
+bool isShort(const Domain& domain, const int64_t* strides);
+// Groups of 4 neighbours of the last axis are one access: `axes` strides, in elements.
+bool isAligned(const Operand& operand, int axes);
 
 // The end of a product (matmul, convolution). The product itself is to go to `target`, contiguous: the instruction's output,
 // or memory from which the epilogue that `finish` adds makes its outputs.

@@ -140,6 +140,28 @@ int Device::capability() const {
   return major * 10 + minor;
 }
 
+CUfunction Device::assemble(const std::string& text, const char* name) {
+  use();
+  std::unique_lock lock(mutex_);
+  if (const auto found = assembled_.find(text); found != assembled_.end()) return found->second;
+  std::vector<char> log(8192, '\0');
+  int options[] = {kJitErrorLog, kJitErrorLogBytes};
+  void* values[] = {log.data(), reinterpret_cast<void*>(log.size() - 1)};
+  CUmodule module = nullptr;
+  CUfunction function = nullptr;
+  CUresult result = driver_.cuModuleLoadDataEx(&module, text.c_str(), 2, options, values);
+  const bool loaded = result == kSuccess;
+  if (loaded) result = driver_.cuModuleGetFunction(&function, module, name);
+  if (result == kSuccess) {
+    modules_.push_back(module);
+    return assembled_[text] = function;
+  }
+  lock.unlock();  // check() takes it
+  check(result,
+        (std::string(loaded ? "finding" : "assembling") + " the kernel " + name + " (" + log.data() + ")").c_str());
+  return nullptr;
+}
+
 std::unique_ptr<Buffer> Device::allocate(uint64_t bytes) {
   use();
   CUdeviceptr address = 0;

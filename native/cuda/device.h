@@ -31,6 +31,8 @@ class Device {
   void allowShared(CUfunction function, uint32_t bytes);
   // 90 is compute capability 9.0.
   int capability() const;
+  // The kernel of a module that is PTX, assembled by the driver once for each text.
+  CUfunction assemble(const std::string& text, const char* name);
   // Not zeroed, aligned to 256 bytes.
   std::unique_ptr<Buffer> allocate(uint64_t bytes);
 
@@ -55,6 +57,7 @@ class Device {
   std::vector<std::vector<char>> images_;
   std::vector<CUmodule> modules_;
   std::unordered_map<std::string, CUfunction> functions_;
+  std::unordered_map<std::string, CUfunction> assembled_;  // by text
 };
 
 // Page-locked host memory, which copies go to and from without a detour.

@@ -28,6 +28,7 @@ constexpr CUresult kNoDevice = 100;
 constexpr CUresult kInvalidImage = 200;
 constexpr CUresult kNoBinaryForGpu = 209;
 constexpr CUresult kUncorrectableError = 214;
+constexpr CUresult kInvalidPtx = 218;
 constexpr CUresult kUnsupportedPtx = 222;
 constexpr CUresult kNotFound = 500;
 constexpr CUresult kIllegalAddress = 700;
@@ -37,6 +38,9 @@ constexpr CUresult kUnknown = 999;
 
 constexpr unsigned kStreamNonBlocking = 1;
 constexpr unsigned kEventDisableTiming = 2;
+
+constexpr int kJitErrorLog = 5;
+constexpr int kJitErrorLogBytes = 6;
 
 constexpr int kAttributeMultiprocessors = 16;
 constexpr int kAttributeMajor = 75;
@@ -76,6 +80,8 @@ constexpr int kTensorPromote256 = 3;  // what is read ahead into L2, in bytes
   ENTRY(cuEventRecord, "cuEventRecord", (CUevent event, CUstream stream))                                             \
   ENTRY(cuEventSynchronize, "cuEventSynchronize", (CUevent event))                                                    \
   ENTRY(cuModuleLoadData, "cuModuleLoadData", (CUmodule * module, const void* image))                                 \
+  ENTRY(cuModuleLoadDataEx, "cuModuleLoadDataEx",                                                                     \
+        (CUmodule * module, const void* image, unsigned count, int* options, void** values))                          \
   ENTRY(cuModuleGetFunction, "cuModuleGetFunction", (CUfunction * f, CUmodule module, const char* name))              \
   ENTRY(cuTensorMapEncodeTiled, "cuTensorMapEncodeTiled",                                                             \
         (void* map, int type, uint32_t rank, void* address, const uint64_t* shape, const uint64_t* strides,           \

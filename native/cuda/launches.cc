@@ -114,6 +114,17 @@ int64_t Binder::blocksFor(int64_t threads) const {
   return std::min((threads + STEEPEST_BLOCK - 1) / STEEPEST_BLOCK, kMaxBlocks);
 }
 
+void Binder::emitted(const emit::Kernel& kernel, int64_t count, std::vector<uint64_t> arguments) {
+  Launch launch;
+  launch.function = backend_.stream().device().assemble(kernel.text, kernel.name);
+  launch.name = kernel.name;
+  launch.grid = static_cast<uint32_t>(count);
+  launch.block = static_cast<uint32_t>(kernel.threads);
+  launch.arguments = std::move(arguments);
+  launches_.push_back(std::move(launch));
+  sliding_.push_back(launches_.size() - 1);
+}
+
 std::unique_ptr<Kernel> Binder::finish() {
   return std::make_unique<Launches>(backend_.stream(), std::move(launches_), std::move(sliding_), std::move(kept_));
 }

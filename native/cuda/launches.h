@@ -9,6 +9,7 @@
 
 #include "../runtime/kernel.h"
 #include "backend.h"
+#include "emit/kernel.h"
 #include "kernels/program.h"
 
 namespace steepest::cuda {
@@ -100,6 +101,10 @@ class Binder {
     blocks(kernel, count, arguments, threads, sharedBytes);
     if (count > 0) sliding_.push_back(launches_.size() - 1);
   }
+
+  // An emitted kernel. The first word of its arguments says how often operands have moved on.
+  void emitted(const emit::Kernel& kernel, int64_t count, std::vector<uint64_t> arguments);
+  int multiprocessors() const { return backend_.stream().device().multiprocessors(); }
 
   std::unique_ptr<Kernel> finish();
 

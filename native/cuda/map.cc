@@ -1,39 +1,144 @@
 // map, and the epilogues of products, which are maps over the product.
 #include "kernels/map.h"
 
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <string>
+
 #include "bind.h"
+#include "emit/map.h"
 
 namespace steepest::cuda {
+namespace {
 
-void addMap(const Program& program, int registers, const std::vector<Operand>& inputs, const std::vector<View>& outputs,
-            Binder& binder) {
-  const size_t inCount = static_cast<size_t>(program.inputCount), outCount = static_cast<size_t>(program.outputCount);
+constexpr int64_t kBlocksEach = 16;  // of 128 threads: as many as a multiprocessor holds
+
+struct Segment {
+  Domain domain;
+  std::vector<Operand> operands;
+};
+
+// ---- emitted
+
+emit::MapLayout layoutOf(const Segment& segment, size_t inputs) {
+  emit::MapLayout layout;
+  const int rank = layout.rank = segment.domain.rank;
+  std::copy(segment.domain.shape, segment.domain.shape + rank, layout.shape);
+  bool wide = rank > 0 && layout.shape[rank - 1] % 4 == 0;
+  for (size_t k = 0; k < segment.operands.size(); ++k) {
+    const Operand& operand = segment.operands[k];
+    emit::Layout o{static_cast<DType>(operand.dtype), operand.slide != 0, {}};
+    std::copy(operand.strides, operand.strides + rank, o.strides);
+    layout.operands.push_back(o);
+    layout.aligned.push_back(isAligned(operand, rank));
+    wide = wide && (k < inputs || layout.aligned[k]);
+  }
+  layout.width = wide ? 4 : 1;
+  return layout;
+}
+
+void addEmitted(const steepest::Program& program, const std::vector<Segment>& segments, Binder& binder) {
+  // By kernel, in the order in which they come.
+  std::vector<std::pair<emit::MapLayout, std::vector<const Segment*>>> groups;
+  std::map<std::string, size_t> known;
+  for (const Segment& segment : segments) {
+    emit::MapLayout layout = layoutOf(segment, static_cast<size_t>(program.inputs));
+    const auto [found, isNew] = known.try_emplace(layout.key(), groups.size());
+    if (isNew) groups.push_back({std::move(layout), {}});
+    groups[found->second].second.push_back(&segment);
+  }
+  for (const auto& [layout, members] : groups) {
+    std::vector<uint64_t> words;
+    uint64_t blocks = 0;
+    for (const Segment* segment : members) {
+      const int64_t count = segment->domain.size / layout.width;
+      const int64_t own =
+          std::min((count + emit::kMapThreads - 1) / emit::kMapThreads, binder.multiprocessors() * kBlocksEach);
+      words.push_back(blocks | static_cast<uint64_t>(own) << 32);
+      words.push_back(static_cast<uint64_t>(count));
+      for (const Operand& o : segment->operands) words.push_back(reinterpret_cast<uint64_t>(o.data));
+      for (const Operand& o : segment->operands) words.push_back(static_cast<uint64_t>(o.slide));
+      blocks += static_cast<uint64_t>(own);
+    }
+    // What a launch cannot take goes through memory too.
+    const bool several = members.size() > 1 || words.size() > 400;
+    std::vector<uint64_t> arguments = {0, 0, members.size()};
+    if (several) {
+      arguments[1] = reinterpret_cast<uint64_t>(binder.upload(words));
+    } else {
+      arguments.insert(arguments.end(), words.begin(), words.end());
+    }
+    binder.emitted(emit::emitMap(program, layout, several), static_cast<int64_t>(blocks), std::move(arguments));
+  }
+}
+
+// ---- interpreted
+
+void addInterpreted(const steepest::Program& program, const std::vector<Segment>& segments, Binder& binder) {
   MapArguments arguments{};
-  std::vector<MapSegment> segments;
+  std::vector<MapSegment> table;
+  for (const Segment& segment : segments) {
+    table.push_back({segment.domain, arguments.size, binder.upload(segment.operands)});
+    arguments.size += segment.domain.size;
+  }
+  arguments.program = binder.program(program);
+  arguments.segments = binder.upload(table);
+  arguments.segmentCount = static_cast<int32_t>(table.size());
+  const int registers = program.registers;
+  binder.eachSliding(registers <= 16 ? "map16" : registers <= 64 ? "map64" : "map250", arguments.size, arguments);
+}
+
+}  // namespace
+
+bool emits(const steepest::Program& program) {
+  const char* const interpret = std::getenv("STEEPEST_CUDA_INTERPRET");
+  return (interpret == nullptr || std::string(interpret) != "1") && emit::canEmit(program);
+}
+
+bool isShort(const Domain& domain, const int64_t* strides) {
+  int64_t extent = domain.size;
+  for (int d = 0; d < domain.rank; ++d) extent += std::abs(strides[d]) * (domain.shape[d] - 1);
+  return extent < INT32_MAX;
+}
+
+bool isAligned(const Operand& operand, int axes) {
+  if (axes == 0 || operand.strides[axes - 1] != 1) return false;
+  const auto bytes = static_cast<int64_t>(4 * sizeOf(static_cast<DType>(operand.dtype)));
+  if (reinterpret_cast<int64_t>(operand.data) % bytes != 0 || operand.slide % bytes != 0) return false;
+  return std::all_of(operand.strides, operand.strides + axes - 1, [](int64_t stride) { return stride % 4 == 0; });
+}
+
+void addMap(const steepest::Program& program, const std::vector<Operand>& inputs, const std::vector<View>& outputs,
+            Binder& binder) {
+  const size_t inCount = static_cast<size_t>(program.inputs), outCount = program.outputs.size();
+  std::vector<Segment> segments;
+  bool emit = emits(program);
   for (size_t s = 0; s * outCount < outputs.size(); ++s) {
     const View& shape = outputs[s * outCount];
     if (shape.size() == 0) continue;
-    std::vector<Operand> operands(inputs.begin() + static_cast<std::ptrdiff_t>(s * inCount),
-                                  inputs.begin() + static_cast<std::ptrdiff_t>((s + 1) * inCount));
-    for (size_t k = 0; k < outCount; ++k) operands.push_back(binder.operand(outputs[s * outCount + k]));
-    MapSegment segment{domainOf(shape), arguments.size, nullptr};
+    Segment segment{domainOf(shape),
+                    {inputs.begin() + static_cast<std::ptrdiff_t>(s * inCount),
+                     inputs.begin() + static_cast<std::ptrdiff_t>((s + 1) * inCount)}};
+    for (size_t k = 0; k < outCount; ++k) segment.operands.push_back(binder.operand(outputs[s * outCount + k]));
     std::vector<int64_t*> strides;
-    for (Operand& operand : operands) strides.push_back(operand.strides);
+    for (Operand& operand : segment.operands) strides.push_back(operand.strides);
     collapse(&segment.domain, strides);
-    segment.operands = binder.upload(operands);
-    segments.push_back(segment);
-    arguments.size += segment.domain.size;
+    for (const Operand& operand : segment.operands) emit = emit && isShort(segment.domain, operand.strides);
+    segments.push_back(std::move(segment));
   }
-  arguments.program = program;
-  arguments.segments = binder.upload(segments);
-  arguments.segmentCount = static_cast<int32_t>(segments.size());
-  binder.eachSliding(registers <= 16 ? "map16" : registers <= 64 ? "map64" : "map250", arguments.size, arguments);
+  if (segments.empty()) return;
+  if (emit) {
+    addEmitted(program, segments, binder);
+  } else {
+    addInterpreted(program, segments, binder);
+  }
 }
 
 void bindMap(const Instruction& in, Binder& binder) {
   std::vector<Operand> inputs;
   for (const View& view : in.inputs) inputs.push_back(binder.operand(view));
-  addMap(binder.program(in.program), in.program.registers, inputs, in.outputs, binder);
+  addMap(in.program, inputs, in.outputs, binder);
 }
 
 }  // namespace steepest::cuda

@@ -30,7 +30,7 @@ void ProductEnd::finish() {
   if (in_.attrs[0] == 0) return;
   std::vector<Operand> inputs = {target_};
   for (size_t i = 2; i < in_.inputs.size(); ++i) inputs.push_back(binder_.operand(in_.inputs[i]));
-  addMap(binder_.program(in_.program), in_.program.registers, inputs, in_.outputs, binder_);
+  addMap(in_.program, inputs, in_.outputs, binder_);
 }
 
 namespace {

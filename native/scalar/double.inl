@@ -5,13 +5,8 @@
 
 constexpr float kTrigLimit = 1.0e6f;
 
-// sin(x + quarter * pi/2): x = n pi/2 + r, pi/2 in two parts of which the first times n is exact.
-STEEPEST_INLINE D sinQuarter(D x, int64_t quarter) {
-  constexpr double kShift = 6755399441055744.0;  // 1.5 * 2^52
-  const D shifted = x * 0.63661977236758134308 + kShift;
-  const D n = shifted - kShift;
-  const L quadrant = (L)shifted + quarter;
-  const D r = (x - n * 1.57079632673412561417) - n * 6.07710050650619224932e-11;
+// sin(r + quadrant * pi/2), |r| <= pi/4.
+STEEPEST_INLINE D sinReduced(D r, L quadrant) {
   const D t = r * r;
   const D sin = r * (0.99999999999473892 +
                      t * (-0.1666666662564101 +
@@ -20,8 +15,17 @@ STEEPEST_INLINE D sinQuarter(D x, int64_t quarter) {
                 t * (-0.49999999999210304 +
                      t * (0.041666666523017168 +
                           t * (-0.0013888879330905214 + t * (2.4798711522007368e-5 - t * 2.7158081646794537e-7))));
-  const D value = (quadrant & 1) == 0 ? sin : cos;
-  return (quadrant & 2) == 0 ? value : -value;
+  const D value = choose((quadrant & 1) == 0, sin, cos);
+  return choose((quadrant & 2) == 0, value, -value);
+}
+
+// sin(x + quarter * pi/2): x = n pi/2 + r, pi/2 in two parts of which the first times n is exact.
+STEEPEST_INLINE D sinQuarter(D x, int64_t quarter) {
+  constexpr double kShift = 6755399441055744.0;  // 1.5 * 2^52
+  const D shifted = x * 0.63661977236758134308 + kShift;
+  const D n = shifted - kShift;
+  const D r = (x - n * 1.57079632673412561417) - n * 6.07710050650619224932e-11;
+  return sinReduced(r, (L)shifted + quarter);
 }
 
 // --- atan2
@@ -29,7 +33,7 @@ STEEPEST_INLINE D sinQuarter(D x, int64_t quarter) {
 // atan(a), 0 <= a <= 1.
 STEEPEST_INLINE D atanUnit(D a) {
   const auto large = a > 0.41421356237309503;  // tan(pi/8)
-  const D x = large ? (a - 1.0) / (a + 1.0) : a;
+  const D x = choose(large, (a - 1.0) / (a + 1.0), a);
   const D t = x * x;
   D p = t * 0.046752964821017754 - 0.08441424105032227;
   p = p * t + 0.11037979604795578;
@@ -37,20 +41,20 @@ STEEPEST_INLINE D atanUnit(D a) {
   p = p * t + 0.19999877402025732;
   p = p * t - 0.33333332021911511;
   p = p * t + 0.99999999997706755;
-  return p * x + (large ? splat(0.78539816339744831) : D{});
+  return p * x + choose(large, splat(0.78539816339744831), D{});
 }
 
 STEEPEST_INLINE D atan2Magnitude(D y, D x) {  // of |y|; x may be negative, -0 included
   const double infinity = __builtin_inf();
   const D magnitude = (D)((L)x & 0x7fffffffffffffff);
   const auto steep = y > magnitude;
-  const D small = steep ? magnitude : y, big = steep ? y : magnitude;
+  const D small = choose(steep, magnitude, y), big = choose(steep, y, magnitude);
   D ratio = small / big;
-  ratio = big == 0.0 ? D{} : ratio;
-  ratio = (small == infinity) & (big == infinity) ? splat(1.0) : ratio;
+  ratio = choose(big == 0.0, D{}, ratio);
+  ratio = choose((small == infinity) & (big == infinity), splat(1.0), ratio);
   D angle = atanUnit(ratio);
-  angle = steep ? 1.57079632679489662 - angle : angle;
-  return (L)x < 0 ? 3.14159265358979324 - angle : angle;
+  angle = choose(steep, 1.57079632679489662 - angle, angle);
+  return choose((L)x < 0, 3.14159265358979324 - angle, angle);
 }
 
 // --- pow
@@ -70,14 +74,14 @@ STEEPEST_INLINE D log2Positive(D x) {
   p = p * t + 0.96179669411538107;
   p = p * t + 2.8853900817778489;
   const double infinity = __builtin_inf();
-  const D y = x == infinity ? x : n + s * p;
-  return x == 0.0 ? D{} - infinity : y;
+  const D y = choose(x == infinity, x, n + s * p);
+  return choose(x == 0.0, D{} - infinity, y);
 }
 
 // 2^x, zero and infinity beyond the range of float32; NaN passes.
 STEEPEST_INLINE D exp2Clamped(D x) {
-  x = x > 300.0 ? splat(300.0) : x;
-  x = x < -300.0 ? splat(-300.0) : x;
+  x = choose(x > 300.0, splat(300.0), x);
+  x = choose(x < -300.0, splat(-300.0), x);
   constexpr double kShift = 6755399441055744.0;
   const D shifted = x + kShift;
   const D r = x - (shifted - kShift);

@@ -15,7 +15,7 @@ STEEPEST_INLINE V verf(V x) {
   const V near = fma(p, x, x);
 
   V a = vabs(x);
-  a = a > 3.95f ? V{} + 3.95f : a;  // erf rounds to 1 from 3.92 on
+  a = choose(a > 3.95f, V{} + 3.95f, a);  // erf rounds to 1 from 3.92 on
   V q = fma(V{} + 1.2718930141848832e-6f, a, V{} - 4.0029205803549752e-5f);
   q = fma(q, a, V{} + 5.542394614671314e-4f);
   q = fma(q, a, V{} - 4.5917501251329976e-3f);
@@ -25,5 +25,5 @@ STEEPEST_INLINE V verf(V x) {
   q = fma(q, a, V{} - 1.1299464825862771f);
   q = fma(q, a, V{} + 2.5722363753254375e-4f);
   const V far = copySign(1.0f - vexp(q), x);
-  return t < 0.86f ? near : x == x ? far : x;
+  return choose(t < 0.86f, near, choose(x == x, far, x));
 }

@@ -55,8 +55,8 @@ STEEPEST_INLINE V vexp(V x) {
 
 template <typename V>
 STEEPEST_INLINE V vexpm1(V x) {
-  V bounded = x > 89.0f ? V{} + 89.0f : x;  // n = 128 at most
-  bounded = x < -20.0f ? V{} - 20.0f : bounded;
+  V bounded = choose(x > 89.0f, V{} + 89.0f, x);  // n = 128 at most
+  bounded = choose(x < -20.0f, V{} - 20.0f, bounded);
   const V shifted = fma(bounded, V{} + kLog2E, V{} + kShifter);
   const V n = shifted - kShifter;
   const V high = fma(n, V{} - kLn2High, bounded);
@@ -65,14 +65,14 @@ STEEPEST_INLINE V vexpm1(V x) {
   // 2^n (p + 1) - 1, by halves so that n = 128 does not overflow early.
   const V scale = powerOfTwo(shifted - 1.0f);
   const V y = 2.0f * fma(scale, p, scale - 0.5f);
-  return x == 0.0f ? x : y;  // keeps -0
+  return choose(x == 0.0f, x, y);  // keeps -0
 }
 
 // 1 / (1 + e^-x), relative accuracy on both sides.
 template <typename V>
 STEEPEST_INLINE V vsigmoid(V x) {
   const V e = expBounded(atLeast(-vabs(x), -105.0f));
-  return (x < 0.0f ? e : V{} + 1.0f) / (e + 1.0f);
+  return choose(x < 0.0f, e, V{} + 1.0f) / (e + 1.0f);
 }
 
 // e / (e + 2) with e = e^(2|x|) - 1 = 2^n (e^r - 1) + 2^n - 1.

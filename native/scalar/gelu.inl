@@ -9,7 +9,7 @@ struct NormalTail {
 template <typename V>
 STEEPEST_INLINE NormalTail<V> normalTail(V x) {
   V a = vabs(x);
-  a = a > 15.0f ? V{} + 15.0f : a;  // where e is zero
+  a = choose(a > 15.0f, V{} + 15.0f, a);  // where e is zero
   // x^2 / 2 in two parts, or its rounding would show in e: the square of the leading bits is exact.
   const V high = (V)((I)a & static_cast<int32_t>(0xfffff000u));
   const V rest = (a - high) * (a + high) * -0.5f;
@@ -38,12 +38,12 @@ STEEPEST_INLINE V vgelu(V x) {
   const NormalTail<V> tail = normalTail(x);
   // In this order: e r leaves the normal numbers before the result does.
   const V lower = x * tail.e * tail.r;
-  return x > 15.0f ? x : x > 0.0f ? x - lower : lower;
+  return choose(x > 15.0f, x, choose(x > 0.0f, x - lower, lower));
 }
 
 template <typename V>
 STEEPEST_INLINE V vgeluGrad(V x) {
   const NormalTail<V> tail = normalTail(x);
   const V lower = tail.e * fma(vabs(x), V{} - 0.3989422804014327f, tail.r);
-  return x > 0.0f ? 1.0f - lower : lower;
+  return choose(x > 0.0f, 1.0f - lower, lower);
 }

@@ -34,20 +34,20 @@ constexpr int32_t kMantissa = 0x007fffff;
 template <typename V>
 STEEPEST_INLINE V logEdges(V x, V y) {
   const float infinity = __builtin_inff();
-  y = x == infinity ? x : y;
-  y = x < 0.0f ? V{} + __builtin_nanf("") : y;
-  return x == 0.0f ? V{} - infinity : y;
+  y = choose(x == infinity, x, y);
+  y = choose(x < 0.0f, V{} + __builtin_nanf(""), y);
+  return choose(x == 0.0f, V{} - infinity, y);
 }
 
 template <typename V>
 STEEPEST_INLINE V vlog(V x) {
   const auto denormal = x < 1.17549435e-38f;
-  const V scaled = denormal ? x * 8388608.0f : x;
+  const V scaled = choose(denormal, x * 8388608.0f, x);
   const I bits = (I)scaled - kSqrtHalfBits;
-  const V n = toFloat((bits >> 23) - (denormal ? I{} + 23 : I{}));
+  const V n = toFloat((bits >> 23) - choose(denormal, I{} + 23, I{}));
   const V f = (V)((bits & kMantissa) + kSqrtHalfBits) - 1.0f;
   const V y = logSum(n, f, V{});
-  return logEdges(x, x == x ? y : x);
+  return logEdges(x, choose(x == x, y, x));
 }
 
 template <typename V>
@@ -58,9 +58,9 @@ STEEPEST_INLINE V vlog1p(V x) {
   const V n = toFloat(exponent);
   const V m = (V)((bits & kMantissa) + kSqrtHalfBits) - 1.0f;
   // With n = 0 the sum above is left out: f = x. Otherwise what it rounded away comes back as a correction.
-  const V lost = x > 1.0f ? 1.0f - (u - x) : x - (u - 1.0f);
-  const V f = exponent == 0 ? x : m;
-  const V c = exponent == 0 ? V{} : lost / u;
-  const V y = x == 0.0f ? x : logSum(n, f, c);  // keeps -0
-  return logEdges(u, x == x ? y : x);
+  const V lost = choose(x > 1.0f, 1.0f - (u - x), x - (u - 1.0f));
+  const V f = choose(exponent == 0, x, m);
+  const V c = choose(exponent == 0, V{}, lost / u);
+  const V y = choose(x == 0.0f, x, logSum(n, f, c));  // keeps -0
+  return logEdges(u, choose(x == x, y, x));
 }

@@ -68,7 +68,7 @@ struct Neg {
   STEEPEST_INLINE static I of(I x) { return (I) - (U)x; }
 };
 struct Sign {
-  STEEPEST_INLINE static F of(F x) { return x > 0.0f ? splat(1.0f) : x < 0.0f ? splat(-1.0f) : x; }
+  STEEPEST_INLINE static F of(F x) { return choose(x > 0.0f, splat(1.0f), choose(x < 0.0f, splat(-1.0f), x)); }
   STEEPEST_INLINE static I of(I x) { return (x < 0) - (x > 0); }
 };
 struct Add {
@@ -95,15 +95,15 @@ struct BitXor {
 };
 // C++ leaves shifts by more than 31 bits open, and x86 takes the count modulo 32 in one instruction but not in another.
 struct ShiftLeft {
-  STEEPEST_INLINE static I of(I a, I b) { return (U)b < 32u ? (I)((U)a << ((U)b & 31u)) : I{}; }
+  STEEPEST_INLINE static I of(I a, I b) { return choose((U)b < 32u, (I)((U)a << ((U)b & 31u)), I{}); }
 };
 struct ShiftRight {
-  STEEPEST_INLINE static I of(I a, I b) { return a >> ((U)b < 32u ? b : splat(31)); }
+  STEEPEST_INLINE static I of(I a, I b) { return a >> choose((U)b < 32u, b, splat(31)); }
 };
 struct Fma {
   STEEPEST_INLINE static F of(F a, F b, F c) { return fma(a, b, c); }
 };
 struct Select {
-  STEEPEST_INLINE static F of(F condition, F a, F b) { return condition != 0.0f ? a : b; }
-  STEEPEST_INLINE static I of(F condition, I a, I b) { return condition != 0.0f ? a : b; }
+  STEEPEST_INLINE static F of(F condition, F a, F b) { return choose(condition != 0.0f, a, b); }
+  STEEPEST_INLINE static I of(F condition, I a, I b) { return choose(condition != 0.0f, a, b); }
 };

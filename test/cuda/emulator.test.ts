@@ -1,10 +1,13 @@
 // The emulated driver has to notice what a GPU would fault on, or worse, would not. And what the library makes of faults.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+import { Random } from '../helpers/random';
 import { emulated, onDevice } from './device';
+import { feedsOf, transposedPlan } from './random-plans';
+import { results } from './run-plans';
 
 const root = path.join(__dirname, '..', '..');
 
@@ -12,15 +15,15 @@ onDevice('the emulator', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'steepest-emulator-'));
   const program = path.join(folder, 'check');
   beforeAll(() => {
-    const sources = ['check', 'driver', 'fiber', 'launch', 'memory'].map((name) =>
-      path.join(root, `test/cuda/emulated/${name}.cc`),
+    const sources = ['check', 'driver', 'fiber', 'launch', 'memory', 'ptx_operations', 'ptx_parse', 'ptx_run'].map(
+      (name) => path.join(root, `test/cuda/emulated/${name}.cc`),
     );
     execFileSync('g++', ['-std=c++20', '-O1', '-w', ...sources, '-o', program]);
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  const run = (what: string) => {
-    const { stdout, stderr } = spawnSync(program, [what], { encoding: 'utf8' });
+  const run = (...words: string[]) => {
+    const { stdout, stderr } = spawnSync(program, words, { encoding: 'utf8' });
     return `${stdout.trim()} ${stderr.trim()}`.trim();
   };
 
@@ -39,6 +42,53 @@ onDevice('the emulator', () => {
     ['a copy that is too long', 'long', '1 0', 'not inside device memory'],
   ])('notices %s', (_, what, results, message) => {
     expect(run(what)).toMatch(new RegExp(`^${results} .*${message}`));
+  });
+
+  describe('PTX', () => {
+    let text = '';
+    beforeAll(() => {
+      const texts = path.join(folder, 'texts');
+      mkdirSync(texts);
+      results([transposedPlan(feedsOf(new Random(1), true))], 'cuda:0', { STEEPEST_EMULATED_PTX: texts });
+      const [name] = readdirSync(texts);
+      text = readFileSync(path.join(texts, name), 'utf8');
+    });
+    const changed = (from: string | RegExp, to: string) => {
+      const file = path.join(folder, 'changed.ptx');
+      const other = text.replace(from, to);
+      expect(from === '' || other !== text).toBe(true);
+      writeFileSync(file, other);
+      return run('ptx', file);
+    };
+
+    test('runs', () => {
+      // the second element of a row is in the next column
+      expect(changed('', '')).toBe('0 -0 -8 -1 -47');
+    });
+
+    test('a wrong stride shows in the result, or as an access beyond memory', () => {
+      const stride = /(mad\.lo\.s32 %r\d+, %r\d+, )8,/;
+      expect(changed(stride, '$17,')).toBe('0 -0 -7 -1 -42');
+      expect(changed(stride, '$19,')).toMatch(/^700 .*map, line \d+: an address that is not inside device memory/);
+    });
+
+    test.each([
+      ['an unknown instruction', /neg\.f32/, 'neg.f16', 'line \\d+: unknown instruction neg.f16'],
+      ['a register of another type', /neg\.f32 (%f\d+), %f/, 'neg.f32 $1, %r', 'line \\d+: %r\\d+ is not of type f32'],
+      ['a register that is not declared', /neg\.f32 %f\d+/, 'neg.f32 %f99', 'line \\d+: %f99 is not declared'],
+      ['a register that nothing has written', /\tld\.global.*\n/, '', 'line \\d+: %f0 is read before it is written'],
+      ['a branch to nowhere', /bra L1/, 'bra L9', 'line \\d+: there is no label L9'],
+      ['a newer version', '.version 7.0', '.version 8.0', "line 1: expected '.version 7.0'"],
+      ['no semicolon', 'ret;', 'ret', "line \\d+: expected ';'"],
+    ])('refuses %s, with its line', (_, from, to, message) => {
+      expect(changed(from, to)).toMatch(new RegExp(`^218 ${message}`));
+    });
+
+    test('an address that is not a multiple of the size', () => {
+      expect(changed(/mad\.wide\.s32 (%q\d+), (%r\d+), 4/, 'mad.wide.s32 $1, $2, 3')).toMatch(
+        /^700 .*an address that is not a multiple of 4/,
+      );
+    });
   });
 });
 

@@ -37,6 +37,7 @@ namespace steepest::STEEPEST_TARGET {
 #include "../../scalar/gelu.inl"
 #include "../../scalar/softplus.inl"
 #include "../../scalar/double.inl"
+#include "../../scalar/lanes.inl"
 #include "../../scalar/wide.inl"
 #include "../../scalar/philox.inl"
 

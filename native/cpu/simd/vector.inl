@@ -91,6 +91,13 @@ STEEPEST_INLINE F vsqrt(F x) {
 
 STEEPEST_INLINE F vabs(F x) { return (F)((I)x & splat(0x7fffffff)); }
 STEEPEST_INLINE I vabs(I x) { return x < 0 ? (I) - (U)x : x; }
+
+// yes where the mask is set, no elsewhere.
+template <typename Mask, typename T>
+STEEPEST_INLINE T choose(Mask mask, T yes, T no) {
+  return mask ? yes : no;
+}
+
 // The magnitude of x with the sign of `sign`.
 STEEPEST_INLINE F copySign(F x, F sign) {
   const I bit = splat(static_cast<int32_t>(0x80000000u));

@@ -115,6 +115,12 @@ STEEPEST_INLINE F splat(float x) { return x; }
 STEEPEST_INLINE I splat(int32_t x) { return x; }
 STEEPEST_INLINE D splat(double x) { return x; }
 
+// yes where the mask is set, no elsewhere.
+template <typename Mask, typename T>
+STEEPEST_INLINE T choose(Mask mask, T yes, T no) {
+  return mask ? yes : no;
+}
+
 STEEPEST_INLINE F fma(F a, F b, F c) { return ::fmaf(a.v, b.v, c.v); }
 STEEPEST_INLINE F vsqrt(F x) { return ::sqrtf(x.v); }
 STEEPEST_INLINE F vabs(F x) { return ::fabsf(x.v); }
@@ -148,6 +154,7 @@ STEEPEST_INLINE F joinDouble(D low, D) { return static_cast<float>(low.v); }
 #include "../../scalar/erf.inl"
 #include "../../scalar/exp.inl"
 #include "../../scalar/gelu.inl"
+#include "../../scalar/lanes.inl"
 #include "../../scalar/log.inl"
 #include "../../scalar/ops.inl"
 #include "../../scalar/softplus.inl"

@@ -1,6 +1,9 @@
 // What the emulator has to notice: each mistake is made by a kernel, or a call, of this program. Linked with the emulated
 // driver by test/cuda/emulator.test.ts; prints one line for each.
 #include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <string>
 #include <vector>
 
 #include "../../../native/cuda/driver_api.h"
@@ -8,6 +11,8 @@
 
 #define ENTRY(name, symbol, parameters) extern "C" CUresult name parameters __asm__(symbol);
 STEEPEST_CUDA_DRIVER(ENTRY)
+
+using namespace steepest::cuda;
 
 namespace {
 
@@ -51,6 +56,35 @@ CUresult launch(const char* name, Numbers numbers, unsigned threads) {
   return cuLaunchKernel(function, 1, 1, 1, threads, 1, 1, 0, stream, parameters, nullptr);
 }
 
+// Assembles the PTX of a file and runs its kernel, -x^T for x [6, 8] (test/cuda/random-plans.ts), on 0, 1, 2, ...
+int runText(const char* file) {
+  std::ifstream in(file);
+  const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  char log[256] = "";
+  int options[] = {kJitErrorLog, kJitErrorLogBytes};
+  void* values[] = {log, reinterpret_cast<void*>(sizeof log)};
+  CUmodule module;
+  CUfunction function;
+  CUresult result = cuModuleLoadDataEx(&module, text.c_str(), 2, options, values);
+  if (result != 0) {
+    std::printf("%d %s\n", result, log);
+    return 0;
+  }
+  cuModuleGetFunction(&function, module, "map");
+  CUdeviceptr x, y;
+  cuMemAlloc(&x, 48 * sizeof(float));
+  cuMemAlloc(&y, 48 * sizeof(float));
+  std::vector<float> numbers(48);
+  for (int i = 0; i < 48; ++i) numbers[i] = static_cast<float>(i);
+  cuMemcpyHtoDAsync(x, numbers.data(), 192, stream);
+  uint64_t arguments[] = {0, 0, 1, uint64_t{1} << 32, 48, x, y, 0, 0};  // native/cuda/emit/map.h
+  void* parameters[] = {arguments};
+  result = cuLaunchKernel(function, 1, 1, 1, 128, 1, 1, 0, stream, parameters, nullptr);
+  cuMemcpyDtoHAsync(numbers.data(), y, 192, stream);
+  std::printf("%d %g %g %g %g\n", result, numbers[0], numbers[1], numbers[6], numbers[47]);
+  return 0;
+}
+
 }  // namespace
 
 int main(int, char** words) {
@@ -64,6 +98,7 @@ int main(int, char** words) {
   auto* const data = reinterpret_cast<float*>(device);
   std::vector<float> host(64);
   const char what = words[1][0];
+  if (what == 'p') return runText(words[2]);
   CUresult result = 0;
   if (what == 'r') {  // right
     result = launch("fill", {data, 64}, 64);

@@ -8,18 +8,24 @@
 //   STEEPEST_EMULATED_MEMORY    bytes of a device, 8 GB
 //   STEEPEST_EMULATED_FAULT     the number of the launch that faults, from 1 on
 //   STEEPEST_EMULATED_TRACE     a file that the names of launched kernels are added to, a line each
+//   STEEPEST_EMULATED_PTX       a folder for the PTX that is assembled, a file for each
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
+#include <vector>
+
+#include <unistd.h>
 
 #include "../../../native/cuda/driver_api.h"
 #include "launch.h"
 #include "memory.h"
+#include "ptx_text.h"
 #include "tensor_map.h"
 
 using namespace steepest::cuda;
@@ -52,6 +58,20 @@ std::map<CUfunction, unsigned> sharedLimits;
 unsigned sharedLimitOf(CUfunction function) {
   const auto found = sharedLimits.find(function);
   return found != sharedLimits.end() ? found->second : 48u << 10;
+}
+
+// A module of PTX, which has one kernel.
+struct Assembled {
+  steepest::emulated::ptx::Kernel text;
+  steepest::emulated::Kernel kernel;
+};
+std::vector<std::unique_ptr<Assembled>> assembled;
+
+void keep(const char* text) {
+  const char* const folder = std::getenv("STEEPEST_EMULATED_PTX");
+  if (folder == nullptr) return;
+  const std::string name = std::to_string(getpid()) + "-" + std::to_string(assembled.size()) + ".ptx";
+  std::ofstream(std::string(folder) + "/" + name) << text;
 }
 
 using Lock = std::lock_guard<std::recursive_mutex>;
@@ -218,8 +238,36 @@ EXPORT CUresult cuModuleLoadData(CUmodule* module, const void*) {
   *module = reinterpret_cast<CUmodule>(&theModule);
   return ready();
 }
-EXPORT CUresult cuModuleGetFunction(CUfunction* function, CUmodule, const char* name) {
-  const auto* const kernel = steepest::emulated::findKernel(name);
+EXPORT CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned count, int* options, void** values) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  const auto* const text = static_cast<const char*>(image);
+  keep(text);
+  try {
+    auto made = std::make_unique<Assembled>();
+    made->text = steepest::emulated::ptx::parse(text);
+    made->kernel = {nullptr, made->text.parameterBytes, &made->text};
+    *module = reinterpret_cast<CUmodule>(made.get());
+    assembled.push_back(std::move(made));
+    return kSuccess;
+  } catch (const std::runtime_error& error) {
+    char* log = nullptr;
+    size_t bytes = 0;
+    for (unsigned i = 0; i < count; ++i) {
+      if (options[i] == kJitErrorLog) log = static_cast<char*>(values[i]);
+      if (options[i] == kJitErrorLogBytes) bytes = reinterpret_cast<size_t>(values[i]);
+    }
+    if (log != nullptr) std::snprintf(log, bytes, "%s", error.what());
+    return refuse(kInvalidPtx, error.what());
+  }
+}
+EXPORT CUresult cuModuleGetFunction(CUfunction* function, CUmodule module, const char* name) {
+  const Lock lock(mutex);
+  const steepest::emulated::Kernel* kernel = steepest::emulated::findKernel(name);
+  for (const auto& made : assembled) {
+    if (module != reinterpret_cast<CUmodule>(made.get())) continue;
+    kernel = made->text.name == name ? &made->kernel : nullptr;
+  }
   *function = reinterpret_cast<CUfunction>(const_cast<steepest::emulated::Kernel*>(kernel));
   return kernel != nullptr ? ready() : kNotFound;
 }
@@ -274,9 +322,13 @@ EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gri
   if (hasHostAddress(parameters[0], kernel.parameterBytes)) {
     return fault = refuse(kIllegalAddress, "a host address among the parameters of a kernel");
   }
-  std::string wrong =
-      steepest::emulated::launch(kernel, {gridX, gridY, gridZ}, {blockX, blockY, blockZ}, parameters, sharedBytes);
-  if (!wrong.empty()) return fault = refuse(kLaunchFailed, wrong);
+  const steepest::emulated::Dimensions grid{gridX, gridY, gridZ}, block{blockX, blockY, blockZ};
+  std::string wrong = kernel.text != nullptr ? steepest::emulated::ptx::run(*kernel.text, grid, block, parameters[0],
+                                                                            [](uint64_t at) { return memory.blockOf(at); })
+                                             : steepest::emulated::launch(kernel, grid, block, parameters, sharedBytes);
+  if (!wrong.empty()) {
+    return fault = refuse(wrong.find("an address") != std::string::npos ? kIllegalAddress : kLaunchFailed, wrong);
+  }
   wrong = memory.damage();
   if (!wrong.empty()) return fault = refuse(kIllegalAddress, "a kernel " + wrong);
   return kSuccess;

@@ -35,10 +35,14 @@ struct SharedMemory {
   unsigned bytes;
 };
 const SharedMemory& sharedMemory();
+namespace ptx {
+struct Kernel;
+}
 
 struct Kernel {
   void (*run)(void** parameters);
-  unsigned parameterBytes;  // of its one struct
+  unsigned parameterBytes;             // of its one struct
+  const ptx::Kernel* text = nullptr;  // instead of `run`, see ptx.h
 };
 
 template <typename Arguments>

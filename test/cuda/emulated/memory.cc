@@ -46,6 +46,14 @@ bool DeviceMemory::contains(uint64_t address, size_t bytes) const {
   return bytes <= block->second && address - block->first <= block->second - bytes;
 }
 
+std::pair<uint64_t, uint64_t> DeviceMemory::blockOf(uint64_t address) const {
+  auto block = blocks_.upper_bound(address);
+  if (block == blocks_.begin()) return {0, 0};
+  --block;
+  if (address - block->first > block->second) return {0, 0};
+  return {block->first, block->first + block->second};
+}
+
 bool DeviceMemory::touches(const void* pointer, size_t bytes) const {
   // The last block that does not begin behind them: the others end even earlier.
   const auto address = reinterpret_cast<uint64_t>(pointer);

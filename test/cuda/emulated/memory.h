@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 
 namespace steepest::emulated {
 
@@ -17,6 +18,8 @@ class DeviceMemory {
   bool release(uint64_t address);
   // The bytes lie inside one block.
   bool contains(uint64_t address, size_t bytes) const;
+  // The block that an address lies in, or is the end of: its first byte and one past its last. {0, 0} if there is none.
+  std::pair<uint64_t, uint64_t> blockOf(uint64_t address) const;
   // Some of the bytes lie in a block, or beside one in its sentinels.
   bool touches(const void* address, size_t bytes) const;
   // What has written over a sentinel, or nothing. Looks at some of the blocks, at all within a few calls.

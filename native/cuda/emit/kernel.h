@@ -1,0 +1,72 @@
+// What all emitted kernels are made of: their arguments, and addresses of strided operands.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "../kernels/operand.h"
+#include "program.h"
+
+namespace steepest::cuda::emit {
+
+// Layout of an operand, as far as it is part of the text; the address is not.
+struct Layout {
+  DType dtype;
+  bool slides;
+  int64_t strides[kAxes];  // elements
+};
+
+// Text that is ready for the driver.
+struct Kernel {
+  std::string text;
+  const char* name;  // of its entry
+  int threads;       // of a block
+};
+
+// A member of the kernel's arguments, or of a table in memory.
+class Fields {
+ public:
+  // The arguments, from byte `offset` on.
+  explicit Fields(int64_t offset) : offset_(offset) {}
+  // A table at an address.
+  Fields(const Value& address, int64_t offset) : address_(address), offset_(offset) {}
+  Value word(int64_t at) const;
+  Value wide(int64_t at) const;
+
+ private:
+  Value address_{};
+  int64_t offset_;
+};
+
+Value special(const char* name);  // %tid.x and the like
+
+// The addresses of operands: data[i], and with sliding ones data[i] + step * slide[i].
+std::vector<Value> addressesOf(const std::vector<Layout>& layouts, const Fields& fields, int64_t data, int64_t slides,
+                               const Value& loopStep);
+
+// i / divisor for a word below 2^31, by multiplication.
+Value divide(const Value& i, int64_t divisor);
+
+// The index of an element along each axis: `i` counts elements of axes with these extents, the outermost of which does not matter.
+// Axes that no layout walks along get no index.
+std::vector<Value> indicesOf(const Value& i, const int64_t* shape, int rank);
+
+// Offsets of elements by their strides: equal ones are worked out once.
+class Offsets {
+ public:
+  Offsets() = default;
+  // Adds axes with their indices.
+  void add(const std::vector<Value>& indices, const std::vector<int64_t>& factors);
+  // base + size * sum(index * stride), the strides in the order in which axes were added. A word if `address` is nothing.
+  Value at(const int64_t* strides);
+  Value addressOf(const Value& base, const int64_t* strides, int64_t elementBytes);
+
+ private:
+  std::vector<Value> indices_;
+  std::vector<int64_t> factors_;  // elements that an index stands for
+  std::map<std::vector<int64_t>, Value> known_;
+};
+
+}  // namespace steepest::cuda::emit

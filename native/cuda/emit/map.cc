@@ -1,0 +1,124 @@
+#include "map.h"
+
+#include "lanes.h"
+#include "memory.h"
+
+namespace steepest::cuda::emit {
+namespace {
+
+// The segment that a block belongs to: the last one that begins at it or before, by bisection.
+Value segmentOf(const Value& block, const Value& table, const Value& count, int64_t segmentBytes) {
+  Text& out = Text::now();
+  const Value low = out.variable(Bank::kWord), high = out.variable(Bank::kWord);
+  const int again = out.label(), done = out.label();
+  out.assign(low, word(0));
+  out.assign(high, (U(count) - U(1u)).v);
+  out.place(again);
+  out.branchIf((U(low) >= U(high)).v, done);
+  const U middle = (U(low) + U(high) + U(1u)) >> 1u;
+  const Value at = make(Bank::kLong, "mad.wide.s32", {middle.v, I(static_cast<int32_t>(segmentBytes)).v, table});
+  const M after = U(Fields(at, 0).word(0)) > U(block);
+  out.assign(high, choose(after, middle - U(1u), U(high)).v);
+  out.assign(low, choose(after, U(low), middle).v);
+  out.branch(again);
+  out.place(done);
+  return make(Bank::kLong, "mad.wide.s32", {low, I(static_cast<int32_t>(segmentBytes)).v, table});
+}
+
+}  // namespace
+
+std::string MapLayout::key() const {
+  std::string key = std::to_string(width) + ":";
+  for (int d = 1; d < rank; ++d) key += std::to_string(shape[d]) + ",";
+  for (size_t k = 0; k < operands.size(); ++k) {
+    const Layout& o = operands[k];
+    key += ";" + std::to_string(static_cast<int>(o.dtype)) + (o.slides ? "s" : "") + (aligned[k] ? "a" : "");
+    for (int d = 0; d < rank; ++d) key += "," + std::to_string(o.strides[d]);
+  }
+  return key;
+}
+
+Kernel emitMap(const steepest::Program& program, const MapLayout& layout, bool several) {
+  Text out;
+  const int rank = layout.rank, width = layout.width;
+  const size_t inputs = static_cast<size_t>(program.inputs), count = layout.operands.size();
+  const auto segmentBytes = static_cast<int64_t>(16 + 16 * count);
+
+  std::vector<Rate> rates;
+  for (size_t k = 0; k < inputs; ++k) {
+    const int64_t* const strides = layout.operands[k].strides;
+    Rate rate = Rate::kOnce;
+    for (int d = 0; d < rank; ++d) {
+      if (strides[d] != 0) rate = d == rank - 1 && width > 1 ? Rate::kElement : std::max(rate, Rate::kGroup);
+    }
+    rates.push_back(rate);
+  }
+  Steps steps(program, width, rates);
+
+  const Value block = special("%ctaid.x"), thread = special("%tid.x");
+  const Fields arguments(0);
+  Value inSegment = block;
+  Fields segment(kMapSegmentAt);
+  if (several) {
+    const Value at = segmentOf(block, arguments.wide(8), arguments.word(16), segmentBytes);
+    segment = Fields(at, 0);
+    inSegment = (U(block) - U(segment.word(0))).v;
+  }
+  const Value groups = segment.word(8);
+  const Value i = out.variable(Bank::kWord);
+  const int again = out.label(), done = out.label();
+  out.assign(i, (U(inSegment) * U(uint32_t{kMapThreads}) + U(thread)).v);
+  out.branchIf((U(i) >= U(groups)).v, done);
+  const Value stride = (U(segment.word(4)) * U(uint32_t{kMapThreads})).v;
+  bool anySlides = false;
+  for (const Layout& operand : layout.operands) anySlides = anySlides || operand.slides;
+  const Value loopStep = anySlides ? arguments.wide(0) : Value{};
+  const std::vector<Value> data =
+      addressesOf(layout.operands, segment, kMapDataAt, kMapDataAt + static_cast<int64_t>(8 * count), loopStep);
+  for (size_t k = 0; k < inputs; ++k) {
+    if (rates[k] != Rate::kOnce) continue;
+    Value lane;
+    load(layout.operands[k].dtype, data[k], 0, 1, &lane);
+    steps.setInput(static_cast<int>(k), 0, lane);
+  }
+  steps.writeOnce();
+
+  out.place(again);
+  int64_t shape[kAxes];
+  for (int d = 0; d < rank; ++d) shape[d] = layout.shape[d];
+  if (rank > 0) shape[rank - 1] /= width;
+  Offsets offsets;
+  std::vector<int64_t> factors(static_cast<size_t>(rank), 1);
+  if (rank > 0) factors.back() = width;
+  offsets.add(indicesOf(i, shape, rank), factors);
+  for (size_t k = 0; k < inputs; ++k) {
+    if (rates[k] == Rate::kOnce) continue;
+    const Layout& from = layout.operands[k];
+    const auto bytes = static_cast<int64_t>(sizeOf(from.dtype));
+    const Value address = offsets.addressOf(data[k], from.strides, bytes);
+    Value lanes[4];
+    if (rates[k] == Rate::kElement && !layout.aligned[k]) {
+      for (int lane = 0; lane < width; ++lane) {
+        load(from.dtype, address, lane * from.strides[rank - 1] * bytes, 1, lanes + lane);
+      }
+    } else {
+      load(from.dtype, address, 0, rates[k] == Rate::kElement ? width : 1, lanes);
+    }
+    for (int lane = 0; lane < width; ++lane) steps.setInput(static_cast<int>(k), lane, lanes[lane]);
+  }
+  steps.writeEach(steps.positional() ? (U(i) * U(static_cast<uint32_t>(width))).v : Value{});
+  for (size_t k = inputs; k < count; ++k) {
+    const Layout& to = layout.operands[k];
+    Value lanes[4];
+    for (int lane = 0; lane < width; ++lane) lanes[lane] = steps.output(k - inputs, lane);
+    store(to.dtype, offsets.addressOf(data[k], to.strides, static_cast<int64_t>(sizeOf(to.dtype))), width, lanes);
+  }
+  out.assign(i, (U(i) + U(stride)).v);
+  out.branchIf((U(i) < U(groups)).v, again);
+  out.place(done);
+  out.line("ret;");
+  return {out.module("map", static_cast<unsigned>(kMapSegmentAt + (several ? 0 : segmentBytes)), kMapThreads), "map",
+          kMapThreads};
+}
+
+}  // namespace steepest::cuda::emit

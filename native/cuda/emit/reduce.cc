@@ -1,0 +1,247 @@
+#include "reduce.h"
+
+#include "lanes.h"
+#include "memory.h"
+#include "totals.h"
+
+namespace steepest::cuda::emit {
+namespace {
+
+constexpr uint32_t kLanes = 32, kColumnWarps = 8, kRowThreads = 128;
+
+uint32_t threadsOf(ReduceShape way) { return way == ReduceShape::kColumns ? kColumnWarps * kLanes : kRowThreads; }
+
+// Threads that share an output.
+uint32_t sharersOf(ReduceShape way) {
+  switch (way) {
+    case ReduceShape::kWarp:
+      return kLanes;
+    case ReduceShape::kBlock:
+      return kRowThreads;
+    case ReduceShape::kColumns:
+      return kColumnWarps;
+    default:
+      return 1;
+  }
+}
+
+const char* typeOf(Bank bank) { return bank == Bank::kDouble ? "f64" : bank == Bank::kFloat ? "f32" : "b32"; }
+
+void loadHeld(const Value& to, const char* space, const Value& address) {
+  Text::now().line((std::string("ld.") + space + "." + typeOf(to.bank) + " $, [$];").c_str(), {to, address});
+}
+void storeHeld(const char* space, const Value& address, const Value& from) {
+  Text::now().line((std::string("st.") + space + "." + typeOf(from.bank) + " [$], $;").c_str(), {address, from});
+}
+
+// What the lane whose number differs by `lanes` holds.
+Value exchanged(const Value& value, uint32_t lanes) {
+  Text& out = Text::now();
+  const auto shuffle = [&](const Value& from) {
+    return make(Bank::kWord, "shfl.sync.bfly.b32", {from, word(lanes), word(31), word(0xffffffffu)});
+  };
+  if (value.bank == Bank::kFloat) return F(I(shuffle(I(F(value)).v))).v;
+  if (value.bank == Bank::kWord) return shuffle(value);
+  const Value low = out.fresh(Bank::kWord), high = out.fresh(Bank::kWord), both = out.fresh(Bank::kDouble);
+  out.line("mov.b64 {$, $}, $;", {low, high, value});
+  const Value otherLow = shuffle(low), otherHigh = shuffle(high);
+  out.line("mov.b64 $, {$, $};", {both, otherLow, otherHigh});
+  return both;
+}
+
+// One result for the lanes of a warp, in each of them.
+Value overLanes(uint32_t kind, Value total) {
+  for (uint32_t lanes = kLanes / 2; lanes > 0; lanes /= 2) total = combine(kind, total, exchanged(total, lanes));
+  return total;
+}
+
+Value sharedAddress(const Value& index, int64_t bytes) {
+  Text& out = Text::now();
+  const Value base = out.fresh(Bank::kLong);
+  out.line("mov.u64 $, shared;", {base});
+  return make(Bank::kLong, "mad.wide.s32", {index, I(static_cast<int32_t>(bytes)).v, base});
+}
+
+}  // namespace
+
+Bank ReduceLayout::bank() const { return bankOf(kind, whole); }
+
+int64_t bytesOf(Bank bank) { return bank == Bank::kDouble ? 8 : 4; }
+
+int64_t reduceBlocks(ReduceShape way, int64_t outputs) {
+  const int64_t each = way == ReduceShape::kColumns ? kLanes : kRowThreads / sharersOf(way);
+  return (outputs + each - 1) / each;
+}
+
+Kernel emitReduce(const steepest::Program& program, const ReduceLayout& layout) {
+  Text out;
+  const ReduceShape way = layout.way;
+  const bool columns = way == ReduceShape::kColumns;
+  const int width = layout.width, keptRank = layout.keptRank, reducedRank = layout.reducedRank;
+  const int rank = keptRank + reducedRank;
+  const uint32_t sharers = sharersOf(way), threads = threadsOf(way);
+  const Bank bank = layout.bank();
+  const int64_t heldBytes = bytesOf(bank);
+  const size_t inputs = layout.operands.size() - 1;
+
+  // An input changes with the term, or is the same for all terms of an output.
+  std::vector<Rate> rates;
+  for (size_t k = 0; k < inputs; ++k) {
+    const int64_t* const strides = layout.operands[k].strides;
+    Rate rate = Rate::kOnce;
+    for (int d = keptRank; d < rank; ++d) {
+      if (strides[d] != 0) rate = d == rank - 1 && width > 1 ? Rate::kElement : std::max(rate, Rate::kGroup);
+    }
+    rates.push_back(rate);
+  }
+  Steps steps(program, width, layout.fromParts ? std::vector<Rate>{} : rates);
+
+  const Fields arguments(0);
+  const Value thread = special("%tid.x");
+  Value block = special("%ctaid.x"), part{};
+  const U outputs(arguments.word(8)), allTerms(arguments.word(16));
+  if (layout.parts) {
+    const U blocks(make(Bank::kWord, "div.u32", {special("%nctaid.x"), arguments.word(24)}));
+    part = make(Bank::kWord, "div.u32", {block, blocks.v});
+    block = (U(block) - U(part) * blocks).v;
+  }
+  // The output, and which of the threads that share it this is.
+  const uint32_t eachBlock = columns ? kLanes : threads / sharers;
+  const U inBlock = columns ? U(thread) & U(kLanes - 1) : U(divide(thread, sharers));
+  const U sharer = columns ? U(thread) >> 5u : sharers == 1 ? U(0u) : U(thread) & U(sharers - 1);
+  const U output = U(block) * U(eachBlock) + inBlock;
+  const M inside = output < outputs;
+  const int finished = out.label();
+  // Threads of a block that meets at a barrier stay; they have no terms.
+  if (!columns) out.branchUnless(inside.v, finished);
+
+  U first(0u), end = allTerms;
+  if (layout.parts) {
+    const U each(arguments.word(32));
+    first = U(part) * each;
+    end = U(make(Bank::kWord, "min.u32", {(first + each).v, allTerms.v}));
+  }
+  if (columns) end = choose(inside, end, U(0u));
+  const U step(sharers * static_cast<uint32_t>(width));
+  const Value i = out.variable(Bank::kWord);
+  out.assign(i, (first + sharer * U(static_cast<uint32_t>(width))).v);
+
+  bool anySlides = false;
+  for (const Layout& operand : layout.operands) anySlides = anySlides || operand.slides;
+  const std::vector<Value> data = addressesOf(layout.operands, arguments, kReduceDataAt,
+                                              kReduceDataAt + static_cast<int64_t>(8 * layout.operands.size()),
+                                              anySlides ? arguments.wide(0) : Value{});
+  const std::vector<Value> keptIndices = indicesOf(output.v, layout.shape, keptRank);
+  Offsets kept;
+  kept.add(keptIndices, std::vector<int64_t>(static_cast<size_t>(keptRank), 1));
+  std::vector<Value> rows;  // addresses of an output's first terms
+  for (size_t k = 0; k < inputs; ++k) {
+    const Layout& from = layout.operands[k];
+    const int64_t bytes = layout.fromParts ? heldBytes : static_cast<int64_t>(sizeOf(from.dtype));
+    rows.push_back(kept.addressOf(data[k], from.strides, bytes));
+  }
+  const Value position = steps.positional() ? kept.at(layout.positions) : Value{};
+
+  std::vector<Value> totals;
+  for (int lane = 0; lane < width; ++lane) {
+    totals.push_back(out.variable(bank));
+    out.assign(totals.back(), identityOf(layout.kind, bank));
+  }
+  const int again = out.label(), over = out.label();
+  out.branchIf((U(i) >= end).v, over);
+  if (!layout.fromParts) {
+    for (size_t k = 0; k < inputs; ++k) {
+      if (rates[k] != Rate::kOnce) continue;
+      Value lane;
+      load(layout.operands[k].dtype, rows[k], 0, 1, &lane);
+      steps.setInput(static_cast<int>(k), 0, lane);
+    }
+    steps.writeOnce();
+  }
+  out.place(again);
+  // Axes inside the first reduced one, of groups of terms.
+  int64_t shape[kAxes];
+  for (int d = 0; d < reducedRank; ++d) shape[d] = layout.shape[keptRank + d];
+  Value group = i;
+  if (width > 1) {
+    shape[reducedRank - 1] /= width;
+    group = (U(i) >> U(2u)).v;
+  }
+  Offsets terms;
+  std::vector<int64_t> factors(static_cast<size_t>(reducedRank), 1);
+  if (reducedRank > 0) factors.back() = width;
+  terms.add(indicesOf(group, shape, reducedRank), factors);
+  if (layout.fromParts) {
+    const Value held = out.fresh(bank);
+    loadHeld(held, "global", terms.addressOf(rows[0], layout.operands[0].strides + keptRank, heldBytes));
+    out.assign(totals[0], combine(layout.kind, totals[0], held));
+  } else {
+    for (size_t k = 0; k < inputs; ++k) {
+      if (rates[k] == Rate::kOnce) continue;
+      const Layout& from = layout.operands[k];
+      const auto bytes = static_cast<int64_t>(sizeOf(from.dtype));
+      const Value address = terms.addressOf(rows[k], from.strides + keptRank, bytes);
+      Value lanes[4];
+      if (rates[k] == Rate::kElement && !layout.aligned[k]) {
+        for (int lane = 0; lane < width; ++lane) {
+          load(from.dtype, address, lane * from.strides[rank - 1] * bytes, 1, lanes + lane);
+        }
+      } else {
+        load(from.dtype, address, 0, rates[k] == Rate::kElement ? width : 1, lanes);
+      }
+      for (int lane = 0; lane < width; ++lane) steps.setInput(static_cast<int>(k), lane, lanes[lane]);
+    }
+    steps.writeEach(steps.positional() ? (U(position) + U(terms.at(layout.positions + keptRank))).v : Value{});
+    for (int lane = 0; lane < width; ++lane) {
+      out.assign(totals[lane], combine(layout.kind, totals[lane], widen(steps.output(0, lane), bank)));
+    }
+  }
+  out.assign(i, (U(i) + step).v);
+  out.branchIf((U(i) < end).v, again);
+  out.place(over);
+
+  Value total = totals[0];
+  if (width == 4) {
+    total =
+        combine(layout.kind, combine(layout.kind, totals[0], totals[1]), combine(layout.kind, totals[2], totals[3]));
+  }
+  unsigned sharedBytes = 0;
+  if (way == ReduceShape::kWarp || way == ReduceShape::kBlock) total = overLanes(layout.kind, total);
+  if (way == ReduceShape::kBlock || columns) {
+    // Each warp leaves what it has; the first thread of an output takes them in order.
+    const uint32_t warps = columns ? kColumnWarps : kRowThreads / kLanes, apart = columns ? kLanes : 1;
+    sharedBytes = static_cast<unsigned>(warps * apart * static_cast<uint32_t>(heldBytes));
+    const int stored = out.label();
+    if (!columns) out.branchIf(((U(thread) & U(kLanes - 1)) != U(0u)).v, stored);
+    storeHeld("shared", sharedAddress(columns ? thread : (U(thread) >> 5u).v, heldBytes), total);
+    out.place(stored);
+    out.line("bar.sync 0;");
+    out.branchIf((U(thread) >= U(apart)).v, finished);
+    for (uint32_t w = 1; w < warps; ++w) {
+      const Value other = out.fresh(bank);
+      loadHeld(other, "shared", sharedAddress((U(thread) + U(w * apart)).v, heldBytes));
+      total = combine(layout.kind, total, other);
+    }
+    if (columns) out.branchUnless(inside.v, finished);
+  } else if (sharers > 1) {
+    out.branchIf((sharer != U(0u)).v, finished);
+  }
+  const Layout& result = layout.operands.back();
+  if (layout.parts) {
+    const U at = output * U(arguments.word(24)) + U(part);
+    storeHeld("global", make(Bank::kLong, "mad.wide.s32", {at.v, I(static_cast<int32_t>(heldBytes)).v, data.back()}),
+              total);
+  } else {
+    const Value lane = narrow(total);
+    const int64_t one = 1;
+    Offsets linear;
+    linear.add({output.v}, {1});
+    store(result.dtype, linear.addressOf(data.back(), &one, static_cast<int64_t>(sizeOf(result.dtype))), 1, &lane);
+  }
+  out.place(finished);
+  out.line("ret;");
+  const auto bytes = static_cast<unsigned>(kReduceDataAt + static_cast<int64_t>(16 * layout.operands.size()));
+  return {out.module("reduce", bytes, threads, sharedBytes), "reduce", static_cast<int>(threads)};
+}
+
+}  // namespace steepest::cuda::emit

@@ -1,0 +1,251 @@
+// Takes the threads of a block through a kernel: those that are furthest behind go first, so that the ones that took different
+// branches meet again.
+#include <algorithm>
+#include <cstring>
+
+#include "ptx_text.h"
+
+namespace steepest::emulated::ptx {
+namespace {
+
+constexpr unsigned kLanes = 32;
+constexpr uint64_t kMostSteps = 100000000;  // of a block: more is a loop without an end
+constexpr uint32_t kNowhere = 0xffffffffu;
+
+class BlockRun {
+ public:
+  BlockRun(const Kernel& kernel, const Dimensions& grid, unsigned threads, const void* parameters,
+           const FindBlock& findBlock)
+      : kernel_(kernel),
+        grid_(grid),
+        threads_(threads),
+        parameters_(static_cast<const unsigned char*>(parameters)),
+        findBlock_(findBlock),
+        registers_(size_t{kernel.registers} * threads),
+        shared_(kernel.sharedBytes),
+        at_(threads),
+        waiting_(threads),
+        group_(threads) {}
+
+  std::string run(unsigned block) {
+    block_ = block;
+    std::fill(shared_.begin(), shared_.end(), static_cast<unsigned char>(0xcd));
+    std::fill(at_.begin(), at_.end(), 0u);
+    std::fill(waiting_.begin(), waiting_.end(), false);
+    uint64_t steps = 0;
+    while (regroup()) {
+      // Until somebody else is as far behind as the group.
+      while (pc_ < others_) {
+        if (++steps > kMostSteps) return wrong("the kernel does not end");
+        const Instruction& in = kernel_.instructions[pc_];
+        if (!execute(in)) return wrong(what_);
+        if (scattered_) break;
+      }
+      if (!scattered_) {
+        for (size_t k = 0; k < n_; ++k) at_[group_[k]] = pc_;
+      }
+    }
+    return std::all_of(at_.begin(), at_.end(), [](uint32_t at) { return at == kNowhere; })
+               ? ""
+               : wrong("a barrier that not all threads of the block reach");
+  }
+
+ private:
+  std::string wrong(const std::string& what) const {
+    return kernel_.name + ", line " + std::to_string(kernel_.instructions[pc_].line) + ": " + what;
+  }
+
+  // The threads furthest behind as the group. When all wait at a barrier they go on. False when none can.
+  bool regroup() {
+    scattered_ = false;
+    pc_ = others_ = kNowhere;
+    size_t waiting = 0;
+    for (unsigned t = 0; t < threads_; ++t) {
+      waiting += waiting_[t];
+      if (!waiting_[t]) pc_ = std::min(pc_, at_[t]);
+    }
+    if (pc_ == kNowhere && waiting == threads_) {
+      std::fill(waiting_.begin(), waiting_.end(), false);
+      if (std::any_of(at_.begin(), at_.end(), [&](uint32_t at) { return at != at_[0]; })) return lost();
+      pc_ = at_[0];
+    }
+    if (pc_ == kNowhere) return waiting == 0 ? false : lost();
+    n_ = 0;
+    for (unsigned t = 0; t < threads_; ++t) {
+      if (waiting_[t]) continue;
+      if (at_[t] == pc_) {
+        group_[n_++] = static_cast<uint16_t>(t);
+      } else {
+        others_ = std::min(others_, at_[t]);
+      }
+    }
+    return true;
+  }
+  bool lost() {
+    pc_ = last_;
+    return false;
+  }
+
+  uint64_t* valuesOf(uint32_t number) { return registers_.data() + size_t{number} * threads_; }
+  Lane lane(const Source& source) {
+    return source.known ? Lane{&source.bits, 0} : Lane{valuesOf(source.number), 1};
+  }
+
+  bool execute(const Instruction& in) {
+    last_ = pc_;
+    switch (in.kind) {
+      case Kind::kPlain:
+        in.run(valuesOf(in.to), lane(in.from[0]), lane(in.from[1]), lane(in.from[2]), {group_.data(), n_});
+        break;
+      case Kind::kSpecial:
+        for (size_t k = 0; k < n_; ++k) {
+          const uint64_t values[] = {group_[k], block_, grid_.x, threads_};
+          valuesOf(in.to)[group_[k]] = values[in.offset];
+        }
+        break;
+      case Kind::kPack:
+        for (size_t k = 0; k < n_; ++k) {
+          const size_t t = group_[k];
+          const Lane low = lane(in.from[0]), high = lane(in.from[1]);
+          valuesOf(in.to)[t] = (low.values[t * low.step] & 0xffffffffu) | high.values[t * high.step] << 32;
+        }
+        break;
+      case Kind::kUnpack:
+        for (size_t k = 0; k < n_; ++k) {
+          const size_t t = group_[k];
+          const uint64_t both = valuesOf(in.from[0].number)[t];
+          valuesOf(in.elements[0])[t] = both & 0xffffffffu;
+          valuesOf(in.elements[1])[t] = both >> 32;
+        }
+        break;
+      case Kind::kLoad:
+      case Kind::kStore:
+        if (!access(in)) return false;
+        break;
+      case Kind::kShuffle:
+        if (!shuffle(in)) return false;
+        break;
+      case Kind::kBranch:
+        branch(in);
+        return true;
+      case Kind::kBarrier:
+        for (size_t k = 0; k < n_; ++k) {
+          waiting_[group_[k]] = true;
+          at_[group_[k]] = pc_ + 1;
+        }
+        scattered_ = true;
+        return true;
+      case Kind::kReturn:
+        for (size_t k = 0; k < n_; ++k) at_[group_[k]] = kNowhere;
+        scattered_ = true;
+        return true;
+    }
+    ++pc_;
+    return true;
+  }
+
+  void branch(const Instruction& in) {
+    if (!in.conditional) {
+      pc_ = in.target;
+      return;
+    }
+    const uint64_t* const predicate = valuesOf(in.from[0].number);
+    size_t taken = 0;
+    for (size_t k = 0; k < n_; ++k) taken += (predicate[group_[k]] != 0) != in.negated;
+    if (taken == 0 || taken == n_) {
+      pc_ = taken == 0 ? pc_ + 1 : in.target;
+      return;
+    }
+    for (size_t k = 0; k < n_; ++k) {
+      at_[group_[k]] = (predicate[group_[k]] != 0) != in.negated ? in.target : pc_ + 1;
+    }
+    scattered_ = true;
+  }
+
+  bool shuffle(const Instruction& in) {
+    const Lane from = lane(in.from[0]);
+    const auto by = static_cast<unsigned>(in.from[1].bits);
+    if (n_ % kLanes != 0) return fail("a shuffle that some lanes of a warp do not reach");
+    for (size_t k = 0; k < n_; ++k) {
+      if (group_[k] != group_[k - k % kLanes] + k % kLanes || group_[k - k % kLanes] % kLanes != 0) {
+        return fail("a shuffle that some lanes of a warp do not reach");
+      }
+    }
+    before_.resize(n_);
+    for (size_t k = 0; k < n_; ++k) before_[k] = from.values[group_[k] * from.step];
+    for (size_t k = 0; k < n_; ++k) valuesOf(in.to)[group_[k]] = before_[k ^ by];
+    return true;
+  }
+
+  bool fail(const std::string& what) {
+    what_ = what;
+    return false;
+  }
+
+  bool access(const Instruction& in) {
+    const size_t bytes = size_t{in.bytes} * in.count;
+    for (size_t k = 0; k < n_; ++k) {
+      const size_t t = group_[k];
+      const uint64_t base = in.from[0].known ? 0 : valuesOf(in.from[0].number)[t];
+      const uint64_t address = base + static_cast<uint64_t>(in.offset);
+      if (address % bytes != 0) return fail("an address that is not a multiple of " + std::to_string(bytes));
+      unsigned char* at = nullptr;
+      if (in.space == Space::kGlobal) {
+        if (address < begin_ || address > end_ || end_ - address < bytes) {
+          std::tie(begin_, end_) = findBlock_(address);
+          if (begin_ == 0 || end_ - address < bytes) return fail("an address that is not inside device memory");
+        }
+        at = reinterpret_cast<unsigned char*>(address);
+      } else {
+        const size_t room = in.space == Space::kShared ? shared_.size() : kernel_.parameterBytes;
+        if (address > room || room - address < bytes) return fail("an address beyond the shared memory or parameters");
+        at = (in.space == Space::kShared ? shared_.data() : const_cast<unsigned char*>(parameters_)) + address;
+      }
+      for (int e = 0; e < in.count; ++e, at += in.bytes) {
+        uint64_t& value = valuesOf(in.elements[e])[t];
+        if (in.kind == Kind::kStore) {
+          std::memcpy(at, &value, in.bytes);
+        } else if (in.isSigned) {
+          value = static_cast<uint32_t>(static_cast<int32_t>(static_cast<signed char>(*at)));
+        } else {
+          value = 0;
+          std::memcpy(&value, at, in.bytes);
+        }
+      }
+    }
+    return true;
+  }
+
+  const Kernel& kernel_;
+  const Dimensions grid_;
+  const unsigned threads_;
+  const unsigned char* const parameters_;
+  const FindBlock& findBlock_;
+  std::vector<uint64_t> registers_, before_;
+  std::vector<unsigned char> shared_;
+  std::vector<uint32_t> at_;     // where threads that are not in the group go on
+  std::vector<bool> waiting_;    // at a barrier
+  std::vector<uint16_t> group_;  // threads at pc_, the first n_
+  size_t n_ = 0;
+  uint32_t pc_ = 0, last_ = 0;
+  uint32_t others_ = kNowhere;  // where the others furthest behind are
+  bool scattered_ = false;      // the group is none any more
+  unsigned block_ = 0;
+  uint64_t begin_ = 0, end_ = 0;  // of the block of memory accessed last
+  std::string what_;
+};
+
+}  // namespace
+
+std::string run(const Kernel& kernel, const Dimensions& grid, const Dimensions& size, const void* parameters,
+                const FindBlock& findBlock) {
+  if (grid.y != 1 || grid.z != 1 || size.y != 1 || size.z != 1 || size.x > kernel.mostThreads) return kernel.name + ": a block of another size";
+  BlockRun blocks(kernel, grid, size.x, parameters, findBlock);
+  for (unsigned b = 0; b < grid.x; ++b) {
+    std::string wrong = blocks.run(b);
+    if (!wrong.empty()) return wrong;
+  }
+  return "";
+}
+
+}  // namespace steepest::emulated::ptx
