@@ -15,9 +15,22 @@
 namespace steepest::cuda {
 namespace {
 
-// Steps handed over before the host looks at what became of them: an error in the data ends a job that much later.
+// Steps handed over at once. The host is one such part ahead of the device, and another one that it hands over: so late an
+// error in the data, or an abort, ends a job.
 constexpr uint64_t kStepsAhead = 32;
+// Launches in a graph of several steps, and the most in one of a single step (a loop's are as many as it has steps).
+constexpr size_t kLaunchesTogether = 256;
+constexpr size_t kMostLaunches = 4096;
 constexpr size_t kSpareBuffers = 8;
+
+// Launches of a step are the same every time: all that differs is in the step's state. So they are captured once.
+struct PlanGraphs final : BackendPlan {
+  size_t launches = 0;
+  uint64_t together = 1;  // steps of `several`
+  bool usable = true;
+  bool seen = false;
+  std::unique_ptr<Graph> one, several;
+};
 
 }  // namespace
 
@@ -27,6 +40,14 @@ class CudaBackend::Run final : public BackendRun {
   Run(CudaBackend& backend, RunContext& context) : backend(backend), context(context) {}
   ~Run() override {
     if (backend.active_ == this) backend.active_ = nullptr;
+    try {
+      if (copied[0]) backend.copies_->wait();
+    } catch (const DeviceError&) {
+      // lost, and nothing is copied any more
+    }
+    for (Staged& part : staged) {
+      for (auto& buffer : part.buffers) backend.giveBack(std::move(buffer));
+    }
     for (auto* list : {&buffers, &tables}) {
       for (auto& buffer : *list) backend.giveBack(std::move(buffer));
     }
@@ -36,8 +57,8 @@ class CudaBackend::Run final : public BackendRun {
   struct Staged {
     size_t slot;
     uint64_t rows = 0;  // that the buffer has room for
-    std::unique_ptr<Buffer> buffer;
-    std::unique_ptr<PinnedMemory> pinned;
+    std::unique_ptr<Buffer> buffers[2];
+    std::unique_ptr<PinnedMemory> pinned[2];
   };
   struct Fetched {
     uint8_t* on;
@@ -46,7 +67,7 @@ class CudaBackend::Run final : public BackendRun {
 
   CudaBackend& backend;
   RunContext& context;
-  std::vector<Slot> feeds, fetches;
+  std::vector<Slot> feeds[2], fetches;          // steps take the two in turns
   std::vector<std::shared_ptr<Buffer>> copies;  // of storages
   std::vector<std::unique_ptr<Buffer>> buffers, tables;
   std::vector<Staged> staged;
@@ -55,12 +76,21 @@ class CudaBackend::Run final : public BackendRun {
   bool changed = true;  // the tables
   uint64_t nextRow = 0, rows = 0, nextStep = 0;
   uint64_t firstFetched = UINT64_MAX, lastFetched = 0;  // rows
-  uint64_t ahead = 0;                                   // steps that nobody has looked at
+  uint64_t ahead = 0;                                   // steps since the last mark
+  std::unique_ptr<Event> marks[2];                      // in turns, every kStepsAhead steps
+  size_t turn = 0;                                      // of marks
+  // Of staged slots: those that the next step reads, when they are there, and when they may be written again.
+  size_t parity = 0;
+  std::unique_ptr<Event> copied[2], used[2];
 
   void stage(const std::vector<View>& slots);
 };
 
-CudaBackend::CudaBackend(Device& device) : device_(device), stream_(device), step_(device.allocate(sizeof(StepState))) {
+CudaBackend::CudaBackend(Device& device)
+    : device_(device),
+      attention_(device, sizeof(uint32_t)),
+      stream_(device),
+      step_(device.allocate(sizeof(StepState))) {
   advance_ = prepare(device, "advance", 1, 1, AdvanceArguments{step()});
 }
 
@@ -140,11 +170,11 @@ void CudaBackend::begin(RunContext& context, const std::vector<View>& feeds, con
       });
     }
     const auto type = static_cast<uint32_t>(source.type);
-    run.feeds.push_back({copy ? copy->data() : nullptr, nullptr, type, copy ? 0u : 1u});
+    for (auto& slots : run.feeds) slots.push_back({copy ? copy->data() : nullptr, nullptr, type, copy ? 0u : 1u});
     if (copy) {
       run.copies.push_back(std::move(copy));
     } else {
-      run.staged.push_back({i, 0, nullptr, nullptr});
+      run.staged.push_back({i, 0, {}, {}});
     }
   }
   for (size_t i = 0; i < fetches.size(); ++i) {
@@ -163,40 +193,63 @@ void CudaBackend::reorder(RunContext& context, uint64_t rows) {
   if (!run.order || run.order->size() < bytes) run.order = device_.allocate(bytes);
   stream_.copyIn(run.order->data(), context.order, bytes);
   stream_.wait();
-  for (Slot& slot : run.feeds) {
-    if (slot.staged == 0) slot.order = reinterpret_cast<const uint32_t*>(run.order->data());
+  for (auto& slots : run.feeds) {
+    for (Slot& slot : slots) {
+      if (slot.staged == 0) slot.order = reinterpret_cast<const uint32_t*>(run.order->data());
+    }
   }
   run.changed = true;
 }
 
-// Copies the rows of the next step of all staged slots.
+// Copies the rows of the next step of all staged slots, while the steps before it run.
 void CudaBackend::Run::stage(const std::vector<View>& slots) {
   const uint64_t first = context.firstRow;
+  Stream& steps = backend.stream_;
+  bool copies = false;
   for (Staged& part : staged) {
     const View& slot = slots[part.slot];
     const FeedSource& source = context.feeds[part.slot];
     const uint64_t count = rowsOf(slot), rowBytes = elementsPerRow(slot) * sizeOf(source.type);
-    if (!part.buffer || part.rows < count) {
-      backend.giveBack(std::move(part.buffer));
-      part.buffer = backend.take(count * rowBytes);
+    if (!part.buffers[0] || part.rows < count) {
+      steps.wait();
+      if (copied[0]) backend.copies_->wait();
+      for (size_t i = 0; i < 2; ++i) {
+        backend.giveBack(std::move(part.buffers[i]));
+        part.buffers[i] = backend.take(count * rowBytes);
+        part.pinned[i] = nullptr;
+        feeds[i][part.slot].data = part.buffers[i]->data();
+      }
       part.rows = count;
-      part.pinned = nullptr;
-      feeds[part.slot].data = part.buffer->data();
       changed = true;
     }
+    uint8_t* const to = part.buffers[parity]->data();
     if (source.storage == nullptr) {
-      backend.stream_.copyIn(part.buffer->data(), source.data, count * rowBytes);
+      steps.copyIn(to, source.data, count * rowBytes);
       continue;
     }
-    // Waits for the copy before; two such slots and an event would hide it.
-    if (part.pinned) backend.stream_.wait();
-    if (!part.pinned) part.pinned = std::make_unique<PinnedMemory>(backend.device_, count * rowBytes);
+    if (!copied[0]) {
+      if (!backend.copies_) backend.copies_ = std::make_unique<Stream>(backend.device_);
+      for (auto* events : {copied, used}) {
+        for (size_t i = 0; i < 2; ++i) events[i] = std::make_unique<Event>(backend.device_);
+      }
+    }
+    if (!copies) {
+      copies = true;
+      copied[parity]->wait();  // the page-locked memory is free
+      backend.copies_->waitFor(*used[parity]);
+    }
+    std::unique_ptr<PinnedMemory>& pinned = part.pinned[parity];
+    if (!pinned) pinned = std::make_unique<PinnedMemory>(backend.device_, count * rowBytes);
     const uint8_t* const rows = static_cast<const uint8_t*>(source.data);
     for (uint64_t i = 0; i < count; ++i) {
       const uint64_t row = context.order != nullptr ? context.order[first + i] : first + i;
-      std::memcpy(part.pinned->data() + i * rowBytes, rows + row * rowBytes, rowBytes);
+      std::memcpy(pinned->data() + i * rowBytes, rows + row * rowBytes, rowBytes);
     }
-    backend.stream_.copyIn(part.buffer->data(), part.pinned->data(), count * rowBytes);
+    backend.copies_->copyIn(to, pinned->data(), count * rowBytes);
+  }
+  if (copies) {
+    backend.copies_->record(*copied[parity]);
+    steps.waitFor(*copied[parity]);
   }
 }
 
@@ -211,7 +264,7 @@ void CudaBackend::activate(Run& run, RunContext& context) {
   if (run.changed) {
     for (auto& table : run.tables) giveBack(std::move(table));
     run.tables.clear();
-    for (const std::vector<Slot>* slots : {&run.feeds, &run.fetches}) {
+    for (const std::vector<Slot>* slots : {&run.feeds[0], &run.feeds[1], &run.fetches}) {
       run.tables.push_back(take(slots->size() * sizeof(Slot)));
       stream_.copyIn(run.tables.back()->data(), slots->data(), slots->size() * sizeof(Slot));
     }
@@ -221,8 +274,11 @@ void CudaBackend::activate(Run& run, RunContext& context) {
   state.firstRow = context.firstRow;
   state.rows = context.rows;
   state.step = context.step;
-  state.feeds = reinterpret_cast<const Slot*>(run.tables[0]->data());
-  state.fetches = reinterpret_cast<const Slot*>(run.tables[1]->data());
+  state.feeds = reinterpret_cast<const Slot*>(run.tables[run.parity]->data());
+  state.nextFeeds = reinterpret_cast<const Slot*>(run.tables[1 - run.parity]->data());
+  state.fetches = reinterpret_cast<const Slot*>(run.tables[2]->data());
+  state.attention = reinterpret_cast<uint32_t*>(attention_.onDevice());
+  *reinterpret_cast<volatile uint32_t*>(attention_.data()) = 0;
   state.watched = reinterpret_cast<const float*>(context.watched);
   state.errorStep = context.errorStep;
   state.nonFiniteStep = context.nonFiniteStep;
@@ -239,7 +295,41 @@ void CudaBackend::report(RunContext& context) {
   context.error.store(state.error, std::memory_order_relaxed);
   context.errorStep = state.errorStep;
   context.nonFiniteStep = state.nonFiniteStep;
-  runOf(context).ahead = 0;
+}
+
+void CudaBackend::handOver(Executor& plan, RunContext& context, uint64_t steps) {
+  const auto launch = [&](uint64_t count) {
+    for (uint64_t i = 0; i < count && !context.isAbandoned(); ++i) {
+      plan.run(context);
+      stream_.launch(advance_);
+    }
+  };
+  if (context.profile != nullptr || stream_.waitsAfterLaunches()) return launch(steps);
+  if (!plan.kept) plan.kept = std::make_unique<PlanGraphs>();
+  auto& graphs = static_cast<PlanGraphs&>(*plan.kept);
+  if (!graphs.seen) {
+    graphs.seen = true;
+    graphs.launches = stream_.count([&] { launch(1); });
+    graphs.together = std::clamp<uint64_t>(kLaunchesTogether / std::max<size_t>(graphs.launches, 1), 1, kStepsAhead);
+    graphs.usable = graphs.launches <= kMostLaunches;
+    if (steps == 1) return launch(1);  // perhaps it never runs again
+  }
+  while (steps > 0 && !context.isAbandoned()) {
+    const bool many = graphs.together > 1 && steps >= graphs.together;
+    const uint64_t count = many ? graphs.together : 1;
+    std::unique_ptr<Graph>& graph = many ? graphs.several : graphs.one;
+    if (!graph && graphs.usable) {
+      graph = stream_.capture([&] { launch(count); });
+      graphs.usable = graph != nullptr && !context.isAbandoned();
+    }
+    if (context.isAbandoned()) return;
+    if (graph) {
+      stream_.launch(*graph);
+    } else {
+      launch(count);
+    }
+    steps -= count;
+  }
 }
 
 uint64_t CudaBackend::run(Executor& plan, RunContext& context, uint64_t most) {
@@ -250,17 +340,27 @@ uint64_t CudaBackend::run(Executor& plan, RunContext& context, uint64_t most) {
   if (!run.staged.empty()) run.stage(plan.feeds());
   activate(run, context);
   run.firstFetched = std::min(run.firstFetched, context.firstRow);
-  for (uint64_t i = 0; i < steps; ++i) {
-    plan.run(context);
-    stream_.launch(advance_);
-    if (context.isAbandoned()) break;
+  handOver(plan, context, steps);
+  if (!run.staged.empty()) {
+    if (run.used[run.parity]) stream_.record(*run.used[run.parity]);
+    run.parity = 1 - run.parity;
   }
   run.nextRow += steps * context.rows;
   run.nextStep += steps;
   run.lastFetched = std::max(run.lastFetched, run.nextRow);
   run.ahead += steps;
   stream_.check();
-  if (context.stopsAtNonFinite || run.ahead >= kStepsAhead) report(context);
+  if (context.stopsAtNonFinite) {
+    report(context);
+  } else if (run.ahead >= kStepsAhead) {
+    run.ahead = 0;
+    std::unique_ptr<Event>& mark = run.marks[run.turn];
+    run.turn = 1 - run.turn;
+    if (!mark) mark = std::make_unique<Event>(device_);
+    stream_.record(*mark);
+    if (run.marks[run.turn]) run.marks[run.turn]->wait();
+  }
+  if (*reinterpret_cast<volatile uint32_t*>(attention_.data()) != 0) report(context);
   return steps;
 }
 

@@ -37,6 +37,7 @@ class CudaBackend final : public Backend {
  private:
   class Run;
 
+  void handOver(Executor& plan, RunContext& context, uint64_t steps);
   std::unique_ptr<Buffer> take(uint64_t bytes);
   void giveBack(std::unique_ptr<Buffer> buffer);
   void activate(Run& run, RunContext& context);
@@ -44,7 +45,9 @@ class CudaBackend final : public Backend {
   Run& runOf(RunContext& context);
 
   Device& device_;
+  PinnedMemory attention_;  // the device writes here when the host has to look
   Stream stream_;
+  std::unique_ptr<Stream> copies_;  // of the rows of steps to come
   std::unique_ptr<Buffer> step_;
   Launch advance_;
   std::vector<std::shared_ptr<Buffer>> scratch_;

@@ -78,14 +78,14 @@ std::unique_ptr<Kernel> bindInstruction(const Instruction& instruction, const Me
   const auto opcode = static_cast<Opcode>(instruction.opcode);
   if (opcode == Opcode::kLoop) return bindLoop(instruction, memory, backend);
   const Bind bind = familyOf(opcode);
+  const InstructionInfo* const info = instructionInfo(instruction.opcode);
+  const char* const name = info != nullptr ? info->name : "?";
   if (bind == nullptr) {
-    const InstructionInfo* const info = instructionInfo(instruction.opcode);
-    throw DeviceError(DeviceError::Kind::kMissing,
-                      std::string("there is no CUDA kernel for '") + (info != nullptr ? info->name : "?") + "' yet");
+    throw DeviceError(DeviceError::Kind::kMissing, std::string("there is no CUDA kernel for '") + name + "' yet");
   }
   Binder binder(backend, memory);
   bind(instruction, binder);
-  return binder.finish();
+  return binder.finish(name, instruction.number);
 }
 
 }  // namespace steepest::cuda

@@ -177,9 +177,16 @@ std::unique_ptr<Buffer> Device::allocate(uint64_t bytes) {
 }
 
 PinnedMemory::PinnedMemory(Device& device, uint64_t bytes) : device_(device) {
-  const CUresult result = device.driver().cuMemAllocHost(&data_, std::max<uint64_t>(bytes, 1));
+  device.use();
+  const CUresult result = device.driver().cuMemHostAlloc(&data_, std::max<uint64_t>(bytes, 1), kHostDeviceMap);
   if (result == kOutOfMemory) throw OutOfMemory(bytes);
   device.check(result, "allocating page-locked memory");
+}
+
+uint8_t* PinnedMemory::onDevice() const {
+  CUdeviceptr address = 0;
+  device_.check(device_.driver().cuMemHostGetDevicePointer(&address, data_, 0), "mapping page-locked memory");
+  return reinterpret_cast<uint8_t*>(address);
 }
 
 PinnedMemory::~PinnedMemory() { device_.driver().cuMemFreeHost(data_); }

@@ -68,6 +68,8 @@ class PinnedMemory {
   PinnedMemory(const PinnedMemory&) = delete;
   PinnedMemory& operator=(const PinnedMemory&) = delete;
   uint8_t* data() const { return static_cast<uint8_t*>(data_); }
+  // Where kernels find it.
+  uint8_t* onDevice() const;
 
  private:
   Device& device_;

@@ -15,6 +15,8 @@ typedef struct CUstream_st* CUstream;
 typedef struct CUevent_st* CUevent;
 typedef struct CUmod_st* CUmodule;
 typedef struct CUfunc_st* CUfunction;
+typedef struct CUgraph_st* CUgraph;
+typedef struct CUgraphExec_st* CUgraphExec;
 
 }  // extern "C"
 
@@ -38,6 +40,8 @@ constexpr CUresult kUnknown = 999;
 
 constexpr unsigned kStreamNonBlocking = 1;
 constexpr unsigned kEventDisableTiming = 2;
+constexpr unsigned kHostDeviceMap = 2;
+constexpr int kCaptureThreadLocal = 1;
 
 constexpr int kJitErrorLog = 5;
 constexpr int kJitErrorLogBytes = 6;
@@ -52,43 +56,52 @@ constexpr int kTensorSwizzle128 = 3;  // how runs of 128 bytes are put into shar
 constexpr int kTensorPromote256 = 3;  // what is read ahead into L2, in bytes
 
 // (name, symbol in the library, parameters)
-#define STEEPEST_CUDA_DRIVER(ENTRY)                                                                                   \
-  ENTRY(cuInit, "cuInit", (unsigned flags))                                                                           \
-  ENTRY(cuDriverGetVersion, "cuDriverGetVersion", (int* version))                                                     \
-  ENTRY(cuGetErrorName, "cuGetErrorName", (CUresult error, const char** text))                                        \
-  ENTRY(cuGetErrorString, "cuGetErrorString", (CUresult error, const char** text))                                    \
-  ENTRY(cuDeviceGetCount, "cuDeviceGetCount", (int* count))                                                           \
-  ENTRY(cuDeviceGet, "cuDeviceGet", (CUdevice * device, int ordinal))                                                 \
-  ENTRY(cuDeviceGetName, "cuDeviceGetName", (char* name, int length, CUdevice device))                                \
-  ENTRY(cuDeviceGetAttribute, "cuDeviceGetAttribute", (int* value, int attribute, CUdevice device))                   \
-  ENTRY(cuDeviceTotalMem, "cuDeviceTotalMem_v2", (size_t* bytes, CUdevice device))                                    \
-  ENTRY(cuDevicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain", (CUcontext * context, CUdevice device))                 \
-  ENTRY(cuCtxSetCurrent, "cuCtxSetCurrent", (CUcontext context))                                                      \
-  ENTRY(cuMemGetInfo, "cuMemGetInfo_v2", (size_t* free, size_t* total))                                               \
-  ENTRY(cuMemAlloc, "cuMemAlloc_v2", (CUdeviceptr * address, size_t bytes))                                           \
-  ENTRY(cuMemFree, "cuMemFree_v2", (CUdeviceptr address))                                                             \
-  ENTRY(cuMemAllocHost, "cuMemAllocHost_v2", (void** address, size_t bytes))                                          \
-  ENTRY(cuMemFreeHost, "cuMemFreeHost", (void* address))                                                              \
-  ENTRY(cuMemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2", (CUdeviceptr to, const void* from, size_t bytes, CUstream stream)) \
-  ENTRY(cuMemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2", (void* to, CUdeviceptr from, size_t bytes, CUstream stream))       \
-  ENTRY(cuMemsetD8Async, "cuMemsetD8Async", (CUdeviceptr to, unsigned char value, size_t n, CUstream s))              \
-  ENTRY(cuStreamCreate, "cuStreamCreate", (CUstream * stream, unsigned flags))                                        \
-  ENTRY(cuStreamDestroy, "cuStreamDestroy_v2", (CUstream stream))                                                     \
-  ENTRY(cuStreamSynchronize, "cuStreamSynchronize", (CUstream stream))                                                \
-  ENTRY(cuEventCreate, "cuEventCreate", (CUevent * event, unsigned flags))                                            \
-  ENTRY(cuEventDestroy, "cuEventDestroy_v2", (CUevent event))                                                         \
-  ENTRY(cuEventRecord, "cuEventRecord", (CUevent event, CUstream stream))                                             \
-  ENTRY(cuEventSynchronize, "cuEventSynchronize", (CUevent event))                                                    \
-  ENTRY(cuModuleLoadData, "cuModuleLoadData", (CUmodule * module, const void* image))                                 \
-  ENTRY(cuModuleLoadDataEx, "cuModuleLoadDataEx",                                                                     \
-        (CUmodule * module, const void* image, unsigned count, int* options, void** values))                          \
-  ENTRY(cuModuleGetFunction, "cuModuleGetFunction", (CUfunction * f, CUmodule module, const char* name))              \
-  ENTRY(cuTensorMapEncodeTiled, "cuTensorMapEncodeTiled",                                                             \
-        (void* map, int type, uint32_t rank, void* address, const uint64_t* shape, const uint64_t* strides,           \
-         const uint32_t* box, const uint32_t* elementStrides, int interleave, int swizzle, int promotion, int fill))  \
-  ENTRY(cuFuncSetAttribute, "cuFuncSetAttribute", (CUfunction f, int attribute, int value))                           \
-  ENTRY(cuLaunchKernel, "cuLaunchKernel",                                                                             \
-        (CUfunction f, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,              \
+#define STEEPEST_CUDA_DRIVER(ENTRY)                                                                                    \
+  ENTRY(cuInit, "cuInit", (unsigned flags))                                                                            \
+  ENTRY(cuDriverGetVersion, "cuDriverGetVersion", (int* version))                                                      \
+  ENTRY(cuGetErrorName, "cuGetErrorName", (CUresult error, const char** text))                                         \
+  ENTRY(cuGetErrorString, "cuGetErrorString", (CUresult error, const char** text))                                     \
+  ENTRY(cuDeviceGetCount, "cuDeviceGetCount", (int* count))                                                            \
+  ENTRY(cuDeviceGet, "cuDeviceGet", (CUdevice * device, int ordinal))                                                  \
+  ENTRY(cuDeviceGetName, "cuDeviceGetName", (char* name, int length, CUdevice device))                                 \
+  ENTRY(cuDeviceGetAttribute, "cuDeviceGetAttribute", (int* value, int attribute, CUdevice device))                    \
+  ENTRY(cuDeviceTotalMem, "cuDeviceTotalMem_v2", (size_t* bytes, CUdevice device))                                     \
+  ENTRY(cuDevicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain", (CUcontext * context, CUdevice device))                  \
+  ENTRY(cuCtxSetCurrent, "cuCtxSetCurrent", (CUcontext context))                                                       \
+  ENTRY(cuMemGetInfo, "cuMemGetInfo_v2", (size_t* free, size_t* total))                                                \
+  ENTRY(cuMemAlloc, "cuMemAlloc_v2", (CUdeviceptr * address, size_t bytes))                                            \
+  ENTRY(cuMemFree, "cuMemFree_v2", (CUdeviceptr address))                                                              \
+  ENTRY(cuMemHostAlloc, "cuMemHostAlloc", (void** address, size_t bytes, unsigned flags))                              \
+  ENTRY(cuMemHostGetDevicePointer, "cuMemHostGetDevicePointer_v2", (CUdeviceptr * device, void* host, unsigned flags)) \
+  ENTRY(cuMemFreeHost, "cuMemFreeHost", (void* address))                                                               \
+  ENTRY(cuMemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2", (CUdeviceptr to, const void* from, size_t bytes, CUstream stream))  \
+  ENTRY(cuMemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2", (void* to, CUdeviceptr from, size_t bytes, CUstream stream))        \
+  ENTRY(cuMemsetD8Async, "cuMemsetD8Async", (CUdeviceptr to, unsigned char value, size_t n, CUstream s))               \
+  ENTRY(cuStreamCreate, "cuStreamCreate", (CUstream * stream, unsigned flags))                                         \
+  ENTRY(cuStreamDestroy, "cuStreamDestroy_v2", (CUstream stream))                                                      \
+  ENTRY(cuStreamSynchronize, "cuStreamSynchronize", (CUstream stream))                                                 \
+  ENTRY(cuStreamWaitEvent, "cuStreamWaitEvent", (CUstream stream, CUevent event, unsigned flags))                      \
+  ENTRY(cuStreamBeginCapture, "cuStreamBeginCapture_v2", (CUstream stream, int mode))                                  \
+  ENTRY(cuStreamEndCapture, "cuStreamEndCapture", (CUstream stream, CUgraph * graph))                                  \
+  ENTRY(cuGraphInstantiateWithFlags, "cuGraphInstantiateWithFlags",                                                    \
+        (CUgraphExec * executable, CUgraph graph, unsigned long long flags))                                           \
+  ENTRY(cuGraphLaunch, "cuGraphLaunch", (CUgraphExec executable, CUstream stream))                                     \
+  ENTRY(cuGraphDestroy, "cuGraphDestroy", (CUgraph graph))                                                             \
+  ENTRY(cuGraphExecDestroy, "cuGraphExecDestroy", (CUgraphExec executable))                                            \
+  ENTRY(cuEventCreate, "cuEventCreate", (CUevent * event, unsigned flags))                                             \
+  ENTRY(cuEventDestroy, "cuEventDestroy_v2", (CUevent event))                                                          \
+  ENTRY(cuEventRecord, "cuEventRecord", (CUevent event, CUstream stream))                                              \
+  ENTRY(cuEventSynchronize, "cuEventSynchronize", (CUevent event))                                                     \
+  ENTRY(cuModuleLoadData, "cuModuleLoadData", (CUmodule * module, const void* image))                                  \
+  ENTRY(cuModuleLoadDataEx, "cuModuleLoadDataEx", \
+        (CUmodule * module, const void* image, unsigned count, int* options, void** values)) \
+  ENTRY(cuModuleGetFunction, "cuModuleGetFunction", (CUfunction * f, CUmodule module, const char* name))               \
+  ENTRY(cuTensorMapEncodeTiled, "cuTensorMapEncodeTiled", \
+        (void* map, int type, uint32_t rank, void* address, const uint64_t* shape, const uint64_t* strides, \
+         const uint32_t* box, const uint32_t* elementStrides, int interleave, int swizzle, int promotion, int fill)) \
+  ENTRY(cuFuncSetAttribute, "cuFuncSetAttribute", (CUfunction f, int attribute, int value)) \
+  ENTRY(cuLaunchKernel, "cuLaunchKernel",                                                                              \
+        (CUfunction f, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,               \
          unsigned blockZ, unsigned sharedBytes, CUstream stream, void** parameters, void** extra))
 
 }  // namespace steepest::cuda

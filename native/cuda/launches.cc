@@ -125,7 +125,11 @@ void Binder::emitted(const emit::Kernel& kernel, int64_t count, std::vector<uint
   sliding_.push_back(launches_.size() - 1);
 }
 
-std::unique_ptr<Kernel> Binder::finish() {
+std::unique_ptr<Kernel> Binder::finish(const char* operation, uint32_t instruction) {
+  for (Launch& launch : launches_) {
+    launch.operation = operation;
+    launch.instruction = instruction;
+  }
   return std::make_unique<Launches>(backend_.stream(), std::move(launches_), std::move(sliding_), std::move(kept_));
 }
 

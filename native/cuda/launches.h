@@ -106,7 +106,8 @@ class Binder {
   void emitted(const emit::Kernel& kernel, int64_t count, std::vector<uint64_t> arguments);
   int multiprocessors() const { return backend_.stream().device().multiprocessors(); }
 
-  std::unique_ptr<Kernel> finish();
+  // The operation and the number are for messages.
+  std::unique_ptr<Kernel> finish(const char* operation, uint32_t instruction);
 
  private:
   const uint8_t* denseBytes(const View& view);

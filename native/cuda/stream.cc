@@ -1,5 +1,6 @@
 #include "stream.h"
 
+#include <cstdlib>
 #include <string>
 
 namespace steepest::cuda {
@@ -7,9 +8,25 @@ namespace {
 
 CUdeviceptr addressOf(const uint8_t* p) { return reinterpret_cast<CUdeviceptr>(p); }
 
+bool wantsSynchronous() {
+  const char* const value = std::getenv("STEEPEST_CUDA_SYNC");
+  return value != nullptr && std::string(value) == "1";
+}
+
 }  // namespace
 
-Stream::Stream(Device& device) : device_(device) {
+Event::Event(Device& device) : device_(device) {
+  device_.use();
+  device_.check(device_.driver().cuEventCreate(&event_, kEventDisableTiming), "making an event");
+}
+
+Event::~Event() { device_.driver().cuEventDestroy(event_); }
+
+void Event::wait() { device_.check(device_.driver().cuEventSynchronize(event_), "waiting for the device"); }
+
+Graph::~Graph() { device_.driver().cuGraphExecDestroy(executable_); }
+
+Stream::Stream(Device& device) : device_(device), synchronous_(wantsSynchronous()) {
   device_.use();
   device_.check(device_.driver().cuStreamCreate(&stream_, kStreamNonBlocking), "making a stream");
 }
@@ -26,19 +43,57 @@ Stream::~Stream() {
 
 void Stream::launch(const Launch& launch) noexcept {
   if (failed_ != kSuccess || launch.grid == 0) return;
+  if (counting_) {
+    ++counted_;
+    return;
+  }
   void* parameters[] = {const_cast<uint64_t*>(launch.arguments.data())};
-  const CUresult result = device_.driver().cuLaunchKernel(launch.function, launch.grid, 1, 1, launch.block, 1, 1,
-                                                          launch.sharedBytes, stream_, parameters, nullptr);
+  CUresult result = device_.driver().cuLaunchKernel(launch.function, launch.grid, 1, 1, launch.block, 1, 1,
+                                                    launch.sharedBytes, stream_, parameters, nullptr);
+  if (result == kSuccess && synchronous_) result = device_.driver().cuStreamSynchronize(stream_);
   if (result == kSuccess) return;
   failed_ = result;
-  failedKernel_ = launch.name;
+  failedLaunch_ = &launch;
 }
 
 void Stream::check() {
   if (failed_ == kSuccess) return;
   const CUresult result = failed_;
   failed_ = kSuccess;
-  device_.check(result, (std::string("running the kernel ") + failedKernel_).c_str());
+  std::string what = std::string("running the kernel ") + failedLaunch_->name;
+  if (*failedLaunch_->operation != '\0') {
+    what += " of instruction " + std::to_string(failedLaunch_->instruction) + " (" + failedLaunch_->operation + ")";
+  }
+  device_.check(result, what.c_str());
+}
+
+bool Stream::beginCapture() {
+  check();
+  return device_.driver().cuStreamBeginCapture(stream_, kCaptureThreadLocal) == kSuccess;
+}
+
+std::unique_ptr<Graph> Stream::endCapture() {
+  const Driver& driver = device_.driver();
+  CUgraph graph = nullptr;
+  CUgraphExec executable = nullptr;
+  CUresult result = driver.cuStreamEndCapture(stream_, &graph);
+  if (failed_ != kSuccess) result = failed_;  // a launch that cannot be captured
+  failed_ = kSuccess;
+  if (result == kSuccess) result = driver.cuGraphInstantiateWithFlags(&executable, graph, 0);
+  if (graph != nullptr) driver.cuGraphDestroy(graph);
+  return result == kSuccess ? std::make_unique<Graph>(device_, executable) : nullptr;
+}
+
+void Stream::launch(const Graph& graph) {
+  device_.check(device_.driver().cuGraphLaunch(graph.handle(), stream_), "running a step");
+}
+
+void Stream::record(Event& event) {
+  device_.check(device_.driver().cuEventRecord(event.handle(), stream_), "recording an event");
+}
+
+void Stream::waitFor(const Event& event) {
+  device_.check(device_.driver().cuStreamWaitEvent(stream_, event.handle(), 0), "waiting for an event");
 }
 
 void Stream::copyIn(uint8_t* to, const void* from, uint64_t bytes) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "device.h"
@@ -16,6 +17,38 @@ struct Launch {
   uint32_t block = 1;
   uint32_t sharedBytes = 0;
   std::vector<uint64_t> arguments;  // the bytes of the one struct that it takes
+  const char* operation = "";       // whose it is
+  uint32_t instruction = 0;         // of the plan
+};
+
+// A point in a stream that another stream, or the host, can wait for.
+class Event {
+ public:
+  explicit Event(Device& device);
+  ~Event();
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  // The host waits. Nothing when it was never recorded.
+  void wait();
+  CUevent handle() const { return event_; }
+
+ private:
+  Device& device_;
+  CUevent event_ = nullptr;
+};
+
+// Launches that are handed over as one. It keeps their arguments.
+class Graph {
+ public:
+  Graph(Device& device, CUgraphExec executable) : device_(device), executable_(executable) {}
+  ~Graph();
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+  CUgraphExec handle() const { return executable_; }
+
+ private:
+  Device& device_;
+  const CUgraphExec executable_;
 };
 
 class Stream {
@@ -30,6 +63,29 @@ class Stream {
   // Throws what went wrong so far, as far as it is known.
   void check();
 
+  // How many launches `work` makes; none of them is handed over.
+  template <typename Work>
+  size_t count(Work&& work) {
+    counting_ = true;
+    counted_ = 0;
+    work();
+    counting_ = false;
+    return counted_;
+  }
+  // The launches that `work` makes, for later. Null when the driver cannot.
+  template <typename Work>
+  std::unique_ptr<Graph> capture(Work&& work) {
+    if (!beginCapture()) return nullptr;
+    work();
+    return endCapture();
+  }
+  // These throw DeviceError.
+  void launch(const Graph& graph);
+  void record(Event& event);
+  void waitFor(const Event& event);
+  // STEEPEST_CUDA_SYNC=1: after each launch, so that a fault is known where it happens.
+  bool waitsAfterLaunches() const { return synchronous_; }
+
   // These throw DeviceError. The host's memory may be used for something else once the copy is done.
   void copyIn(uint8_t* to, const void* from, uint64_t bytes);
   void copyOut(void* to, const uint8_t* from, uint64_t bytes);
@@ -41,10 +97,16 @@ class Stream {
   CUstream handle() const { return stream_; }
 
  private:
+  bool beginCapture();
+  std::unique_ptr<Graph> endCapture();
+
   Device& device_;
+  const bool synchronous_;
   CUstream stream_ = nullptr;
   CUresult failed_ = kSuccess;
-  const char* failedKernel_ = "";
+  const Launch* failedLaunch_ = nullptr;
+  bool counting_ = false;
+  size_t counted_ = 0;
 };
 
 }  // namespace steepest::cuda

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -10,6 +11,12 @@
 #include "subnormals.h"
 
 namespace steepest {
+
+// What a backend keeps for a plan.
+class BackendPlan {
+ public:
+  virtual ~BackendPlan() = default;
+};
 
 // Not thread-safe: a plan has one arena, so the session runs one step at a time.
 class Executor {
@@ -37,6 +44,8 @@ class Executor {
   // Bodies of loops included.
   uint32_t instructions() const { return instructions_; }
   uint64_t bytes() const { return arena_->size() + constants_->size(); }
+
+  std::unique_ptr<BackendPlan> kept;  // by the backend, from its first run on
 
  private:
   std::vector<View> feeds_;

@@ -167,9 +167,17 @@ onDevice('a device that fails', () => {
   test('a fault loses the device for the process, and the CPU goes on', () => {
     const [, first, second, last] = lines({ STEEPEST_EMULATED_FAULT: '9' });
     expect(first).toMatch(
-      /^ERR_DEVICE_LOST cuda:0: the device was lost to a fault while running the kernel \w+: CUDA_ERROR_ILLEGAL_ADDRESS/,
+      /^ERR_DEVICE_LOST cuda:0: the device was lost to a fault while [a-z ]+: CUDA_ERROR_ILLEGAL_ADDRESS/,
     );
     expect(second).toBe(first);
     expect(last).toMatch(/^trained/);
+  });
+
+  test('with STEEPEST_CUDA_SYNC=1 the instruction that faults is named', () => {
+    const [, first, second] = lines({ STEEPEST_EMULATED_FAULT: '9', STEEPEST_CUDA_SYNC: '1' });
+    expect(first).toMatch(
+      /^ERR_DEVICE_LOST cuda:0: .* while running the kernel \w+ of instruction \d+ \(\w+\): CUDA_ERROR_ILLEGAL_ADDRESS/,
+    );
+    expect(second).toBe(first);
   });
 });

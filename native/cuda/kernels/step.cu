@@ -12,6 +12,10 @@ STEEPEST_KERNEL(advance, AdvanceArguments a) {
   if (state.watched != nullptr && state.nonFiniteStep < 0 && !(*state.watched - *state.watched == 0.0f)) {
     state.nonFiniteStep = static_cast<int64_t>(state.step);
   }
+  if (state.error != 0) *state.attention = 1;
+  const Slot* const feeds = state.feeds;
+  state.feeds = state.nextFeeds;
+  state.nextFeeds = feeds;
   state.firstRow += state.rows;
   state.step += 1;
 }

@@ -19,11 +19,13 @@ struct StepState {
   uint64_t rows;
   uint64_t step;
   const Slot* feeds;
+  const Slot* nextFeeds;  // of the next step; the two alternate
   const Slot* fetches;
-  const float* watched;   // or null
-  int64_t errorStep;      // of the first error, or -1
-  int64_t nonFiniteStep;  // the first step that left the watched number NaN or infinite, or -1
-  uint32_t error;         // DataError
+  const float* watched;          // or null
+  int64_t errorStep;             // of the first error, or -1
+  int64_t nonFiniteStep;         // the first step that left the watched number NaN or infinite, or -1
+  volatile uint32_t* attention;  // in host memory: not 0 when there was an error
+  uint32_t error;                // DataError
   uint32_t unused;
 };
 

@@ -53,7 +53,8 @@ CUresult launch(const char* name, Numbers numbers, unsigned threads) {
   cuModuleLoadData(&module, nullptr);
   cuModuleGetFunction(&function, module, name);
   void* parameters[] = {&numbers};
-  return cuLaunchKernel(function, 1, 1, 1, threads, 1, 1, 0, stream, parameters, nullptr);
+  const CUresult result = cuLaunchKernel(function, 1, 1, 1, threads, 1, 1, 0, stream, parameters, nullptr);
+  return result != 0 ? result : cuStreamSynchronize(stream);
 }
 
 // Assembles the PTX of a file and runs its kernel, -x^T for x [6, 8] (test/cuda/random-plans.ts), on 0, 1, 2, ...

@@ -1,18 +1,26 @@
-// libcuda.so.1 for machines without a GPU: the entry points that native/cuda uses, on memory and kernels of the CPU. All work
-// is done when it is handed over. Misuse that a GPU would answer with a fault, or not at all, is an error here, and the reason
-// goes to stderr.
+// libcuda.so.1 for machines without a GPU: the entry points that native/cuda uses, on memory and kernels of the CPU. Misuse
+// that a GPU would answer with a fault, or not at all, is an error here, and the reason goes to stderr.
 //
+// Work waits in its stream until somebody has to have it done, and then runs in one of two orders, both of which events allow:
+// nothing of other streams that no event asks for ('late'), or as much of them as possible first ('early'). So a wait that is
+// missing shows in one of them, every time.
+//
+//   STEEPEST_EMULATED_ORDER     late or early, late
+//   STEEPEST_EMULATED_NO_WAITS  1: cuStreamWaitEvent does nothing, a mistake for tests to notice
+//   STEEPEST_EMULATED_NO_GRAPHS 1: nothing can be captured
 //   STEEPEST_EMULATED_DEVICES   how many devices there are, 1
 //   STEEPEST_EMULATED_VERSION   of the driver, 13000
 //   STEEPEST_EMULATED_CAPABILITY   80, 90 or 120; 90
 //   STEEPEST_EMULATED_MEMORY    bytes of a device, 8 GB
-//   STEEPEST_EMULATED_FAULT     the number of the launch that faults, from 1 on
+//   STEEPEST_EMULATED_FAULT     the number of the launch that faults, from 1 on, on the first device
 //   STEEPEST_EMULATED_TRACE     a file that the names of launched kernels are added to, a line each
 //   STEEPEST_EMULATED_PTX       a folder for the PTX that is assembled, a file for each
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -43,13 +51,40 @@ size_t number(const char* variable, size_t otherwise) {
 
 size_t memoryLimit() { return number("STEEPEST_EMULATED_MEMORY", size_t{8} << 30); }
 
+using Work = std::function<CUresult()>;
+
+struct Context {
+  DeviceMemory memory;
+  CUresult fault = kSuccess;  // sticky
+  size_t launches = 0;
+};
+// A point in a stream, by how many pieces of work are in front of it.
+struct Event {
+  struct Stream* stream = nullptr;
+  uint64_t position = 0;
+};
+struct Item {
+  Work work;   // or
+  Event wait;  // for this
+};
+struct Graph {
+  std::vector<Work> work;
+};
+struct Stream {
+  Context* context;
+  std::deque<Item> queue;
+  uint64_t done = 0, handedOver = 0;
+  std::unique_ptr<Graph> captured;  // instead of the queue
+};
+
 std::recursive_mutex mutex;
-DeviceMemory memory;
+Context contexts[16];
+std::set<Stream*> streams;
+std::set<Event*> events;
 std::set<void*> pinned;
-CUresult fault = kSuccess;  // sticky
-size_t launches = 0;
-thread_local CUcontext current = nullptr;
-int theContext, theStream, theEvent, theModule;  // what handles point at
+std::map<uintptr_t, size_t> pinnedBytes;
+thread_local Context* current = nullptr;
+int theModule;  // what handles point at
 
 size_t capability() { return number("STEEPEST_EMULATED_CAPABILITY", 90); }
 
@@ -83,15 +118,88 @@ CUresult refuse(CUresult result, const std::string& why) {
 
 // What every call but the first ones needs.
 CUresult ready() {
-  if (fault != kSuccess) return fault;
-  return current == nullptr ? refuse(201, "a call without a current context") : kSuccess;
+  if (current == nullptr) return refuse(201, "a call without a current context");
+  return current->fault;
 }
 
+Stream* streamOf(CUstream handle) { return reinterpret_cast<Stream*>(handle); }
+Event* eventOf(CUevent handle) { return reinterpret_cast<Event*>(handle); }
+
 CUresult checkStream(CUstream stream) {
-  return stream == reinterpret_cast<CUstream>(&theStream) ? kSuccess : refuse(400, "a stream that is none");
+  if (streams.count(streamOf(stream)) == 0) return refuse(400, "a stream that is none");
+  return streamOf(stream)->context == current ? kSuccess : refuse(400, "a stream of another device");
+}
+
+void runOne(Stream& stream);
+
+void runUntil(Stream& stream, uint64_t position) {
+  while (stream.done < position && !stream.queue.empty()) runOne(stream);
+}
+
+void runOne(Stream& stream) {
+  const Item item = std::move(stream.queue.front());
+  stream.queue.pop_front();
+  if (item.wait.stream != nullptr && streams.count(item.wait.stream) > 0) {
+    runUntil(*item.wait.stream, item.wait.position);
+  } else if (item.work && stream.context->fault == kSuccess) {
+    stream.context->fault = item.work();
+  }
+  ++stream.done;
+}
+
+// As much of the other streams of the device as does not wait for work that is still in a queue.
+void runOthers(Stream& stream) {
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (Stream* const other : streams) {
+      if (other == &stream || other->context != stream.context) continue;
+      while (!other->queue.empty()) {
+        const Event& wait = other->queue.front().wait;
+        if (wait.stream != nullptr && streams.count(wait.stream) > 0 && wait.stream->done < wait.position) break;
+        runOne(*other);
+        moved = true;
+      }
+    }
+  }
+}
+
+void finish(Stream& stream, uint64_t position) {
+  const char* const order = std::getenv("STEEPEST_EMULATED_ORDER");
+  const bool early = order != nullptr && std::string(order) == "early";
+  while (stream.done < position && !stream.queue.empty()) {
+    if (early) runOthers(stream);
+    if (!stream.queue.empty() && stream.done < position) runOne(stream);
+  }
+}
+
+void finishAll(Context* context) {
+  for (Stream* const stream : streams) {
+    if (stream->context == context) finish(*stream, stream->handedOver);
+  }
+}
+
+void hand(Stream& stream, Item item) {
+  stream.queue.push_back(std::move(item));
+  ++stream.handedOver;
+}
+void hand(Stream& stream, Work work) {
+  if (stream.captured) {
+    stream.captured->work.push_back(std::move(work));
+  } else {
+    hand(stream, Item{std::move(work), {}});
+  }
+}
+
+bool isPinned(const void* host, size_t bytes) {
+  const auto address = reinterpret_cast<uintptr_t>(host);
+  auto block = pinnedBytes.upper_bound(address);
+  if (block == pinnedBytes.begin()) return false;
+  --block;
+  return address + bytes <= block->first + block->second;
 }
 
 CUresult checkRanges(CUdeviceptr device, const void* host, size_t bytes, const char* what) {
+  DeviceMemory& memory = current->memory;
   if (!memory.contains(device, bytes)) return refuse(kInvalidValue, std::string(what) + ": not inside device memory");
   if (host != nullptr && memory.touches(host, bytes)) {
     return refuse(kInvalidValue, std::string(what) + ": a device address where a host address belongs");
@@ -105,7 +213,7 @@ bool hasHostAddress(const void* parameters, unsigned bytes) {
     uint64_t word;
     std::memcpy(&word, static_cast<const char*>(parameters) + at, 8);
     const bool address = word >> 40 >= 0x55 && word >> 48 == 0;
-    if (address && !memory.contains(word, 0)) return true;
+    if (address && !current->memory.contains(word, 0)) return true;
   }
   return false;
 }
@@ -153,86 +261,203 @@ EXPORT CUresult cuDeviceTotalMem_v2(size_t* bytes, CUdevice) {
   *bytes = memoryLimit();
   return kSuccess;
 }
-EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext* context, CUdevice) {
-  *context = reinterpret_cast<CUcontext>(&theContext);
+EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext* context, CUdevice device) {
+  *context = reinterpret_cast<CUcontext>(&contexts[device % 16]);
   return kSuccess;
 }
 EXPORT CUresult cuCtxSetCurrent(CUcontext context) {
-  current = context;
-  return fault;
+  current = reinterpret_cast<Context*>(context);
+  return current->fault;
 }
 EXPORT CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
   const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
   *total = memoryLimit();
-  *free = *total - memory.used();
-  return ready();
+  *free = *total - current->memory.used();
+  return kSuccess;
 }
 EXPORT CUresult cuMemAlloc_v2(CUdeviceptr* address, size_t bytes) {
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
   if (bytes == 0) return refuse(kInvalidValue, "allocates 0 bytes");
-  *address = memory.allocate(bytes, memoryLimit());
+  *address = current->memory.allocate(bytes, memoryLimit());
   return *address != 0 ? kSuccess : kOutOfMemory;
 }
+// Waits for all work of the device, as freeing does.
 EXPORT CUresult cuMemFree_v2(CUdeviceptr address) {
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
+  DeviceMemory& memory = current->memory;
   if (!memory.isBlock(address)) return refuse(kInvalidValue, "frees what is not allocated");
+  finishAll(current);
   const std::string wrong = memory.damageOf(address);
   memory.release(address);
-  return wrong.empty() ? kSuccess : fault = refuse(kIllegalAddress, "a kernel " + wrong);
+  if (!wrong.empty()) current->fault = refuse(kIllegalAddress, "a kernel " + wrong);
+  return current->fault;
 }
-EXPORT CUresult cuMemAllocHost_v2(void** address, size_t bytes) {
+EXPORT CUresult cuMemHostAlloc(void** address, size_t bytes, unsigned) {
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
-  *address = std::malloc(bytes);
+  *address = std::calloc(1, bytes);
   if (*address == nullptr) return kOutOfMemory;
   pinned.insert(*address);
+  pinnedBytes[reinterpret_cast<uintptr_t>(*address)] = bytes;
+  return kSuccess;
+}
+EXPORT CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr* device, void* host, unsigned) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  if (pinned.count(host) == 0) return refuse(kInvalidValue, "an address of host memory that is not mapped");
+  *device = reinterpret_cast<CUdeviceptr>(host);
   return kSuccess;
 }
 EXPORT CUresult cuMemFreeHost(void* address) {
   const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  finishAll(current);
   if (pinned.erase(address) == 0) return refuse(kInvalidValue, "frees host memory that is not its own");
+  pinnedBytes.erase(reinterpret_cast<uintptr_t>(address));
   std::free(address);
-  return fault;
+  return current->fault;
 }
+// Page-locked memory is read when the copy runs, other memory at once.
 EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void* from, size_t bytes, CUstream stream) {
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
   if (const CUresult result = checkStream(stream)) return result;
   if (const CUresult result = checkRanges(to, from, bytes, "copy to the device")) return result;
-  std::memcpy(reinterpret_cast<void*>(to), from, bytes);
+  std::shared_ptr<std::vector<char>> kept;
+  if (!isPinned(from, bytes)) {
+    const char* const begin = static_cast<const char*>(from);
+    kept = std::make_shared<std::vector<char>>(begin, begin + bytes);
+  }
+  hand(*streamOf(stream), [=] {
+    std::memcpy(reinterpret_cast<void*>(to), kept ? kept->data() : from, bytes);
+    return kSuccess;
+  });
   return kSuccess;
 }
+// Into memory that is not page-locked it waits.
 EXPORT CUresult cuMemcpyDtoHAsync_v2(void* to, CUdeviceptr from, size_t bytes, CUstream stream) {
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
   if (const CUresult result = checkStream(stream)) return result;
   if (const CUresult result = checkRanges(from, to, bytes, "copy from the device")) return result;
-  std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
-  return kSuccess;
+  Stream& s = *streamOf(stream);
+  hand(s, [=] {
+    std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
+    return kSuccess;
+  });
+  if (!isPinned(to, bytes)) finish(s, s.handedOver);
+  return current->fault;
 }
 EXPORT CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t bytes, CUstream stream) {
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
   if (const CUresult result = checkStream(stream)) return result;
   if (const CUresult result = checkRanges(to, nullptr, bytes, "setting memory")) return result;
-  std::memset(reinterpret_cast<void*>(to), value, bytes);
+  hand(*streamOf(stream), [=] {
+    std::memset(reinterpret_cast<void*>(to), value, bytes);
+    return kSuccess;
+  });
   return kSuccess;
 }
 EXPORT CUresult cuStreamCreate(CUstream* stream, unsigned) {
-  *stream = reinterpret_cast<CUstream>(&theStream);
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  auto* const made = new Stream{current, {}, 0, 0, nullptr};
+  streams.insert(made);
+  *stream = reinterpret_cast<CUstream>(made);
+  return kSuccess;
+}
+EXPORT CUresult cuStreamDestroy_v2(CUstream stream) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  if (const CUresult result = checkStream(stream)) return result;
+  finish(*streamOf(stream), streamOf(stream)->handedOver);
+  streams.erase(streamOf(stream));
+  delete streamOf(stream);
+  return current->fault;
+}
+EXPORT CUresult cuStreamSynchronize(CUstream stream) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  if (const CUresult result = checkStream(stream)) return result;
+  if (streamOf(stream)->captured) return refuse(900, "waits for a stream that is captured");
+  finish(*streamOf(stream), streamOf(stream)->handedOver);
+  return current->fault;
+}
+EXPORT CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  if (const CUresult result = checkStream(stream)) return result;
+  if (events.count(eventOf(event)) == 0) return refuse(400, "an event that is none");
+  if (number("STEEPEST_EMULATED_NO_WAITS", 0) == 0) hand(*streamOf(stream), Item{{}, *eventOf(event)});
+  return kSuccess;
+}
+EXPORT CUresult cuStreamBeginCapture_v2(CUstream stream, int) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  if (const CUresult result = checkStream(stream)) return result;
+  if (number("STEEPEST_EMULATED_NO_GRAPHS", 0) != 0) return 801;  // not supported
+  streamOf(stream)->captured = std::make_unique<Graph>();
+  return kSuccess;
+}
+EXPORT CUresult cuStreamEndCapture(CUstream stream, CUgraph* graph) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  if (const CUresult result = checkStream(stream)) return result;
+  if (!streamOf(stream)->captured) return refuse(kInvalidValue, "ends a capture that has not begun");
+  *graph = reinterpret_cast<CUgraph>(streamOf(stream)->captured.release());
+  return kSuccess;
+}
+EXPORT CUresult cuGraphInstantiateWithFlags(CUgraphExec* executable, CUgraph graph, unsigned long long) {
+  *executable = reinterpret_cast<CUgraphExec>(new Graph(*reinterpret_cast<Graph*>(graph)));
   return ready();
 }
-EXPORT CUresult cuStreamDestroy_v2(CUstream) { return fault; }
-EXPORT CUresult cuStreamSynchronize(CUstream) { return ready(); }
+EXPORT CUresult cuGraphLaunch(CUgraphExec executable, CUstream stream) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  if (const CUresult result = checkStream(stream)) return result;
+  for (const Work& work : reinterpret_cast<Graph*>(executable)->work) hand(*streamOf(stream), work);
+  return kSuccess;
+}
+EXPORT CUresult cuGraphDestroy(CUgraph graph) {
+  delete reinterpret_cast<Graph*>(graph);
+  return kSuccess;
+}
+EXPORT CUresult cuGraphExecDestroy(CUgraphExec executable) {
+  delete reinterpret_cast<Graph*>(executable);
+  return kSuccess;
+}
 EXPORT CUresult cuEventCreate(CUevent* event, unsigned) {
-  *event = reinterpret_cast<CUevent>(&theEvent);
-  return ready();
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  auto* const made = new Event;
+  events.insert(made);
+  *event = reinterpret_cast<CUevent>(made);
+  return kSuccess;
 }
-EXPORT CUresult cuEventDestroy_v2(CUevent) { return fault; }
-EXPORT CUresult cuEventRecord(CUevent, CUstream) { return ready(); }
-EXPORT CUresult cuEventSynchronize(CUevent) { return ready(); }
+EXPORT CUresult cuEventDestroy_v2(CUevent event) {
+  const Lock lock(mutex);
+  events.erase(eventOf(event));
+  delete eventOf(event);
+  return kSuccess;
+}
+EXPORT CUresult cuEventRecord(CUevent event, CUstream stream) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  if (const CUresult result = checkStream(stream)) return result;
+  *eventOf(event) = {streamOf(stream), streamOf(stream)->handedOver};
+  return kSuccess;
+}
+EXPORT CUresult cuEventSynchronize(CUevent event) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  const Event& e = *eventOf(event);
+  if (e.stream != nullptr && streams.count(e.stream) > 0) finish(*e.stream, e.position);
+  return current->fault;
+}
 // The kernels are in this library, whatever the image says.
 EXPORT CUresult cuModuleLoadData(CUmodule* module, const void*) {
   *module = reinterpret_cast<CUmodule>(&theModule);
@@ -286,7 +511,7 @@ EXPORT CUresult cuTensorMapEncodeTiled(void* map, int type, uint32_t rank, void*
   }
   for (uint32_t d = 0; valid && d + 1 < rank; ++d) valid = strides[d] % 16 == 0 && strides[d] < uint64_t{1} << 40;
   if (!valid) return refuse(kInvalidValue, "a tensor map that there cannot be");
-  if (!memory.contains(at, (shape[2] - 1) * strides[1] + (shape[1] - 1) * strides[0] + shape[0] * 2)) {
+  if (!current->memory.contains(at, (shape[2] - 1) * strides[1] + (shape[1] - 1) * strides[0] + shape[0] * 2)) {
     return refuse(kInvalidValue, "a tensor map of what is not inside device memory");
   }
   const Tensor16 tensor = {Tensor16::kMagic, at,           {shape[0], shape[1], shape[2]},
@@ -314,22 +539,31 @@ EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gri
     return refuse(kInvalidValue, "a grid or a block of no possible size");
   }
   if (sharedBytes > sharedLimitOf(function)) return refuse(kInvalidValue, "more shared memory than the kernel may have");
-  if (++launches == number("STEEPEST_EMULATED_FAULT", 0)) return fault = kIllegalAddress;
   const auto& kernel = *reinterpret_cast<const steepest::emulated::Kernel*>(function);
   if (const char* const trace = std::getenv("STEEPEST_EMULATED_TRACE"); trace != nullptr && *trace != '\0') {
     std::ofstream(trace, std::ios::app) << steepest::emulated::nameOf(kernel) << '\n';
   }
   if (hasHostAddress(parameters[0], kernel.parameterBytes)) {
-    return fault = refuse(kIllegalAddress, "a host address among the parameters of a kernel");
+    return current->fault = refuse(kIllegalAddress, "a host address among the parameters of a kernel");
   }
-  const steepest::emulated::Dimensions grid{gridX, gridY, gridZ}, block{blockX, blockY, blockZ};
-  std::string wrong = kernel.text != nullptr ? steepest::emulated::ptx::run(*kernel.text, grid, block, parameters[0],
-                                                                            [](uint64_t at) { return memory.blockOf(at); })
-                                             : steepest::emulated::launch(kernel, grid, block, parameters, sharedBytes);
-  if (!wrong.empty()) {
-    return fault = refuse(wrong.find("an address") != std::string::npos ? kIllegalAddress : kLaunchFailed, wrong);
-  }
-  wrong = memory.damage();
-  if (!wrong.empty()) return fault = refuse(kIllegalAddress, "a kernel " + wrong);
+  const char* const begin = static_cast<const char*>(parameters[0]);
+  // Aligned as what allocates aligns, which the structs need.
+  const auto arguments = std::make_shared<std::vector<char>>(begin, begin + kernel.parameterBytes);
+  Context* const context = current;
+  hand(*streamOf(stream), [=, &kernel] {
+    if (++context->launches == number("STEEPEST_EMULATED_FAULT", 0) && context == &contexts[0]) return kIllegalAddress;
+    void* pointer = arguments->data();
+    const steepest::emulated::Dimensions grid{gridX, gridY, gridZ}, block{blockX, blockY, blockZ};
+    std::string wrong =
+        kernel.text != nullptr
+            ? steepest::emulated::ptx::run(*kernel.text, grid, block, pointer,
+                                           [context](uint64_t at) { return context->memory.blockOf(at); })
+            : steepest::emulated::launch(kernel, grid, block, &pointer, sharedBytes);
+    if (!wrong.empty()) {
+      return refuse(wrong.find("an address") != std::string::npos ? kIllegalAddress : kLaunchFailed, wrong);
+    }
+    wrong = context->memory.damage();
+    return wrong.empty() ? kSuccess : refuse(kIllegalAddress, "a kernel " + wrong);
+  });
   return kSuccess;
 }

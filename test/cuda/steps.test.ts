@@ -1,0 +1,109 @@
+// The order of steps on a device: graphs, rows that are copied beside the steps before, several devices. Each way runs in a
+// process of its own, as the emulated driver and the library read their variables.
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+
+import { emulated, onDevice } from './device';
+
+const root = path.join(__dirname, '..', '..');
+
+/** Runs the body of an async function with the library and a small model; what it returns. */
+function run<T>(body: string, env: Record<string, string> = {}): T {
+  const script = `
+    const { sequential, layers, tensor } = require('steepest');
+    const numbers = (n, f) => Float32Array.from({ length: n }, (_, i) => f(i));
+    const x = tensor(numbers(1 << 18, (i) => Math.sin(i * i)), [4096, 64]);
+    const y = tensor(numbers(4096, (i) => Math.sin(i * i * 64)), [4096, 1]);
+    const make = (device) => {
+      const model = sequential([layers.dense({ units: 8, activation: 'tanh', inputShape: [64] }), layers.dense({ units: 1 })]);
+      model.compile({ optimizer: 'adam', loss: 'meanSquaredError', device, seed: 1 });
+      return model;
+    };
+    const train = async (device) => (await make(device).fit(x, y, { epochs: 3, batchSize: 60 })).history.loss;
+    (async () => { ${body} })().then((result) => console.log(JSON.stringify(result)));`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['-e', script], {
+    cwd: root,
+    encoding: 'utf8',
+    env: { ...process.env, STEEPEST_CUDA_DRIVER: emulated, STEEPEST_CUDA_KERNELS: emulated, ...env },
+  });
+  if (stdout === '') throw new Error(stderr);
+  return JSON.parse(stdout);
+}
+
+const losses = (env: Record<string, string> = {}, device = 'cuda:0') => run<number[]>(`return train('${device}')`, env);
+
+// x takes one megabyte, all the rest less than half of one
+const staged = { STEEPEST_EMULATED_MEMORY: '1000000' };
+
+onDevice('steps on a device', () => {
+  const resident = losses();
+
+  test('have the losses of the CPU', () => {
+    const cpu = losses({}, 'cpu');
+    expect(resident).toHaveLength(3);
+    resident.forEach((loss, epoch) => {
+      expect(loss).toBeCloseTo(cpu[epoch] as number, 5);
+    });
+  });
+
+  test.each([
+    ['without graphs', { STEEPEST_EMULATED_NO_GRAPHS: '1' }],
+    ['one launch after the other', { STEEPEST_CUDA_SYNC: '1' }],
+    ['with rows that are copied step by step, as late as events allow', staged],
+    [
+      'with rows that are copied step by step, as early as events allow',
+      { ...staged, STEEPEST_EMULATED_ORDER: 'early' },
+    ],
+    ['with copied rows and without graphs', { ...staged, STEEPEST_EMULATED_NO_GRAPHS: '1' }],
+  ])('have the same losses %s', (_, env) => {
+    expect(losses(env as Record<string, string>)).toEqual(resident);
+  });
+
+  test('a wait that is missing is noticed', () => {
+    expect(losses({ ...staged, STEEPEST_EMULATED_NO_WAITS: '1' })).not.toEqual(resident);
+    expect(losses({ ...staged, STEEPEST_EMULATED_NO_WAITS: '1', STEEPEST_EMULATED_ORDER: 'early' })).not.toEqual(
+      resident,
+    );
+  });
+
+  test('two devices train at the same time', () => {
+    const both = run<number[][]>("return Promise.all([train('cuda:0'), train('cuda:1')])", {
+      STEEPEST_EMULATED_DEVICES: '2',
+    });
+    expect(both).toEqual([resident, resident]);
+  });
+
+  test('a fault of one device does not harm the other', () => {
+    const [first, second] = run<[string, number[]]>(
+      "return Promise.all([train('cuda:0').catch((e) => e.code), train('cuda:1')])",
+      { STEEPEST_EMULATED_DEVICES: '2', STEEPEST_EMULATED_FAULT: '99' },
+    );
+    expect(first).toBe('ERR_DEVICE_LOST');
+    expect(second).toEqual(resident);
+  });
+
+  test.each([
+    ['resident', {}],
+    ['copied step by step', { STEEPEST_EMULATED_MEMORY: '1000000' }],
+  ])('an error in the data names its batch: %s', (_, env) => {
+    const message = run<string>(
+      `const model = sequential([layers.embedding({ inputDim: 5, outputDim: 4, inputShape: [64] }), layers.flatten(), layers.dense({ units: 1 })]);
+      model.compile({ optimizer: 'sgd', loss: 'meanSquaredError', device: 'cuda:0', seed: 1 });
+      const bad = tensor(Int32Array.from({ length: 1 << 18 }, (_, i) => (i === 43 * 3840 + 7 ? 5 : i % 5)), [4096, 64]);
+      return model.fit(bad, y, { epochs: 2, batchSize: 60, shuffle: false }).then(() => 'none', (e) => e.message);`,
+      env as Record<string, string>,
+    );
+    expect(message).toMatch(/^fit: epoch 1, batch 44: an index /);
+  });
+
+  test('an abort ends a job, and the model can be trained again', () => {
+    const [name, count] = run<[string, number]>(
+      `const model = make('cuda:0');
+      const controller = new AbortController();
+      setTimeout(() => controller.abort(), 50);
+      const name = await model.fit(x, y, { epochs: 100000, batchSize: 60, signal: controller.signal }).catch((e) => e.name);
+      return [name, (await model.fit(x, y, { epochs: 2, batchSize: 60 })).history.loss.filter(Number.isFinite).length];`,
+    );
+    expect([name, count]).toEqual(['AbortError', 2]);
+  });
+});
