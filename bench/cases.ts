@@ -99,6 +99,34 @@ export const cases: Readonly<Record<string, Case>> = {
   },
 };
 
+/** Larger ones, for GPUs: they run when they are asked for. */
+export const gpuCases: Readonly<Record<string, Case>> = {
+  mnist: { units: [784, 128, 10], batch: 128, samples: 59_904, optimizer: adam, head: 'softmax' },
+  /** Products of 4096 x 8192 x 8192. */
+  wide: { units: [8192, 8192, 8192, 10], batch: 4096, samples: 4096, optimizer: adam, head: 'softmax' },
+  /** ResNet-20 as in case h, with the batch that fills a GPU. */
+  cifar: {
+    units: [3072, 10],
+    residual: { shape: [32, 32, 3], filters: [16, 32, 64], blocks: 3 },
+    batch: 1024,
+    samples: 8192,
+    optimizer: { name: 'sgd', learningRate: 0.05, momentum: 0.9 },
+    head: 'softmax',
+  },
+  /** GPT-2 with 124 million parameters. */
+  gpt2: {
+    units: [1024, 50_257],
+    transformer: { blocks: 12, heads: 12, features: 768 },
+    batch: 8,
+    samples: 8,
+    optimizer: adamw,
+    head: 'softmax',
+  },
+};
+
+/** By its name. */
+export const findCase = (name: string): Case | undefined => cases[name] ?? gpuCases[name];
+
 /** Steps of an epoch. */
 export const stepsOf = ({ samples, batch }: Case): number => samples / batch;
 

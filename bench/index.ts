@@ -1,22 +1,26 @@
 import os from 'node:os';
 import { parseArgs } from 'node:util';
-import { type Case, cases, stepsOf } from './cases.js';
+import { type Case, cases, findCase, gpuCases, stepsOf } from './cases.js';
 import { benchLatency, predictable } from './latency.js';
 import { median } from './median.js';
 import { contenders, predictors } from './peers.js';
 import type { Worker } from './worker.js';
 
 const usage = `usage: npm run bench -- [--case a,b,...] [--against steepest,steepest-bf16,tfjs,torch,jax] [--rounds n] [--json]
+       npm run bench -- --device cuda:0 [--case d,mnist,...] [--against steepest,torch,torch-compile,torch-graph] [--rounds n] [--json]
        npm run bench -- --latency [--case d,g] [--against steepest,ort-node,ort-python] [--rounds n] [--json]
 
 Trains each case in every framework that is installed, in turn (A B C A B C ...), and prints the medians of a step.
 With --latency, predicts instead: one sample, and many rows.
-cases: ${Object.keys(cases).join(' ')}`;
+With --device, trains on a GPU, in the frameworks that can.
+cases: ${Object.keys(cases).join(' ')}; those for GPUs too: ${Object.keys(gpuCases).join(' ')}`;
 
 const { values: options } = parseArgs({
   options: {
     latency: { type: 'boolean', default: false },
     case: { type: 'string' },
+    device: { type: 'string', default: 'cpu' },
+    seconds: { type: 'string', default: '2' },
     against: { type: 'string' },
     rounds: { type: 'string', default: '7' },
     json: { type: 'boolean', default: false },
@@ -28,6 +32,7 @@ const { values: options } = parseArgs({
 interface Result {
   readonly framework: string;
   readonly case: string;
+  readonly device: string;
   readonly us_per_step: number;
   readonly best_us_per_step: number;
   readonly worst_us_per_step: number;
@@ -37,7 +42,7 @@ interface Result {
 }
 
 /** A round takes about this long: one scheduling hiccup is not a result, and what a call of `fit` costs once is not a step. */
-const secondsPerRound = 2;
+const secondsPerRound = Number(options.seconds);
 /** A framework that needs longer than this for an epoch is timed once: it is not close, and the others wait for it. */
 const secondsAtMost = 10;
 
@@ -45,7 +50,7 @@ async function startAll(id: string, spec: Case, names: readonly string[]): Promi
   const workers: Worker[] = [];
   for (const { name, start } of contenders.filter((c) => names.includes(c.name))) {
     try {
-      workers.push(await start(id, spec));
+      workers.push(await start(id, spec, options.device));
     } catch (error) {
       process.stderr.write(`case ${id}: ${name} is left out: ${(error as Error).message}\n`);
     }
@@ -105,6 +110,7 @@ async function runCase(id: string, spec: Case, names: readonly string[], rounds:
       return {
         framework,
         case: id,
+        device: options.device,
         us_per_step: round2(us),
         best_us_per_step: round2(Math.min(...own)),
         worst_us_per_step: round2(Math.max(...own)),
@@ -125,7 +131,7 @@ function printTable(all: readonly Result[]): void {
   const us = (r: Result | undefined): string =>
     r === undefined ? '-' : r.us_per_step >= 100 ? r.us_per_step.toFixed(0) : r.us_per_step.toFixed(1);
   process.stdout.write(
-    `Microseconds per step, medians (${os.cpus()[0]?.model.trim()}, ${os.availableParallelism()} CPUs)\n\n`,
+    `Microseconds per step, medians (${options.device === 'cpu' ? '' : `${options.device} beside `}${os.cpus()[0]?.model.trim()}, ${os.availableParallelism()} CPUs)\n\n`,
   );
   process.stdout.write(
     `| case | ${frameworks.join(' | ')} | best peer / steepest |\n|---|${'---:|'.repeat(frameworks.length + 1)}\n`,
@@ -147,14 +153,19 @@ async function main(): Promise<void> {
     process.stdout.write(`${usage}\n`);
     return;
   }
-  const known = options.latency ? predictable : Object.keys(cases);
-  const ids = options.case?.split(',') ?? (options.latency ? ['d', 'g'] : known);
-  const names = options.against?.split(',') ?? [...contenders, ...predictors].map((c) => c.name);
+  const known = options.latency ? predictable : [...Object.keys(cases), ...Object.keys(gpuCases)];
+  const ids = options.case?.split(',') ?? (options.latency ? ['d', 'g'] : Object.keys(cases));
+  const able = contenders.filter(({ on }) => on === 'both' || on === (options.device === 'cpu' ? 'cpu' : 'gpu'));
+  const names = options.against?.split(',') ?? [...able, ...predictors].map((c) => c.name);
+  for (const { name } of contenders.filter((c) => names.includes(c.name) && !able.includes(c))) {
+    process.stderr.write(`${name} is left out: it does not train on ${options.device}\n`);
+    names.splice(names.indexOf(name), 1);
+  }
   const unknown = ids.filter((id) => !known.includes(id));
   const rounds = Number(options.rounds);
-  if (unknown.length > 0 || !(rounds >= 1)) {
+  if (unknown.length > 0 || !(rounds >= 1) || !(secondsPerRound > 0)) {
     process.stderr.write(
-      `${unknown.length > 0 ? `unknown case ${unknown.join()}` : `bad number of rounds ${options.rounds}`}\n${usage}\n`,
+      `${unknown.length > 0 ? `unknown case ${unknown.join()}` : `bad number of rounds ${options.rounds} or seconds ${options.seconds}`}\n${usage}\n`,
     );
     process.exitCode = 2;
     return;
@@ -162,7 +173,8 @@ async function main(): Promise<void> {
   if (options.latency) return benchLatency(ids, names, rounds, options.json);
   const all: Result[] = [];
   for (const id of ids) {
-    const results = await runCase(id, cases[id] as Case, names, rounds);
+    const results = await runCase(id, findCase(id) as Case, names, rounds);
+    if (results.length === 0) process.exitCode = 1; // what was left out has been said
     all.push(...results);
     if (options.json) for (const r of results) process.stdout.write(`${JSON.stringify(r)}\n`);
     else process.stderr.write(`case ${id}: ${results.map((r) => `${r.framework} ${r.us_per_step}`).join(', ')}\n`);

@@ -1,5 +1,33 @@
-import { input, layers, type Model, model, ops, type SymbolicTensor, sequential } from 'steepest';
+import {
+  input,
+  layers,
+  type Model,
+  model,
+  ops,
+  optimizers,
+  type Precision,
+  type SymbolicTensor,
+  sequential,
+} from 'steepest';
 import type { Case } from './cases.js';
+import { gpt } from './workers/gpt.js';
+
+/** The network of a case, ready to be trained as the case says. */
+export function trainable(spec: Case, precision: Precision): Model {
+  const { units, head, optimizer, transformer } = spec;
+  if (transformer !== undefined) {
+    const [context, vocabulary] = units as [number, number];
+    return gpt({ context, vocabulary, ...transformer }, { learningRate: optimizer.learningRate, precision });
+  }
+  const { name, ...settings } = optimizer;
+  const net = buildModel(spec);
+  net.compile({
+    optimizer: optimizers[name](settings),
+    loss: head === 'sigmoid' ? 'binaryCrossentropy' : 'sparseCategoricalCrossentropy',
+    precision,
+  });
+  return net;
+}
 
 /** The network of a case, not compiled. */
 export function buildModel(spec: Case): Model {

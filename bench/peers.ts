@@ -14,7 +14,10 @@ export const peersHome = process.env.STEEPEST_PEERS ?? path.join(os.homedir(), '
 /** One way to train a case. */
 export interface Contender {
   readonly name: string;
-  start(id: string, spec: Case): Promise<Worker>;
+  /** Whether it can train on 'cpu', on a GPU, or on both. */
+  readonly on: 'cpu' | 'gpu' | 'both';
+  /** @param device 'cpu', or 'cuda:0', ... */
+  start(id: string, spec: Case, device: string): Promise<Worker>;
 }
 
 const root = path.join(__dirname, '..', '..');
@@ -36,18 +39,37 @@ const malloc = {
 const shim = path.join(peersHome, 'mklshim.so');
 const torchEnv = existsSync(shim) ? { ...malloc, LD_PRELOAD: shim } : malloc;
 
+const steepest = (name: string, ...options: string[]): Contender => ({
+  name,
+  on: 'both',
+  start: (id, _, device) => Worker.start(node, [compiled('steepest.js'), id, ...options], { STEEPEST_DEVICE: device }),
+});
+
+const torch = (name: string, on: Contender['on'], ...options: string[]): Contender => ({
+  name,
+  on,
+  start: (_, spec, device) =>
+    Worker.start(
+      python(),
+      [source('torch_worker.py'), JSON.stringify(spec), '--device', device, ...options],
+      device === 'cpu' ? torchEnv : {},
+    ),
+});
+
 export const contenders: readonly Contender[] = [
-  { name: 'steepest', start: (id) => Worker.start(node, [compiled('steepest.js'), id]) },
+  steepest('steepest'),
+  steepest('steepest-bf16', 'mixedBfloat16'),
+  { name: 'tfjs', on: 'cpu', start: (id) => Worker.start(node, [compiled('tfjs.js'), id, peersHome]) },
+  torch('torch', 'both'),
+  torch('torch-compile', 'gpu', '--variant', 'compile'),
+  torch('torch-graph', 'gpu', '--variant', 'graph'),
+  torch('torch-compile-bf16', 'gpu', '--variant', 'compile', '--bfloat16'),
+  torch('torch-graph-bf16', 'gpu', '--variant', 'graph', '--bfloat16'),
   {
-    name: 'steepest-bf16',
-    start: (id) => Worker.start(node, [compiled('steepest.js'), id, 'mixedBfloat16']),
+    name: 'jax',
+    on: 'cpu',
+    start: (_, spec) => Worker.start(python(), [source('jax_worker.py'), JSON.stringify(spec)]),
   },
-  { name: 'tfjs', start: (id) => Worker.start(node, [compiled('tfjs.js'), id, peersHome]) },
-  {
-    name: 'torch',
-    start: (_, spec) => Worker.start(python(), [source('torch_worker.py'), JSON.stringify(spec)], torchEnv),
-  },
-  { name: 'jax', start: (_, spec) => Worker.start(python(), [source('jax_worker.py'), JSON.stringify(spec)]) },
 ];
 
 /** A model on disk, once for each kind of reader. */

@@ -1,7 +1,8 @@
 // Builds what is missing or older than its sources.
 //
 //   node scripts/build.mjs                 everything
-//   node scripts/build.mjs native lib      some steps: native (the addon), lib (dist/), programs (examples and benchmarks)
+//   node scripts/build.mjs native lib      some steps: native (the addon), lib (dist/), programs (examples and benchmarks),
+//                                          cases (the case list for a device, as a program)
 //   node scripts/build.mjs --force ...     also what is up to date
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
@@ -16,7 +17,7 @@ const require = createRequire(import.meta.url);
 
 const steps = {
   native: {
-    inputs: ['native', 'CMakeLists.txt', 'test/cuda/emulated'],
+    inputs: ['native', 'CMakeLists.txt', 'bench/native', 'test/cuda/emulated'],
     output: 'build/Release/steepest.node',
     build: () =>
       run('cmake-js', 'bin/cmake-js', ['build', '--log-level', 'warn', '--parallel', `${availableParallelism()}`]),
@@ -38,6 +39,16 @@ const steps = {
       rmSync(path.join(root, 'out/bench'), { recursive: true, force: true });
       run('typescript', 'bin/tsc', ['-p', 'tsconfig.programs.json']);
     },
+  },
+  cases: {
+    inputs: ['lib', 'test/cuda', 'test/helpers'],
+    // as deep in the package as dist/index.js, so that it finds the addon
+    output: 'out/cuda-cases.js',
+    build: () =>
+      require(packageOf('esbuild')).buildSync({
+        ...{ absWorkingDir: root, bundle: true, packages: 'external', platform: 'node', target: 'node20.17' },
+        ...{ entryPoints: ['test/cuda/main.ts'], outfile: 'out/cuda-cases.js', keepNames: true, logLevel: 'warning' },
+      }),
   },
 };
 

@@ -1,13 +1,28 @@
-"""PyTorch as fast as it goes here: data in memory, fused optimizer. usage: torch_worker.py CASE_JSON"""
+"""PyTorch as fast as it goes here: data in memory, fused optimizer.
+
+usage: torch_worker.py CASE_JSON [--device cuda:0] [--variant eager|compile|graph] [--bfloat16]
+
+compile is torch.compile of the model and its loss, graph the whole step captured as a CUDA graph; --bfloat16 is autocast.
+"""
+import argparse
 import json
-import sys
 
 import torch
 from torch import nn
 
 from protocol import data, serve
 
-case = json.loads(sys.argv[1])
+parser = argparse.ArgumentParser()
+parser.add_argument('case')
+parser.add_argument('--device', default='cpu')
+parser.add_argument('--variant', default='eager', choices=['eager', 'compile', 'graph'])
+parser.add_argument('--bfloat16', action='store_true')
+arguments = parser.parse_args()
+device = torch.device(arguments.device)
+if device.type == 'cuda':
+    torch.cuda.set_device(device)
+
+case = json.loads(arguments.case)
 torch.manual_seed(0)
 units = case['units']
 image = case.get('image')
@@ -104,6 +119,7 @@ for i, (n_in, n_out) in enumerate([] if 'transformer' in case else zip(units, un
         modules.append(nn.Sigmoid())
 transformer = case.get('transformer')
 model = Gpt(*case['units'], **transformer) if transformer else nn.Sequential(*modules)
+model = model.to(device)
 if image or residual:
     model = model.to(memory_format=torch.channels_last)
 rate = case['optimizer']['learningRate']
@@ -114,6 +130,8 @@ kinds = {
     'sgd': (torch.optim.SGD, momentum),
 }
 kind, options = kinds[case['optimizer']['name']]
+if arguments.variant == 'graph' and kind is not torch.optim.SGD:
+    options = {**options, 'capturable': True}
 optimizer = kind(model.parameters(), lr=rate, fused=True, **options)
 loss_function = nn.BCELoss() if case['head'] == 'sigmoid' else nn.CrossEntropyLoss()
 x, y = (torch.from_numpy(a) for a in data(case))
@@ -121,25 +139,77 @@ if image or residual:  # pixels in the order of the model's memory, so that a ba
     height, width, channels = (image or residual)['shape']
     x = x.view(-1, channels, height, width).to(memory_format=torch.channels_last)
 y = y if y.dtype == torch.float32 else y.long()
+x, y = x.to(device), y.to(device)
 samples, batch = case['samples'], case['batch']
+
+
+def outputs_of(inputs):
+    if not arguments.bfloat16:
+        return model(inputs)
+    with torch.autocast(device.type, torch.bfloat16):
+        return model(inputs).float()
+
+
+def loss_of(inputs, targets):
+    outputs = outputs_of(inputs)
+    if transformer:
+        outputs, targets = outputs.flatten(0, -2), targets.flatten()
+    return loss_function(outputs, targets)
+
+
+if arguments.variant == 'compile':
+    loss_of = torch.compile(loss_of)
+
+
+def step(inputs, targets):
+    loss = loss_of(inputs, targets)
+    loss.backward()
+    if transformer:
+        nn.utils.clip_grad_norm_(model.parameters(), 1)
+    optimizer.step()
+    return loss
+
+
+def captured(inputs, targets):
+    """A function that replays the step, captured after some steps beside the default stream, as PyTorch wants it."""
+    inputs, targets = inputs.clone(), targets.clone()
+    beside = torch.cuda.Stream()
+    beside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(beside):
+        for _ in range(3):
+            optimizer.zero_grad(set_to_none=True)
+            step(inputs, targets)
+    torch.cuda.current_stream().wait_stream(beside)
+    graph = torch.cuda.CUDAGraph()
+    optimizer.zero_grad(set_to_none=True)
+    with torch.cuda.graph(graph):
+        loss = step(inputs, targets)
+
+    def replay(new_inputs, new_targets):
+        inputs.copy_(new_inputs)
+        targets.copy_(new_targets)
+        graph.replay()
+        return loss
+    return replay
+
+
+if arguments.variant == 'graph':
+    replay = captured(x[:batch], y[:batch])
 
 
 def train(epochs):
     loss = None
     for _ in range(epochs):
-        order = torch.randperm(samples)
+        order = torch.randperm(samples, device=device)
         for i in range(0, samples, batch):
             rows = order[i:i + batch]
+            if arguments.variant == 'graph':
+                loss = replay(x[rows], y[rows])
+                continue
             optimizer.zero_grad()
-            outputs, targets = model(x[rows]), y[rows]
-            if transformer:
-                outputs, targets = outputs.flatten(0, -2), targets.flatten()
-            loss = loss_function(outputs, targets)
-            loss.backward()
-            if transformer:
-                nn.utils.clip_grad_norm_(model.parameters(), 1)
-            optimizer.step()
-    return float(loss.detach())
+            loss = step(x[rows], y[rows])
+    return float(loss.detach())  # waits for the device
 
 
-serve('torch-fused', train)
+variant = '' if arguments.variant == 'eager' else f'-{arguments.variant}'
+serve(f'torch-fused{variant}{"-bf16" if arguments.bfloat16 else ""}', train)

@@ -16,6 +16,8 @@ export interface Addon {
   readonly Storage: new (bytes: number) => NativeStorage;
   info(): AddonInfo;
   devices(): NativeDevices;
+  /** The file with the kernels of CUDA devices, for when none lies beside the addon. */
+  setKernels(file: string): void;
   /** 1 to 256 threads share the work of a step, for the whole process. */
   setThreads(count: number): void;
   /** Instructions bound from now on use this CPU target. For tests. */

@@ -1,3 +1,4 @@
+import { provideKernels } from './cuda-package.js';
 import { loadAddon } from './native.js';
 
 /** What models can be trained on. */
@@ -12,7 +13,7 @@ export interface Device {
 
 /**
  * The devices of this machine: always the CPU, and the NVIDIA GPUs that the driver (`libcuda.so.1`, Linux only) shows.
- * Nothing is installed for them: without a driver there is only the CPU.
+ * Without a driver there is only the CPU. Their kernels are the package `steepest-cuda`, or lie beside an addon built with nvcc.
  *
  * @example
  * const names = devices().map(({ name }) => name); // ['cpu', 'cuda:0']
@@ -33,7 +34,10 @@ export function chooseDevice(argument: string, wanted?: string): string {
   const name = wanted ?? fallback();
   if (name === 'cpu') return name;
   const { list, withoutCuda } = loadAddon().devices();
-  if (list.some((device) => device.name === name)) return name;
+  if (list.some((device) => device.name === name)) {
+    provideKernels();
+    return name;
+  }
   const asked = wanted === undefined ? 'STEEPEST_DEVICE' : argument;
   const there = list.map((device) => `'${device.name}'`).join(', ');
   const why = withoutCuda === null ? '' : ` (no CUDA device: ${withoutCuda})`;

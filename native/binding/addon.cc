@@ -78,6 +78,11 @@ Napi::Value listDevices(const Napi::CallbackInfo& info) {
   });
 }
 
+void setKernels(const Napi::CallbackInfo& info) {
+  const std::string file = string(info[0], "file");
+  translating(info.Env(), [&] { setInstalledKernels(file); });
+}
+
 Napi::Value printPlan(const Napi::CallbackInfo& info) {
   const std::vector<uint32_t> plan = words(info[0], "words");
   return translating(info.Env(),
@@ -129,6 +134,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   Environment::create(env);
   exports.Set("tableHash", static_cast<double>(STEEPEST_TABLE_HASH));
   add<listDevices>(exports, "devices");
+  add<setKernels>(exports, "setKernels");
   exports.Set("Session", SessionObject::define(env));
   exports.Set("Storage", StorageObject::define(env));
   add<info>(exports, "info");

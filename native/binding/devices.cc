@@ -2,6 +2,7 @@
 
 #include "../cpu/backend.h"
 #include "../cuda/backend.h"
+#include "../cuda/kernel_file.h"
 
 namespace steepest {
 
@@ -11,6 +12,8 @@ Devices findDevices() {
   for (DeviceDescription& device : cuda::describeDevices(&found.withoutCuda)) found.list.push_back(std::move(device));
   return found;
 }
+
+void setInstalledKernels(const std::string& file) { cuda::setInstalledKernels(file); }
 
 std::unique_ptr<Backend> openDevice(const std::string& name) {
   if (name == "cpu") return openCpu();

@@ -17,6 +17,9 @@ struct Devices {
 // Loads a driver when it is called for the first time; throws nothing for one that is not there.
 Devices findDevices();
 
+// The file with the kernels of CUDA devices, for when none lies beside the addon.
+void setInstalledKernels(const std::string& file);
+
 // By the name of its description. Throws DeviceError.
 std::unique_ptr<Backend> openDevice(const std::string& name);
 

@@ -74,7 +74,8 @@ void Device::loadKernels() {
   const std::string file = kernelFile();
   images_ = readKernels(file);
   if (images_.empty()) {
-    throw DeviceError(Kind::kMissing, joined(name_, "this build has no CUDA kernels: " + file + " is not there"));
+    throw DeviceError(Kind::kMissing, joined(name_, "this build has no CUDA kernels: " + file +
+                                                        " is not there; npm install steepest-cuda brings them"));
   }
   for (const std::vector<char>& image : images_) {
     CUmodule module = nullptr;

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 
 #if defined(__linux__)
 #include <dlfcn.h>
@@ -34,6 +35,18 @@ std::string ownFolder() {
   return "";
 }
 
+std::mutex installedMutex;
+std::string& installed() {
+  static auto* const file = new std::string;  // threads may ask at the end of the process
+  return *file;
+}
+
+bool isThere(const std::string& name) {
+  std::FILE* const file = std::fopen(name.c_str(), "rb");
+  if (file != nullptr) std::fclose(file);
+  return file != nullptr;
+}
+
 // Empty when it cannot be read. Not by a stream of C++, which would need a newer glibc.
 std::vector<char> bytesOf(const std::string& name) {
   std::vector<char> bytes;
@@ -54,7 +67,15 @@ std::vector<char> bytesOf(const std::string& name) {
 
 std::string kernelFile() {
   const char* const wanted = std::getenv("STEEPEST_CUDA_KERNELS");
-  return wanted != nullptr && *wanted != '\0' ? wanted : ownFolder() + "steepest-cuda.fatbin";
+  if (wanted != nullptr && *wanted != '\0') return wanted;
+  const std::string own = ownFolder() + "steepest-cuda.fatbin";
+  const std::lock_guard lock(installedMutex);
+  return installed().empty() || isThere(own) ? own : installed();
+}
+
+void setInstalledKernels(const std::string& file) {
+  const std::lock_guard lock(installedMutex);
+  installed() = file;
 }
 
 std::vector<std::vector<char>> readKernels(const std::string& file) {

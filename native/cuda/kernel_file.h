@@ -1,4 +1,4 @@
-// The file with the kernels, steepest-cuda.fatbin beside the addon.
+// The file with the kernels: steepest-cuda.fatbin beside the addon (built here), or in the package steepest-cuda.
 #pragma once
 
 #include <string>
@@ -6,8 +6,11 @@
 
 namespace steepest::cuda {
 
-// STEEPEST_CUDA_KERNELS names another file. Not empty.
+// STEEPEST_CUDA_KERNELS names another file. Not empty; it may not be there.
 std::string kernelFile();
+
+// The file for when none lies beside the addon. Devices that are in use already keep their kernels.
+void setInstalledKernels(const std::string& file);
 
 // The images in it, one for each family of kernels. Empty when there is no such file.
 std::vector<std::vector<char>> readKernels(const std::string& file);

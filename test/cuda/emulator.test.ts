@@ -149,7 +149,8 @@ onDevice('a device that fails', () => {
 
   test('no kernels', () => {
     expect(lines({ STEEPEST_CUDA_KERNELS: '/nowhere/kernels' })[1]).toBe(
-      'ERR_DEVICE_MISSING cuda:0: this build has no CUDA kernels: /nowhere/kernels is not there',
+      'ERR_DEVICE_MISSING cuda:0: this build has no CUDA kernels: /nowhere/kernels is not there; ' +
+        'npm install steepest-cuda brings them',
     );
   });
 

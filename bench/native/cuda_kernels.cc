@@ -1,0 +1,385 @@
+// Single instructions on a GPU, through the code that binds them for plans but without Node: for ncu, compute-sanitizer, and
+// a first look at speed. Each result is compared with sums in double.
+//
+//   cuda-kernels                           all of them, at sizes of their own
+//   cuda-kernels --small                   the same at sizes for the emulated driver
+//   cuda-kernels --repeat 50 matmul 8192 8192 8192
+//   cuda-kernels --load                    only opens the device and loads the kernels
+//
+// Prints a line of JSON for each, and exits with 1 when a result is wrong. The kernels are steepest-cuda.fatbin beside the
+// program, STEEPEST_CUDA_KERNELS names another file and STEEPEST_CUDA_DRIVER another driver. Times are the host's, of
+// `--repeat` launches between two waits, so that single short kernels are better measured by ncu.
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../../native/cuda/backend.h"
+#include "../../native/cuda/driver.h"
+#include "../../native/plan/ops.h"
+#include "../../native/runtime/kernel.h"
+
+using namespace steepest;
+
+namespace {
+
+using Sizes = std::vector<int64_t>;
+using Numbers = std::vector<float>;
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// A contiguous array in the arena.
+struct Array {
+  Sizes shape;
+  uint64_t base = 0;
+  int64_t size() const {
+    int64_t n = 1;
+    for (const int64_t s : shape) n *= s;
+    return n;
+  }
+};
+
+View viewOf(const Array& array) {
+  View view{};
+  view.space = Space::kArena;
+  view.dtype = DType::kFloat32;
+  view.rank = static_cast<int>(array.shape.size());
+  view.base = array.base;
+  int64_t stride = 1;
+  for (int d = view.rank; d-- > 0; stride *= array.shape[d]) {
+    view.shape[d] = array.shape[d];
+    view.strides[d] = stride;
+  }
+  return view;
+}
+
+// What an element should be, and the sum of the magnitudes of what was added up, in `terms` terms.
+struct Expected {
+  double value, magnitude;
+  int64_t terms;
+};
+using Reference = std::function<Expected(const std::vector<Numbers>& inputs, int64_t element)>;
+
+struct Work {
+  Instruction instruction{};
+  std::vector<Array> inputs, outputs;
+  Reference reference;  // of the first output
+  double flops = 0, bytes = 0;
+};
+
+struct Family {
+  const char* name;
+  const char* sizes;
+  Sizes usual, small;
+  Work (*make)(const Sizes& sizes);
+};
+
+Work of(Opcode opcode, std::vector<uint32_t> attributes, std::vector<Array> inputs, std::vector<Array> outputs) {
+  Work work;
+  work.instruction.opcode = static_cast<uint32_t>(opcode);
+  work.instruction.attrs = std::move(attributes);
+  work.inputs = std::move(inputs);
+  work.outputs = std::move(outputs);
+  for (const auto* list : {&work.inputs, &work.outputs}) {
+    for (const Array& array : *list) work.bytes += static_cast<double>(array.size()) * sizeof(float);
+  }
+  return work;
+}
+
+uint32_t bits(float x) {
+  uint32_t word;
+  std::memcpy(&word, &x, sizeof word);
+  return word;
+}
+
+double roundedToBfloat16(float x) {
+  uint32_t word = bits(x);
+  word = (word + 0x7fff + (word >> 16 & 1)) & 0xffff0000u;
+  float rounded;
+  std::memcpy(&rounded, &word, sizeof rounded);
+  return rounded;
+}
+
+Work product(const Sizes& s, Precision precision) {
+  const int64_t m = s[0], k = s[1], n = s[2];
+  Work work = of(Opcode::kMatmul, {0, static_cast<uint32_t>(precision)}, {{{m, k}}, {{k, n}}}, {{{m, n}}});
+  work.flops = 2.0 * static_cast<double>(m) * static_cast<double>(k) * static_cast<double>(n);
+  work.reference = [k, n, precision](const std::vector<Numbers>& in, int64_t i) {
+    Expected sum{0, 0, k};
+    for (int64_t j = 0; j < k; ++j) {
+      const float a = in[0][(i / n) * k + j], b = in[1][j * n + i % n];
+      const double term = precision == Precision::kBfloat16 ? roundedToBfloat16(a) * roundedToBfloat16(b)
+                                                            : static_cast<double>(a) * b;
+      sum.value += term;
+      sum.magnitude += std::fabs(term);
+    }
+    return sum;
+  };
+  return work;
+}
+Work matmul(const Sizes& s) { return product(s, Precision::kFloat32); }
+Work matmulBfloat16(const Sizes& s) { return product(s, Precision::kBfloat16); }
+
+// d = a * b + c
+Work map(const Sizes& s) {
+  const Array array{{s[0]}};
+  Work work = of(Opcode::kMap, {1}, {array, array, array}, {array});
+  Program& program = work.instruction.program;
+  program.inputs = 3;
+  program.registers = 4;
+  program.steps = {{static_cast<uint8_t>(ScalarOp::kFma), 0, 3, {0, 1, 2}, {0, 0}}};
+  program.outputs = {3};
+  work.flops = 2.0 * static_cast<double>(s[0]);
+  work.reference = [](const std::vector<Numbers>& in, int64_t i) {
+    const double product = static_cast<double>(in[0][i]) * in[1][i];
+    return Expected{product + in[2][i], std::fabs(product) + std::fabs(in[2][i]), 2};
+  };
+  return work;
+}
+
+// Sums of rows.
+Work reduce(const Sizes& s) {
+  const int64_t columns = s[1];
+  Work work =
+      of(Opcode::kReduce, {static_cast<uint32_t>(ReduceKind::kSum), 2}, {{{s[0], columns}}}, {{{s[0]}}});
+  work.instruction.program.inputs = 1;
+  work.instruction.program.registers = 1;
+  work.instruction.program.outputs = {0};
+  work.reference = [columns](const std::vector<Numbers>& in, int64_t i) {
+    Expected sum{0, 0, columns};
+    for (int64_t j = 0; j < columns; ++j) {
+      sum.value += in[0][i * columns + j];
+      sum.magnitude += std::fabs(in[0][i * columns + j]);
+    }
+    return sum;
+  };
+  return work;
+}
+
+Work softmax(const Sizes& s) {
+  const int64_t columns = s[1];
+  Work work = of(Opcode::kSoftmax, {0}, {{{s[0], columns}}}, {{{s[0], columns}}});
+  work.reference = [columns](const std::vector<Numbers>& in, int64_t i) {
+    const float* const row = in[0].data() + i / columns * columns;
+    const double most = *std::max_element(row, row + columns);
+    double sum = 0;
+    for (int64_t j = 0; j < columns; ++j) sum += std::exp(row[j] - most);
+    const double value = std::exp(row[i % columns] - most) / sum;
+    return Expected{value, value, columns + 8};
+  };
+  return work;
+}
+
+// Rows with mean 0 and variance 1.
+Work normalize(const Sizes& s) {
+  const int64_t columns = s[1];
+  const Array x{{s[0], columns}}, moment{{s[0], 1}};
+  constexpr float kEpsilon = 1e-5f;
+  Work work = of(Opcode::kNormalize, {bits(kEpsilon), 1, 0, 0}, {x}, {x, moment, moment});
+  work.reference = [columns](const std::vector<Numbers>& in, int64_t i) {
+    const float* const row = in[0].data() + i / columns * columns;
+    double mean = 0, variance = 0;
+    for (int64_t j = 0; j < columns; ++j) mean += row[j] / static_cast<double>(columns);
+    for (int64_t j = 0; j < columns; ++j) variance += (row[j] - mean) * (row[j] - mean) / static_cast<double>(columns);
+    const double value = (row[i % columns] - mean) / std::sqrt(variance + kEpsilon);
+    return Expected{value, std::fabs(value) + 1, columns + 8};
+  };
+  return work;
+}
+
+// Causal, [batch, time, heads, features].
+Work attention(const Sizes& s) {
+  const int64_t time = s[1], heads = s[2], features = s[3];
+  const float scale = 1 / std::sqrt(static_cast<float>(features));
+  const Array x{{s[0], time, heads, features}};
+  Work work = of(Opcode::kAttention, {bits(scale), 1}, {x, x, x}, {x, {{s[0], heads, time}}});
+  work.flops = 2.0 * static_cast<double>(x.size()) * static_cast<double>(time + 1);
+  work.reference = [=](const std::vector<Numbers>& in, int64_t i) {
+    const int64_t f = i % features, h = i / features % heads, t = i / (features * heads) % time;
+    const int64_t batch = i / (features * heads * time);
+    const auto at = [&](int64_t step, int64_t feature) {
+      return ((batch * time + step) * heads + h) * features + feature;
+    };
+    std::vector<double> scores;
+    for (int64_t u = 0; u <= t; ++u) {
+      double score = 0;
+      for (int64_t g = 0; g < features; ++g) score += static_cast<double>(in[0][at(t, g)]) * in[1][at(u, g)];
+      scores.push_back(score * scale);
+    }
+    const double most = *std::max_element(scores.begin(), scores.end());
+    double sum = 0, value = 0, magnitude = 0;
+    for (int64_t u = 0; u <= t; ++u) {
+      const double weight = std::exp(scores[static_cast<size_t>(u)] - most);
+      sum += weight;
+      value += weight * in[2][at(u, f)];
+      magnitude += weight * std::fabs(in[2][at(u, f)]);
+    }
+    return Expected{value / sum, magnitude / sum, t + features + 8};
+  };
+  return work;
+}
+
+const Family kFamilies[] = {
+    {"map", "N", {1 << 26}, {1000}, map},
+    {"reduce", "ROWS COLUMNS", {16384, 4096}, {5, 700}, reduce},
+    {"softmax", "ROWS COLUMNS", {8192, 1024}, {3, 65}, softmax},
+    {"normalize", "ROWS COLUMNS", {8192, 768}, {3, 65}, normalize},
+    {"matmul", "M K N", {2048, 2048, 2048}, {33, 47, 29}, matmul},
+    {"matmulBfloat16", "M K N", {2048, 2048, 2048}, {33, 47, 29}, matmulBfloat16},
+    {"attention", "BATCH TIME HEADS FEATURES", {8, 1024, 12, 64}, {1, 9, 2, 8}, attention},
+};
+
+// Between -1 and 1; the same in every run.
+Numbers someNumbers(int64_t count) {
+  static uint32_t state = 1;
+  Numbers numbers(static_cast<size_t>(count));
+  for (float& x : numbers) {
+    state = state * 1664525u + 1013904223u;
+    x = static_cast<float>(state >> 8) * 0x1p-23f - 1;
+  }
+  return numbers;
+}
+
+uint64_t place(std::vector<Array>* arrays, std::vector<View>* views, uint64_t at) {
+  for (Array& array : *arrays) {
+    array.base = at;
+    views->push_back(viewOf(array));
+    at += (static_cast<uint64_t>(array.size()) * sizeof(float) + 255) / 256 * 256;
+  }
+  return at;
+}
+
+// The largest error, as a share of what is allowed. Of large results some elements are looked at.
+double worstError(const Work& work, const std::vector<Numbers>& inputs, const Numbers& result) {
+  constexpr int64_t kMost = 2000;
+  const auto size = static_cast<int64_t>(result.size());
+  const int64_t count = std::min(size, kMost);
+  double worst = 0;
+  for (int64_t k = 0; k < count; ++k) {
+    const int64_t i = count == 1 ? 0 : k * (size - 1) / (count - 1);
+    const Expected expected = work.reference(inputs, i);
+    // roundings of a sum go both ways; a term that is missing has to show
+    const double allowed = (expected.magnitude * (std::sqrt(static_cast<double>(expected.terms)) + 8) + 1e-30) * 0x1p-22;
+    const double share = std::fabs(result[static_cast<size_t>(i)] - expected.value) / allowed;
+    worst = std::max(worst, std::isnan(share) ? INFINITY : share);
+  }
+  return worst;
+}
+
+bool run(const Family& family, const Sizes& sizes, int repeat, cuda::CudaBackend& backend) {
+  Work work = family.make(sizes);
+  uint64_t bytes = place(&work.inputs, &work.instruction.inputs, 0);
+  bytes = place(&work.outputs, &work.instruction.outputs, bytes);
+  const std::unique_ptr<Buffer> arena = backend.allocate(bytes);
+  const Memory memory{arena->data(), nullptr, nullptr};
+
+  std::vector<Numbers> inputs;
+  for (const Array& array : work.inputs) {
+    inputs.push_back(someNumbers(array.size()));
+    backend.write(arena->data() + array.base, inputs.back().data(), inputs.back().size() * sizeof(float));
+  }
+  const std::unique_ptr<Kernel> kernel = backend.bind(work.instruction, memory);
+  RunContext context{Threads::pool(), nullptr, nullptr, nullptr, 0};
+  const auto launch = [&](int times) {
+    const double began = now();
+    for (int i = 0; i < times; ++i) kernel->run(context);
+    backend.stream().check();
+    backend.settle();
+    return (now() - began) / times;
+  };
+  launch(1);
+  const double seconds = launch(repeat);
+
+  Numbers result(static_cast<size_t>(work.outputs[0].size()));
+  backend.read(result.data(), arena->data() + work.outputs[0].base, result.size() * sizeof(float));
+  const double error = worstError(work, inputs, result);
+  std::string text;
+  for (const int64_t size : sizes) text += (text.empty() ? "" : ",") + std::to_string(size);
+  std::printf("{\"kernel\":\"%s\",\"sizes\":[%s],\"us\":%.2f,\"gbytes_per_s\":%.2f,\"gflop_per_s\":%.2f,"
+              "\"error_of_allowed\":%.3g,\"ok\":%s}\n",
+              family.name, text.c_str(), seconds * 1e6, work.bytes / seconds / 1e9, work.flops / seconds / 1e9,
+              std::isinf(error) ? 1e30 : error, error <= 1 ? "true" : "false");
+  std::fflush(stdout);
+  return error <= 1;
+}
+
+int usage(const std::string& why) {
+  std::fprintf(stderr, "%s\nusage: cuda-kernels [--device cuda:0] [--repeat n] [--small] [--load] [NAME SIZES...]\n",
+               why.c_str());
+  for (const Family& family : kFamilies) std::fprintf(stderr, "  %s %s\n", family.name, family.sizes);
+  return 2;
+}
+
+// A whole number from 1 on, or 0.
+int64_t numberOf(const char* text) {
+  char* end = nullptr;
+  const long long value = std::strtoll(text, &end, 10);
+  return end != text && *end == '\0' && value >= 1 && value < (1ll << 40) ? value : 0;
+}
+
+int program(int count, char** words) {
+  std::string device = "cuda:0", name;
+  Sizes sizes;
+  int64_t repeat = 0;
+  bool small = false, load = false;
+  for (int i = 1; i < count; ++i) {
+    const std::string word = words[i];
+    const bool more = i + 1 < count;
+    if (word == "--device" && more) {
+      device = words[++i];
+    } else if (word == "--repeat" && more) {
+      repeat = numberOf(words[++i]);
+      if (repeat == 0 || repeat > 1000000) return usage("--repeat: expected 1 to 1000000");
+    } else if (word == "--small") {
+      small = true;
+    } else if (word == "--load") {
+      load = true;
+    } else if (name.empty()) {
+      name = word;
+    } else {
+      sizes.push_back(numberOf(words[i]));
+      if (sizes.back() == 0) return usage("sizes are whole numbers from 1 on, got " + word);
+    }
+  }
+
+  const double began = now();
+  const std::unique_ptr<Backend> opened = cuda::open(device);
+  auto& backend = static_cast<cuda::CudaBackend&>(*opened);
+  std::printf("{\"device\":\"%s\",\"driver\":%d,\"load_ms\":%.2f}\n", device.c_str(), cuda::loadDriver().driver->version,
+              (now() - began) * 1e3);
+  std::fflush(stdout);
+  if (load) return 0;
+  if (repeat == 0) repeat = small ? 1 : 20;
+
+  bool known = name.empty(), right = true;
+  for (const Family& family : kFamilies) {
+    if (!name.empty() && name != family.name) continue;
+    known = true;
+    const Sizes& own = small ? family.small : family.usual;
+    if (!sizes.empty() && sizes.size() != own.size()) return usage(name + " takes " + family.sizes);
+    right &= run(family, sizes.empty() ? own : sizes, static_cast<int>(repeat), backend);
+  }
+  if (!known) return usage("no kernel is called " + name);
+  return right ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  try {
+    return program(count, words);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}

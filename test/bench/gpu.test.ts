@@ -1,0 +1,93 @@
+// bench/gpu on the emulated driver: that everything is there and runs, on the day when there is a GPU. Times mean nothing here.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { emulated, onDevice } from '../cuda/device';
+
+const root = path.join(__dirname, '..', '..');
+const env = { ...process.env, STEEPEST_CUDA_DRIVER: emulated, STEEPEST_CUDA_KERNELS: emulated };
+
+interface Part {
+  readonly state: string;
+  readonly status: number;
+  readonly log: string;
+  readonly results?: readonly Record<string, unknown>[];
+}
+interface Summary {
+  readonly date: string;
+  readonly device: string;
+  readonly smoke: boolean;
+  readonly parts: Record<string, Part>;
+}
+
+onDevice('bench/gpu/run.sh --smoke', () => {
+  const out = mkdtempSync(path.join(tmpdir(), 'steepest-gpu-'));
+  afterAll(() => rmSync(out, { recursive: true }));
+
+  const run = (more: Record<string, string>, ...args: string[]) => {
+    const { status, stdout } = spawnSync(path.join(root, 'bench/gpu/run.sh'), ['--smoke', ...args, out], {
+      encoding: 'utf8',
+      env: { ...env, STEEPEST_NODE: process.execPath, ...more },
+    });
+    return { status, stdout, summary: JSON.parse(readFileSync(path.join(out, 'summary.json'), 'utf8')) as Summary };
+  };
+
+  test('runs every part and writes what they found', () => {
+    const { status, stdout, summary } = run({});
+    const { parts } = summary;
+    expect([stdout, status]).toEqual([expect.stringContaining('0 failed'), 0]);
+    expect(summary).toMatchObject({ device: 'cuda:0', smoke: true });
+    expect(Math.abs(Date.parse(summary.date) - Date.now())).toBeLessThan(300_000);
+    // nvidia-smi and what nvcc compiles may be missing
+    for (const name of ['load', 'load-ptx', 'start', 'kernels', 'cases', 'steps', 'profile']) {
+      expect([name, parts[name]?.state, parts[name]?.status]).toEqual([name, 'passed', 0]);
+    }
+    const kernels = (parts.kernels?.results ?? []).slice(1);
+    expect(kernels.map(({ kernel, ok }) => `${kernel} ${ok}`)).toEqual([
+      'map true',
+      'reduce true',
+      'softmax true',
+      'normalize true',
+      'matmul true',
+      'matmulBfloat16 true',
+      'attention true',
+    ]);
+    expect(parts.cases?.log).toMatch(
+      /: (\d+) of \1 cases passed, 0 failed, 0 not reached; 4 of 4 trainings as on the CPU/,
+    );
+    expect(parts.steps?.results).toMatchObject([{ framework: 'steepest', case: 'b', device: 'cuda:0', rounds: 1 }]);
+    expect(JSON.stringify(parts.profile?.results)).toContain('"operation":"matmul');
+  });
+
+  test('a part that fails is named, and the others go on', () => {
+    const { status, stdout, summary } = run({ STEEPEST_CUDA_KERNELS: '/nowhere' }, '--only', 'load,start');
+    expect(status).toBe(1);
+    expect(stdout).toContain('2 failed');
+    expect(Object.keys(summary.parts)).toEqual(['load', 'start']);
+    expect(summary.parts.load).toMatchObject({ state: 'failed', status: 1 });
+    expect(summary.parts.load?.log).toContain('cuda:0: this build has no CUDA kernels: /nowhere is not there');
+  });
+});
+
+onDevice('cuda-kernels', () => {
+  const kernels = (...args: string[]) =>
+    spawnSync(path.join(root, 'build/Release/cuda-kernels'), args, { encoding: 'utf8', env });
+
+  test('runs a kernel at the sizes that are given', () => {
+    const { status, stdout } = kernels('--repeat', '2', 'matmul', '3', '5', '7');
+    const [, line] = stdout.trim().split('\n');
+    expect(status).toBe(0);
+    expect(JSON.parse(line as string)).toMatchObject({ kernel: 'matmul', sizes: [3, 5, 7], ok: true });
+  });
+
+  test.each([
+    [['nonsense'], 'no kernel is called nonsense'],
+    [['matmul', '3'], 'matmul takes M K N'],
+    [['matmul', '3', '0', '7'], 'sizes are whole numbers from 1 on, got 0'],
+    [['--repeat', 'x', 'map', '4'], '--repeat: expected 1 to 1000000'],
+  ])('refuses %j', (args, message) => {
+    const { status, stderr } = kernels(...args);
+    expect([status, stderr.split('\n')[0]]).toEqual([2, message]);
+  });
+});
