@@ -94,7 +94,8 @@ gpu_state() {
 # ---- the machine and its limits
 export -f gpu_state
 part machine 10 "$(command -v nvidia-smi || echo nvidia-smi)" bash -c gpu_state
-part limits 30 "$release/cuda-limits" "$release/cuda-limits" ${smoke:+--quick}
+# By CUDA's own runtime, which knows only real devices.
+[ -n "$smoke" ] || part limits 30 "$release/cuda-limits" "$release/cuda-limits"
 
 # ---- starting: the kernels as they are, and assembled by the driver from PTX
 part load 10 "$release/cuda-kernels" "$release/cuda-kernels" --load

@@ -93,13 +93,13 @@ constexpr int kTensorPromote256 = 3;  // what is read ahead into L2, in bytes
   ENTRY(cuEventRecord, "cuEventRecord", (CUevent event, CUstream stream))                                              \
   ENTRY(cuEventSynchronize, "cuEventSynchronize", (CUevent event))                                                     \
   ENTRY(cuModuleLoadData, "cuModuleLoadData", (CUmodule * module, const void* image))                                  \
-  ENTRY(cuModuleLoadDataEx, "cuModuleLoadDataEx", \
-        (CUmodule * module, const void* image, unsigned count, int* options, void** values)) \
+  ENTRY(cuModuleLoadDataEx, "cuModuleLoadDataEx",                                                                      \
+        (CUmodule * module, const void* image, unsigned count, int* options, void** values))                           \
   ENTRY(cuModuleGetFunction, "cuModuleGetFunction", (CUfunction * f, CUmodule module, const char* name))               \
-  ENTRY(cuTensorMapEncodeTiled, "cuTensorMapEncodeTiled", \
-        (void* map, int type, uint32_t rank, void* address, const uint64_t* shape, const uint64_t* strides, \
-         const uint32_t* box, const uint32_t* elementStrides, int interleave, int swizzle, int promotion, int fill)) \
-  ENTRY(cuFuncSetAttribute, "cuFuncSetAttribute", (CUfunction f, int attribute, int value)) \
+  ENTRY(cuTensorMapEncodeTiled, "cuTensorMapEncodeTiled",                                                              \
+        (void* map, int type, uint32_t rank, void* address, const uint64_t* shape, const uint64_t* strides,            \
+         const uint32_t* box, const uint32_t* elementStrides, int interleave, int swizzle, int promotion, int fill))   \
+  ENTRY(cuFuncSetAttribute, "cuFuncSetAttribute", (CUfunction f, int attribute, int value))                            \
   ENTRY(cuLaunchKernel, "cuLaunchKernel",                                                                              \
         (CUfunction f, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,               \
          unsigned blockZ, unsigned sharedBytes, CUstream stream, void** parameters, void** extra))

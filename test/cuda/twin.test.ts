@@ -87,7 +87,17 @@ onDevice('the twin of the instructions', () => {
     const source = readFileSync(path.join(kernels, 'gemm_wgmma.cu'), 'utf8');
     const file = path.join(folder, 'kernels.cu');
     writeFileSync(file, mistakes.map((mistake, i) => variant(source, mistake, `variant${i}`)).join('\n'));
-    const sources = ['check_products', 'driver', 'fiber', 'launch', 'memory', 'ptx', 'ptx_operations', 'ptx_parse', 'ptx_run'];
+    const sources = [
+      'check_products',
+      'driver',
+      'fiber',
+      'launch',
+      'memory',
+      'ptx',
+      'ptx_operations',
+      'ptx_parse',
+      'ptx_run',
+    ];
     execFileSync('g++', [
       ...['-std=c++20', '-O1', '-w', `-DSTEEPEST_CHECKED_KERNELS="${file}"`, `-I${kernels}`],
       ...sources.map((name) => path.join(emulated, `${name}.cc`)),

@@ -81,7 +81,9 @@ int runText(const char* file) {
   uint64_t arguments[] = {0, 0, 1, uint64_t{1} << 32, 48, x, y, 0, 0};  // native/cuda/emit/map.h
   void* parameters[] = {arguments};
   result = cuLaunchKernel(function, 1, 1, 1, 128, 1, 1, 0, stream, parameters, nullptr);
+  if (result == 0) result = cuStreamSynchronize(stream);
   cuMemcpyDtoHAsync(numbers.data(), y, 192, stream);
+  cuStreamSynchronize(stream);
   std::printf("%d %g %g %g %g\n", result, numbers[0], numbers[1], numbers[6], numbers[47]);
   return 0;
 }

@@ -67,13 +67,15 @@ int main(int, char** words) {
   cuModuleGetFunction(&kernel, module, words[1]);
   cuFuncSetAttribute(kernel, kFunctionMaxDynamicShared, static_cast<int>(wgmmaBytes(128)));
   void* parameters[] = {&arguments};
-  const CUresult result = cuLaunchKernel(kernel, 1, 1, 1, kWgmmaThreads, 1, 1, wgmmaBytes(128), stream, parameters, nullptr);
+  CUresult result = cuLaunchKernel(kernel, 1, 1, 1, kWgmmaThreads, 1, 1, wgmmaBytes(128), stream, parameters, nullptr);
+  if (result == kSuccess) result = cuStreamSynchronize(stream);
   if (result != kSuccess) {
     std::printf("%d\n", result);
     return 0;
   }
   std::vector<float> out(m * n);
   cuMemcpyDtoHAsync(out.data(), c, m * n * sizeof(float), stream);
+  cuStreamSynchronize(stream);
   double error = 0, largest = 0;
   for (int64_t i = 0; i < m; ++i) {
     for (int64_t j = 0; j < n; ++j) {
