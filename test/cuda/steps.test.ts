@@ -1,6 +1,8 @@
 // The order of steps on a device: graphs, rows that are copied beside the steps before, several devices. Each way runs in a
 // process of its own, as the emulated driver and the library read their variables.
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { emulated, onDevice } from './device';
@@ -57,6 +59,19 @@ onDevice('steps on a device', () => {
     ['with copied rows and without graphs', { ...staged, STEEPEST_EMULATED_NO_GRAPHS: '1' }],
   ])('have the same losses %s', (_, env) => {
     expect(losses(env as Record<string, string>)).toEqual(resident);
+  });
+
+  test('are launched as graphs: a kernel is handed over when it is captured, and then no more', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'steepest-steps-'));
+    const launches = (env: Record<string, string>): number => {
+      const file = path.join(folder, Object.keys(env).join() || 'graphs');
+      losses({ ...env, STEEPEST_EMULATED_TRACE: file });
+      return readFileSync(file, 'utf8').trim().split('\n').length;
+    };
+    const steps = 3 * 69;
+    expect(launches({ STEEPEST_EMULATED_NO_GRAPHS: '1' })).toBeGreaterThan(8 * steps);
+    expect(launches({})).toBeLessThan(3 * steps);
+    rmSync(folder, { recursive: true });
   });
 
   test('a wait that is missing is noticed', () => {
