@@ -239,7 +239,8 @@ void CudaBackend::Run::stage(const std::vector<View>& slots) {
       backend.copies_->waitFor(*used[parity]);
     }
     std::unique_ptr<PinnedMemory>& pinned = part.pinned[parity];
-    if (!pinned) pinned = std::make_unique<PinnedMemory>(backend.device_, count * rowBytes);
+    // A last batch may be shorter than those that come after it.
+    if (!pinned) pinned = std::make_unique<PinnedMemory>(backend.device_, part.rows * rowBytes);
     const uint8_t* const rows = static_cast<const uint8_t*>(source.data);
     for (uint64_t i = 0; i < count; ++i) {
       const uint64_t row = context.order != nullptr ? context.order[first + i] : first + i;

@@ -15,6 +15,7 @@
 //   STEEPEST_EMULATED_FAULT     the number of the launch that faults, from 1 on, on the first device
 //   STEEPEST_EMULATED_TRACE     a file that the names of launched kernels are added to, a line each
 //   STEEPEST_EMULATED_PTX       a folder for the PTX that is assembled, a file for each
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -295,11 +296,15 @@ EXPORT CUresult cuMemFree_v2(CUdeviceptr address) {
   if (!wrong.empty()) current->fault = refuse(kIllegalAddress, "a kernel " + wrong);
   return current->fault;
 }
+// Behind page-locked memory, so that a host that writes there is noticed when it is freed.
+constexpr size_t kPinnedGuard = 1 << 16;
+constexpr unsigned char kGuardByte = 0xa5;
 EXPORT CUresult cuMemHostAlloc(void** address, size_t bytes, unsigned) {
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
-  *address = std::calloc(1, bytes);
+  *address = std::calloc(1, bytes + kPinnedGuard);
   if (*address == nullptr) return kOutOfMemory;
+  std::memset(static_cast<char*>(*address) + bytes, kGuardByte, kPinnedGuard);
   pinned.insert(*address);
   pinnedBytes[reinterpret_cast<uintptr_t>(*address)] = bytes;
   return kSuccess;
@@ -316,8 +321,15 @@ EXPORT CUresult cuMemFreeHost(void* address) {
   if (const CUresult result = ready()) return result;
   finishAll(current);
   if (pinned.erase(address) == 0) return refuse(kInvalidValue, "frees host memory that is not its own");
+  const size_t bytes = pinnedBytes[reinterpret_cast<uintptr_t>(address)];
+  const auto* const guard = static_cast<const unsigned char*>(address) + bytes;
+  const bool whole = std::all_of(guard, guard + kPinnedGuard, [](unsigned char byte) { return byte == kGuardByte; });
   pinnedBytes.erase(reinterpret_cast<uintptr_t>(address));
   std::free(address);
+  if (!whole) {
+    refuse(kIllegalAddress, "the host wrote behind its page-locked memory");
+    std::abort();
+  }
   return current->fault;
 }
 // Page-locked memory is read when the copy runs, other memory at once.
