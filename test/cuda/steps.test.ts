@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+import { passThroughPlan } from '../native/plan-words.js';
 import { emulated, onDevice } from './device';
 
 const root = path.join(__dirname, '..', '..');
@@ -79,6 +80,26 @@ onDevice('steps on a device', () => {
     expect(losses({ ...staged, STEEPEST_EMULATED_NO_WAITS: '1', STEEPEST_EMULATED_ORDER: 'early' })).not.toEqual(
       resident,
     );
+  });
+
+  test('a job may begin with the short batch of an epoch, and copied rows of longer ones follow', () => {
+    const perRow = 1024;
+    const rows = run<number[]>(
+      `const addon = require('node-gyp-build')(${JSON.stringify(root)});
+      const session = new addon.Session(0, 'cuda:0');
+      const [two, one] = ${JSON.stringify([passThroughPlan(2, perRow), passThroughPlan(1, perRow)].map((words) => [...words]))}
+        .map((words) => session.addPlan(Uint32Array.from(words)));
+      const from = new addon.Storage(1000 * ${perRow} * 4), to = new addon.Storage(5 * ${perRow} * 4);
+      from.write(0, numbers(1000 * ${perRow}, (i) => i));
+      const segments = [{ plan: two, rows: 2, steps: 2 }, { plan: one, rows: 1, steps: 1 }];
+      const feeds = [{ storage: from, type: 'float32', rows: 1000 }];
+      await session.run({ segments, feeds, fetches: [{ storage: to, rows: 5 }], begin: 1, end: 6, firstRow: 0 });
+      const got = new Float32Array(5 * ${perRow});
+      to.read(0, got);
+      return [...got];`,
+      staged,
+    );
+    expect(rows).toEqual(Array.from({ length: 5 * perRow }, (_, i) => i));
   });
 
   test('two devices train at the same time', () => {
