@@ -14,13 +14,13 @@ STEEPEST_INLINE float toBfloat16(float x) {
   return scalar::sameBits<float>(bits);
 }
 
-// The sum of many products in float32: parts of 64, which are added up, so that the error grows slowly.
+// The sum of many products in float32: parts of 32, which are added up, so that the error grows slowly.
 struct ProductSum {
   float total = 0, part = 0;
   int count = 0;
   STEEPEST_INLINE void add(float a, float b) {
     part = ::fmaf(a, b, part);
-    if (++count == 64) {
+    if (++count == 32) {
       total += part;
       part = 0;
       count = 0;
