@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "lanes.h"
+#include "memory.h"
 
 namespace steepest::cuda::emit {
 
@@ -101,6 +102,36 @@ Value Offsets::addressOf(const Value& base, const int64_t* strides, int64_t elem
   const Value offset = at(strides);
   if (offset.known() && offset.bits == 0) return base;
   return make(Bank::kLong, "mad.wide.s32", {offset, I(static_cast<int32_t>(elementBytes)).v, base});
+}
+
+void loadOnce(Steps& steps, size_t inputs, const std::vector<Layout>& operands, const std::vector<Value>& addresses) {
+  for (size_t k = 0; k < inputs; ++k) {
+    if (steps.rateOfInput(static_cast<int>(k)) != Rate::kOnce) continue;
+    Value lane;
+    load(operands[k].dtype, addresses[k], 0, 1, &lane);
+    steps.setInput(static_cast<int>(k), 0, lane);
+  }
+}
+
+void loadEach(Steps& steps, size_t inputs, const std::vector<Layout>& operands, const std::vector<Value>& addresses,
+              const Neighbours& neighbours) {
+  const auto& [offsets, firstAxis, lastAxis, width, aligned] = neighbours;
+  for (size_t k = 0; k < inputs; ++k) {
+    const Rate rate = steps.rateOfInput(static_cast<int>(k));
+    if (rate == Rate::kOnce) continue;
+    const Layout& from = operands[k];
+    const auto bytes = static_cast<int64_t>(sizeOf(from.dtype));
+    const Value address = offsets.addressOf(addresses[k], from.strides + firstAxis, bytes);
+    Value lanes[4];
+    if (rate == Rate::kElement && !aligned[k]) {
+      for (int lane = 0; lane < width; ++lane) {
+        load(from.dtype, address, lane * from.strides[lastAxis] * bytes, 1, lanes + lane);
+      }
+    } else {
+      load(from.dtype, address, 0, rate == Rate::kElement ? width : 1, lanes);
+    }
+    for (int lane = 0; lane < width; ++lane) steps.setInput(static_cast<int>(k), lane, lanes[lane]);
+  }
 }
 
 }  // namespace steepest::cuda::emit

@@ -69,4 +69,16 @@ class Offsets {
   std::map<std::vector<int64_t>, Value> known_;
 };
 
+// The first `inputs` operands are the inputs of a program. These are loaded once for all elements of a thread,
+void loadOnce(Steps& steps, size_t inputs, const std::vector<Layout>& operands, const std::vector<Value>& addresses);
+
+// and these for `width` neighbours along the last axis. The offsets have the axes from `firstAxis` on.
+struct Neighbours {
+  Offsets& offsets;
+  int firstAxis, lastAxis, width;
+  const std::vector<bool>& aligned;  // of each operand: one access for all neighbours
+};
+void loadEach(Steps& steps, size_t inputs, const std::vector<Layout>& operands, const std::vector<Value>& addresses,
+              const Neighbours& neighbours);
+
 }  // namespace steepest::cuda::emit

@@ -75,12 +75,7 @@ Kernel emitMap(const steepest::Program& program, const MapLayout& layout, bool s
   const Value loopStep = anySlides ? arguments.wide(0) : Value{};
   const std::vector<Value> data =
       addressesOf(layout.operands, segment, kMapDataAt, kMapDataAt + static_cast<int64_t>(8 * count), loopStep);
-  for (size_t k = 0; k < inputs; ++k) {
-    if (rates[k] != Rate::kOnce) continue;
-    Value lane;
-    load(layout.operands[k].dtype, data[k], 0, 1, &lane);
-    steps.setInput(static_cast<int>(k), 0, lane);
-  }
+  loadOnce(steps, inputs, layout.operands, data);
   steps.writeOnce();
 
   out.place(again);
@@ -91,21 +86,7 @@ Kernel emitMap(const steepest::Program& program, const MapLayout& layout, bool s
   std::vector<int64_t> factors(static_cast<size_t>(rank), 1);
   if (rank > 0) factors.back() = width;
   offsets.add(indicesOf(i, shape, rank), factors);
-  for (size_t k = 0; k < inputs; ++k) {
-    if (rates[k] == Rate::kOnce) continue;
-    const Layout& from = layout.operands[k];
-    const auto bytes = static_cast<int64_t>(sizeOf(from.dtype));
-    const Value address = offsets.addressOf(data[k], from.strides, bytes);
-    Value lanes[4];
-    if (rates[k] == Rate::kElement && !layout.aligned[k]) {
-      for (int lane = 0; lane < width; ++lane) {
-        load(from.dtype, address, lane * from.strides[rank - 1] * bytes, 1, lanes + lane);
-      }
-    } else {
-      load(from.dtype, address, 0, rates[k] == Rate::kElement ? width : 1, lanes);
-    }
-    for (int lane = 0; lane < width; ++lane) steps.setInput(static_cast<int>(k), lane, lanes[lane]);
-  }
+  loadEach(steps, inputs, layout.operands, data, {offsets, 0, rank - 1, width, layout.aligned});
   steps.writeEach(steps.positional() ? (U(i) * U(static_cast<uint32_t>(width))).v : Value{});
   for (size_t k = inputs; k < count; ++k) {
     const Layout& to = layout.operands[k];

@@ -150,12 +150,7 @@ Kernel emitReduce(const steepest::Program& program, const ReduceLayout& layout) 
   const int again = out.label(), over = out.label();
   out.branchIf((U(i) >= end).v, over);
   if (!layout.fromParts) {
-    for (size_t k = 0; k < inputs; ++k) {
-      if (rates[k] != Rate::kOnce) continue;
-      Value lane;
-      load(layout.operands[k].dtype, rows[k], 0, 1, &lane);
-      steps.setInput(static_cast<int>(k), 0, lane);
-    }
+    loadOnce(steps, inputs, layout.operands, rows);
     steps.writeOnce();
   }
   out.place(again);
@@ -176,21 +171,7 @@ Kernel emitReduce(const steepest::Program& program, const ReduceLayout& layout) 
     loadHeld(held, "global", terms.addressOf(rows[0], layout.operands[0].strides + keptRank, heldBytes));
     out.assign(totals[0], combine(layout.kind, totals[0], held));
   } else {
-    for (size_t k = 0; k < inputs; ++k) {
-      if (rates[k] == Rate::kOnce) continue;
-      const Layout& from = layout.operands[k];
-      const auto bytes = static_cast<int64_t>(sizeOf(from.dtype));
-      const Value address = terms.addressOf(rows[k], from.strides + keptRank, bytes);
-      Value lanes[4];
-      if (rates[k] == Rate::kElement && !layout.aligned[k]) {
-        for (int lane = 0; lane < width; ++lane) {
-          load(from.dtype, address, lane * from.strides[rank - 1] * bytes, 1, lanes + lane);
-        }
-      } else {
-        load(from.dtype, address, 0, rates[k] == Rate::kElement ? width : 1, lanes);
-      }
-      for (int lane = 0; lane < width; ++lane) steps.setInput(static_cast<int>(k), lane, lanes[lane]);
-    }
+    loadEach(steps, inputs, layout.operands, rows, {terms, keptRank, rank - 1, width, layout.aligned});
     steps.writeEach(steps.positional() ? (U(position) + U(terms.at(layout.positions + keptRank))).v : Value{});
     for (int lane = 0; lane < width; ++lane) {
       out.assign(totals[lane], combine(layout.kind, totals[lane], widen(steps.output(0, lane), bank)));
