@@ -8,15 +8,14 @@ const [name = '', file = ''] = process.argv.slice(2);
 const spec = cases[name] as Case;
 const features = spec.units[0] as number;
 const x = rowsOf(features);
-const one = x.subarray(0, features);
 const model = buildModel(spec);
 
 model
   .loadWeights(file)
   .then(() =>
     servePredictions('steepest', (rows, batch) =>
-      rows === 1
-        ? model.predictSync(one)
+      rows === batch
+        ? model.predictSync(x.subarray(0, rows * features))
         : model
             .predict(x.subarray(0, rows * features), { batchSize: batch })
             .then((y) => (y as Tensor).data as Float32Array),

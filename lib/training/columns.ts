@@ -179,7 +179,13 @@ function checkIntegers(where: string, column: Column, values: NumberArray, from:
 
 /** The whole column in the array type of its dtype, for a step on the calling thread. */
 export function exactArray(where: string, column: Column): HostArray {
-  return convert(where, column, column.dtype, 0, column.source.length);
+  return exactRows(where, column, 0, column.rows);
+}
+
+/** As `exactArray`, rows `from` to `to` only. */
+export function exactRows(where: string, column: Column, from: number, to: number): HostArray {
+  const perRow = sizeOf(column.shape);
+  return convert(where, column, column.dtype, from * perRow, to * perRow);
 }
 
 /**

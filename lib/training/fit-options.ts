@@ -45,7 +45,10 @@ export interface EvaluateOptions {
 }
 
 export interface PredictOptions {
-  /** Samples in a step. Default: 32. */
+  /**
+   * Samples in a step. Default: a power of two up to 1024, so that what a layer hands on fits the caches; all of them where
+   * layers are stateful.
+   */
   readonly batchSize?: number;
   /** Ends the run. */
   readonly signal?: AbortSignal;
@@ -113,7 +116,7 @@ export function checkFitOptions(where: string, options: FitOptions) {
 export function checkRunOptions(where: string, options: EvaluateOptions & PredictOptions, keys: readonly string[]) {
   checkOptions(where, options, keys);
   return {
-    batchSize: positiveInteger(where, 'batchSize', options.batchSize ?? 32),
+    batchSize: options.batchSize === undefined ? undefined : positiveInteger(where, 'batchSize', options.batchSize),
     signal: checkSignal(where, options.signal),
   };
 }

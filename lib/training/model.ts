@@ -264,7 +264,7 @@ export class Model {
   async evaluate(x: ModelData, y: ModelData, options: EvaluateOptions = {}): Promise<Results> {
     const where = 'evaluate';
     const objective = this.#compiled(where);
-    const { batchSize, signal } = checkRunOptions(where, options, ['batchSize', 'sampleWeight', 'signal']);
+    const { batchSize = 32, signal } = checkRunOptions(where, options, ['batchSize', 'sampleWeight', 'signal']);
     signal?.throwIfAborted();
     const data = readBatches(where, objective, this.#names, x, y, { sampleWeight: options.sampleWeight });
     const engine = this.#ready();
@@ -305,7 +305,8 @@ export class Model {
   /**
    * The model's outputs at once, on the calling thread: for single requests. A Float32Array in gives a Float32Array out,
    * which takes a few microseconds for a small model, and allocates nothing when `out` is given. The first call with a
-   * number of samples compiles a plan for it; the plans that were used last are kept. While `fit` runs, it waits for the step that is running.
+   * number of samples compiles a plan for it; the plans that were used last are kept. Many samples are computed in slices
+   * that fit the caches. While `fit` runs, each slice waits for the step that is running.
    *
    * @param x one or more samples
    * @param out receives the result

@@ -3,19 +3,33 @@ import { arrayTypes, type HostData, sizeOf, type Tensor } from '../ir/graph.js';
 import type { SymbolicTensor } from '../layers/symbolic.js';
 import type { NativeStorage } from '../runtime/addon.js';
 import { loadAddon } from '../runtime/native.js';
-import { type ColumnType, exactArray, type ModelData, readColumn, splitData } from './columns.js';
+import { type ColumnType, exactRows, type ModelData, readColumn, splitData } from './columns.js';
 import { DataSet, isLong, rowsAtOnce, segmentRows } from './dataset.js';
 import type { Engine } from './engine.js';
-import { type Feeds, shareFeeds } from './feeds.js';
+import { type FedType, type Feeds, shareFeeds } from './feeds.js';
 import { readPredictData } from './prepare.js';
+import { sliceRows } from './slice-rows.js';
 import { inputTypes, sampleShape } from './targets.js';
 
 const concrete = (data: HostData, shape: readonly number[], dtype: Tensor['dtype']): Tensor =>
   make('constant', [], { data }, shape, dtype);
 
+/** Rows `from` to `to` of an array that has `rows`. */
+function rowsOf<A extends HostData>(values: A, rows: number, from: number, to: number): A {
+  const perRow = values.length / rows;
+  return values.subarray(from * perRow, to * perRow) as A;
+}
+
+/** Rows that one plan takes at once. */
+interface Slice {
+  readonly plan: number;
+  readonly from: number;
+  readonly to: number;
+}
+
 interface FlatCall {
   readonly length: number;
-  readonly plan: number;
+  readonly slices: readonly Slice[];
   readonly outputLength: number;
   /** What `Plans.dropped` was when the plan was asked for. */
   readonly dropped: number;
@@ -25,6 +39,8 @@ interface FlatCall {
 export class Predictor {
   readonly #inputs: readonly ColumnType[];
   readonly #outputs: readonly SymbolicTensor[];
+  /** How many rows are computed at a time where nobody says so. */
+  readonly #sliceRows: number;
   /** The last size that the short way was used for. */
   #last: FlatCall | undefined;
 
@@ -34,14 +50,21 @@ export class Predictor {
   ) {
     this.#inputs = inputTypes(engine.topology.inputs, inputNames);
     this.#outputs = engine.topology.outputs;
+    this.#sliceRows = sliceRows(engine.topology, engine.state.device);
   }
 
   /**
    * Small data is copied before this returns its promise. Of more, a slice of a few megabytes is copied while another is
    * computed, so that its memory does not grow with the number of rows.
    */
-  async predict(where: string, x: ModelData, batchSize: number, signal: AbortSignal | undefined): Promise<Tensor[]> {
+  async predict(
+    where: string,
+    x: ModelData,
+    givenBatchSize: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Tensor[]> {
     const { rows, columns, types } = this.#read(where, x);
+    const batchSize = givenBatchSize ?? Math.min(rows, this.#sliceRows);
     const values = this.#outputs.map((t) => new arrayTypes[t.dtype](rows * sizeOf(sampleShape(t))));
     const sliceRows = isLong(columns) ? rowsAtOnce(columns, batchSize) : rows;
     const running: Promise<void>[] = [];
@@ -97,13 +120,14 @@ export class Predictor {
 
   predictSync(where: string, x: ModelData): Tensor[] {
     const { rows, columns, types } = this.#read(where, x);
-    const plan = this.engine.predictPlan(types, rows);
     const values = this.#outputs.map((t) => new arrayTypes[t.dtype](rows * sizeOf(sampleShape(t))));
-    this.engine.state.session.runSync(
-      plan,
-      columns.map((c) => exactArray(where, c)),
-      values,
-    );
+    for (const { plan, from, to } of this.#slices(types, rows)) {
+      this.engine.state.session.runSync(
+        plan,
+        columns.map((c) => exactRows(where, c, from, to)),
+        values.map((v) => rowsOf(v, rows, from, to)),
+      );
+    }
     return this.#outputs.map((t, i) => concrete(values[i] as HostData, [rows, ...sampleShape(t)], t.dtype));
   }
 
@@ -117,7 +141,17 @@ export class Predictor {
     if (target.length !== last.outputLength) {
       throw new Error(`${where}: out must have ${last.outputLength} values, got ${target.length}`);
     }
-    this.engine.state.session.runSync(last.plan, [x], [target]);
+    const { session } = this.engine.state;
+    const { slices } = last;
+    const first = slices[0];
+    if (slices.length === 1 && first !== undefined) {
+      session.runSync(first.plan, [x], [target]);
+      return target;
+    }
+    const rows = slices.at(-1)?.to as number;
+    for (const { plan, from, to } of slices) {
+      session.runSync(plan, [rowsOf(x, rows, from, to)], [rowsOf(target, rows, from, to)]);
+    }
     return target;
   }
 
@@ -129,10 +163,21 @@ export class Predictor {
 
   #prepareFlat(where: string, x: Float32Array): FlatCall {
     const column = readColumn(where, this.#inputs[0] as ColumnType, x);
-    const plan = this.engine.predictPlan(shareFeeds([column]).types, column.rows);
+    const slices = this.#slices(shareFeeds([column]).types, column.rows);
     const outputLength = column.rows * sizeOf(sampleShape(this.#outputs[0] as SymbolicTensor));
-    this.#last = { length: x.length, plan, outputLength, dropped: this.engine.plans.dropped };
+    this.#last = { length: x.length, slices, outputLength, dropped: this.engine.plans.dropped };
     return this.#last;
+  }
+
+  /** Two plans at most, for the full slices and for what is left. */
+  #slices(types: readonly FedType[], rows: number): readonly Slice[] {
+    const slices: Slice[] = [];
+    for (const { rows: each, steps } of segmentRows(rows, this.#sliceRows)) {
+      const plan = this.engine.predictPlan(types, each);
+      const start = slices.at(-1)?.to ?? 0;
+      for (let i = 0; i < steps; i++) slices.push({ plan, from: start + i * each, to: start + (i + 1) * each });
+    }
+    return slices;
   }
 
   #read(where: string, x: ModelData): ReturnType<typeof readPredictData> {

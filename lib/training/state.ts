@@ -8,13 +8,16 @@ import { loadAddon } from '../runtime/native.js';
 export class State {
   readonly layout = new StateLayout();
   readonly session: NativeSession;
+  /** Its name. */
+  readonly device: string;
   readonly #variables: ReadonlySet<Variable>;
 
   /** @param device by its name; see `chooseDevice` when there is none */
   constructor(variables: Iterable<Variable>, device?: string) {
+    this.device = chooseDevice('device', device);
     this.#variables = new Set(variables);
     for (const variable of this.#variables) this.layout.add(variable);
-    this.session = new (loadAddon().Session)(this.layout.bytes, chooseDevice('device', device));
+    this.session = new (loadAddon().Session)(this.layout.bytes, this.device);
   }
 
   has(variable: Variable): boolean {

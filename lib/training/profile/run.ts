@@ -28,7 +28,7 @@ export interface ProfileRun {
 /** Runs steps on a copy of the model's state, so that nothing of the model changes. */
 export async function runProfile({ where, engine, settings, rows, columns, types }: ProfileRun): Promise<Profile> {
   const { mode, warmup, steps, signal, trace } = settings;
-  const batchSize = Math.min(settings.batchSize, rows);
+  const batchSize = Math.min(settings.batchSize ?? 32, rows);
   const limits = machineLimits();
   const plans = new Map<number, readonly InstructionInfo[]>();
   const copy = engine.copy((number, { instructions }) => plans.set(number, instructions));
