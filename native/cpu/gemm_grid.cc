@@ -9,7 +9,7 @@ constexpr int64_t kEpiloguePanels = 64;
 constexpr int64_t kFarPanels = 16;
 constexpr int64_t kFarTiles = 4;
 constexpr int64_t kScatteredTiles = 11;  // half of it at least are in a block
-constexpr int64_t kScatteredBlocks = 4;
+constexpr int64_t kScatteredBlocks = 8;
 constexpr int64_t kNearBlocks = 32;  // by splitting, where B is not far
 
 // The least one that is not below n.

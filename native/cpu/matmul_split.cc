@@ -1,7 +1,8 @@
 // The weights of a layer are written by the optimizer's update, rows 0, 1, 2, .. from thread to thread, and read by the next
 // product. Memory that one core writes after another one has read it costs that core 8 to 30 ns for each cache line: as much
 // as the multiply-adds, where a batch is small. So rows of B (and columns of A) stay with the thread that wrote them: each
-// part of k is summed on its own, and the parts, which are much smaller than B, are added at the end.
+// part of k is summed on its own, and the parts, which are much smaller than B, are added at the end. Likewise rows of a
+// batch stay with the thread that wrote them when a gradient of weights sums over them.
 #include "matmul_split.h"
 
 #include <algorithm>
@@ -17,10 +18,15 @@ namespace {
 
 constexpr int64_t kMaxParts = 4;
 
-// So many that all parts together have a quarter of B's size at most; a power of two, as threads divide rows evenly.
+// Columns of A are read, as in gradients of weights, where rows of both operands are those of a batch.
+bool readsRows(const MatmulProblem& p) { return p.aRow == 1 && p.aDepth != 1; }
+
+// So many that all parts together have a quarter of B's size at most, or half of both operands' where their rows are read; a
+// power of two, as threads divide rows evenly.
 int64_t partsOf(const MatmulProblem& p) {
+  const int64_t operands = readsRows(p) ? p.k * (p.m + p.n) : p.k * p.n / 2, sums = p.m * p.n;
   int64_t parts = 1;
-  while (parts < kMaxParts && p.k >= 8 * parts * p.m) parts *= 2;
+  while (parts < kMaxParts && operands >= 4 * parts * sums) parts *= 2;
   return parts;
 }
 
@@ -37,7 +43,8 @@ class SplitMatmul final : public Kernel {
     if (gemm_.rounds() || worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k)) {
       packed_ = Floats(parts_ * partPanels());
     }
-    const Grid grid = chooseGrid({gemm_.rows, gemm_.panel}, p_.m, p_.n, depth_, parts_, 0);
+    const Grid grid = chooseGrid({gemm_.rows, gemm_.panel}, p_.m, p_.n, depth_, parts_, 0,
+                                 readsRows(p_) && p_.m * p_.k >= kFarFloats);
     blockRows_ = ceilDiv(p_.m, grid.rows);
     blockColumns_ = ceilDiv(panels_, grid.columns) * gemm_.panel;
     const int64_t sumCost = kFloatCost * (parts_ + 1) * p_.n;
@@ -128,7 +135,7 @@ class SplitMatmul final : public Kernel {
 std::unique_ptr<Kernel> bindSplitMatmul(const Instruction& instruction, const Memory& memory, const MatmulProblem& p) {
   const bool steady = (instruction.steady >> 1 & 1) != 0;
   if (steady || p.transposed || p.batches > 1 || p.bColumn != 1 || p.m == 1 || partsOf(p) == 1) return nullptr;
-  if (p.k * p.n >= kFarFloats || p.m * p.n * p.k < 2 * kBlockCost) return nullptr;
+  if ((p.k * p.n >= kFarFloats && !readsRows(p)) || p.m * p.n * p.k < 2 * kBlockCost) return nullptr;
   const GemmKernels& gemm = precisionOf(instruction) == Precision::kBfloat16 ? *simd().gemmBf16 : *simd().gemm;
   return std::make_unique<SplitMatmul>(instruction, memory, gemm, p);
 }

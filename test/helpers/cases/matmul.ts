@@ -157,6 +157,20 @@ for (const [name, m] of [
     { ...notDifferentiable, large: true },
   );
 }
+// As in gradients of weights: rows of both factors are summed in two parts or in four.
+for (const [name, m, k, n] of [
+  ['two', 61, 301, 131],
+  ['four', 37, 1501, 45],
+] as const) {
+  define(
+    `product over many rows, ${name} parts`,
+    (random) => ({
+      inputs: [float(random, [k, m]), float(random, [k, n]), float(random, [m, n]), float(random, [])],
+      run: (a, b, x, rate) => ops.subtract(x, ops.multiply(ops.matmul(ops.transpose(a), b), rate)),
+    }),
+    { ...notDifferentiable, large: true },
+  );
+}
 define('product that is added to something', (random) => {
   const [m, k, n] = [random.int(1, 20), random.int(1, 20), random.int(1, 40)];
   return {
