@@ -174,24 +174,30 @@ STEEPEST_INLINE float meanGradient(const float* p, const float* dp, int64_t seen
   return meanOf(weighted, total);
 }
 
-// From dp to ds = p (dp - delta) scale, zero where p is. Returns their sum.
-STEEPEST_INLINE float scoreGradients(const float* p, float* ds, int64_t n, float scale, float delta) {
+struct RowOfGradients {
+  float sum;
+  float largest;  // magnitude
+};
+
+// From dp to ds = p (dp - delta) scale, zero where p is.
+STEEPEST_INLINE RowOfGradients scoreGradients(const float* p, float* ds, int64_t n, float scale, float delta) {
   const F factor = splat(scale), d = splat(delta);
-  F sum = F{};
+  F sum = F{}, largest = F{};
   rows::eachVector(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
     const F e = lanes(p + i, count, F{}), g = e * (lanes(ds + i, count, F{}) - d) * factor;
     const F kept = e == F{} ? F{} : g;
     sum += kept;
+    largest = rows::Max()(vabs(kept), largest);
     rows::storeUpTo(ds + i, kept, count);
   });
-  return rows::fold(sum, rows::Add());
+  return {rows::fold(sum, rows::Add()), rows::fold(largest, rows::Max())};
 }
 
-// A whole row of ds adds up to 0: the keys' bias has no gradient. What rounding leaves goes to the largest of them.
-STEEPEST_INLINE void balance(float* ds, int64_t n, float rest) {
+// A whole row of ds adds up to 0: the keys' bias has no gradient. What rounding leaves goes to the first of the largest.
+STEEPEST_INLINE void balance(float* ds, int64_t n, const RowOfGradients& row) {
   int64_t at = 0;
-  for (int64_t i = 1; i < n; ++i) at = __builtin_fabsf(ds[i]) > __builtin_fabsf(ds[at]) ? i : at;
-  ds[at] -= rest;
+  while (at < n && __builtin_fabsf(ds[at]) != row.largest) ++at;
+  ds[at < n ? at : 0] -= row.sum;
 }
 
 void hideProbabilities(const AttentionHead& h, int64_t row, int64_t key, int64_t n, float* p) {
@@ -264,8 +270,8 @@ void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* sc
             hideProbabilities(h, r0 + r, k0, seen, pr);
             mean = meanGradient(pr, dsr, seen, n);
           }
-          const float rest = scoreGradients(pr, dsr, n, h.scale, single ? mean : delta[r0 + r]);
-          if (single) balance(dsr, n, rest);
+          const RowOfGradients row = scoreGradients(pr, dsr, n, h.scale, single ? mean : delta[r0 + r]);
+          if (single) balance(dsr, n, row);
         }
         if (reach > 0) {
           multiply(ds + i * kBlockRow, kBlockRow, 1, keys, n, g.dquery + (r0 + i) * g.dqueryRow, g.dqueryRow, count,
