@@ -144,8 +144,11 @@ function simplifyConcat({ inputs }: Node, { axis }: Attributes['concat'], out: T
   return make('reshape', [joined], {}, out.shape, out.dtype);
 }
 
-/** The sum of n equal constants is known (as is their maximum). */
-function simplifyReduce(x: Tensor, { kind, axes }: Attributes['reduce'], out: Tensor): Tensor | undefined {
+/** Nothing is left of axes with one element each; the sum of n equal constants is known (as is their maximum). */
+function simplifyReduce(x: Tensor, { kind, axes, program }: Attributes['reduce'], out: Tensor): Tensor | undefined {
+  if (x.size === out.size && program === identityProgram) {
+    return simplifyReshape(x, out.shape) ?? make('reshape', [x], {}, out.shape, out.dtype);
+  }
   if (kind === 'sum' && x.node.op === 'neg') {
     const total = sumOf(x.node.inputs[0] as Tensor, axes, out);
     return make('neg', [factorOut(x.node.inputs[0] as Tensor, axes, out) ?? total], {}, out.shape, out.dtype);

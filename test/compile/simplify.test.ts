@@ -173,6 +173,14 @@ describe('sums', () => {
     );
   });
 
+  it('of axes with one element are that element, and so are their other reductions', () => {
+    const column = ops.reshape(ops.sin(x), [3, 1, 4, 1]);
+    for (const reduce of [ops.sum, ops.mean, ops.max, ops.min, ops.prod]) {
+      expect(becomes(reduce(column, [1, 3]))).toBe('sin input');
+    }
+    expect(becomes(ops.sum(column, [1, 2]))).toBe('reduce reshape sin input');
+  });
+
   it('are taken after it where they are of few elements, whose rounding shows', () => {
     const few = fed(0, [255, 4]);
     const graph = simplify(graphOf([few, factor], [ops.sum(ops.multiply(few, factor), 0)]));

@@ -131,34 +131,55 @@ constexpr Tiles tiles;
 
 // --- what follows the sum
 
-template <bool partial>
-STEEPEST_INLINE void finishVector(const GemmFinish& f, int64_t at, int64_t column, float* c, int64_t n) {
-  const auto get = [n](const float* p) __attribute__((always_inline)) { return partial ? loadFirst(p, n) : load(p); };
-  F v = get(c) * splat(f.scale);
-  if (f.scales) v *= f.scalesStep ? get(f.scales + column) : splat(*f.scales);
-  if (f.bias) v += f.biasStep ? get(f.bias + column) : splat(*f.bias);
-  if (f.added) v += get(f.added + at);
-  if (f.relu) v = vmax(v, F{});
-  if (f.gate) {
-    const auto open = get(f.gate + at) > F{};
-    v = f.gateMultiplies ? v * (open ? splat(1.0f) : F{}) : open ? v : F{};
-  }
-  if (partial) {
-    storeFirst(c, v, n);
-  } else {
-    store(c, v);
-  }
-}
-
 // c is row `row` of the block, so that what is as large as C is found.
-void finishRows(const GemmFinish& f, float* c, int64_t cRow, int64_t row, int64_t m, int64_t n) {
+template <typename Finish>
+STEEPEST_INLINE void finishEach(float* c, int64_t cRow, int64_t row, int64_t m, int64_t n, Finish finish) {
   for (int64_t i = 0; i < m; ++i) {
     float* ci = c + i * cRow;
     const int64_t at = (row + i) * cRow;
     int64_t j = 0;
-    for (; j + kWidth <= n; j += kWidth) finishVector<false>(f, at + j, j, ci + j, kWidth);
-    if (j < n) finishVector<true>(f, at + j, j, ci + j, n - j);
+    for (; j + kWidth <= n; j += kWidth) {
+      finish(
+          at + j, j, [](const float* p) __attribute__((always_inline)) { return load(p); },
+          [p = ci + j](F v) __attribute__((always_inline)) { store(p, v); }, ci + j);
+    }
+    if (j < n) {
+      const int64_t tail = n - j;
+      finish(
+          at + j, j, [tail](const float* p) __attribute__((always_inline)) { return loadFirst(p, tail); },
+          [p = ci + j, tail](F v) __attribute__((always_inline)) { storeFirst(p, v, tail); }, ci + j);
+    }
   }
+}
+
+void finishRows(const GemmFinish& f, float* c, int64_t cRow, int64_t row, int64_t m, int64_t n) {
+  const bool plain = f.scale == 1 && !f.scales && !f.added;
+  // The two that are in most models are decided once for all rows: small products are over in less than the decisions take.
+  if (plain && f.bias && f.biasStep != 0 && f.relu && !f.gate) {
+    const float* const bias = f.bias;
+    return finishEach(c, cRow, row, m, n,
+                      [bias](int64_t, int64_t column, auto get, auto put, const float* at)
+                          __attribute__((always_inline)) { put(vmax(get(at) + get(bias + column), F{})); });
+  }
+  if (plain && !f.bias && !f.relu && f.gate && !f.gateMultiplies) {
+    const float* const gate = f.gate;
+    return finishEach(c, cRow, row, m, n,
+                      [gate](int64_t element, int64_t, auto get, auto put, const float* at)
+                          __attribute__((always_inline)) { put(get(gate + element) > F{} ? get(at) : F{}); });
+  }
+  finishEach(c, cRow, row, m, n,
+             [&f](int64_t element, int64_t column, auto get, auto put, const float* at) __attribute__((always_inline)) {
+               F v = get(at) * splat(f.scale);
+               if (f.scales) v *= f.scalesStep ? get(f.scales + column) : splat(*f.scales);
+               if (f.bias) v += f.biasStep ? get(f.bias + column) : splat(*f.bias);
+               if (f.added) v += get(f.added + element);
+               if (f.relu) v = vmax(v, F{});
+               if (f.gate) {
+                 const auto open = get(f.gate + element) > F{};
+                 v = f.gateMultiplies ? v * (open ? splat(1.0f) : F{}) : open ? v : F{};
+               }
+               put(v);
+             });
 }
 
 void add(const GemmParts& g) {
