@@ -26,6 +26,14 @@ module.exports = {
       },
     ],
   },
+  // A test file has a global object of its own, in which every lookup of a name costs a call. Loops over numbers looked up
+  // `Math` and the arrays more than they computed; as arguments of each module they cost nothing.
+  sandboxInjectedGlobals: [
+    ...['Array', 'ArrayBuffer', 'BigInt', 'Boolean', 'DataView', 'Error', 'JSON', 'Map', 'Math', 'Number', 'Object'],
+    ...['Promise', 'RangeError', 'Set', 'String', 'Symbol', 'TypeError', 'WeakMap', 'WeakSet'],
+    ...['Float32Array', 'Float64Array', 'Int8Array', 'Int16Array', 'Int32Array'],
+    ...['Uint8Array', 'Uint8ClampedArray', 'Uint16Array', 'Uint32Array', 'BigInt64Array', 'BigUint64Array'],
+  ],
   // The addon's threads use both cores of a small machine already.
   maxWorkers: 2,
   testTimeout: 60_000,

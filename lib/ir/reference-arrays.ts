@@ -11,9 +11,28 @@ export function coordinates(position: number, shape: Shape): number[] {
   return stridesOf(shape).map((stride, axis) => Math.floor(position / stride) % shape[axis]);
 }
 
-export const positionOf = (index: readonly number[], strides: readonly number[]): number =>
-  index.reduce((sum, i, axis) => sum + i * strides[axis], 0);
+/** The coordinates of every element, in row-major order. */
+export const everyIndex = (shape: Shape): number[][] =>
+  Array.from({ length: sizeOf(shape) }, (_, position) => coordinates(position, shape));
+
+/**
+ * Where the elements of an array of this shape are, in row-major order, when the first is at `first` and neighbours along
+ * each axis are that axis's stride apart.
+ */
+export function positions(shape: Shape, strides: readonly number[], first = 0): Int32Array {
+  let found = Int32Array.of(first);
+  for (const [axis, n] of shape.entries()) {
+    const along = new Int32Array(found.length * n);
+    for (let at = 0; at < found.length; at++) {
+      for (let i = 0; i < n; i++) along[at * n + i] = found[at] + i * strides[axis];
+    }
+    found = along;
+  }
+  return found;
+}
 
 export function fill(size: number, value: (position: number) => number): Float64Array {
-  return Float64Array.from({ length: size }, (_, position) => value(position));
+  const out = new Float64Array(size);
+  for (let at = 0; at < size; at++) out[at] = value(at);
+  return out;
 }

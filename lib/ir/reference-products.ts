@@ -3,7 +3,7 @@ import { type Attributes, type Node, type Shape, sizeOf, type Tensor } from './g
 import { int8Scale, toInt8 } from './int8.js';
 import { type ProductPrecision, toBfloat16 } from './precision.js';
 import type { Program } from './program.js';
-import { coordinates, fill, positionOf, stridesOf } from './reference-arrays.js';
+import { coordinates, everyIndex } from './reference-arrays.js';
 import { runProgram } from './reference-scalar.js';
 
 /** An operand of a product, as it is multiplied. */
@@ -15,13 +15,16 @@ export function matmul(node: Node, [left, right, ...extras]: readonly Float64Arr
   const [a, b] = [left, right].map((values) => rounded(values, precision));
   const [m, k] = node.inputs[0].shape.slice(-2);
   const n = node.inputs[1].shape.at(-1) as number;
-  const product = fill(node.outputs[0].size, (at) => {
-    const [batch, row, column] = [Math.floor(at / (m * n)), Math.floor(at / n) % m, at % n];
+  const product = new Float64Array(node.outputs[0].size);
+  for (let at = 0; at < product.length; at++) {
+    const column = at % n;
+    const row = (at - column) / n; // of all matrices of the batch
+    const batch = Math.floor(row / m);
     let sum = 0;
-    for (let i = 0; i < k; i++) sum += a[(batch * m + row) * k + i] * b[(batch * k + i) * n + column];
-    return sum;
-  });
-  return finish(node, product, extras, epilogue);
+    for (let i = 0; i < k; i++) sum += a[row * k + i] * b[(batch * k + i) * n + column];
+    product[at] = sum;
+  }
+  return finish(product, extras, epilogue);
 }
 
 /** Sums of whole numbers are exact. Their float32, times the row's step, is rounded as every kernel rounds it. */
@@ -38,26 +41,15 @@ export function matmulInt8(node: Node, [a, b, ...extras]: readonly Float64Array[
       product[i * n + j] = Math.fround(Math.fround(sum) * step);
     }
   }
-  return finish(node, product, extras, (node.attrs as Attributes['matmulInt8']).epilogue);
+  return finish(product, extras, (node.attrs as Attributes['matmulInt8']).epilogue);
 }
 
 /** What the epilogue of a product makes of it. */
-function finish(
-  node: Node,
+const finish = (
   product: Float64Array,
   extras: readonly Float64Array[],
   epilogue: Program | undefined,
-): Float64Array[] {
-  if (epilogue === undefined) return [product];
-  const results = node.outputs.map((t) => new Float64Array(t.size));
-  product.forEach((value, at) => {
-    const values = runProgram(epilogue, [value, ...extras.map((v) => v[at])], at);
-    results.forEach((out, i) => {
-      out[at] = values[i];
-    });
-  });
-  return results;
-}
+): Float64Array[] => (epilogue === undefined ? [product] : runProgram(epilogue, [product, ...extras], product.length));
 
 // --- windows over the spatial axes of [N, ...spatial, C]
 
@@ -76,15 +68,23 @@ function eachSeen(
   visit: (input: number, output: number, tap: number) => void,
 ): void {
   const [images, ...sizes] = inputShape.slice(0, -1);
-  const out = outputShape.slice(1, -1);
+  const [indices, taps] = [everyIndex(outputShape.slice(1, -1)), everyIndex(window)];
+  const cells = sizeOf(sizes);
+  /** Where a tap of the window at an index of the output is in the image. */
+  const cellOf = (j: readonly number[], t: readonly number[]): number | undefined => {
+    let cell = 0;
+    for (let a = 0; a < sizes.length; a++) {
+      const i = j[a] * strides[a] + t[a] * dilation[a] - padding[a];
+      if (i < 0 || i >= sizes[a]) return undefined;
+      cell = cell * sizes[a] + i;
+    }
+    return cell;
+  };
   for (let image = 0; image < images; image++) {
-    for (let position = 0; position < sizeOf(out); position++) {
-      const j = coordinates(position, out);
-      for (let tap = 0; tap < sizeOf(window); tap++) {
-        const t = coordinates(tap, window);
-        const i = j.map((n, a) => n * strides[a] + t[a] * dilation[a] - padding[a]);
-        if (i.some((n, a) => n < 0 || n >= sizes[a])) continue;
-        visit(image * sizeOf(sizes) + positionOf(i, stridesOf(sizes)), image * sizeOf(out) + position, tap);
+    for (const [position, j] of indices.entries()) {
+      for (const [tap, t] of taps.entries()) {
+        const cell = cellOf(j, t);
+        if (cell !== undefined) visit(image * cells + cell, image * indices.length + position, tap);
       }
     }
   }
@@ -106,8 +106,9 @@ export function convolution(node: Node, [left, right, ...extras]: readonly Float
   const [width, columns] = [channels / groups, filters / groups];
   eachSeen(x, y, { window: kernel.slice(0, -2), ...sliding }, (input, output, tap) => {
     for (let f = 0; f < filters; f++) {
+      const group = Math.floor(f / columns);
       for (let c = 0; c < width; c++) {
-        const atX = input * channels + Math.floor(f / columns) * width + c;
+        const atX = input * channels + group * width + c;
         const atKernel = (tap * width + c) * filters + f;
         const atY = output * filters + f;
         if (conv) product[atY] += a[atX] * b[atKernel];
@@ -116,7 +117,7 @@ export function convolution(node: Node, [left, right, ...extras]: readonly Float
       }
     }
   });
-  return finish(node, product, extras, epilogue);
+  return finish(product, extras, epilogue);
 }
 
 export function pooling(node: Node, operands: readonly Float64Array[]): Float64Array {

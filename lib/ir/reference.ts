@@ -14,7 +14,7 @@ import {
   type Variable,
 } from './graph.js';
 import { isScalar } from './optable.js';
-import { coordinates, fill, positionOf, stridesOf } from './reference-arrays.js';
+import { fill, positions, stridesOf } from './reference-arrays.js';
 import { convolution, matmul, matmulInt8, pooling } from './reference-products.js';
 import { map, runProgram, scalarOperation } from './reference-scalar.js';
 
@@ -146,27 +146,31 @@ function bound(what: string, values: ArrayLike<number> | undefined, type: Tensor
 
 // --- views and joins
 
+/** The operand's elements, as many apart along each axis of the result as the view says. */
 function view(node: Node, x: Float64Array): Float64Array {
   const from = node.inputs[0].shape;
   const to = node.outputs[0].shape;
-  const strides = stridesOf(from);
-  const source = (index: readonly number[]): number[] => {
-    if (node.is('permute')) {
-      const { axes } = node.attrs as Attributes['permute'];
-      return from.map((_, axis) => index[axes.indexOf(axis)]);
-    }
-    if (node.is('slice')) {
-      const { start, step } = node.attrs as Attributes['slice'];
-      return index.map((i, axis) => start[axis] + i * step[axis]);
-    }
-    if (node.is('flip')) {
-      const { axes } = node.attrs as Attributes['flip'];
-      return index.map((i, axis) => (axes.includes(axis) ? from[axis] - 1 - i : i));
-    }
-    const added = to.length - from.length;
-    return from.map((n, axis) => (n === 1 ? 0 : index[added + axis]));
-  };
-  return fill(sizeOf(to), (at) => x[positionOf(source(coordinates(at, to)), strides)]);
+  const own = stridesOf(from);
+  let strides = own;
+  let first = 0;
+  if (node.is('permute')) {
+    const { axes } = node.attrs as Attributes['permute'];
+    strides = axes.map((axis) => own[axis]);
+  } else if (node.is('slice')) {
+    const { start, step } = node.attrs as Attributes['slice'];
+    strides = own.map((stride, axis) => step[axis] * stride);
+    first = own.reduce((sum, stride, axis) => sum + start[axis] * stride, 0);
+  } else if (node.is('flip')) {
+    const { axes } = node.attrs as Attributes['flip'];
+    strides = own.map((stride, axis) => (axes.includes(axis) ? -stride : stride));
+    first = axes.reduce((sum, axis) => sum + (from[axis] - 1) * own[axis], 0);
+  } else {
+    // broadcast: new axes come first, and repeat as those of size 1 do
+    const repeated = own.map((stride, axis) => (from[axis] === 1 ? 0 : stride));
+    strides = [...new Array(to.length - from.length).fill(0), ...repeated];
+  }
+  const source = positions(to, strides, first);
+  return fill(sizeOf(to), (at) => x[source[at]]);
 }
 
 function concat(node: Node, x: readonly Float64Array[]): Float64Array {
@@ -175,12 +179,11 @@ function concat(node: Node, x: readonly Float64Array[]): Float64Array {
   const strides = stridesOf(y.shape);
   const out = new Float64Array(y.size);
   let before = 0;
-  node.inputs.forEach((t, k) => {
-    x[k].forEach((value, at) => {
-      out[positionOf(coordinates(at, t.shape), strides) + before * strides[axis]] = value;
-    });
+  for (const [k, t] of node.inputs.entries()) {
+    const target = positions(t.shape, strides, before * strides[axis]);
+    for (let at = 0; at < t.size; at++) out[target[at]] = x[k][at];
     before += t.shape[axis];
-  });
+  }
   return out;
 }
 
@@ -197,14 +200,16 @@ function reduce(node: Node, x: readonly Float64Array[]): Float64Array {
   const { kind, axes, program } = node.attrs as Attributes['reduce'];
   const from = node.inputs[0].shape;
   const y = node.outputs[0];
-  const strides = stridesOf(y.shape);
-  const out = new Float64Array(y.size).fill(reductions[kind].empty);
-  for (let at = 0; at < sizeOf(from); at++) {
-    const kept = coordinates(at, from).filter((_, axis) => !axes.includes(axis));
-    const to = positionOf(kept, strides);
-    const inputs = x.map((v) => v[at]);
-    out[to] = reductions[kind].of(out[to], runProgram(program, inputs, at)[0]);
-  }
+  const { of, empty } = reductions[kind];
+  // one after the other along the axes that are kept, all at the same place along the others
+  const kept = stridesOf(y.shape).values();
+  const target = positions(
+    from,
+    from.map((_, axis) => (axes.includes(axis) ? 0 : (kept.next().value as number))),
+  );
+  const [values] = runProgram(program, x, sizeOf(from));
+  const out = new Float64Array(y.size).fill(empty);
+  for (let at = 0; at < values.length; at++) out[target[at]] = of(out[target[at]], values[at]);
   return y.dtype === 'int32' && kind !== 'max' && kind !== 'min' ? out.map((v) => v | 0) : out;
 }
 
@@ -351,7 +356,12 @@ function scatterAdd(node: Node, indices: Float64Array, updates: Float64Array): F
 function eachRow(t: Tensor, row: (r: number, from: number, to: number) => number[] | Float64Array): Float64Array {
   const width = t.shape.at(-1) as number;
   const rows = sizeOf(t.shape.slice(0, -1));
-  return Float64Array.from(Array.from({ length: rows }, (_, r) => [...row(r, r * width, (r + 1) * width)]).flat());
+  const results = Array.from({ length: rows }, (_, r) => row(r, r * width, (r + 1) * width));
+  const out = new Float64Array(results.reduce((sum, { length }) => sum + length, 0));
+  results.forEach((result, r) => {
+    out.set(result, r * result.length);
+  });
+  return out;
 }
 
 function logSumExp(row: Float64Array): number {

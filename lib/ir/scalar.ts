@@ -68,14 +68,15 @@ const integer: Partial<Record<ScalarOp, (a: number, b: number) => number>> = {
   mod: (a, b) => (b === 0 ? 0 : (((a % b) + b) % b) | 0),
 };
 
-export function evaluateScalar(op: ScalarOp, lanes: 'f' | 'i', args: readonly number[]): number {
-  const [a, b, c] = args as [number, number, number];
-  const whole = lanes === 'i' ? integer[op] : undefined;
-  if (whole !== undefined) return whole(a, b);
-  const f = table[op];
+/** The function of its operands that an operation on float or int32 lanes is. */
+export function scalarFunction(op: ScalarOp, lanes: 'f' | 'i'): (a: number, b: number, c: number) => number {
+  const f = (lanes === 'i' ? integer[op] : undefined) ?? table[op];
   if (f === undefined) throw new Error(`scalar operation ${op} depends on the position of the element`);
-  return f(a, b, c);
+  return f;
 }
+
+export const evaluateScalar = (op: ScalarOp, lanes: 'f' | 'i', [a, b, c]: readonly number[]): number =>
+  scalarFunction(op, lanes)(a as number, b as number, c as number);
 
 function roundHalfToEven(a: number): number {
   const r = Math.round(a);

@@ -14,8 +14,16 @@ export type Traced = (...inputs: Tensor[]) => Tensor;
 export const placeholders = (inputs: readonly Pick<Input, 'shape' | 'dtype'>[]): Tensor[] =>
   inputs.map(({ shape, dtype }, slot) => make('input', [], { slot }, shape, dtype));
 
-export const dot = (a: Values, b: Values): number => Array.from(a).reduce((total, v, i) => total + v * b[i], 0);
-const size = (a: Values, b: Values): number => Array.from(a).reduce((total, v, i) => total + Math.abs(v * b[i]), 0);
+export function dot(a: Values, b: Values): number {
+  let total = 0;
+  for (let i = 0; i < a.length; i++) total += a[i] * b[i];
+  return total;
+}
+function size(a: Values, b: Values): number {
+  let total = 0;
+  for (let i = 0; i < a.length; i++) total += Math.abs(a[i] * b[i]);
+  return total;
+}
 
 /**
  * Compares <u, J v> by central differences (Richardson-extrapolated, so of fourth order) with <J^T u, v> by
@@ -31,14 +39,14 @@ export function gradcheck(f: Traced, inputs: readonly Input[], seed = 1): void {
   const upstream = make('input', [], { slot: x.length }, y.shape, 'float32');
   const wrt = x.filter((t) => t.dtype === 'float32');
   const forward: Graph = { inputs: x, outputs: [y], writes: [] };
-  const backward: Graph = { inputs: [...x, upstream], outputs: gradients(y, wrt, upstream), writes: [] };
+  const backward: Graph = { inputs: [...x, upstream], outputs: [y, ...gradients(y, wrt, upstream)], writes: [] };
 
   const u = Float64Array.from({ length: y.size }, () => random.normal());
   const v = inputs.map((input) =>
     Float64Array.from(input.values, () => (input.dtype === 'float32' ? random.normal() : 0)),
   );
   const at = (h: number) =>
-    interpret(forward, { feeds: inputs.map(({ values }, i) => Array.from(values, (value, j) => value + h * v[i][j])) })
+    interpret(forward, { feeds: inputs.map(({ values }, i) => values.map((value, j) => value + h * v[i][j])) })
       .outputs[0];
   const difference = (h: number) => {
     const [plus, minus] = [at(h), at(-h)];
@@ -48,7 +56,7 @@ export function gradcheck(f: Traced, inputs: readonly Input[], seed = 1): void {
   const [coarse, fine] = [difference(h), difference(h / 2)];
   const jv = fine.map((value, i) => (4 * value - coarse[i]) / 3);
 
-  const jtu = interpret(backward, { feeds: [...inputs.map((input) => input.values), u] }).outputs;
+  const [atZero, ...jtu] = interpret(backward, { feeds: [...inputs.map((input) => input.values), u] }).outputs;
   const ofFloats = v.filter((_, i) => inputs[i].dtype === 'float32');
   const expected = dot(u, jv);
   const got = jtu.reduce((total, g, i) => total + dot(g, ofFloats[i]), 0);
@@ -59,7 +67,7 @@ export function gradcheck(f: Traced, inputs: readonly Input[], seed = 1): void {
       u,
       fine.map((value, i) => value - coarse[i]),
     ) * 0.01;
-  const rounding = (size(u, at(0)) * 1e-15) / h;
+  const rounding = (size(u, atZero) * 1e-15) / h;
   if (!(Math.abs(got - expected) <= 1e-7 * scale + truncation + 10 * rounding)) {
     throw new Error(`<u, Jv> = ${expected} by differences, <J'u, v> = ${got} by gradients (terms of size ${scale})`);
   }
