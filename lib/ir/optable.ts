@@ -278,11 +278,13 @@ export const encoding = {
   maxDepth: 8,
 } as const;
 
-/** FNV-1a over the canonical text of the table: both sides compare it when the addon loads. */
+let hash: number | undefined;
+
+/** FNV-1a over the canonical text of the table: both sides compare it when the addon loads, and every plan has it. */
 export function tableHash(): number {
-  let hash = 0x811c9dc5;
-  for (const ch of JSON.stringify([opTable, encoding])) {
-    hash = Math.imul(hash ^ ch.charCodeAt(0), 0x01000193) >>> 0;
-  }
-  return hash >>> 0;
+  hash ??= [...JSON.stringify([opTable, encoding])].reduce(
+    (sum, ch) => Math.imul(sum ^ ch.charCodeAt(0), 0x01000193) >>> 0,
+    0x811c9dc5,
+  );
+  return hash;
 }

@@ -1,4 +1,4 @@
-import { compile, StateLayout } from '../compile/index.js';
+import { type CompiledPlan, compile, StateLayout } from '../compile/index.js';
 import { arrayTypes, type Graph, type HostData, sizeOf, type TensorType } from '../ir/graph.js';
 import type { NativeSession } from '../runtime/addon.js';
 import { chooseDevice } from '../runtime/devices.js';
@@ -10,8 +10,12 @@ export class Executable {
   readonly #plan: number;
   readonly #fetches: readonly TensorType[];
 
-  constructor(graph: Graph, { device, ...options }: { readonly fuse?: boolean; readonly device?: string } = {}) {
-    const plan = compile(graph, new StateLayout(), options);
+  /** @param plan of the graph, where there is one already; kernels are chosen for the CPU target of this moment */
+  constructor(
+    graph: Graph,
+    { device, ...options }: { readonly fuse?: boolean; readonly device?: string } = {},
+    plan: Pick<CompiledPlan, 'words'> = compile(graph, new StateLayout(), options),
+  ) {
     this.#session = new (loadAddon().Session)(0, chooseDevice('device', device));
     this.#plan = this.#session.addPlan(plan.words);
     this.#fetches = graph.outputs.map(({ shape, dtype }) => ({ shape, dtype }));

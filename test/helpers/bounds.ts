@@ -4,7 +4,7 @@ import { type Attributes, type Graph, type Node, sizeOf, type Tensor, topologica
 import { isScalar, opInfo, type ScalarOp } from '../../lib/ir/optable';
 import { toBfloat16 } from '../../lib/ir/precision';
 import { type Bindings, evaluate } from '../../lib/ir/reference';
-import { evaluateScalar } from '../../lib/ir/scalar';
+import { scalarFunction } from '../../lib/ir/scalar';
 
 /** Spacing of float32 numbers at 1. */
 const ulp = 2 ** -23;
@@ -249,12 +249,13 @@ function scalarError(op: ScalarOp, node: Node, x: Arrays, e: Arrays, y: Float64A
   if (opInfo(op).positional) return new Float64Array(y.length);
   const lanes = node.inputs.at(-1)?.dtype === 'int32' ? 'i' : 'f';
   const own = (lanes === 'f' || op === 'castFloat' ? (precision[op] ?? 0) : 0) * ulp;
+  const f = scalarFunction(op, lanes);
   return y.map((value, i) => {
     let worst = 0;
     if (e.some((error) => error[i] > 0)) {
       for (let corner = 0; corner < 1 << x.length; corner++) {
-        const moved = x.map((v, k) => v[i] + ((corner >> k) & 1 ? 1 : -1) * e[k][i]);
-        const change = Math.abs(evaluateScalar(op, lanes, moved) - value);
+        const [a, b, c] = x.map((v, k) => v[i] + ((corner >> k) & 1 ? 1 : -1) * e[k][i]);
+        const change = Math.abs(f(a, b, c) - value);
         worst = Math.max(worst, Number.isNaN(change) && !Number.isNaN(value) ? Number.POSITIVE_INFINITY : change);
       }
     }
@@ -299,15 +300,14 @@ function softmaxError(node: Node, x: Arrays, e: Arrays, y: Float64Array): Float6
   for (let r = 0; r < rows; r++) {
     const row = (v: Float64Array) => v.subarray(r * n, (r + 1) * n);
     const [x0, e0] = [row(x[0]), row(e[0])];
-    const total = (f: (i: number) => number): number => Array.from(x0, (_, i) => f(i)).reduce((a, b) => a + b, 0);
+    const total = (f: (i: number) => number): number => x0.reduce((sum, _, i) => sum + f(i), 0);
     const top = x0.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
     const sum = total((i) => Math.exp(x0[i] - top));
     const p = Array.from(x0, (v) => Math.exp(v - top) / sum);
+    const [average, below] = [total((j) => p[j] * e0[j]), total((j) => p[j] * (top - x0[j]))];
     /** Of log p[i]: the arguments' errors, the shift, the exponentials and their sum. */
     const logError = (i: number): number =>
-      e0[i] +
-      total((j) => p[j] * e0[j]) +
-      ulp * (Math.abs(x0[i] - top) + total((j) => p[j] * (top - x0[j])) + Math.log(n) + n + 8);
+      e0[i] + average + ulp * (Math.abs(x0[i] - top) + below + Math.log(n) + n + 8);
     if (node.op === 'softmax') {
       const { log } = node.attrs as Attributes['softmax'];
       // 0 in float64 is far below the smallest float32, whatever the error
