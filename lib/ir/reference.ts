@@ -7,7 +7,6 @@ import {
   type Graph,
   type Node,
   type ReduceKind,
-  type Shape,
   sizeOf,
   type Tensor,
   topological,

@@ -110,8 +110,8 @@ export class FitLoop {
   }
 
   async #step(begin: number, end: number): Promise<JobResult> {
-    const { engine, feeds, segments, shuffle, seed, callbacks, context, signal } = this.plan;
-    const { state, variables } = engine;
+    const { engine, feeds, segments, shuffle, seed, callbacks, signal } = this.plan;
+    const { state } = engine;
     engine.writeLearningRate();
     const { byteOffset, count } = this.#sums.range(state);
     const job: Job = {

@@ -2,7 +2,7 @@ import { replaceFile } from '../io/files.js';
 import { safetensorsParts } from '../io/safetensors.js';
 import { type HostData, sizeOf, type Tensor } from '../ir/graph.js';
 import { boolean, checkOptions, integer, oneOf } from '../layers/arguments.js';
-import type { Layer, Weight } from '../layers/layer.js';
+import type { Layer } from '../layers/layer.js';
 import type { SymbolicTensor } from '../layers/symbolic.js';
 import { averageSlot } from '../optimizers/averaging.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
@@ -346,7 +346,7 @@ export class Model {
     if (this.#fitting) throw new Error(`${where}: the model is being trained by fit; wait for it to finish`);
     const data = readBatches(where, objective, this.#names, x, y, options);
     const engine = this.#ready();
-    const { state, variables } = engine;
+    const { state } = engine;
     const sums = engine.training;
     const plan = engine.trainPlan({ ...data.types, rows: data.rows });
     sums.clear(state);

@@ -3,7 +3,7 @@ import { arrayTypes, type HostData, sizeOf, type Tensor } from '../ir/graph.js';
 import type { SymbolicTensor } from '../layers/symbolic.js';
 import type { NativeStorage } from '../runtime/addon.js';
 import { loadAddon } from '../runtime/native.js';
-import { type ColumnType, exactRows, type ModelData, readColumn, splitData } from './columns.js';
+import { type ColumnType, exactRows, type ModelData, readColumn } from './columns.js';
 import { DataSet, isLong, rowsAtOnce, segmentRows } from './dataset.js';
 import type { Engine } from './engine.js';
 import { type FedType, type Feeds, shareFeeds } from './feeds.js';

@@ -7,7 +7,6 @@ import {
   clip,
   customGradient,
   divide,
-  exp,
   expm1,
   greater,
   lessEqual,

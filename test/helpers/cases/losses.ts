@@ -1,7 +1,7 @@
 import * as ops from '../../../lib/ir/ops/index';
 import * as losses from '../../../lib/losses/index';
 import type { Loss } from '../../../lib/losses/loss';
-import { anywhere, awayFrom, between, type Draw, distinct, labels, positive } from '../domains';
+import { anywhere, awayFrom, between, type Draw, distinct, positive } from '../domains';
 import type { Random } from '../random';
 import { type Case, into, once, type Traits } from './case';
 import { float, int } from './inputs';
