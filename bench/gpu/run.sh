@@ -123,6 +123,7 @@ kernel_speed() {
   for shape in '768 2304' '768 768' '768 3072' '3072 768' '768 50304'; do "$k" --repeat 3 matmulBfloat16 8192 $shape; done
   "$k" --repeat 3 matmul 2048 2048 2048
   "$k" --repeat 3 attention 8 1024 12 64
+  "$k" --repeat 3 attentionBfloat16 8 1024 12 64
 }
 export -f kernel_speed
 if [ -z "$smoke" ]; then

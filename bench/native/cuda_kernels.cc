@@ -198,13 +198,19 @@ Work normalize(const Sizes& s) {
 }
 
 // Causal, [batch, time, heads, features].
-Work attention(const Sizes& s) {
+Work attention(const Sizes& s, Precision precision) {
   const int64_t time = s[1], heads = s[2], features = s[3];
   const float scale = 1 / std::sqrt(static_cast<float>(features));
   const Array x{{s[0], time, heads, features}};
-  Work work = of(Opcode::kAttention, {bits(scale), 1}, {x, x, x}, {x, {{s[0], heads, time}}});
+  Work work = of(Opcode::kAttention, {bits(scale), 1, static_cast<uint32_t>(precision)}, {x, x, x}, {x, {{s[0], heads, time}}});
   work.flops = 2.0 * static_cast<double>(x.size()) * static_cast<double>(time + 1);
+  const bool rounds = precision == Precision::kBfloat16;
+  // Weights are rounded as well, each by 2^-9 at most.
+  const int64_t roundings = rounds ? int64_t{1} << 28 : 0;
   work.reference = [=](const std::vector<Numbers>& in, int64_t i) {
+    const auto operand = [&](size_t which, int64_t at) {
+      return rounds ? roundedToBfloat16(in[which][at]) : static_cast<double>(in[which][at]);
+    };
     const int64_t f = i % features, h = i / features % heads, t = i / (features * heads) % time;
     const int64_t batch = i / (features * heads * time);
     const auto at = [&](int64_t step, int64_t feature) {
@@ -213,7 +219,7 @@ Work attention(const Sizes& s) {
     std::vector<double> scores;
     for (int64_t u = 0; u <= t; ++u) {
       double score = 0;
-      for (int64_t g = 0; g < features; ++g) score += static_cast<double>(in[0][at(t, g)]) * in[1][at(u, g)];
+      for (int64_t g = 0; g < features; ++g) score += operand(0, at(t, g)) * operand(1, at(u, g));
       scores.push_back(score * scale);
     }
     const double most = *std::max_element(scores.begin(), scores.end());
@@ -221,13 +227,15 @@ Work attention(const Sizes& s) {
     for (int64_t u = 0; u <= t; ++u) {
       const double weight = std::exp(scores[static_cast<size_t>(u)] - most);
       sum += weight;
-      value += weight * in[2][at(u, f)];
-      magnitude += weight * std::fabs(in[2][at(u, f)]);
+      value += weight * operand(2, at(u, f));
+      magnitude += weight * std::fabs(operand(2, at(u, f)));
     }
-    return Expected{value / sum, magnitude / sum, t + features + 8};
+    return Expected{value / sum, magnitude / sum, t + features + 8 + roundings};
   };
   return work;
 }
+Work attention(const Sizes& s) { return attention(s, Precision::kFloat32); }
+Work attentionBfloat16(const Sizes& s) { return attention(s, Precision::kBfloat16); }
 
 const Family kFamilies[] = {
     {"map", "N", {1 << 26}, {1000}, map},
@@ -237,6 +245,7 @@ const Family kFamilies[] = {
     {"matmul", "M K N", {2048, 2048, 2048}, {33, 47, 29}, matmul},
     {"matmulBfloat16", "M K N", {2048, 2048, 2048}, {33, 47, 29}, matmulBfloat16},
     {"attention", "BATCH TIME HEADS FEATURES", {8, 1024, 12, 64}, {1, 9, 2, 8}, attention},
+    {"attentionBfloat16", "BATCH TIME HEADS FEATURES", {8, 1024, 12, 64}, {1, 9, 2, 8}, attentionBfloat16},
 };
 
 // Between -1 and 1; the same in every run.

@@ -336,8 +336,8 @@ function attributeWords(node: Node): number[] {
     return [...poolWords(pool), ...threeAxes(before, 0), ...threeAxes(after, 0)];
   }
   if (node.is('attention') || node.is('attentionGrad')) {
-    const { scale, causal } = node.attrs as Attributes['attention'];
-    return [constantBits(scale, 'f'), causal ? 1 : 0];
+    const { scale, causal, precision } = node.attrs as Attributes['attention'];
+    return [constantBits(scale, 'f'), causal ? 1 : 0, precisionWord(precision)];
   }
   if (node.is('normalize') || node.is('normalizeGrad')) {
     const { epsilon, ...flags } = node.attrs as Attributes['normalize'];

@@ -90,6 +90,8 @@ export interface AttentionAttributes {
   readonly scale: number;
   /** Query i sees keys 0 .. i only. */
   readonly causal: boolean;
+  /** Of queries and keys, of weights and values, and of what their gradients are products of. */
+  readonly precision?: ProductPrecision;
 }
 export interface NormalizeAttributes {
   readonly epsilon: number;

@@ -209,13 +209,13 @@ export const opTable = {
    */
   argsort: array(22, 1, 2),
   /**
-   * attrs: scale (bits of a float32), causal (0 or 1). query [N, T, H, D], key [N, S, K, D], value [N, S, K, E] and perhaps
+   * attrs: scale (bits of a float32), causal (0 or 1), precision. query [N, T, H, D], key [N, S, K, D], value [N, S, K, E] and perhaps
    * mask bool [N, H, T, S] -> the attended values [N, T, H, E], and the logarithm of the sum of exponentials [N, H, T].
    * Head h asks keys and values of head floor(h / (H / K)). See `composites/attention.ts`.
    */
-  attention: { code: 32, kind: 'array', inputs: -1, outputs: 2, words: 2, composite: true },
+  attention: { code: 32, kind: 'array', inputs: -1, outputs: 2, words: 3, composite: true },
   /** attrs as attention. Its operands without the mask, its results, dy, and perhaps the mask -> dquery, dkey, dvalue. */
-  attentionGrad: { code: 33, kind: 'array', inputs: -1, outputs: 3, words: 2, composite: true },
+  attentionGrad: { code: 33, kind: 'array', inputs: -1, outputs: 3, words: 3, composite: true },
   /**
    * attrs: epsilon (bits of a float32), centered, scale, offset (0 or 1 each). x [..., C], and scale and offset [C] if they
    * say so -> y [..., C], and mean and 1 / deviation [...]. See `composites/normalization.ts`.

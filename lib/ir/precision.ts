@@ -11,9 +11,8 @@ export const precisions = { float32: 'float32', mixedBfloat16: 'bfloat16' } as c
 
 /**
  * - `float32`: everything.
- * - `mixedBfloat16`: products (`matmul` and convolutions) of operands that are rounded to bfloat16, to nearest and to even;
- *   their sums, and everything else (also attention as one operation), are float32. Tensors and weights stay float32 in
- *   memory.
+ * - `mixedBfloat16`: products (`matmul`, convolutions, and those of attention) of operands that are rounded to bfloat16, to
+ *   nearest and to even; their sums, and everything else, are float32. Tensors and weights stay float32 in memory.
  */
 export type Precision = keyof typeof precisions;
 

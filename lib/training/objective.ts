@@ -35,7 +35,8 @@ export interface CompileOptions {
   /** Initial weights that are not set yet, order of the data and dropout follow from it. Default: random. */
   readonly seed?: number;
   /**
-   * What the products of layers (matrix products, convolutions but depthwise ones) and of their gradients are computed in:
+   * What the products of layers (matrix products, those of attention, convolutions but depthwise ones) and of their gradients
+   * are computed in:
    * - `'float32'` (default);
    * - `'mixedBfloat16'`: operands are rounded to bfloat16, to nearest and to even, sums are float32. Up to twice as fast where
    *   the CPU has AVX512_BF16, with the same meaning everywhere. Weights, everything between products, losses and the

@@ -17,6 +17,7 @@ void expectFinite(const Instruction& in, const char* role) {
 void validateHeads(const Instruction& in, size_t mask) {
   expectFinite(in, "scale");
   expectAttribute(in, 1, 2, "causal");
+  validatePrecision(in);
   if (in.inputs.size() != mask && in.inputs.size() != mask + 1) expectInputs(in, mask);
   for (size_t i = 0; i < 3; ++i) {
     expectRank(in.inputs[i], 4, "query, key or value");

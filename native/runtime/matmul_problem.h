@@ -38,7 +38,7 @@ struct MatmulProblem {
 // Batch axes that B does not have and that continue A's rows become rows.
 MatmulProblem matmulProblem(const Instruction& instruction, const Memory& memory);
 
-// Of a matmul or a convolution.
+// Of a matmul, a convolution or attention.
 inline Precision precisionOf(const Instruction& product) { return static_cast<Precision>(product.attrs.back()); }
 
 // The epilogues that the kernels do in registers. False when the instruction's is another one, or reads what it overwrites.

@@ -13,7 +13,7 @@ export function attentionByParts(
   { scale, causal }: AttentionAttributes,
 ): readonly [Tensor, Tensor] {
   const [q, k, v] = byHeads(query as Tensor, key as Tensor, value as Tensor);
-  const scores = matmul(multiply(q, scale), swapLastAxes(k));
+  const scores = multiply(matmul(q, swapLastAxes(k)), scale);
   const options = { causal, ...(mask === undefined ? {} : { mask }) };
   const visible = visibleKeys(scores, options);
   const joint = matmul(attentionWeights(scores, options), v);
@@ -25,15 +25,19 @@ export function attentionByParts(
 
 /** What `attentionGrad` computes. */
 export function attentionGradByParts(
-  [query, key, value, , , dy, mask]: readonly Tensor[],
-  { scale, causal }: AttentionAttributes,
+  [query, key, value, y, , dy, mask]: readonly Tensor[],
+  { scale, causal, precision }: AttentionAttributes,
 ): readonly [Tensor, Tensor, Tensor] {
   const [q, k, v] = byHeads(query as Tensor, key as Tensor, value as Tensor);
-  const scores = matmul(multiply(q, scale), swapLastAxes(k));
+  const scores = multiply(matmul(q, swapLastAxes(k)), scale);
   const weights = attentionWeights(scores, { causal, ...(mask === undefined ? {} : { mask }) });
   const upstream = transpose(dy as Tensor, [0, 2, 1, 3]);
   const toWeights = matmul(upstream, swapLastAxes(v));
-  const total = sum(multiply(toWeights, weights), -1, { keepDims: true });
+  // the same but for rounding: y is the sum of rounded weights
+  const total =
+    precision === 'bfloat16'
+      ? transpose(sum(multiply(y as Tensor, dy as Tensor), -1, { keepDims: true }), [0, 2, 1, 3])
+      : sum(multiply(toWeights, weights), -1, { keepDims: true });
   const toScores = multiply(multiply(weights, subtract(toWeights, total)), scale);
   const shared = (t: Tensor, like: Tensor): Tensor => {
     const [batch, heads, keys, features] = t.shape as [number, number, number, number];

@@ -1,6 +1,6 @@
 import type { AttributesOf, Node, Tensor } from '../graph.js';
 import { type OpName, opTable } from '../optable.js';
-import { withProductPrecision } from '../precision.js';
+import { type ProductPrecision, withProductPrecision } from '../precision.js';
 import { attentionByParts, attentionGradByParts } from './attention.js';
 import { normalizedByParts, normalizedGradByParts } from './normalization.js';
 
@@ -22,6 +22,7 @@ export const isComposite = (op: OpName): op is Composite => 'composite' in opTab
 /** The results of a composite as other operations compute them from `inputs`. */
 export function byParts(node: Node, inputs: readonly Tensor[] = node.inputs): readonly Tensor[] {
   const make = parts[node.op as Composite] as (inputs: readonly Tensor[], attrs: unknown) => readonly Tensor[];
-  // whatever the precision of the products around it
-  return withProductPrecision('float32', () => make(inputs, node.attrs));
+  // its own, whatever the precision of the products around it
+  const { precision = 'float32' } = node.attrs as { readonly precision?: ProductPrecision };
+  return withProductPrecision(precision, () => make(inputs, node.attrs));
 }

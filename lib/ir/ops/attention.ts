@@ -1,5 +1,6 @@
 import { asTensor, broadcastShapes, broadcastTo, currentScope, type Operand, opError } from '../build.js';
 import { type AttentionAttributes, formatType, Node, sizeOf, Tensor } from '../graph.js';
+import { productAttributes } from '../precision.js';
 import { checkMask, lowerTriangle, visibleKeys } from './attention-mask.js';
 import { add, cast, multiply, where } from './elementwise.js';
 import { matmul } from './linalg.js';
@@ -85,7 +86,7 @@ export function scaledDotProductAttention(
     return matmul(attentionWeights(matmul(multiply(q, scale), swapLastAxes(k)), options), v);
   }
   return withoutScores(op, scale instanceof Tensor ? multiply(q, scale) : q, k, v, {
-    ...{ scale: scale instanceof Tensor ? 1 : Math.fround(scale), causal },
+    ...{ scale: scale instanceof Tensor ? 1 : Math.fround(scale), causal, ...productAttributes() },
     mask,
   });
 }

@@ -81,9 +81,35 @@ STEEPEST_INLINE void scaleRow(float* x, int64_t n, float factor) {
   });
 }
 
+// --- operands of products rounded to bfloat16; the products are those of float32, which keep theirs exact
+
+STEEPEST_INLINE void roundRow(const float* from, float* to, int64_t n) {
+  rows::eachVector(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+    rows::storeUpTo(to + i, bfloat16::rounded(lanes(from + i, count, F{})), count);
+  });
+}
+
+// Packed: the last panel may have lanes that nobody reads.
+void roundPacked(float* b, int64_t k, int64_t n) { roundRow(b, b, packedFloats(k, n)); }
+
+// Steps first .. first+count-1 as they are, or rounded in `to` [count, features].
+Steps operandOf(const AttentionHead& h, const Steps& steps, int64_t first, int64_t count, int64_t features, float* to) {
+  const float* from = steps.at + first * steps.row;
+  if (!h.bfloat16) return {from, steps.row, steps.column};
+  for (int64_t r = 0; r < count; ++r, from += steps.row) {
+    float* row = to + r * features;
+    if (steps.column != 1) {
+      for (int64_t i = 0; i < features; ++i) row[i] = from[i * steps.column];
+    }
+    roundRow(steps.column == 1 ? from : row, row, features);
+  }
+  return {to, features, 1};
+}
+
 int64_t forwardScratch(const AttentionHead& h) {
   const int64_t keys = least(h.keys, kKeyBlock);
-  return packedFloats(h.depth, keys) + packedFloats(keys, h.width) + kStripRows * (roundUp(keys, kPad) + kPad);
+  return packedFloats(h.depth, keys) + packedFloats(keys, h.width) + kStripRows * (roundUp(keys, kPad) + kPad) +
+         (h.bfloat16 ? kStripRows * h.depth : 0);
 }
 
 void forward(const AttentionHead& h, int64_t first, int64_t last, float* scratch) {
@@ -91,6 +117,7 @@ void forward(const AttentionHead& h, int64_t first, int64_t last, float* scratch
   float* keys = scratch;
   float* values = keys + packedFloats(h.depth, most_);
   float* scores = values + packedFloats(most_, h.width);
+  float* rounded = scores + kStripRows * ld;
   float top[kRowBlock], sum[kRowBlock];  // whole vectors
   for (int64_t i = 0; i < kRowBlock; ++i) {
     top[i] = -__builtin_inff();
@@ -101,11 +128,15 @@ void forward(const AttentionHead& h, int64_t first, int64_t last, float* scratch
     const int64_t block = least(kKeyBlock, end - k0);
     gemm::pack(h.key.at + k0 * h.key.row, h.key.column, h.key.row, h.depth, block, keys);
     gemm::pack(h.value.at + k0 * h.value.row, h.value.row, h.value.column, block, h.width, values);
+    if (h.bfloat16) {
+      roundPacked(keys, h.depth, block);
+      roundPacked(values, block, h.width);
+    }
     for (int64_t r0 = h.causal ? most(first, k0) : first, m; r0 < last; r0 += m) {
       m = least(kStripRows, last - r0);
       const int64_t n = h.causal ? least(block, r0 + m - k0) : block;
-      multiply(h.query.at + r0 * h.query.row, h.query.row, h.query.column, keys, h.depth, scores, ld, m, n, h.depth,
-               false);
+      const Steps query = operandOf(h, h.query, r0, m, h.depth, rounded);
+      multiply(query.at, query.row, query.column, keys, h.depth, scores, ld, m, n, h.depth, false);
       for (int64_t r = r0; r < r0 + m; ++r) {
         float* s = scores + (r - r0) * ld;
         const int64_t seen = h.causal ? least(n, r + 1 - k0) : n;
@@ -121,6 +152,7 @@ void forward(const AttentionHead& h, int64_t first, int64_t last, float* scratch
         const bool nothing = now == -__builtin_inff();
         const float shift = nothing ? 0 : now;
         const float part = exponentials(s, n, seen, scale, shift);
+        if (h.bfloat16) roundRow(s, s, n);
         if (k0 > 0 && now != before) {
           const float fade = vexp(splat(before - shift))[0];
           sum[r - first] *= fade;
@@ -210,7 +242,7 @@ constexpr int64_t kBlockRow = kBlock + kPad;
 int64_t backwardScratch(const AttentionHead& h) {
   const int64_t packed = packedFloats(h.depth, kBlock) + packedFloats(h.width, kBlock) +
                          2 * packedFloats(kBlock, h.depth) + packedFloats(kBlock, h.width);
-  return packed + 2 * kBlock * kBlockRow + roundUp(h.queries, kPad);
+  return packed + 2 * kBlock * kBlockRow + roundUp(h.queries, kPad) + (h.bfloat16 ? kBlock * (h.depth + h.width) : 0);
 }
 
 void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* scratch) {
@@ -223,19 +255,21 @@ void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* sc
   float* p = upstream + packedFloats(kBlock, h.width);
   float* ds = p + kBlock * kBlockRow;
   float* delta = ds + kBlock * kBlockRow;
+  float* roundedQueries = delta + roundUp(h.queries, kPad);
+  float* roundedUpstream = roundedQueries + kBlock * h.depth;
   // sum(p dp) is sum(y dy): rounded like the terms it is taken from where all keys are at hand.
   const bool single = h.keys <= kBlock;
   const int64_t start = h.causal ? least(h.queries, first / kBlock * kBlock) : 0;
   for (int64_t r = start; r < h.queries && !single; ++r) {
     const float* y = h.y + r * h.yRow;
-    const float* dy = g.dy.at + r * g.dy.row;
-    if (g.dy.column == 1) {
+    const Steps dy = operandOf(h, g.dy, r, 1, h.width, roundedUpstream);
+    if (dy.column == 1) {
       delta[r] = rows::sumRow(h.width, [=](int64_t i, int64_t count) __attribute__((always_inline)) {
-        return lanes(y + i, count, F{}) * lanes(dy + i, count, F{});
+        return lanes(y + i, count, F{}) * lanes(dy.at + i, count, F{});
       });
     } else {
       delta[r] = 0;
-      for (int64_t i = 0; i < h.width; ++i) delta[r] += y[i] * dy[i * g.dy.column];
+      for (int64_t i = 0; i < h.width; ++i) delta[r] += y[i] * dy.at[i * dy.column];
     }
   }
   for (int64_t k0 = first; k0 < last; k0 += kBlock) {
@@ -244,22 +278,27 @@ void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* sc
     gemm::pack(key, h.key.column, h.key.row, h.depth, n, keysAcross);
     gemm::pack(key, h.key.row, h.key.column, n, h.depth, keys);
     gemm::pack(h.value.at + k0 * h.value.row, h.value.column, h.value.row, h.width, n, valuesAcross);
+    if (h.bfloat16) {
+      roundPacked(keysAcross, h.depth, n);
+      roundPacked(keys, n, h.depth);
+      roundPacked(valuesAcross, h.width, n);
+    }
     for (int64_t r0 = h.causal ? k0 / kBlock * kBlock : 0; r0 < h.queries; r0 += kBlock) {
       const int64_t m = least(kBlock, h.queries - r0);
-      const float* query = h.query.at + r0 * h.query.row;
-      const float* dy = g.dy.at + r0 * g.dy.row;
-      gemm::pack(query, h.query.row, h.query.column, m, h.depth, queries);
-      gemm::pack(dy, g.dy.row, g.dy.column, m, h.width, upstream);
+      const Steps query = operandOf(h, h.query, r0, m, h.depth, roundedQueries);
+      const Steps dy = operandOf(h, g.dy, r0, m, h.width, roundedUpstream);
+      gemm::pack(query.at, query.row, query.column, m, h.depth, queries);
+      gemm::pack(dy.at, dy.row, dy.column, m, h.width, upstream);
       // On the diagonal the work is done in strips, each as far as its queries see and its keys are seen.
       const bool diagonal = h.causal && r0 < k0 + n;
       const int64_t strip = diagonal ? gemm::kRows : m;
       for (int64_t i = 0; i < m; i += strip) {
         const int64_t count = least(strip, m - i), reach = diagonal ? least(n, r0 + i + count - k0) : n;
         if (reach > 0) {
-          multiply(query + i * h.query.row, h.query.row, h.query.column, keysAcross, h.depth, p + i * kBlockRow,
-                   kBlockRow, count, reach, h.depth, false);
-          multiply(dy + i * g.dy.row, g.dy.row, g.dy.column, valuesAcross, h.width, ds + i * kBlockRow, kBlockRow,
-                   count, reach, h.width, false);
+          multiply(query.at + i * query.row, query.row, query.column, keysAcross, h.depth, p + i * kBlockRow, kBlockRow,
+                   count, reach, h.depth, false);
+          multiply(dy.at + i * dy.row, dy.row, dy.column, valuesAcross, h.width, ds + i * kBlockRow, kBlockRow, count,
+                   reach, h.width, false);
         }
         for (int64_t r = i; r < i + count; ++r) {
           const int64_t seen = diagonal ? most(0, least(n, r0 + r + 1 - k0)) : n;
@@ -272,6 +311,10 @@ void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* sc
           }
           const RowOfGradients row = scoreGradients(pr, dsr, n, h.scale, single ? mean : delta[r0 + r]);
           if (single) balance(dsr, n, row);
+          if (h.bfloat16) {
+            roundRow(pr, pr, n);
+            roundRow(dsr, dsr, n);
+          }
         }
         if (reach > 0) {
           multiply(ds + i * kBlockRow, kBlockRow, 1, keys, n, g.dquery + (r0 + i) * g.dqueryRow, g.dqueryRow, count,

@@ -21,6 +21,36 @@ namespace steepest::cuda::ptx {
 
 STEEPEST_INLINE uint32_t sharedAddress(const void* p) { return static_cast<uint32_t>(__cvta_generic_to_shared(p)); }
 
+// ---- copies to shared memory of 4 or 16 bytes at multiples of them, which go on while their thread does (cp.async)
+
+// Zeros instead when nothing is `there`; `from` is not read then.
+template <int kBytes>
+STEEPEST_INLINE void copyAsync(void* to, const void* from, bool there) {
+  static_assert(kBytes == 4 || kBytes == 16, "has an instruction here");
+  const int bytes = there ? kBytes : 0;
+  if (kBytes == 16) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(sharedAddress(to)), "l"(from), "r"(bytes)
+                 : "memory");
+  } else {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;\n" ::"r"(sharedAddress(to)), "l"(from), "r"(bytes)
+                 : "memory");
+  }
+}
+// This thread's copies since the last call are a group.
+STEEPEST_INLINE void closeCopies() { asm volatile("cp.async.commit_group;\n" ::: "memory"); }
+// Until all groups but the last kGroups have arrived, for this thread: others see them behind a barrier.
+template <int kGroups>
+STEEPEST_INLINE void awaitCopies() {
+  asm volatile("cp.async.wait_group %0;\n" ::"n"(kGroups) : "memory");
+}
+
+// 2^x, within 2^-22 of it; zero where that is subnormal (ex2.approx).
+STEEPEST_INLINE float powerOfTwo(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;\n" : "=f"(y) : "f"(x));
+  return y;
+}
+
 // ---- tensor cores of every kind
 
 // Two numbers rounded to bfloat16, to the nearest and to even; subnormal ones to zero. `low` is the lower half.

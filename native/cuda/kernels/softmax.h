@@ -4,13 +4,16 @@
 
 namespace steepest::cuda {
 
-// Rows of `columns`, contiguous.
+// Threads of a block, at most.
+constexpr int kSoftmaxThreads = 1024;
+
+// Rows of `columns`, contiguous. `quads`: four neighbours may be read and written at once.
 struct SoftmaxArguments {
   const float* x;
   float* y;
   int64_t rows, columns;
   uint32_t log;
-  uint32_t unused;
+  uint32_t quads;
 };
 
 struct SoftmaxGradArguments {
@@ -19,7 +22,7 @@ struct SoftmaxGradArguments {
   float* dx;
   int64_t rows, columns;
   uint32_t log;
-  uint32_t unused;
+  uint32_t quads;
 };
 
 // dloss and dlogits for the gradient only.
@@ -31,6 +34,7 @@ struct CrossEntropyArguments {
   const float* dloss;
   float* dlogits;
   int64_t rows, columns;
+  uint64_t quads;
 };
 
 }  // namespace steepest::cuda

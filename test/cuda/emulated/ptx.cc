@@ -25,6 +25,17 @@ struct Copy {
   int at[3];
 };
 
+// Of one thread, see copyAsync.
+struct ThreadCopy {
+  void* to;
+  const void* from;  // null for zeros
+  unsigned bytes;
+};
+struct ThreadCopies {
+  std::vector<ThreadCopy> open;
+  std::vector<std::vector<ThreadCopy>> groups;
+};
+
 struct Product {
   float* sums;
   int columns;
@@ -40,6 +51,7 @@ struct Products {
 
 std::map<Barrier*, std::vector<Copy>> copies;  // on their way
 Products products[kThreads];
+ThreadCopies threadCopies[kThreads];
 WarpWords words[kThreads / 32][2];
 unsigned rounds[kThreads];
 
@@ -146,6 +158,33 @@ uint32_t toBfloat16Bits(float x) {
   if (x != x) return 0x7fff;
   if ((bits & 0x7f800000u) == 0) return bits >> 16 & 0x8000u;
   return (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+}
+
+void deferCopy(void* to, const void* from, unsigned bytes, bool there) {
+  checkShared(to, bytes, bytes, "cp.async");
+  if (there && reinterpret_cast<uintptr_t>(from) % bytes != 0) fail("cp.async from an address that is not aligned");
+  std::memset(to, 0xff, bytes);
+  threadCopies[thread().x].open.push_back({to, there ? from : nullptr, bytes});
+}
+
+void closeCopyGroup() {
+  ThreadCopies& mine = threadCopies[thread().x];
+  mine.groups.push_back(std::move(mine.open));
+  mine.open.clear();
+}
+
+void awaitCopyGroups(unsigned groups) {
+  std::vector<std::vector<ThreadCopy>>& all = threadCopies[thread().x].groups;
+  while (all.size() > groups) {
+    for (const ThreadCopy& copy : all.front()) {
+      if (copy.from == nullptr) {
+        std::memset(copy.to, 0, copy.bytes);
+      } else {
+        std::memcpy(copy.to, copy.from, copy.bytes);
+      }
+    }
+    all.erase(all.begin());
+  }
 }
 
 void deferProduct(float* sums, int columns, bool transposedA, bool transposedB, uint64_t a, uint64_t b, bool accumulate) {

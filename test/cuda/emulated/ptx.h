@@ -3,6 +3,7 @@
 // from the moment they are asked for; products of warp groups are computed when their thread waits for them.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -30,6 +31,11 @@ inline float bfloat16(uint32_t bits) {
 }
 uint32_t toBfloat16Bits(float x);
 
+// Copies of this thread: in the group that is open, and in the closed ones.
+void deferCopy(void* to, const void* from, unsigned bytes, bool there);
+void closeCopyGroup();
+void awaitCopyGroups(unsigned groups);
+
 // sums [columns / 2] of this thread.
 void deferProduct(float* sums, int columns, bool transposedA, bool transposedB, uint64_t a, uint64_t b, bool accumulate);
 void awaitDeferred(unsigned groups);
@@ -40,6 +46,22 @@ namespace steepest::cuda::ptx {
 
 inline uint32_t sharedAddress(const void* p) {
   return static_cast<uint32_t>(static_cast<const unsigned char*>(p) - emulated::sharedMemory().data);
+}
+
+template <int kBytes>
+void copyAsync(void* to, const void* from, bool there) {
+  static_assert(kBytes == 4 || kBytes == 16);
+  emulated::deferCopy(to, from, kBytes, there);
+}
+inline void closeCopies() { emulated::closeCopyGroup(); }
+template <int kGroups>
+void awaitCopies() {
+  emulated::awaitCopyGroups(kGroups);
+}
+
+inline float powerOfTwo(float x) {
+  const float y = std::exp2(x);
+  return y < 1.17549435e-38f ? 0 : y;
 }
 
 inline uint32_t packBfloat16(float low, float high) {

@@ -5,8 +5,8 @@ import * as layers from '../../../lib/layers/index';
 import { between, type Draw } from '../domains';
 import type { Random } from '../random';
 import { traceWith } from '../trace-layer';
-import { type Case, into, notDifferentiable, type Traits } from './case';
-import { float } from './inputs';
+import { type Case, into, notDifferentiable, once, type Traits } from './case';
+import { bool, float } from './inputs';
 
 /** Products of operands rounded to bfloat16. */
 export const precision: Case[] = [];
@@ -144,6 +144,34 @@ define('transposed convolution', (random) => {
     run: (x, kernel) => ops.convTranspose(x, kernel, { strides: 2, padding: 'same' }),
   };
 });
+define(
+  'attention',
+  (random) => {
+    const [batch, own, group, t, s, d, e] = Array.from({ length: 7 }, () => random.int(1, 5)) as number[];
+    const [causal, masked] = [random.uniform() < 0.5, random.uniform() < 0.5];
+    return {
+      inputs: [
+        float(random, [batch, own, group, t, d]),
+        float(random, [batch, own, 1, s, d]),
+        float(random, [batch, own, 1, s, e]),
+        bool(random, [t, s]),
+      ],
+      run: (q, k, v, mask) => ops.scaledDotProductAttention(q, k, v, masked ? { causal, mask } : { causal }),
+    };
+  },
+  once,
+);
+define(
+  'attention in several blocks',
+  (random) => {
+    const [t, s, d, e] = [random.int(65, 70), random.int(257, 265), random.int(1, 4), random.int(1, 4)];
+    return {
+      inputs: [float(random, [t, d]), float(random, [s, d]), float(random, [s, e])],
+      run: (q, k, v) => ops.scaledDotProductAttention(q, k, v),
+    };
+  },
+  { ...once, large: true },
+);
 define('LSTM', (random) => {
   const [batch, time, features, units] = [random.int(1, 3), random.int(1, 4), random.int(1, 4), random.int(1, 4)];
   const shapes = [[batch, time, features], [features, 4 * units], [units, 4 * units], [4 * units]];
