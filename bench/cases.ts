@@ -11,11 +11,17 @@ export interface Case {
    * What stands before the dense layers: the input as an image, a 3x3 convolution with the first number of filters, and for
    * each number of filters so many blocks of two 3x3 convolutions with batch normalization, around which the input is added
    * (every other pixel of it, and channels of zeros, where the number of filters grows); then the mean over pixels.
+   *
+   * With `bottleneck` as for large images: a 7x7 convolution and a 3x3 maximum pooling, both with strides of 2, come first, and a
+   * block is a 1x1, a 3x3 and a 1x1 convolution with four times as many results; where sizes change, a 1x1 convolution is
+   * around it.
    */
   readonly residual?: {
     readonly shape: readonly [number, number, number];
     readonly filters: readonly number[];
-    readonly blocks: number;
+    /** The same for every number of filters, or one for each. */
+    readonly blocks: number | readonly number[];
+    readonly bottleneck?: true;
   };
   /** What stands before the dense layers: the input as a sequence [time, features], then an LSTM with this many units. */
   readonly sequence?: { readonly shape: readonly [number, number]; readonly units: number };
@@ -122,6 +128,32 @@ export const gpuCases: Readonly<Record<string, Case>> = {
     optimizer: adamw,
     head: 'softmax',
   },
+  /** With 1.5 billion parameters. */
+  gpt2xl: {
+    units: [1024, 50_257],
+    transformer: { blocks: 48, heads: 25, features: 1600 },
+    batch: 4,
+    samples: 4,
+    optimizer: adamw,
+    head: 'softmax',
+  },
+  resnet50: {
+    units: [224 * 224 * 3, 1000],
+    residual: { shape: [224, 224, 3], filters: [64, 128, 256, 512], blocks: [3, 4, 6, 3], bottleneck: true },
+    batch: 128,
+    samples: 256,
+    optimizer: { name: 'sgd', learningRate: 0.05, momentum: 0.9 },
+    head: 'softmax',
+  },
+  /** A network like that which the emulated driver can run. */
+  bottlenecks: {
+    units: [16 * 16 * 3, 10],
+    residual: { shape: [16, 16, 3], filters: [4, 8], blocks: [2, 1], bottleneck: true },
+    batch: 4,
+    samples: 8,
+    optimizer: { name: 'sgd', learningRate: 0.05, momentum: 0.9 },
+    head: 'softmax',
+  },
 };
 
 /** By its name. */
@@ -141,6 +173,9 @@ function generator(seed: number): () => number {
   };
 }
 
+/** A rule for more than this would take longer to follow than the training. */
+const mostRuleWork = 1e9;
+
 /** Random inputs with labels that a linear rule gives them, so that training has something to learn. */
 export function makeData({ units, samples, head, autoencoder, transformer }: Case): {
   x: Float32Array | Int32Array;
@@ -150,8 +185,12 @@ export function makeData({ units, samples, head, autoencoder, transformer }: Cas
   const features = units[0] as number;
   const classes = head === 'softmax' ? (units[units.length - 1] as number) : 1;
   if (transformer !== undefined) return makeText(samples, features, classes, random);
-  const x = Float32Array.from({ length: samples * features }, random);
+  const x = new Float32Array(samples * features);
+  for (let i = 0; i < x.length; i++) x[i] = random();
   if (autoencoder) return { x, y: x };
+  if (samples * features * classes > mostRuleWork) {
+    return { x, y: Int32Array.from({ length: samples }, () => Math.floor(random() * classes)) };
+  }
   const w = Float32Array.from({ length: features * classes }, () => random() - 0.5);
   const scores = (i: number, c: number): number => {
     let sum = 0;

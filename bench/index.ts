@@ -114,7 +114,7 @@ async function runCase(id: string, spec: Case, names: readonly string[], rounds:
         us_per_step: round2(us),
         best_us_per_step: round2(Math.min(...own)),
         worst_us_per_step: round2(Math.max(...own)),
-        samples_per_s: Math.round((spec.batch / us) * 1e6),
+        samples_per_s: Number(((spec.batch / us) * 1e6).toPrecision(5)),
         rounds: own.length,
         loss: Number(loss.toPrecision(4)),
       };

@@ -33,7 +33,10 @@ export function trainable(spec: Case, precision: Precision): Model {
 export function buildModel(spec: Case): Model {
   const { units, image, sequence, residual } = spec;
   const features = units[0] as number;
-  if (residual !== undefined) return residualNetwork(residual, features, denseLayers(spec));
+  if (residual !== undefined) {
+    const build = residual.bottleneck ? bottleneckNetwork : residualNetwork;
+    return build(residual, features, denseLayers(spec));
+  }
   const convolutions = image && [
     layers.reshape({ targetShape: image.shape, inputShape: [features] }),
     ...image.filters.flatMap((filters) => [
@@ -61,30 +64,61 @@ function denseLayers({ units, head }: Case, features?: number) {
   );
 }
 
+const relu = (x: SymbolicTensor): SymbolicTensor => layers.relu().apply(x);
+
+/** A convolution and its normalization. */
+function convolve(x: SymbolicTensor, filters: number, kernelSize: number, strides = 1): SymbolicTensor {
+  const convolution = layers.conv2d({ filters, strides, kernelSize, padding: 'same', useBias: false });
+  return layers.batchNormalization().apply(convolution.apply(x));
+}
+
+const blocksOf = ({ blocks }: NonNullable<Case['residual']>, stage: number): number =>
+  typeof blocks === 'number' ? blocks : (blocks[stage] as number);
+
 /** ResNet for small images (He et al., "Deep residual learning for image recognition", section 4.2). */
 function residualNetwork(
-  { shape, filters, blocks }: NonNullable<Case['residual']>,
+  residual: NonNullable<Case['residual']>,
   features: number,
   dense: ReturnType<typeof denseLayers>,
 ): Model {
-  const convolve = (x: SymbolicTensor, filters: number, strides: number): SymbolicTensor => {
-    const convolution = layers.conv2d({ filters, strides, kernelSize: 3, padding: 'same', useBias: false });
-    return layers.batchNormalization().apply(convolution.apply(x));
-  };
-  const relu = (x: SymbolicTensor): SymbolicTensor => layers.relu().apply(x);
+  const { shape, filters } = residual;
   const inputs = input({ shape: [features] });
   let x = layers.reshape({ targetShape: shape }).apply(inputs);
   let channels = filters[0] as number;
-  x = relu(convolve(x, channels, 1));
-  for (const width of filters) {
-    for (let block = 0; block < blocks; block++) {
+  x = relu(convolve(x, channels, 3));
+  filters.forEach((width, stage) => {
+    for (let block = 0; block < blocksOf(residual, stage); block++) {
       const strides = width === channels ? 1 : 2;
-      const y = convolve(relu(convolve(x, width, strides)), width, 1);
+      const y = convolve(relu(convolve(x, width, 3, strides)), width, 3);
       const around = strides === 1 ? x : shortcut((width - channels) / 2).apply(x);
       x = relu(layers.add().apply([around, y]));
       channels = width;
     }
-  }
+  });
+  x = layers.globalAveragePooling2d().apply(x);
+  for (const layer of dense) x = layer.apply(x);
+  return model({ inputs, outputs: x });
+}
+
+/** ResNet-50 and its kin (the same paper, section 4.1), with the strides in the 3x3 convolutions. */
+function bottleneckNetwork(
+  residual: NonNullable<Case['residual']>,
+  features: number,
+  dense: ReturnType<typeof denseLayers>,
+): Model {
+  const { shape, filters } = residual;
+  const inputs = input({ shape: [features] });
+  let x = layers.reshape({ targetShape: shape }).apply(inputs);
+  x = relu(convolve(x, filters[0] as number, 7, 2));
+  x = layers.maxPooling2d({ poolSize: 3, strides: 2, padding: 'same' }).apply(x);
+  filters.forEach((width, stage) => {
+    for (let block = 0; block < blocksOf(residual, stage); block++) {
+      const strides = stage > 0 && block === 0 ? 2 : 1;
+      const y = convolve(relu(convolve(relu(convolve(x, width, 1)), width, 3, strides)), 4 * width, 1);
+      const around = block === 0 ? convolve(x, 4 * width, 1, strides) : x;
+      x = relu(layers.add().apply([around, y]));
+    }
+  });
   x = layers.globalAveragePooling2d().apply(x);
   for (const layer of dense) x = layer.apply(x);
   return model({ inputs, outputs: x });

@@ -63,6 +63,7 @@ export const contenders: readonly Contender[] = [
   torch('torch', 'both'),
   torch('torch-compile', 'gpu', '--variant', 'compile'),
   torch('torch-graph', 'gpu', '--variant', 'graph'),
+  torch('torch-bf16', 'gpu', '--bfloat16'),
   torch('torch-compile-bf16', 'gpu', '--variant', 'compile', '--bfloat16'),
   torch('torch-graph-bf16', 'gpu', '--variant', 'graph', '--bfloat16'),
   {

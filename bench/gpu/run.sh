@@ -5,13 +5,14 @@
 #                                      # node_modules/node-gyp-build
 #   bench/gpu/run.sh [--smoke] [--only part,part] [OUT]     # OUT is out/gpu unless given
 #
-# Each part has a time limit of its own and none stops the others. OUT gets a .log and, where a part prints JSON, a .jsonl for
+# Each part has a time limit of its own, all have one together, and none stops the others. OUT gets a .log and, where a part prints JSON, a .jsonl for
 # each, and summary.json with all of it, which is all that has to come back. Exits with 1 when a part failed.
 #
 #   STEEPEST_NODE           the Node to use, instead of the one on PATH
 #   STEEPEST_PEERS_PYTHON   a Python with PyTorch, which is measured in turns with ours
 #   STEEPEST_DEVICE         cuda:0 unless given
 #   STEEPEST_GOLDEN         a folder of golden cases, test/golden/data unless given
+#   STEEPEST_SECONDS        for all parts together, 580 unless given: what comes later has less time, or none
 #
 # --smoke takes tiny sizes: it tries the script, with the emulated driver too, and its times mean nothing.
 set -uo pipefail
@@ -36,6 +37,7 @@ node=${STEEPEST_NODE:-$(command -v node || true)}
 golden=${STEEPEST_GOLDEN:-test/golden/data}
 release=${STEEPEST_RELEASE:-build/Release}
 parts=()
+deadline=$(($(date +%s) + ${STEEPEST_SECONDS:-580}))
 
 with_torch() { "$1" -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; }
 python=
@@ -52,7 +54,7 @@ json_string() { printf '"'; LC_ALL=C tr -d '\000-\010\013-\037\177-\377' | awk '
 # part NAME SECONDS NEEDS COMMAND...: runs it within its time, unless what it needs (a file, or nothing) is not there.
 # What it prints is kept: lines of JSON, and the rest.
 part() {
-  local name=$1 limit=$2 needs=$3 began status state
+  local name=$1 limit=$2 needs=$3 began status state left
   shift 3
   case ",$only," in ,,|*",$name,"*) ;; *) return 0 ;; esac
   began=$(date +%s)
@@ -60,8 +62,11 @@ part() {
   if [ "$needs" != - ] && [ ! -e "$needs" ]; then
     echo "left out: there is no ${needs:-Node (STEEPEST_NODE names one)}" >"$out/$name.log"
     state='left out' status=0
+  elif left=$((deadline - began)) && [ "$left" -lt 3 ]; then
+    echo 'left out: the time for all parts is over' >"$out/$name.log"
+    state='left out' status=0
   else
-    timeout -k 5 "$limit" "$@" >"$out/$name.log" 2>&1
+    timeout -k 5 "$((limit < left ? limit : left))" "$@" >"$out/$name.log" 2>&1
     status=$?
     grep -a '^{.*}$' "$out/$name.log" >"$out/$name.jsonl" || rm -f "$out/$name.jsonl"
     case $status in 0) state=passed ;; 124 | 137) state='out of time' ;; *) state=failed ;; esac
@@ -110,7 +115,11 @@ else
   part kernels 25 "$release/cuda-kernels" "$release/cuda-kernels" --repeat 5
   part sanitizer 20 "$(command -v compute-sanitizer || echo compute-sanitizer)" \
     compute-sanitizer --error-exitcode 9 "$release/cuda-kernels" --small
-  node_part cases 80 out/cuda-cases.js --seconds 60 --json "$out/cases.json"
+  node_part cases 60 out/cuda-cases.js --seconds 40 --json "$out/cases.json"
+  # small products through the kernels for large ones: all forms of operands, around the edges of tiles
+  for kernel in wgmma mma; do
+    STEEPEST_CUDA_PRODUCTS=$kernel node_part "cases-$kernel" 20 out/cuda-cases.js --only bfloat16 --draws 2
+  done
   if [ -e "$golden" ]; then node_part golden 50 out/test/golden/main.js "$golden"; fi
 fi
 
@@ -136,13 +145,24 @@ fi
 # ---- training steps, in turns with PyTorch
 if [ -n "$smoke" ]; then
   bench steps 30 --case b --against steepest --rounds 1 --seconds 0.01
+  bench steps-bottlenecks 30 --case bottlenecks --against steepest-bf16 --rounds 1 --seconds 0.01
   node_part profile 30 out/bench/gpu/profile.js c float32 1
 else
   peers=${python:+,torch,torch-compile,torch-graph}
+  bfloat16=${python:+,torch-bf16,torch-graph-bf16}
   bench steps-mnist 40 --case mnist,d --against "steepest$peers" --rounds 3 --seconds 0.5
   bench steps-cifar 50 --case cifar --against "steepest$peers" --rounds 2 --seconds 1
-  bench steps-gpt2 90 --case gpt2 --against "steepest-bf16${python:+,torch-compile-bf16,torch-graph-bf16}" --rounds 2 --seconds 1
+  bench steps-gpt2 60 --case gpt2 --against "steepest-bf16$bfloat16" --rounds 2 --seconds 1
+  bench steps-resnet50 60 --case resnet50 --against "steepest-bf16$bfloat16" --rounds 2 --seconds 1
+  # one after the other, as both may not fit the GPU: 25 GB of weights and moments each
+  bench steps-gpt2xl 70 --case gpt2xl --against steepest-bf16 --rounds 2 --seconds 1
+  if [ -n "$python" ]; then bench steps-gpt2xl-torch 60 --case gpt2xl --against torch-bf16 --rounds 2 --seconds 1; fi
   node_part profile 30 out/bench/gpu/profile.js mnist,cifar,gpt2 mixedBfloat16
+  # torch.compile takes longest to start: what time is left
+  if [ -n "$python" ]; then
+    bench steps-gpt2-compile 60 --case gpt2 --against steepest-bf16,torch-compile-bf16 --rounds 2 --seconds 1
+    bench steps-resnet50-compile 60 --case resnet50 --against steepest-bf16,torch-compile-bf16 --rounds 2 --seconds 1
+  fi
 fi
 
 # ---- the summary

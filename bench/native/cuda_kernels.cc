@@ -297,7 +297,7 @@ bool run(const Family& family, const Sizes& sizes, int repeat, cuda::CudaBackend
     inputs.push_back(someNumbers(array.size()));
     backend.write(arena->data() + array.base, inputs.back().data(), inputs.back().size() * sizeof(float));
   }
-  const std::unique_ptr<Kernel> kernel = backend.bind(work.instruction, memory);
+  const std::unique_ptr<Kernel> kernel = std::move(backend.bind({work.instruction}, memory).front());
   RunContext context{Threads::pool(), nullptr, nullptr, nullptr, 0};
   const auto launch = [&](int times) {
     const double began = now();

@@ -16,6 +16,8 @@ def data(case):
     x = random.random((case['samples'], features), dtype=np.float32)
     if case.get('autoencoder'):
         return x, x
+    if x.size * classes > 1e9:
+        return x, random.integers(0, classes, case['samples'], dtype=np.int32)
     scores = (x - 0.5) @ (random.random((features, classes), dtype=np.float32) - 0.5)
     if classes == 1:
         return x, (scores > 0).astype(np.float32)

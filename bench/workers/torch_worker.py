@@ -22,6 +22,8 @@ device = torch.device(arguments.device)
 if device.type == 'cuda':
     torch.cuda.set_device(device)
 
+torch.backends.cudnn.benchmark = True  # the fastest of its algorithms
+
 case = json.loads(arguments.case)
 torch.manual_seed(0)
 units = case['units']
@@ -46,8 +48,23 @@ class Residual(nn.Module):
         return torch.relu(x + y)
 
 
-def convolution(channels, width, strides):
-    return nn.Sequential(nn.Conv2d(channels, width, 3, strides, 1, bias=False), nn.BatchNorm2d(width, eps=1e-3, momentum=.01))
+class Bottleneck(nn.Module):
+    """A 1x1, a 3x3 and a 1x1 convolution; the input is added, by a 1x1 convolution where sizes change."""
+    def __init__(self, channels, width, strides):
+        super().__init__()
+        self.first = convolution(channels, width, 1, 1)
+        self.second = convolution(width, width, strides)
+        self.third = convolution(width, 4 * width, 1, 1)
+        same = strides == 1 and channels == 4 * width
+        self.around = nn.Identity() if same else convolution(channels, 4 * width, strides, 1)
+
+    def forward(self, x):
+        return torch.relu(self.around(x) + self.third(torch.relu(self.second(torch.relu(self.first(x))))))
+
+
+def convolution(channels, width, strides, size=3):
+    return nn.Sequential(
+        nn.Conv2d(channels, width, size, strides, size // 2, bias=False), nn.BatchNorm2d(width, eps=1e-3, momentum=.01))
 
 
 class LastOutput(nn.Module):
@@ -103,12 +120,19 @@ if image:
     units = [channels * height * width, *units[1:]]
 if residual:
     height, width, channels = residual['shape']
-    modules += [convolution(channels, residual['filters'][0], 1), nn.ReLU()]
-    channels = residual['filters'][0]
-    for width in residual['filters']:
-        for _ in range(residual['blocks']):
-            modules.append(Residual(channels, width))
-            channels = width
+    blocks, first, large = residual['blocks'], residual['filters'][0], residual.get('bottleneck')
+    modules += [convolution(channels, first, 2, 7) if large else convolution(channels, first, 1), nn.ReLU()]
+    if large:
+        modules.append(nn.MaxPool2d(3, 2, 1))
+    channels = first
+    for stage, width in enumerate(residual['filters']):
+        for block in range(blocks[stage] if large else blocks):
+            if large:
+                modules.append(Bottleneck(channels, width, 2 if stage > 0 and block == 0 else 1))
+                channels = 4 * width
+            else:
+                modules.append(Residual(channels, width))
+                channels = width
     modules += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
     units = [channels, *units[1:]]
 for i, (n_in, n_out) in enumerate([] if 'transformer' in case else zip(units, units[1:])):

@@ -16,9 +16,16 @@ export { StateLayout } from './state-layout.js';
 export interface CompileOptions {
   /** false: every operation is an instruction of its own. Slow; for comparing with the fused plan. */
   readonly fuse?: boolean;
+  /**
+   * For a device that runs instructions together when they do not depend on each other, which it sees by the memory that they
+   * touch: small values share none.
+   */
+  readonly together?: boolean;
   /** Sees the graph after each pass. */
   readonly inspect?: (pass: string, graph: Graph) => void;
 }
+
+const smallBytes = 16_384;
 
 /**
  * Graph to encoded plan: lower loops -> simplify -> legalize views -> fuse -> schedule -> memory -> encode.
@@ -39,5 +46,5 @@ export function compile(graph: Graph, layout: StateLayout, options: CompileOptio
     options.inspect?.(name, current);
   }
   const steps = schedule(current);
-  return encode(current, steps, planMemory(steps, current.outputs), layout);
+  return encode(current, steps, planMemory(steps, current.outputs, options.together ? smallBytes : 0), layout);
 }

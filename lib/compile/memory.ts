@@ -35,8 +35,10 @@ const roundUp = (n: number): number => Math.ceil(n / encoding.unit) * encoding.u
  *
  * Placement is greedy by size: the largest first, each at the lowest gap that fits among those it overlaps in time
  * (Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020).
+ *
+ * @param apart values of up to so many bytes share memory with no other
  */
-export function planMemory(steps: Schedule, outputs: readonly Tensor[]): ArenaPlan {
+export function planMemory(steps: Schedule, outputs: readonly Tensor[], apart = 0): ArenaPlan {
   const { order, direct, copies } = steps;
   const time = new Map<Node, number>(order.map((node, i) => [node, i]));
   const lastUse = new Map<Tensor, number>();
@@ -58,7 +60,8 @@ export function planMemory(steps: Schedule, outputs: readonly Tensor[]): ArenaPl
     let buffer = bufferOf.get(t);
     if (buffer === undefined) {
       const bytes = roundUp(Math.max(t.size * bytesPerElement(t.dtype), 1));
-      buffer = { bytes, begin, end, offset: 0 };
+      const alone = bytes <= apart;
+      buffer = { bytes, begin: alone ? 0 : begin, end: alone ? Number.POSITIVE_INFINITY : end, offset: 0 };
       buffers.push(buffer);
       bufferOf.set(t, buffer);
     }
@@ -72,7 +75,7 @@ export function planMemory(steps: Schedule, outputs: readonly Tensor[]): ArenaPl
     const reused = new Set<Buffer>();
     if (node.is('loop')) {
       const inner = schedule((node.attrs as Attributes['loop']).body);
-      const arena = planMemory(inner, []);
+      const arena = planMemory(inner, [], apart);
       const buffer = { bytes: arena.bytes, begin: now, end: now, offset: 0 };
       buffers.push(buffer);
       bodies.set(node, { steps: inner, arena, buffer });

@@ -267,8 +267,8 @@ export const encoding = {
   spaces: { arena: 0, state: 1, constant: 2 },
   lanes: { f: 0, i: 1 },
   reduceKinds: { sum: 0, max: 1, min: 2, prod: 3 },
-  /** What the operands of a product are rounded to before they are multiplied. Sums are float32. */
-  precisions: { float32: 0, bfloat16: 1 },
+  /** What the operands of a product are rounded to before they are multiplied, or may be: tf32. Sums are float32. */
+  precisions: { float32: 0, bfloat16: 1, tf32: 2 },
   /** So many products of int8 numbers fit an int32. */
   maxInt8Depth: 1 << 17,
   stepWords: 5,

@@ -1,16 +1,22 @@
 import type { encoding } from './optable.js';
 
-/** What the operands of a product are rounded to before they are multiplied. The products are exact, sums are float32. */
+/**
+ * What the operands of a product are rounded to before they are multiplied. The products are exact, sums are float32. `tf32` is
+ * a permission: the rounding is for kernels that are faster by it, others take the operands as they are, and so does the
+ * reference.
+ */
 export type ProductPrecision = keyof typeof encoding.precisions;
 
 /** What the products of a model are computed in, by the names that `compile` and `jit` take. */
-export const precisions = { float32: 'float32', mixedBfloat16: 'bfloat16' } as const satisfies Record<
+export const precisions = { float32: 'float32', tf32: 'tf32', mixedBfloat16: 'bfloat16' } as const satisfies Record<
   string,
   ProductPrecision
 >;
 
 /**
  * - `float32`: everything.
+ * - `tf32`: operands of products may be rounded to 11 bits of mantissa with the exponents of float32, which tensor cores of GPUs
+ *   multiply faster; everywhere else it is `float32`.
  * - `mixedBfloat16`: products (`matmul`, convolutions, and those of attention) of operands that are rounded to bfloat16, to
  *   nearest and to even; their sums, and everything else, are float32. Tensors and weights stay float32 in memory.
  */
@@ -29,18 +35,22 @@ export function withProductPrecision<T>(precision: ProductPrecision, body: () =>
   }
 }
 
+/** @throws Error for what is no name of a precision, after `where` */
+export function checkPrecision(where: string, value: unknown): Precision {
+  if (typeof value === 'string' && Object.hasOwn(precisions, value)) return value as Precision;
+  const names = Object.keys(precisions).map((name) => `'${name}'`);
+  const got = typeof value === 'string' ? `'${value}'` : JSON.stringify(value);
+  const why = value === 'bfloat16' ? " (weights are float32 in memory; 'mixedBfloat16' has products in bfloat16)" : '';
+  throw new Error(`${where}precision must be one of ${names.join(', ')}, got ${got}${why}`);
+}
+
 /**
  * As `withProductPrecision`, by the name of a model's precision.
  *
  * @throws Error for another name
  */
-export function withPrecision<T>(precision: Precision, body: () => T): T {
-  if (!Object.hasOwn(precisions, precision)) {
-    const names = Object.keys(precisions).map((name) => `'${name}'`);
-    throw new Error(`precision must be one of ${names.join(', ')}, got ${JSON.stringify(precision)}`);
-  }
-  return withProductPrecision(precisions[precision], body);
-}
+export const withPrecision = <T>(precision: Precision, body: () => T): T =>
+  withProductPrecision(precisions[checkPrecision('', precision)], body);
 
 /** Attributes that a product which is made now gets. */
 export const productAttributes = (): { readonly precision?: ProductPrecision } =>

@@ -45,3 +45,6 @@ export function chooseDevice(argument: string, wanted?: string): string {
     `${asked}: there is no device ${typeof name === 'string' ? `'${name}'` : String(name)}, only ${there}${why}`,
   );
 }
+
+/** Whether the device runs instructions together that do not depend on each other (see `compile`). */
+export const runsTogether = (device: string): boolean => device !== 'cpu';

@@ -45,7 +45,7 @@ export class Engine {
       ...this.evaluation.variables,
     ];
     this.state = new State(variables, objective?.device);
-    this.plans = new Plans(this.state.session, this.state.layout, onPlan);
+    this.plans = new Plans(this.state, onPlan);
     for (const { variable, initial } of slots) {
       if (initial !== 0) this.state.write(variable, new Float32Array(sizeOf(variable.shape)).fill(initial));
     }

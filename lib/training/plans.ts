@@ -1,6 +1,8 @@
-import { type CompiledPlan, compile, type StateLayout } from '../compile/index.js';
+import { type CompiledPlan, compile } from '../compile/index.js';
 import type { Graph } from '../ir/graph.js';
-import type { Job, NativeSession } from '../runtime/addon.js';
+import type { Job } from '../runtime/addon.js';
+import { runsTogether } from '../runtime/devices.js';
+import type { State } from './state.js';
 
 /** So many plans are kept. A model has a few while it is trained, and one more for each number of rows it is given. */
 const capacity = 32;
@@ -15,8 +17,7 @@ export class Plans {
   dropped = 0;
 
   constructor(
-    readonly session: NativeSession,
-    readonly layout: StateLayout,
+    readonly state: State,
     /** Hears of every plan that is compiled. */
     readonly onPlan: (number: number, plan: CompiledPlan) => void = () => {},
   ) {}
@@ -24,7 +25,8 @@ export class Plans {
   /** @returns the number of the plan, good at least until control is given away, or as long as it is held */
   get(key: string, trace: () => Graph): number {
     let number = this.#numbers.get(key);
-    if (number === undefined) number = this.#add(compile(trace(), this.layout));
+    if (number === undefined)
+      number = this.#add(compile(trace(), this.state.layout, { together: runsTogether(this.state.device) }));
     else this.#numbers.delete(key);
     this.#numbers.set(key, number);
     if (this.#numbers.size > capacity) this.#dropOldest(number);
@@ -45,7 +47,7 @@ export class Plans {
   }
 
   #add(plan: CompiledPlan): number {
-    const number = this.session.addPlan(plan.words);
+    const number = this.state.session.addPlan(plan.words);
     this.onPlan(number, plan);
     return number;
   }
@@ -54,7 +56,7 @@ export class Plans {
     for (const [key, number] of this.#numbers) {
       if (number === newest || this.#holds.has(number)) continue;
       this.#numbers.delete(key);
-      this.session.dropPlan(number);
+      this.state.session.dropPlan(number);
       this.dropped++;
       return;
     }

@@ -1,7 +1,7 @@
 import { type CompiledPlan, compile, StateLayout } from '../compile/index.js';
 import { arrayTypes, type Graph, type HostData, sizeOf, type TensorType } from '../ir/graph.js';
 import type { NativeSession } from '../runtime/addon.js';
-import { chooseDevice } from '../runtime/devices.js';
+import { chooseDevice, runsTogether } from '../runtime/devices.js';
 import { loadAddon } from '../runtime/native.js';
 
 /** A compiled graph without state, run on the calling thread. */
@@ -14,10 +14,12 @@ export class Executable {
   constructor(
     graph: Graph,
     { device, ...options }: { readonly fuse?: boolean; readonly device?: string } = {},
-    plan: Pick<CompiledPlan, 'words'> = compile(graph, new StateLayout(), options),
+    plan?: Pick<CompiledPlan, 'words'>,
   ) {
-    this.#session = new (loadAddon().Session)(0, chooseDevice('device', device));
-    this.#plan = this.#session.addPlan(plan.words);
+    const chosen = chooseDevice('device', device);
+    this.#session = new (loadAddon().Session)(0, chosen);
+    const { words } = plan ?? compile(graph, new StateLayout(), { ...options, together: runsTogether(chosen) });
+    this.#plan = this.#session.addPlan(words);
     this.#fetches = graph.outputs.map(({ shape, dtype }) => ({ shape, dtype }));
   }
 

@@ -39,15 +39,12 @@ class Cpu final : public Backend {
     if (bytes > 0) std::memset(at, 0, bytes);
   }
 
-  // Opcode to family.
-  std::unique_ptr<Kernel> bind(const Instruction& instruction, const Memory& memory) override {
-    switch (static_cast<Opcode>(instruction.opcode)) {
-#define STEEPEST_INSTRUCTION(Name, ...) \
-  case Opcode::k##Name:                 \
-    return bind##Name(instruction, memory);
-#include "../ops.inc"
-    }
-    throw PlanError("no kernel for opcode " + std::to_string(instruction.opcode));
+  std::vector<std::unique_ptr<Kernel>> bind(const std::vector<Instruction>& instructions,
+                                            const Memory& memory) override {
+    std::vector<std::unique_ptr<Kernel>> kernels;
+    kernels.reserve(instructions.size());
+    for (const Instruction& instruction : instructions) kernels.push_back(kernelOf(instruction, memory));
+    return kernels;
   }
 
   uint64_t run(Executor& plan, RunContext& context, uint64_t) override {
@@ -62,6 +59,17 @@ class Cpu final : public Backend {
  private:
   std::unique_ptr<Kernel> bindLoop(const Instruction& instruction, const Memory& memory) {
     return steepest::bindLoop(instruction, memory, *this);
+  }
+
+  // Opcode to family.
+  std::unique_ptr<Kernel> kernelOf(const Instruction& instruction, const Memory& memory) {
+    switch (static_cast<Opcode>(instruction.opcode)) {
+#define STEEPEST_INSTRUCTION(Name, ...) \
+  case Opcode::k##Name:                 \
+    return bind##Name(instruction, memory);
+#include "../ops.inc"
+    }
+    throw PlanError("no kernel for opcode " + std::to_string(instruction.opcode));
   }
 };
 

@@ -182,7 +182,7 @@ const char* blasName() {
 std::unique_ptr<Kernel> bindBlasMatmul(const Instruction& instruction, const Memory& memory) {
   const Blas& blas = current();
   // A BLAS does not round its operands.
-  if (!blas.sgemm || precisionOf(instruction) != Precision::kFloat32) return nullptr;
+  if (!blas.sgemm || roundsToBfloat16(instruction)) return nullptr;
   const MatmulProblem p = matmulProblem(instruction, memory);
   Operand a, b;
   if (p.k == 0 || std::max({p.m, p.n, p.k}) > INT32_MAX || !operandOf(p.m, p.k, p.aRow, p.aDepth, &a) ||

@@ -59,7 +59,7 @@ class Conv final : public Kernel {
  private:
   // Every tap is packed on its own: pairs along k need an even number of channels.
   static const GemmKernels& kernelsFor(const Instruction& instruction, const ConvProblem& problem) {
-    if (precisionOf(instruction) == Precision::kFloat32) return *simd().gemm;
+    if (!roundsToBfloat16(instruction)) return *simd().gemm;
     return problem.width % 2 == 0 ? *simd().gemmBf16 : *simd().gemmRounded;
   }
 
@@ -218,7 +218,8 @@ std::unique_ptr<Kernel> bindProblem(const Instruction& instruction, const Memory
   if (problem.depthwise()) return bindDepthwise(instruction, memory, std::move(problem));
   // In either precision: four times fewer multiplications are more than products of pairs gain.
   if (suitsWinograd(problem)) return bindWinograd(instruction, memory, std::move(problem));
-  if (suitsDirect(problem, precisionOf(instruction))) return bindConvDirect(instruction, memory, std::move(problem));
+  if (suitsDirect(problem, roundsToBfloat16(instruction)))
+    return bindConvDirect(instruction, memory, std::move(problem));
   return std::make_unique<Conv>(instruction, memory, std::move(problem));
 }
 

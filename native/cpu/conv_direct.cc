@@ -28,7 +28,7 @@ class ConvDirect final : public Kernel {
  public:
   ConvDirect(const Instruction& instruction, const Memory& memory, ConvProblem problem)
       : gemm_(*simd().gemm),
-        rounds_(precisionOf(instruction) != Precision::kFloat32),
+        rounds_(roundsToBfloat16(instruction)),
         packing_(rounds_ ? *simd().gemmRounded : gemm_),
         kernels_(*simd().conv),
         p_(std::move(problem)),
@@ -208,9 +208,9 @@ class ConvDirect final : public Kernel {
 
 }  // namespace
 
-bool suitsDirect(const ConvProblem& problem, Precision precision) {
+bool suitsDirect(const ConvProblem& problem, bool rounds) {
   // Products of pairs are twice as fast, which pays unless few channels or strides leave more to copying than to them.
-  if (precision != Precision::kFloat32 && problem.dense() && problem.width >= kPairedWidth) return false;
+  if (rounds && problem.dense() && problem.width >= kPairedWidth) return false;
   return problem.width <= kMaxWidth && !(problem.dense() && problem.grid(0).isSource());
 }
 

@@ -10,7 +10,7 @@
 namespace steepest {
 
 // Whether patches would cost more to gather than the kernel costs to read for every line.
-bool suitsDirect(const ConvProblem& problem, Precision precision);
+bool suitsDirect(const ConvProblem& problem, bool rounds);
 std::unique_ptr<Kernel> bindConvDirect(const Instruction& instruction, const Memory& memory, ConvProblem problem);
 
 }  // namespace steepest

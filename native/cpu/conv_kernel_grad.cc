@@ -36,7 +36,7 @@ int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 class ConvKernelGrad final : public Kernel {
  public:
   ConvKernelGrad(const Instruction& instruction, const Memory& memory, ConvProblem problem)
-      : gemm_(precisionOf(instruction) == Precision::kBfloat16 ? *simd().gemmBf16 : *simd().gemm),
+      : gemm_(roundsToBfloat16(instruction) ? *simd().gemmBf16 : *simd().gemm),
         rows_(*simd().rows),
         p_(std::move(problem)),
         grid_(p_.grid(0)),

@@ -34,7 +34,7 @@ enum class Reading {
 class Matmul final : public Kernel {
  public:
   Matmul(const Instruction& instruction, const Memory& memory, const MatmulProblem& p)
-      : gemm_(precisionOf(instruction) == Precision::kBfloat16 ? *simd().gemmBf16 : *simd().gemm),
+      : gemm_(roundsToBfloat16(instruction) ? *simd().gemmBf16 : *simd().gemm),
         p_(p),
         packedDepth_(gemm_.packedDepth(p_.k)),
         steady_((instruction.steady >> (p_.transposed ? 0 : 1) & 1) != 0),

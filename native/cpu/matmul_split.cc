@@ -136,7 +136,7 @@ std::unique_ptr<Kernel> bindSplitMatmul(const Instruction& instruction, const Me
   const bool steady = (instruction.steady >> 1 & 1) != 0;
   if (steady || p.transposed || p.batches > 1 || p.bColumn != 1 || p.m == 1 || partsOf(p) == 1) return nullptr;
   if ((p.k * p.n >= kFarFloats && !readsRows(p)) || p.m * p.n * p.k < 2 * kBlockCost) return nullptr;
-  const GemmKernels& gemm = precisionOf(instruction) == Precision::kBfloat16 ? *simd().gemmBf16 : *simd().gemm;
+  const GemmKernels& gemm = roundsToBfloat16(instruction) ? *simd().gemmBf16 : *simd().gemm;
   return std::make_unique<SplitMatmul>(instruction, memory, gemm, p);
 }
 

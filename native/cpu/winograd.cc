@@ -192,12 +192,12 @@ class Winograd final : public Kernel {
  public:
   Winograd(const Instruction& instruction, const Memory& memory, ConvProblem problem)
       : gemm_(*simd().gemm),
-        packing_(precisionOf(instruction) == Precision::kFloat32 ? gemm_ : *simd().gemmRounded),
+        packing_(roundsToBfloat16(instruction) ? *simd().gemmRounded : gemm_),
         kernels_(kernelsFor(problem)),
         points_(kernels_.points()),
         p_(std::move(problem)),
         tiling_(p_, kernels_, kBlockFloats, kernelFloats() > kWideKernel ? kWideBlockLeast : kBlockLeast,
-                precisionOf(instruction) != Precision::kFloat32),
+                roundsToBfloat16(instruction)),
         source_(instruction.inputs[0], memory),
         kernel_(instruction.inputs[1], memory),
         sourceStep_(stepOf(tiling_.tilesOfBlock() * p_.width)),
@@ -317,7 +317,7 @@ class WinogradKernelGrad final : public Kernel {
         p_(std::move(problem)),
         partWidth_(partWidth()),
         tiling_(p_, kernels_, kGradBlockFloats, sumFloats() > kWideGrad ? kWideGradBlockLeast : kGradBlockLeast,
-                precisionOf(instruction) != Precision::kFloat32),
+                roundsToBfloat16(instruction)),
         x_(instruction.inputs[0], memory),
         dy_(instruction.inputs[1], memory),
         kernelSize_(p_.width * p_.columns),

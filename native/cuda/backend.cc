@@ -1,6 +1,7 @@
 #include "backend.h"
 
 #include <algorithm>
+#include <bit>
 #include <cctype>
 #include <cstring>
 #include <utility>
@@ -119,8 +120,9 @@ void CudaBackend::clear(uint8_t* at, uint64_t bytes) {
   stream_.clear(at, bytes);
 }
 
-std::unique_ptr<Kernel> CudaBackend::bind(const Instruction& instruction, const Memory& memory) {
-  return bindInstruction(instruction, memory, *this);
+std::vector<std::unique_ptr<Kernel>> CudaBackend::bind(const std::vector<Instruction>& instructions,
+                                                       const Memory& memory) {
+  return bindInstructions(instructions, memory, *this);
 }
 
 std::shared_ptr<Buffer> CudaBackend::scratch(size_t i, uint64_t bytes) {
@@ -311,7 +313,9 @@ void CudaBackend::handOver(Executor& plan, RunContext& context, uint64_t steps) 
   if (!graphs.seen) {
     graphs.seen = true;
     graphs.launches = stream_.count([&] { launch(1); });
-    graphs.together = std::clamp<uint64_t>(kLaunchesTogether / std::max<size_t>(graphs.launches, 1), 1, kStepsAhead);
+    // A power of two, so that the steps handed over at once are a number of whole graphs.
+    const uint64_t fit = kLaunchesTogether / std::max<size_t>(graphs.launches, 1);
+    graphs.together = std::bit_floor(std::clamp<uint64_t>(fit, 1, kStepsAhead));
     graphs.usable = graphs.launches <= kMostLaunches;
     if (steps == 1) return launch(1);  // perhaps it never runs again
   }

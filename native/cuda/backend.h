@@ -19,7 +19,8 @@ class CudaBackend final : public Backend {
   void write(uint8_t* to, const void* from, uint64_t bytes) override;
   void read(void* to, const uint8_t* from, uint64_t bytes) override;
   void clear(uint8_t* at, uint64_t bytes) override;
-  std::unique_ptr<Kernel> bind(const Instruction& instruction, const Memory& memory) override;
+  std::vector<std::unique_ptr<Kernel>> bind(const std::vector<Instruction>& instructions,
+                                            const Memory& memory) override;
   void begin(RunContext& context, const std::vector<View>& feeds, const std::vector<View>& fetches) override;
   void reorder(RunContext& context, uint64_t rows) override;
   uint64_t run(Executor& plan, RunContext& context, uint64_t most) override;

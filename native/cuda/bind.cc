@@ -1,9 +1,9 @@
 #include "bind.h"
 
+#include <algorithm>
 #include <string>
 
 #include "../plan/ops.h"
-#include "../plan/table.h"
 
 namespace steepest::cuda {
 namespace {
@@ -72,20 +72,65 @@ Bind familyOf(Opcode opcode) {
   }
 }
 
+bool same(const View& a, const View& b, const Memory& memory) {
+  return memory.bytesAt(a) == memory.bytesAt(b) && a.rank == b.rank && a.steps == 0 && b.steps == 0 &&
+         std::equal(a.shape, a.shape + a.rank, b.shape) && std::equal(a.strides, a.strides + a.rank, b.strides);
+}
+
+// The loss that comes after its gradient `at`, of the same logits and labels, when it could be made there already. Its place
+// among the instructions, or their number.
+size_t lossOf(size_t at, const std::vector<Instruction>& instructions, const Memory& memory) {
+  const size_t none = instructions.size();
+  for (size_t i = at + 1; i < none; ++i) {
+    const Instruction& loss = instructions[i];
+    if (static_cast<Opcode>(loss.opcode) == Opcode::kLoop) break;
+    if (static_cast<Opcode>(loss.opcode) != Opcode::kSoftmaxCrossEntropy) continue;
+    if (!same(loss.inputs[0], instructions[at].inputs[0], memory)) continue;
+    if (!same(loss.inputs[1], instructions[at].inputs[1], memory)) continue;
+    const Touched touched = touchedBy(loss, memory);
+    for (size_t k = at; k < i; ++k) {
+      if (depend(touchedBy(instructions[k], memory), touched)) return none;
+    }
+    return i;
+  }
+  return none;
+}
+
 }  // namespace
 
-std::unique_ptr<Kernel> bindInstruction(const Instruction& instruction, const Memory& memory, CudaBackend& backend) {
-  const auto opcode = static_cast<Opcode>(instruction.opcode);
-  if (opcode == Opcode::kLoop) return bindLoop(instruction, memory, backend);
-  const Bind bind = familyOf(opcode);
-  const InstructionInfo* const info = instructionInfo(instruction.opcode);
-  const char* const name = info != nullptr ? info->name : "?";
-  if (bind == nullptr) {
-    throw DeviceError(DeviceError::Kind::kMissing, std::string("there is no CUDA kernel for '") + name + "' yet");
+std::vector<std::unique_ptr<Kernel>> bindInstructions(const std::vector<Instruction>& instructions,
+                                                      const Memory& memory, CudaBackend& backend) {
+  std::vector<std::unique_ptr<Kernel>> kernels;
+  Together waiting;
+  const auto settle = [&] {
+    if (kernels.empty()) return;
+    Binder rest(backend, memory, instructions[kernels.size() - 1], waiting);
+    rest.settle();
+    rest.addTo(*kernels.back());
+  };
+  size_t made = instructions.size();  // by another
+  for (const Instruction& instruction : instructions) {
+    const auto opcode = static_cast<Opcode>(instruction.opcode);
+    if (opcode == Opcode::kLoop) {
+      settle();
+      kernels.push_back(bindLoop(instruction, memory, backend));
+      continue;
+    }
+    const Bind bind = familyOf(opcode);
+    if (bind == nullptr) {
+      throw DeviceError(DeviceError::Kind::kMissing,
+                        std::string("there is no CUDA kernel for '") + nameOf(instruction) + "' yet");
+    }
+    Binder binder(backend, memory, instruction, waiting);
+    if (opcode == Opcode::kSoftmaxCrossEntropyGrad) {
+      made = lossOf(kernels.size(), instructions, memory);
+      if (made < instructions.size()) binder.setAlso(instructions[made]);
+    }
+    if (made != kernels.size()) bind(instruction, binder);
+    kernels.push_back(binder.finish());
   }
-  Binder binder(backend, memory);
-  bind(instruction, binder);
-  return binder.finish(name, instruction.number);
+  settle();
+  return kernels;
 }
 
 }  // namespace steepest::cuda

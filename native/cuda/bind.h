@@ -7,8 +7,10 @@
 
 namespace steepest::cuda {
 
-// By its opcode. Throws DeviceError when there is no kernel for it yet.
-std::unique_ptr<Kernel> bindInstruction(const Instruction& instruction, const Memory& memory, CudaBackend& backend);
+// Of a plan, or of the body of a loop, a kernel for each. Launches of several may have become one, which is among those of one
+// of them. Throws DeviceError when there is no kernel for an operation yet.
+std::vector<std::unique_ptr<Kernel>> bindInstructions(const std::vector<Instruction>& instructions,
+                                                      const Memory& memory, CudaBackend& backend);
 
 void bindFeed(const Instruction& in, Binder& binder);
 void bindFetch(const Instruction& in, Binder& binder);
@@ -40,12 +42,26 @@ void bindAttentionGrad(const Instruction& in, Binder& binder);
 
 // ---- shared by families
 
-// Of a block that works on a row.
-int threadsForRow(int64_t columns);
-
 // A program over views of one shape each: `inputs` of a segment after those of the segment before it, likewise `outputs`.
+// When it `mayWait`, small segments do; nothing that they read is then in scratch memory.
 void addMap(const steepest::Program& program, const std::vector<Operand>& inputs, const std::vector<View>& outputs,
-            Binder& binder);
+            Binder& binder, bool mayWait = false);
+// Small enough to wait for others: a launch takes longer than the work.
+constexpr int64_t kFewElements = int64_t{1} << 18;
+
+// What is launched for what has waited.
+struct MapWords {
+  std::vector<uint64_t> arguments;
+  int64_t blocks;
+  bool several;
+};
+MapWords wordsOf(const MapSegments& map, Binder& binder);
+size_t argumentWords(const MapSegments& map);
+Launch launchOfFeeds(Device& device, const std::vector<FeedArguments>& feeds);
+
+// to [columns] = the sums over rows of a program; strides of its inputs are [row, column].
+void addColumnSums(const steepest::Program& program, const std::vector<Operand>& inputs, int64_t rows, int64_t columns,
+                   float* to, Binder& binder);
 
 // Emitted kernels are what runs maps and reductions where `canEmit`; STEEPEST_CUDA_INTERPRET=1 has the interpreter run them all.
 bool emits(const steepest::Program& program);
@@ -65,6 +81,7 @@ class ProductEnd {
  private:
   const Instruction& in_;
   Binder& binder_;
+  bool waits_ = false;  // the epilogue may
   Operand target_;
 };
 

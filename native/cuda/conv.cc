@@ -1,5 +1,6 @@
 // Convolutions and pooling: see kernels/conv.cu.
 #include "../plan/ops.h"
+#include "../runtime/matmul_problem.h"
 #include "bind.h"
 #include "kernels/spatial.h"
 
@@ -42,7 +43,7 @@ ConvArguments convOf(const Instruction& in, const View& x, const View& kernel, c
   arguments.channels = x.shape[x.rank - 1];
   arguments.filters = y.shape[y.rank - 1];
   arguments.groups = words[10];
-  arguments.bfloat16 = static_cast<Precision>(in.attrs.back()) == Precision::kBfloat16;
+  arguments.bfloat16 = roundsToBfloat16(in);
   return arguments;
 }
 

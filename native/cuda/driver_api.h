@@ -51,7 +51,8 @@ constexpr int kAttributeMajor = 75;
 constexpr int kAttributeMinor = 76;
 constexpr int kFunctionMaxDynamicShared = 8;
 
-constexpr int kTensorBfloat16 = 9;    // of what a tensor map has
+constexpr int kTensorFloat32 = 7;  // of what a tensor map has
+constexpr int kTensorBfloat16 = 9;
 constexpr int kTensorSwizzle128 = 3;  // how runs of 128 bytes are put into shared memory
 constexpr int kTensorPromote256 = 3;  // what is read ahead into L2, in bytes
 

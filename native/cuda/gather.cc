@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "bind.h"
+#include "rows.h"
+#include "sort.h"
 
 namespace steepest::cuda {
 
@@ -25,12 +26,19 @@ void bindGather(const Instruction& in, Binder& binder) {
   }
   collapse(&arguments.inner, {arguments.innerStrides});
   arguments.elementBytes = static_cast<uint32_t>(sizeOf(table.dtype));
-  binder.each("gatherRows", arguments.count * arguments.inner.size, arguments);
+  Domain& inner = arguments.inner;
+  const bool whole = inner.rank == 1 && arguments.innerStrides[0] == 1 && arguments.tableStride % 4 == 0;
+  if (arguments.elementBytes == 4 && whole && inQuads(inner.size, {arguments.table, arguments.out})) {
+    arguments.elementBytes = 16;
+    arguments.tableStride /= 4;
+    inner.size = inner.shape[0] /= 4;
+  }
+  binder.each("gatherRows", arguments.count * inner.size, arguments);
 }
 
 void bindScatterAdd(const Instruction& in, Binder& binder) {
-  constexpr int64_t kThreads = 1 << 14;
   const View& out = in.outputs[0];
+  if (out.size() == 0) return;
   ScatterArguments arguments{};
   arguments.state = binder.step();
   arguments.indices = binder.dense<int32_t>(in.inputs[0]);
@@ -38,10 +46,18 @@ void bindScatterAdd(const Instruction& in, Binder& binder) {
   arguments.out = binder.at<float>(out);
   arguments.count = in.inputs[0].size();
   arguments.rows = out.shape[0];
-  arguments.inner = out.size() / std::max<int64_t>(1, out.shape[0]);
-  if (out.size() == 0) return;
-  arguments.parts = std::clamp<int64_t>(kThreads / arguments.inner, 1, arguments.rows);
-  binder.each("scatterAdd", arguments.parts * arguments.inner, arguments);
+  arguments.inner = out.size() / out.shape[0];
+  arguments.quads = inQuads(arguments.inner, {arguments.updates, arguments.out});
+  const int64_t count = arguments.count, inner = arguments.inner;
+  const int64_t chunks = (count + kScatterChunk - 1) / kScatterChunk;
+  arguments.pairs = reinterpret_cast<uint64_t*>(binder.scratch(static_cast<uint64_t>(count) * sizeof(uint64_t)));
+  arguments.carries = reinterpret_cast<float*>(binder.scratch(static_cast<uint64_t>(chunks * inner) * sizeof(float)));
+  binder.each("scatterBegin", std::max(count, (out.size() + 3) / 4), arguments);
+  int bits = 1;
+  while (arguments.rows >> bits != 0) ++bits;
+  arguments.sorted = addSort(arguments.pairs, 1, count, bits, binder);
+  binder.each("scatterChunks", chunks * (arguments.quads != 0 ? inner / 4 : inner), arguments);
+  if (chunks > 1) binder.each("scatterCarries", chunks * inner, arguments);
 }
 
 }  // namespace steepest::cuda

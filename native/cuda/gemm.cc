@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "kernels/gemm_wgmma.h"
+
 namespace steepest::cuda {
 namespace {
 
@@ -100,33 +102,43 @@ std::vector<Tiles> float32Tiles(const GemmArguments& g, Form form) {
 }
 
 // Two tiles of each operand, as kernels/gemm_mma.cu lays them out.
-uint32_t mmaBytes(const GemmShape& shape, Form form) {
-  constexpr int64_t kGap = 8;
+uint32_t mmaBytes(const GemmShape& shape, int64_t numberBytes, Form form) {
   const auto tile = [&](int64_t rows, bool alongK) {
-    return alongK ? rows * (shape.depth + kGap) : shape.depth * (rows + kGap);
+    return alongK ? rows * (shape.depth * numberBytes + 16) : shape.depth * (rows + 8) * numberBytes;
   };
-  const int64_t numbers = tile(shape.rows, isAlongK(form, 0)) + tile(shape.columns, isAlongK(form, 1));
-  return static_cast<uint32_t>(2 * numbers * 2);
+  return static_cast<uint32_t>(2 * (tile(shape.rows, isAlongK(form, 0)) + tile(shape.columns, isAlongK(form, 1))));
 }
 
-std::vector<Tiles> bfloat16Tiles(const GemmArguments& g, Form form, const Device& device) {
-  static constexpr const char* names[][4] = {{"mma128x128NN", "mma128x128NT", "mma128x128TN", nullptr},
-                                             {"mma64x64NN", "mma64x64NT", "mma64x64TN", "mma64x64TT"}};
-  static constexpr GemmShape shapes[] = {{128, 128, 32}, {64, 64, 32}};
+std::vector<Tiles> mmaTiles(const GemmArguments& g, Form form) {
+  static constexpr const char* names[][2][4] = {
+      {{"mma128x128NN", "mma128x128NT", "mma128x128TN", nullptr},
+       {"mma64x64NN", "mma64x64NT", "mma64x64TN", "mma64x64TT"}},
+      {{"tf32Mma128x128NN", "tf32Mma128x128NT", "tf32Mma128x128TN", nullptr},
+       {"tf32Mma64x64NN", "tf32Mma64x64NT", "tf32Mma64x64TN", "tf32Mma64x64TT"}}};
+  static constexpr int64_t edges[] = {128, 64};
   static constexpr int threads[] = {256, 128};
+  const int64_t numberBytes = g.tf32 != 0 ? 4 : 2;
   enum { kWide, kSmall };
   const auto tiles = [&](int i) {
-    return Tiles{names[i][static_cast<size_t>(form)], shapes[i], threads[i], mmaBytes(shapes[i], form)};
+    const GemmShape shape = {edges[i], edges[i], 64 / numberBytes};
+    return Tiles{names[g.tf32][i][static_cast<size_t>(form)], shape, threads[i], mmaBytes(shape, numberBytes, form)};
   };
   if (form == Form::kTT) return {tiles(kSmall)};
   const int best = g.m > 64 && g.n > 64 && fillsDevice(g) ? kWide : kSmall;
-  std::vector<Tiles> all = {tiles(best), tiles(kWide + kSmall - best)};
-  if (!canWgmma(g, device)) return all;
+  return {tiles(best), tiles(kWide + kSmall - best)};
+}
+
+// Of operands rounded to bfloat16 or tf32.
+std::vector<Tiles> tensorCoreTiles(const GemmArguments& g, Form form, const Device& device) {
+  std::vector<Tiles> all = mmaTiles(g, form);
+  if (form == Form::kTT || !canWgmma(g, device)) return all;
   // Rounding the operands is a pass over each of them, which many sums for each number of them make up for.
   static constexpr const char* wgmmaNames[][3] = {{"wgmma128x256NN", "wgmma128x256NT", "wgmma128x256TN"},
                                                   {"wgmma128x128NN", "wgmma128x128NT", "wgmma128x128TN"}};
+  static constexpr const char* tf32Names[] = {"tf32Wgmma128x256", "tf32Wgmma128x128"};
   const auto wgmma = [&](int i) {
-    return Tiles{wgmmaNames[i][static_cast<size_t>(form)], {128, i == 0 ? 256 : 128, 64}, 0, 0, true};
+    const char* const name = g.tf32 != 0 ? tf32Names[i] : wgmmaNames[i][static_cast<size_t>(form)];
+    return Tiles{name, {128, i == 0 ? 256 : 128, g.tf32 != 0 ? kWgmmaDepthTf32 : kWgmmaDepth}, 0, 0, true};
   };
   const int wide = g.n > 128 && tilesOf(g.m, 128) * tilesOf(g.n, 256) * g.batch.size >= kBlocksWanted ? 0 : 1;
   const bool large = g.m >= 128 && g.n >= 128 && g.k >= 128 && g.m * g.n * g.k >= kWgmmaWork / g.batch.size;
@@ -169,7 +181,8 @@ bool addGemm(const MatmulProblem& p, GemmArguments g, Binder& binder) {
   g.aQuads = inQuads(g.a, g.aSlide, aAlongK ? g.aRow : g.aDepth, g.aBatch, g.batch.rank);
   g.bQuads = inQuads(g.b, g.bSlide, bAlongK ? g.bColumn : g.bDepth, g.bBatch, g.batch.rank);
   g.cQuads = isAligned(g.c, g.cSlide) && g.n % 4 == 0;
-  const std::vector<Tiles> able = g.bfloat16 != 0 ? bfloat16Tiles(g, form, binder.device()) : float32Tiles(g, form);
+  const std::vector<Tiles> able =
+      g.bfloat16 + g.tf32 != 0 ? tensorCoreTiles(g, form, binder.device()) : float32Tiles(g, form);
   const auto chosen = std::find_if(
       able.begin(), able.end(), [&](const Tiles& t) { return std::string(t.name).find(wanted) != std::string::npos; });
   launch(chosen != able.end() ? *chosen : able.front(), form, g, binder);

@@ -1,8 +1,11 @@
 #include "launches.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
+#include "../plan/table.h"
+#include "bind.h"
 #include "kernels/copy.h"
 
 namespace steepest::cuda {
@@ -20,6 +23,11 @@ class Launches final : public Kernel {
     for (const Launch& launch : launches_) stream_.launch(launch);
   }
 
+  void append(std::vector<Launch> launches, std::vector<std::shared_ptr<Buffer>> kept) {
+    std::move(launches.begin(), launches.end(), std::back_inserter(launches_));
+    std::move(kept.begin(), kept.end(), std::back_inserter(kept_));
+  }
+
   // The first member of their arguments counts the steps.
   void move(int64_t steps) override {
     for (const size_t i : sliding_) launches_[i].arguments[0] += static_cast<uint64_t>(steps);
@@ -29,10 +37,15 @@ class Launches final : public Kernel {
   Stream& stream_;
   std::vector<Launch> launches_;
   const std::vector<size_t> sliding_;
-  const std::vector<std::shared_ptr<Buffer>> kept_;
+  std::vector<std::shared_ptr<Buffer>> kept_;
 };
 
 }  // namespace
+
+const char* nameOf(const Instruction& instruction) {
+  const InstructionInfo* const info = instructionInfo(instruction.opcode);
+  return info != nullptr ? info->name : "?";
+}
 
 Domain domainOf(const View& view) {
   Domain domain{};
@@ -63,6 +76,11 @@ Operand Binder::operand(const View& view) const {
   operand.dtype = static_cast<uint32_t>(view.dtype);
   std::copy(view.strides, view.strides + view.rank, operand.strides);
   return operand;
+}
+
+void Binder::setAlso(const Instruction& instruction) {
+  also_ = &instruction;
+  touched_.add(touchedBy(instruction, memory_));
 }
 
 uint8_t* Binder::scratch(uint64_t bytes) {
@@ -114,23 +132,146 @@ int64_t Binder::blocksFor(int64_t threads) const {
   return std::min((threads + STEEPEST_BLOCK - 1) / STEEPEST_BLOCK, kMaxBlocks);
 }
 
-void Binder::emitted(const emit::Kernel& kernel, int64_t count, std::vector<uint64_t> arguments) {
+uint8_t* Binder::own(uint64_t bytes) {
+  kept_.push_back(backend_.allocate(bytes));
+  return kept_.back()->data();
+}
+
+// ---- launches
+
+void Binder::add(Launch launch) {
+  // Those of an instruction stay in their order.
+  this->launch(waits_ ? waiting_.all() : waiting_.before(touched_));
+  launches_.push_back(std::move(launch));
+}
+
+namespace {
+
+// Equal for maps whose segments can be those of one.
+std::string keyOf(const MapSegments& map) {
+  const steepest::Program& program = map.program;
+  std::string key = map.layout.key() + "|" + std::to_string(program.inputs);
+  const auto add = [&](uint32_t n) { key += "," + std::to_string(n); };
+  for (const Step& s : program.steps) {
+    for (const uint32_t n : {uint32_t{s.op}, uint32_t{s.lanes}, uint32_t{s.dst}}) add(n);
+    for (const uint32_t n : s.args) add(n);
+    for (const uint32_t n : s.immediates) add(n);
+  }
+  key += "|";
+  for (const uint32_t constant : program.constants) add(constant);
+  key += "|";
+  for (const uint32_t output : program.outputs) add(output);
+  return key;
+}
+
+Launch launchOf(Device& device, const emit::Kernel& kernel, int64_t blocks, std::vector<uint64_t> arguments) {
   Launch launch;
-  launch.function = backend_.stream().device().assemble(kernel.text, kernel.name);
+  launch.function = device.assemble(kernel.text, kernel.name);
   launch.name = kernel.name;
-  launch.grid = static_cast<uint32_t>(count);
+  launch.grid = static_cast<uint32_t>(blocks);
   launch.block = static_cast<uint32_t>(kernel.threads);
   launch.arguments = std::move(arguments);
-  launches_.push_back(std::move(launch));
+  return launch;
+}
+
+}  // namespace
+
+void Binder::emitted(const char* name, const emit::Part& part, int64_t blocks, std::vector<uint64_t> arguments) {
+  const emit::Kernel kernel = emit::emitAlone(name, part, arguments.size());
+  add(launchOf(device(), kernel, blocks, std::move(arguments)));
   sliding_.push_back(launches_.size() - 1);
 }
 
-std::unique_ptr<Kernel> Binder::finish(const char* operation, uint32_t instruction) {
+// ---- launches that wait
+
+Together::Group& Binder::groupFor(const Touched& touched, size_t words) {
+  Together::Group& group = waiting_.groupFor(touched, words);
+  waits_ = true;
+  if (*group.operation == '\0') {
+    group.operation = operation_;
+    group.instruction = instruction_;
+  }
+  // Memory that only they use goes with them.
+  group.kept.insert(group.kept.end(), kept_.begin(), kept_.end());
+  return group;
+}
+
+void Binder::wait(const Touched& touched, std::vector<MapSegments> maps) {
+  size_t words = 0;
+  for (const MapSegments& map : maps) words += argumentWords(map);
+  Together::Group& group = groupFor(touched, words);
+  for (MapSegments& map : maps) {
+    const auto [found, isNew] = group.maps.try_emplace(keyOf(map), map);
+    if (isNew) continue;
+    std::move(map.segments.begin(), map.segments.end(), std::back_inserter(found->second.segments));
+  }
+}
+
+void Binder::wait(const Touched& touched, WaitingReduce reduction) {
+  groupFor(touched, reduction.arguments.size()).reductions.push_back(std::move(reduction));
+}
+
+void Binder::wait(const Touched& touched, const FeedArguments& feed) {
+  groupFor(touched, sizeof feed / 8).feeds.push_back(feed);
+}
+
+void Binder::settle() { launch(waiting_.all()); }
+
+void Binder::launch(std::vector<Together::Group> groups) {
+  for (Together::Group& group : groups) launch(group);
+}
+
+void Binder::launch(Together::Group& group) {
+  const auto put = [&](Launch launch) {
+    launch.operation = group.operation;
+    launch.instruction = group.instruction;
+    launches_.push_back(std::move(launch));
+  };
+  std::move(group.kept.begin(), group.kept.end(), std::back_inserter(kept_));
+  if (!group.feeds.empty()) put(launchOfFeeds(device(), group.feeds));
+
+  std::vector<emit::Part> parts;
+  std::vector<std::vector<uint64_t>> arguments;
+  std::vector<int64_t> blocks;
+  const char* name = "map";
+  for (const auto& entry : group.maps) {
+    MapWords words = wordsOf(entry.second, *this);
+    parts.push_back(emit::mapPart(entry.second.program, entry.second.layout, words.several));
+    arguments.push_back(std::move(words.arguments));
+    blocks.push_back(words.blocks);
+  }
+  for (WaitingReduce& reduction : group.reductions) {
+    name = "reduce";
+    parts.push_back(reduction.part);
+    arguments.push_back(std::move(reduction.arguments));
+    blocks.push_back(reduction.blocks);
+  }
+  if (parts.empty()) return;
+  if (parts.size() == 1) {
+    const emit::Kernel kernel = emit::emitAlone(name, parts[0], arguments[0].size());
+    return put(launchOf(device(), kernel, blocks[0], std::move(arguments[0])));
+  }
+  std::vector<size_t> sizes;
+  std::vector<uint64_t> all((parts.size() + 1) / 2 + 1);
+  uint64_t first = 0;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    all[1 + i / 2] |= first << (i % 2 * 32);
+    first += static_cast<uint64_t>(blocks[i]);
+    sizes.push_back(arguments[i].size());
+    all.insert(all.end(), arguments[i].begin(), arguments[i].end());
+  }
+  put(launchOf(device(), emit::emitTogether(parts, sizes), static_cast<int64_t>(first), std::move(all)));
+}
+
+std::unique_ptr<Kernel> Binder::finish() {
   for (Launch& launch : launches_) {
-    launch.operation = operation;
-    launch.instruction = instruction;
+    if (*launch.operation != '\0') continue;
+    launch.operation = operation_;
+    launch.instruction = instruction_;
   }
   return std::make_unique<Launches>(backend_.stream(), std::move(launches_), std::move(sliding_), std::move(kept_));
 }
+
+void Binder::addTo(Kernel& kernel) { static_cast<Launches&>(kernel).append(std::move(launches_), std::move(kept_)); }
 
 }  // namespace steepest::cuda

@@ -11,6 +11,7 @@
 #include "backend.h"
 #include "emit/kernel.h"
 #include "kernels/program.h"
+#include "together.h"
 
 namespace steepest::cuda {
 
@@ -34,6 +35,8 @@ Launch prepare(Device& device, const char* kernel, int64_t grid, int block, cons
   return launch;
 }
 
+const char* nameOf(const Instruction& instruction);
+
 Domain domainOf(const View& view);
 
 // Joins neighbouring axes that all operands walk through as one, and leaves out those of one element.
@@ -42,7 +45,14 @@ void collapse(Domain* domain, const std::vector<int64_t*>& strides);
 // Builds the kernel of an instruction: addresses and tables on the device, copies of operands with gaps, launches.
 class Binder {
  public:
-  Binder(CudaBackend& backend, const Memory& memory) : backend_(backend), memory_(memory) {}
+  // What waits for other instructions, `waiting`, is launched before this one's launches where they need it.
+  Binder(CudaBackend& backend, const Memory& memory, const Instruction& instruction, Together& waiting)
+      : backend_(backend),
+        memory_(memory),
+        waiting_(waiting),
+        touched_(touchedBy(instruction, memory)),
+        operation_(nameOf(instruction)),
+        instruction_(instruction.number) {}
 
   // ---- operands
 
@@ -62,10 +72,16 @@ class Binder {
   const Memory& memory() const { return memory_; }
   Device& device() const { return backend_.stream().device(); }
 
+  // Another instruction whose results this one makes too, or null.
+  const Instruction* also() const { return also_; }
+  void setAlso(const Instruction& instruction);
+
   // ---- memory
 
   // Used by this kernel while it runs, of no meaning afterwards.
   uint8_t* scratch(uint64_t bytes);
+  // Nobody else's.
+  uint8_t* own(uint64_t bytes);
   // A table on the device.
   template <typename T>
   const T* upload(const std::vector<T>& values) {
@@ -83,9 +99,7 @@ class Binder {
   template <typename Arguments>
   void blocks(const char* kernel, int64_t count, const Arguments& arguments, int threads = STEEPEST_BLOCK,
               uint32_t sharedBytes = 0) {
-    if (count > 0) {
-      launches_.push_back(prepare(backend_.stream().device(), kernel, count, threads, arguments, sharedBytes));
-    }
+    if (count > 0) add(prepare(backend_.stream().device(), kernel, count, threads, arguments, sharedBytes));
   }
   // The same for arguments whose member `loopStep` says how often operands have moved on.
   template <typename Arguments>
@@ -103,19 +117,40 @@ class Binder {
   }
 
   // An emitted kernel. The first word of its arguments says how often operands have moved on.
-  void emitted(const emit::Kernel& kernel, int64_t count, std::vector<uint64_t> arguments);
+  void emitted(const char* name, const emit::Part& part, int64_t blocks, std::vector<uint64_t> arguments);
   int multiprocessors() const { return backend_.stream().device().multiprocessors(); }
 
-  // The operation and the number are for messages.
-  std::unique_ptr<Kernel> finish(const char* operation, uint32_t instruction);
+  // ---- launches that wait, to be one with others. They must not slide, nor use scratch memory.
+
+  void wait(const Touched& touched, std::vector<MapSegments> maps);  // which do not depend on each other
+  void wait(const Touched& touched, WaitingReduce reduction);
+  void wait(const Touched& touched, const FeedArguments& feed);
+  // Launches of this instruction that do not wait touch these only.
+  void touches(Touched touched) { touched_ = std::move(touched); }
+  // Launches all that waits.
+  void settle();
+
+  std::unique_ptr<Kernel> finish();
+  // Puts the launches behind those of a kernel that `finish` made.
+  void addTo(Kernel& kernel);
 
  private:
+  void add(Launch launch);
+  void launch(std::vector<Together::Group> groups);
+  void launch(Together::Group& group);
+  Together::Group& groupFor(const Touched& touched, size_t words);
   const uint8_t* denseBytes(const View& view);
   const uint8_t* uploadBytes(const void* data, uint64_t bytes);
   int64_t blocksFor(int64_t threads) const;
 
   CudaBackend& backend_;
   const Memory& memory_;
+  Together& waiting_;
+  Touched touched_;
+  const Instruction* also_ = nullptr;
+  const char* const operation_;  // for messages
+  const uint32_t instruction_;
+  bool waits_ = false;  // a launch of this instruction does
   std::vector<Launch> launches_;
   std::vector<size_t> sliding_;
   std::vector<std::shared_ptr<Buffer>> kept_;

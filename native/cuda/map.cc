@@ -12,7 +12,7 @@
 namespace steepest::cuda {
 namespace {
 
-constexpr int64_t kBlocksEach = 16;  // of 128 threads: as many as a multiprocessor holds
+constexpr int64_t kBlocksEach = 2048 / emit::kThreads;  // as many as a multiprocessor holds
 
 struct Segment {
   Domain domain;
@@ -38,38 +38,47 @@ emit::MapLayout layoutOf(const Segment& segment, size_t inputs) {
   return layout;
 }
 
-void addEmitted(const steepest::Program& program, const std::vector<Segment>& segments, Binder& binder) {
+std::vector<uint64_t> segmentWords(const Segment& segment, int width, const Binder& binder) {
+  const int64_t count = segment.domain.size / width;
+  const int64_t blocks =
+      std::min((count + emit::kThreads - 1) / emit::kThreads, binder.multiprocessors() * kBlocksEach);
+  std::vector<uint64_t> words = {static_cast<uint64_t>(blocks) << 32, static_cast<uint64_t>(count)};
+  for (const Operand& o : segment.operands) words.push_back(reinterpret_cast<uint64_t>(o.data));
+  for (const Operand& o : segment.operands) words.push_back(static_cast<uint64_t>(o.slide));
+  return words;
+}
+
+// What a launch need not take goes through memory.
+bool inTable(const MapSegments& map) { return map.segments.size() > 1 || map.segments[0].size() > 64; }
+
+void addEmitted(const steepest::Program& program, const std::vector<Segment>& segments, Binder& binder, bool mayWait) {
+  const auto inputs = static_cast<size_t>(program.inputs);
   // By kernel, in the order in which they come.
-  std::vector<std::pair<emit::MapLayout, std::vector<const Segment*>>> groups;
+  std::vector<MapSegments> groups;
   std::map<std::string, size_t> known;
+  Touched touched;
+  int64_t elements = 0;
   for (const Segment& segment : segments) {
-    emit::MapLayout layout = layoutOf(segment, static_cast<size_t>(program.inputs));
+    emit::MapLayout layout = layoutOf(segment, inputs);
     const auto [found, isNew] = known.try_emplace(layout.key(), groups.size());
-    if (isNew) groups.push_back({std::move(layout), {}});
-    groups[found->second].second.push_back(&segment);
+    if (isNew) groups.push_back({program, layout, {}});
+    groups[found->second].segments.push_back(segmentWords(segment, layout.width, binder));
+    elements += segment.domain.size;
+    for (size_t k = 0; k < segment.operands.size(); ++k) {
+      const Operand& operand = segment.operands[k];
+      (k < inputs ? touched.read : touched.written).push_back(rangeOf(operand, segment.domain));
+      mayWait = mayWait && operand.slide == 0;
+    }
   }
-  for (const auto& [layout, members] : groups) {
-    std::vector<uint64_t> words;
-    uint64_t blocks = 0;
-    for (const Segment* segment : members) {
-      const int64_t count = segment->domain.size / layout.width;
-      const int64_t own =
-          std::min((count + emit::kMapThreads - 1) / emit::kMapThreads, binder.multiprocessors() * kBlocksEach);
-      words.push_back(blocks | static_cast<uint64_t>(own) << 32);
-      words.push_back(static_cast<uint64_t>(count));
-      for (const Operand& o : segment->operands) words.push_back(reinterpret_cast<uint64_t>(o.data));
-      for (const Operand& o : segment->operands) words.push_back(static_cast<uint64_t>(o.slide));
-      blocks += static_cast<uint64_t>(own);
-    }
-    // What a launch cannot take goes through memory too.
-    const bool several = members.size() > 1 || words.size() > 400;
-    std::vector<uint64_t> arguments = {0, 0, members.size()};
-    if (several) {
-      arguments[1] = reinterpret_cast<uint64_t>(binder.upload(words));
-    } else {
-      arguments.insert(arguments.end(), words.begin(), words.end());
-    }
-    binder.emitted(emit::emitMap(program, layout, several), static_cast<int64_t>(blocks), std::move(arguments));
+  size_t arguments = 0;
+  for (const MapSegments& group : groups) arguments += argumentWords(group);
+  if (mayWait && elements <= kFewElements && arguments <= Together::kWordsOfOne) {
+    return binder.wait(touched, std::move(groups));
+  }
+  for (const MapSegments& group : groups) {
+    MapWords words = wordsOf(group, binder);
+    binder.emitted("map", emit::mapPart(program, group.layout, words.several), words.blocks,
+                   std::move(words.arguments));
   }
 }
 
@@ -109,8 +118,28 @@ bool isAligned(const Operand& operand, int axes) {
   return std::all_of(operand.strides, operand.strides + axes - 1, [](int64_t stride) { return stride % 4 == 0; });
 }
 
+MapWords wordsOf(const MapSegments& map, Binder& binder) {
+  std::vector<uint64_t> words;
+  uint64_t blocks = 0;
+  for (const std::vector<uint64_t>& segment : map.segments) {
+    words.push_back(segment[0] | blocks);
+    words.insert(words.end(), segment.begin() + 1, segment.end());
+    blocks += segment[0] >> 32;
+  }
+  const bool several = inTable(map);
+  std::vector<uint64_t> arguments = {0, 0, map.segments.size()};
+  if (several) {
+    arguments[1] = reinterpret_cast<uint64_t>(binder.upload(words));
+  } else {
+    arguments.insert(arguments.end(), words.begin(), words.end());
+  }
+  return {std::move(arguments), static_cast<int64_t>(blocks), several};
+}
+
+size_t argumentWords(const MapSegments& map) { return inTable(map) ? 3 : 3 + map.segments[0].size(); }
+
 void addMap(const steepest::Program& program, const std::vector<Operand>& inputs, const std::vector<View>& outputs,
-            Binder& binder) {
+            Binder& binder, bool mayWait) {
   const size_t inCount = static_cast<size_t>(program.inputs), outCount = program.outputs.size();
   std::vector<Segment> segments;
   bool emit = emits(program);
@@ -129,7 +158,7 @@ void addMap(const steepest::Program& program, const std::vector<Operand>& inputs
   }
   if (segments.empty()) return;
   if (emit) {
-    addEmitted(program, segments, binder);
+    addEmitted(program, segments, binder, mayWait);
   } else {
     addInterpreted(program, segments, binder);
   }
@@ -138,7 +167,7 @@ void addMap(const steepest::Program& program, const std::vector<Operand>& inputs
 void bindMap(const Instruction& in, Binder& binder) {
   std::vector<Operand> inputs;
   for (const View& view : in.inputs) inputs.push_back(binder.operand(view));
-  addMap(in.program, inputs, in.outputs, binder);
+  addMap(in.program, inputs, in.outputs, binder, true);
 }
 
 }  // namespace steepest::cuda

@@ -1,6 +1,8 @@
 // Matrix products and what all products end with.
 #include "kernels/product.h"
 
+#include <algorithm>
+
 #include "../plan/ops.h"
 #include "bind.h"
 #include "gemm.h"
@@ -19,18 +21,34 @@ Operand contiguous(uint8_t* data, const View& shape) {
 
 }  // namespace
 
+namespace {
+
+bool slides(const Instruction& in) {
+  for (const auto* views : {&in.inputs, &in.outputs}) {
+    if (std::any_of(views->begin(), views->end(), [](const View& v) { return v.steps != 0; })) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 ProductEnd::ProductEnd(const Instruction& in, Binder& binder) : in_(in), binder_(binder) {
   const View& out = in.outputs[0];
-  const bool epilogue = in.attrs[0] != 0;
-  target_ = epilogue ? contiguous(binder.scratch(static_cast<uint64_t>(out.size()) * sizeof(float)), out)
-                     : binder.operand(out);
+  if (in.attrs[0] == 0) {
+    target_ = binder.operand(out);
+    return;
+  }
+  const uint64_t bytes = static_cast<uint64_t>(out.size()) * sizeof(float);
+  waits_ = out.size() <= kFewElements && !slides(in) && emits(in.program);
+  target_ = contiguous(waits_ ? binder.own(bytes) : binder.scratch(bytes), out);
+  if (waits_) binder.touches({{rangeOf(in.inputs[0], binder.memory()), rangeOf(in.inputs[1], binder.memory())}, {}});
 }
 
 void ProductEnd::finish() {
   if (in_.attrs[0] == 0) return;
   std::vector<Operand> inputs = {target_};
   for (size_t i = 2; i < in_.inputs.size(); ++i) inputs.push_back(binder_.operand(in_.inputs[i]));
-  addMap(in_.program, inputs, in_.outputs, binder_);
+  addMap(in_.program, inputs, in_.outputs, binder_, waits_);
 }
 
 namespace {
@@ -51,7 +69,7 @@ void addSimpleMatmul(const Instruction& in, const Operand& c, Binder& binder) {
   arguments.m = a.shape[a.rank - 2];
   arguments.k = a.shape[a.rank - 1];
   arguments.n = b.shape[b.rank - 1];
-  arguments.bfloat16 = precisionOf(in) == Precision::kBfloat16;
+  arguments.bfloat16 = roundsToBfloat16(in);
   binder.eachSliding("matmul", arguments.batch.size * arguments.m * arguments.n, arguments);
 }
 
@@ -60,7 +78,8 @@ void addSimpleMatmul(const Instruction& in, const Operand& c, Binder& binder) {
 void bindMatmul(const Instruction& in, Binder& binder) {
   const MatmulProblem problem = matmulProblem(in, binder.memory());
   GemmArguments arguments{};
-  arguments.bfloat16 = precisionOf(in) == Precision::kBfloat16;
+  arguments.bfloat16 = roundsToBfloat16(in);
+  arguments.tf32 = precisionOf(in) == Precision::kTf32;
   const bool epilogue = in.attrs[0] != 0;
   if (epilogue && recogniseFinish(in, binder.memory(), &arguments.finish, true)) {
     arguments.c = binder.at<float>(in.outputs[0]);

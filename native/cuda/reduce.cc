@@ -1,6 +1,7 @@
 #include "kernels/reduce.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "../plan/ops.h"
@@ -18,15 +19,22 @@ constexpr int64_t kManyTerms = 1024;    // worth a block
 constexpr int64_t kWantedBlocks = 512;  // that keep any device busy; not more where it takes dividing outputs
 constexpr int64_t kMostParts = 256;
 
-// The instruction with its axes in the order [kept, reduced].
+// What is reduced, with its axes in the order [kept, reduced].
 struct Problem {
+  const steepest::Program& program;
+  uint32_t kind;  // ReduceKind
+  Operand out;
   Domain kept{}, reduced{};
   std::vector<Operand> inputs;  // strides in that order
   int64_t positions[kAxes] = {};
+  std::optional<Touched> touched;  // when it may wait
+
+  Problem(const steepest::Program& program_, uint32_t kind_, const Operand& out_)
+      : program(program_), kind(kind_), out(out_) {}
 };
 
 Problem problemOf(const Instruction& in, const Binder& binder) {
-  Problem p;
+  Problem p(in.program, in.attrs[0], binder.operand(in.outputs[0]));
   const View& any = in.inputs[0];
   std::vector<int> order, reduced;
   for (int d = 0; d < any.rank; ++d) (in.attrs[1] >> d & 1 ? reduced : order).push_back(d);
@@ -97,8 +105,8 @@ std::vector<uint64_t> argumentsOf(int64_t outputs, int64_t terms, int64_t parts,
   return words;
 }
 
-void addEmitted(const Instruction& in, Problem p, Binder& binder) {
-  const bool positional = std::any_of(in.program.steps.begin(), in.program.steps.end(), [](const Step& step) {
+void addEmitted(Problem p, Binder& binder) {
+  const bool positional = std::any_of(p.program.steps.begin(), p.program.steps.end(), [](const Step& step) {
     const auto op = static_cast<ScalarOp>(step.op);
     return op == ScalarOp::kRandom || op == ScalarOp::kIota;
   });
@@ -106,9 +114,10 @@ void addEmitted(const Instruction& in, Problem p, Binder& binder) {
   const int rank = p.kept.rank + p.reduced.rank;
   emit::ReduceLayout layout;
   layout.way = wayOf(p);
-  layout.kind = in.attrs[0];
-  const Operand out = binder.operand(in.outputs[0]);
-  layout.whole = in.outputs[0].dtype == DType::kInt32;
+  layout.kind = p.kind;
+  const Operand& out = p.out;
+  const auto outType = static_cast<DType>(out.dtype);
+  layout.whole = outType == DType::kInt32;
   layout.keptRank = p.kept.rank;
   layout.reducedRank = p.reduced.rank;
   std::copy(p.kept.shape, p.kept.shape + p.kept.rank, layout.shape);
@@ -141,7 +150,14 @@ void addEmitted(const Instruction& in, Problem p, Binder& binder) {
   }
   layout.parts = parts > 1;
   if (!layout.parts) {
-    binder.emitted(emit::emitReduce(in.program, layout), blocks, argumentsOf(outputs, terms, 1, terms, operands));
+    std::vector<uint64_t> words = argumentsOf(outputs, terms, 1, terms, operands);
+    const emit::Part part = emit::reducePart(p.program, layout);
+    const bool slides = std::any_of(operands.begin(), operands.end(), [](const Operand& o) { return o.slide != 0; });
+    if (p.touched && !slides && words.size() <= Together::kWordsOfOne && outputs * terms <= kFewElements) {
+      binder.wait(*p.touched, {part, std::move(words), blocks});
+    } else {
+      binder.emitted("reduce", part, blocks, std::move(words));
+    }
     return;
   }
   const emit::Bank bank = layout.bank();
@@ -150,7 +166,8 @@ void addEmitted(const Instruction& in, Problem p, Binder& binder) {
   std::vector<Operand> first = p.inputs;
   first.push_back(partial);
   layout.operands.back().slides = false;
-  binder.emitted(emit::emitReduce(in.program, layout), blocks * parts, argumentsOf(outputs, terms, parts, each, first));
+  binder.emitted("reduce", emit::reducePart(p.program, layout), blocks * parts,
+                 argumentsOf(outputs, terms, parts, each, first));
 
   emit::ReduceLayout rest;
   rest.way = ReduceShape::kWarp;
@@ -159,9 +176,9 @@ void addEmitted(const Instruction& in, Problem p, Binder& binder) {
   rest.fromParts = true;
   rest.keptRank = rest.reducedRank = 1;
   // The number of parts is a stride, so it is part of the text.
-  rest.operands = {{DType::kFloat32, false, {parts, 1}}, {in.outputs[0].dtype, out.slide != 0, {}}};
+  rest.operands = {{DType::kFloat32, false, {parts, 1}}, {outType, out.slide != 0, {}}};
   rest.aligned = {false, false};
-  binder.emitted(emit::emitReduce(steepest::Program{}, rest), emit::reduceBlocks(rest.way, outputs),
+  binder.emitted("reduce", emit::reducePart(steepest::Program{}, rest), emit::reduceBlocks(rest.way, outputs),
                  argumentsOf(outputs, parts, 1, parts, {partial, out}));
 }
 
@@ -170,16 +187,16 @@ void addEmitted(const Instruction& in, Problem p, Binder& binder) {
 constexpr int64_t kManyTermsInterpreted = 512;
 constexpr int64_t kManyOutputs = 65536;  // enough to keep a device busy with a thread each
 
-void addInterpreted(const Instruction& in, const Problem& p, Binder& binder) {
+void addInterpreted(const Problem& p, Binder& binder) {
   ReduceArguments arguments{};
   arguments.kept = p.kept;
   arguments.reduced = p.reduced;
   std::copy(p.positions, p.positions + kAxes, arguments.positions);
-  arguments.program = binder.program(in.program);
+  arguments.program = binder.program(p.program);
   arguments.inputs = binder.upload(p.inputs);
-  arguments.out = binder.operand(in.outputs[0]);
-  arguments.kind = in.attrs[0];
-  const bool few = in.program.registers <= 16;
+  arguments.out = p.out;
+  arguments.kind = p.kind;
+  const bool few = p.program.registers <= 16;
   if (p.reduced.size >= kManyTermsInterpreted && p.kept.size < kManyOutputs) {
     binder.blocksSliding(few ? "reduceByBlock16" : "reduceByBlock250", p.kept.size, arguments);
   } else {
@@ -187,10 +204,7 @@ void addInterpreted(const Instruction& in, const Problem& p, Binder& binder) {
   }
 }
 
-}  // namespace
-
-void bindReduce(const Instruction& in, Binder& binder) {
-  Problem p = problemOf(in, binder);
+void addReduce(Problem p, Binder& binder) {
   if (p.kept.size == 0) return;
   Domain whole = p.kept;
   whole.size *= p.reduced.size;
@@ -198,11 +212,34 @@ void bindReduce(const Instruction& in, Binder& binder) {
   whole.rank += p.reduced.rank;
   const bool fits =
       std::all_of(p.inputs.begin(), p.inputs.end(), [&](const Operand& o) { return isShort(whole, o.strides); });
-  if (fits && emits(in.program)) {
-    addEmitted(in, std::move(p), binder);
+  if (fits && emits(p.program)) {
+    addEmitted(std::move(p), binder);
   } else {
-    addInterpreted(in, p, binder);
+    addInterpreted(p, binder);
   }
+}
+
+}  // namespace
+
+void bindReduce(const Instruction& in, Binder& binder) {
+  Problem p = problemOf(in, binder);
+  p.touched = touchedBy(in, binder.memory());
+  addReduce(std::move(p), binder);
+}
+
+void addColumnSums(const steepest::Program& program, const std::vector<Operand>& inputs, int64_t rows, int64_t columns,
+                   float* to, Binder& binder) {
+  Problem p(program, static_cast<uint32_t>(ReduceKind::kSum), {});
+  p.out.data = reinterpret_cast<uint8_t*>(to);
+  p.out.dtype = static_cast<uint32_t>(DType::kFloat32);
+  p.out.strides[0] = 1;
+  p.kept = {columns, {columns}, 1};
+  p.reduced = {rows, {rows}, 1};
+  p.inputs = inputs;
+  for (Operand& operand : p.inputs) std::swap(operand.strides[0], operand.strides[1]);
+  p.positions[0] = 1;
+  p.positions[1] = columns;
+  addReduce(std::move(p), binder);
 }
 
 }  // namespace steepest::cuda

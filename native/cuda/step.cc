@@ -15,7 +15,19 @@ void bindFeed(const Instruction& in, Binder& binder) {
   arguments.rowSize = static_cast<int64_t>(elementsPerRow(out));
   arguments.slot = in.attrs[0];
   arguments.dtype = static_cast<uint32_t>(out.dtype);
-  binder.each("feedRows", arguments.size, arguments);
+  if (arguments.size > 0) binder.wait({{}, {rangeOf(out, binder.memory())}}, arguments);
+}
+
+Launch launchOfFeeds(Device& device, const std::vector<FeedArguments>& feeds) {
+  FeedsArguments arguments{};
+  int64_t blocks = 0;
+  for (const FeedArguments& feed : feeds) {
+    FeedArguments& own = arguments.feeds[arguments.count++];
+    own = feed;
+    own.firstBlock = blocks;
+    blocks += (feed.size + STEEPEST_BLOCK - 1) / STEEPEST_BLOCK;
+  }
+  return prepare(device, "feedRows", blocks, STEEPEST_BLOCK, arguments);
 }
 
 void bindFetch(const Instruction& in, Binder& binder) {

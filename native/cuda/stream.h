@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "device.h"
@@ -12,7 +13,7 @@ namespace steepest::cuda {
 // A kernel, ready to go.
 struct Launch {
   CUfunction function = nullptr;
-  const char* name = "";
+  std::string name;
   uint32_t grid = 1;
   uint32_t block = 1;
   uint32_t sharedBytes = 0;

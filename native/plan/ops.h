@@ -27,6 +27,7 @@ enum class ReduceKind : uint32_t {
 enum class Precision : uint32_t {
   kFloat32 = STEEPEST_PRECISIONS_FLOAT32,
   kBfloat16 = STEEPEST_PRECISIONS_BFLOAT16,
+  kTf32 = STEEPEST_PRECISIONS_TF32,
 };
 
 enum class Lane : uint8_t { kFloat = STEEPEST_LANES_F, kInt = STEEPEST_LANES_I };

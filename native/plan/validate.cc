@@ -260,7 +260,7 @@ void validateOutputs(const Instruction& in) {
 
 std::string describe(const View& view) { return nameOf(view.dtype) + text(shapeOf(view)); }
 
-void validatePrecision(const Instruction& in) { expectAttribute(in, in.attrs.size() - 1, 2, "precision"); }
+void validatePrecision(const Instruction& in) { expectAttribute(in, in.attrs.size() - 1, 3, "precision"); }
 
 void validateProduct(const Instruction& in, const Shape& product) {
   expectAttribute(in, 0, 2, "epilogue");

@@ -68,8 +68,10 @@ class Backend {
 
   // ---- kernels
 
-  // Throws OutOfMemory, and std::exception when an instruction has no kernel.
-  virtual std::unique_ptr<Kernel> bind(const Instruction& instruction, const Memory& memory) = 0;
+  // Of instructions that run one after the other, a kernel for each. A kernel may do some of the work of others, as long as
+  // all is done after the last one. Throws OutOfMemory, and std::exception when an instruction has no kernel.
+  virtual std::vector<std::unique_ptr<Kernel>> bind(const std::vector<Instruction>& instructions,
+                                                    const Memory& memory) = 0;
 
   // ---- steps, between begin and end. Only one thread at a time is there; DeviceError and OutOfMemory may be thrown.
 

@@ -40,6 +40,8 @@ MatmulProblem matmulProblem(const Instruction& instruction, const Memory& memory
 
 // Of a matmul, a convolution or attention.
 inline Precision precisionOf(const Instruction& product) { return static_cast<Precision>(product.attrs.back()); }
+// Operands have to be rounded. To tf32 they may be.
+inline bool roundsToBfloat16(const Instruction& product) { return precisionOf(product) == Precision::kBfloat16; }
 
 // The epilogues that the kernels do in registers. False when the instruction's is another one, or reads what it overwrites.
 // But with `accumulates`, `added` may be the output itself: the kernel is to begin its sums there.

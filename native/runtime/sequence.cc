@@ -5,13 +5,9 @@
 namespace steepest {
 
 Sequence::Sequence(const std::vector<Instruction>& instructions, const Memory& memory, Backend& backend)
-    : backend_(backend) {
-  kernels_.reserve(instructions.size());
+    : backend_(backend), kernels_(backend.bind(instructions, memory)) {
   numbers_.reserve(instructions.size());
-  for (const Instruction& instruction : instructions) {
-    kernels_.push_back(backend.bind(instruction, memory));
-    numbers_.push_back(instruction.number);
-  }
+  for (const Instruction& instruction : instructions) numbers_.push_back(instruction.number);
 }
 
 // The clock is read once between two kernels: the end of one is the beginning of the next.

@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { type Case, findCase } from '../../bench/cases';
+import { buildModel } from '../../bench/model';
 import { emulated, onDevice } from '../cuda/device';
 
 const root = path.join(__dirname, '..', '..');
@@ -40,7 +42,7 @@ onDevice('bench/gpu/run.sh --smoke', () => {
     expect(summary).toMatchObject({ device: 'cuda:0', smoke: true });
     expect(Math.abs(Date.parse(summary.date) - Date.now())).toBeLessThan(300_000);
     // nvidia-smi and what nvcc compiles may be missing
-    for (const name of ['load', 'load-ptx', 'start', 'kernels', 'cases', 'steps', 'profile']) {
+    for (const name of ['load', 'load-ptx', 'start', 'kernels', 'cases', 'steps', 'steps-bottlenecks', 'profile']) {
       expect([name, parts[name]?.state, parts[name]?.status]).toEqual([name, 'passed', 0]);
     }
     const kernels = (parts.kernels?.results ?? []).slice(1);
@@ -58,7 +60,14 @@ onDevice('bench/gpu/run.sh --smoke', () => {
       /: (\d+) of \1 cases passed, 0 failed, 0 not reached; 4 of 4 trainings as on the CPU/,
     );
     expect(parts.steps?.results).toMatchObject([{ framework: 'steepest', case: 'b', device: 'cuda:0', rounds: 1 }]);
+    expect(parts['steps-bottlenecks']?.results).toMatchObject([{ framework: 'steepest-bf16', case: 'bottlenecks' }]);
     expect(JSON.stringify(parts.profile?.results)).toContain('"operation":"matmul');
+  });
+
+  test('when the time for all parts is over, the rest is left out', () => {
+    const { status, summary } = run({ STEEPEST_SECONDS: '0' }, '--only', 'load,start');
+    expect([status, summary.parts.load?.state, summary.parts.start?.state]).toEqual([0, 'left out', 'left out']);
+    expect(summary.parts.load?.log).toBe('left out: the time for all parts is over');
   });
 
   test('a part that fails is named, and the others go on', () => {
@@ -69,6 +78,12 @@ onDevice('bench/gpu/run.sh --smoke', () => {
     expect(summary.parts.load).toMatchObject({ state: 'failed', status: 1 });
     expect(summary.parts.load?.log).toContain('cuda:0: this build has no CUDA kernels: /nowhere is not there');
   });
+});
+
+test('ResNet-50 has as many weights as in the paper', () => {
+  const model = buildModel(findCase('resnet50') as Case);
+  // and 53,120 means and variances
+  expect(model.countParams()).toBe(25_557_032 + 53_120);
 });
 
 onDevice('cuda-kernels', () => {

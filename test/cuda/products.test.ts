@@ -1,10 +1,12 @@
 // Matrix products on the emulated CUDA device through each of its kernels, around the edges of their tiles.
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import * as ops from '../../lib/ir/ops/index';
 import { withProductPrecision } from '../../lib/ir/precision';
+import { Executable } from '../../lib/transforms/executable';
 import { cases, type Instance } from '../helpers/cases';
 import { float } from '../helpers/cases/inputs';
 import { checkOnDevice, problem } from '../helpers/native';
@@ -168,8 +170,127 @@ onDevice('bfloat16 products', () => {
     expect(await names('90')).toEqual(['wgmma128x128NT']);
   });
 
+  // 512 x 512 x 512 products are what makes up for rounding the operands first.
+  test.each([
+    [[512, 512, 512], '90', 'wgmma128x128NN'],
+    [[512, 512, 508], '90', 'mma'],
+    [[128, 8192, 128], '90', 'wgmma128x128NN'],
+    [[124, 8192, 256], '90', 'mma'],
+    [[8192, 124, 256], '90', 'mma'],
+    [[2048, 2048, 124], '90', 'mma'],
+    [[2048, 2048, 128], '90', 'wgmma128x256NN'],
+    [[2048, 2048, 128], '80', 'mma'],
+    [[2048, 2048, 128], '120', 'mma'],
+  ] as const)('%j on compute capability %s take %s', ([m, n, k], capability, kernel) => {
+    // The first launch faults: what would be launched is in the trace, and nothing is computed.
+    rmSync(trace, { force: true });
+    const script = `
+      const { jit, ops, tensor } = require('steepest');
+      const zeros = (rows, columns) => tensor(new Float32Array(rows * columns), [rows, columns]);
+      jit(ops.matmul, { precision: 'mixedBfloat16' })(zeros(${m}, ${k}), zeros(${k}, ${n})).data;`;
+    const { stderr } = spawnSync(process.execPath, ['-e', script], {
+      cwd: path.join(__dirname, '..', '..'),
+      encoding: 'utf8',
+      env: {
+        ...process.env,
+        STEEPEST_DEVICE: 'cuda:0',
+        STEEPEST_EMULATED_CAPABILITY: capability,
+        STEEPEST_EMULATED_FAULT: '1',
+        STEEPEST_EMULATED_TRACE: trace,
+      },
+    });
+    expect(stderr).toContain('CUDA_ERROR_ILLEGAL_ADDRESS');
+    const names = readFileSync(trace, 'utf8').split('\n');
+    expect(names.filter((name) => /^(wg)?mma|^gemm(?!Parts)|^matmul/.test(name))).toEqual([
+      expect.stringMatching(new RegExp(`^${kernel}`)),
+    ]);
+  });
+
   const list = cases.filter(({ family, large }) => family === 'bfloat16' && !large);
   test.each(['matmul', 'mma128x128', 'mma64x64', 'wgmma128x256', 'wgmma128x128'])(
+    'the case list through %s',
+    async (kernel) => {
+      const names = await launched(kernel, () => {
+        for (const { build, differentiable } of list) {
+          checkOnDevice(problem(build(new Random(3)), differentiable, 3), 'cuda:0');
+        }
+      });
+      expect([...names].some((name) => name.startsWith(kernel))).toBe(true);
+    },
+  );
+});
+
+onDevice('tf32 products', () => {
+  const rounded = (body: () => void) => () => withProductPrecision('tf32', body);
+
+  test.each([
+    ['tf32Mma128x128', 128, 128, 16],
+    ['tf32Mma64x64', 64, 64, 16],
+  ] as const)('%s around its edges', async (kernel, rows, columns, depth) => {
+    for (const form of ['NN', 'NT', 'TN'] as const) {
+      const names = await launched(
+        kernel,
+        rounded(() => checkEdges(new Random(5), form, [rows, columns, depth])),
+      );
+      expect(names).toContain(kernel + form);
+    }
+  });
+
+  test('both transposed', async () => {
+    const names = await launched(
+      '',
+      rounded(() => check(product(new Random(5), 'TT', [65, 67, 33], [], false))),
+    );
+    expect(names).toContain('tf32Mma64x64TT');
+  });
+
+  test('operands are rounded to the nearest number of 11 bits, ties away from zero; a row is not', async () => {
+    const tie = 2 ** -11;
+    const numbers = [1 + tie, 1 + tie - 2 ** -23, -1 - tie, 1 + 3 * tie, 3.14159, Number.POSITIVE_INFINITY, 1e-30];
+    const nearest = [1 + 2 * tie, 1, -1 - 2 * tie, 1 + 4 * tie, 3.140625, Number.POSITIVE_INFINITY, 1e-30];
+    const whole = (shape: number[], values: number[]) => ({
+      shape,
+      dtype: 'float32' as const,
+      values: Float64Array.from(values),
+    });
+    const products = (rows: number): ArrayLike<number> => {
+      const inputs = [whole([rows, 1], Array(rows).fill(1)), whole([1, numbers.length], numbers)];
+      const { graph, feeds } = problem({ inputs, run: ops.matmul }, false, 1);
+      return new Executable(graph, { device: 'cuda:0' }).run(feeds)[0];
+    };
+    const relative = (values: ArrayLike<number>, to: number[]) =>
+      to.map((x, i) => (values[i] === x ? 0 : Math.abs(values[i] / x - 1)));
+    let [two, one]: ArrayLike<number>[] = [];
+    await launched(
+      '',
+      rounded(() => {
+        [two, one] = [products(2), products(1)];
+      }),
+    );
+    expect(relative(two, nearest).slice(0, 6)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(relative(two, nearest)[6]).toBeLessThan(tie);
+    expect(relative(one, numbers.map(Math.fround))).toEqual(numbers.map(() => 0));
+  });
+
+  test.each([
+    ['tf32Wgmma128x256', 128, 256, 32],
+    ['tf32Wgmma128x128', 128, 128, 32],
+  ] as const)(
+    '%s around its edges, operands that do not lie along k transposed',
+    async (kernel, rows, columns, depth) => {
+      for (const form of ['NN', 'NT', 'TN'] as const) {
+        const names = await launched(
+          kernel,
+          rounded(() => checkEdges(new Random(5), form, [rows, columns, depth])),
+        );
+        expect(names).toContain(kernel);
+        expect(names.has('roundTransposed')).toBe(form !== 'NT');
+      }
+    },
+  );
+
+  const list = cases.filter(({ family, large }) => family === 'tf32' && !large);
+  test.each(['matmul', 'tf32Mma128x128', 'tf32Mma64x64', 'tf32Wgmma128x128'])(
     'the case list through %s',
     async (kernel) => {
       const names = await launched(kernel, () => {

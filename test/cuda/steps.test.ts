@@ -75,11 +75,14 @@ onDevice('steps on a device', () => {
     rmSync(folder, { recursive: true });
   });
 
-  test('a wait that is missing is noticed', () => {
-    expect(losses({ ...staged, STEEPEST_EMULATED_NO_WAITS: '1' })).not.toEqual(resident);
-    expect(losses({ ...staged, STEEPEST_EMULATED_NO_WAITS: '1', STEEPEST_EMULATED_ORDER: 'early' })).not.toEqual(
-      resident,
-    );
+  // Streams of the process: 1 runs steps, 2 copies rows beside them.
+  test.each([
+    ['steps for the copy of their rows', '1', 'late'],
+    ['the copy for the steps that read the rows before', '2', 'early'],
+    ['the host for the copy out of the memory that it writes next', 'host', 'late'],
+  ])('a wait of %s that is missing is noticed', (_, who, order) => {
+    const env = { ...staged, STEEPEST_EMULATED_NO_WAITS: who, STEEPEST_EMULATED_ORDER: order };
+    expect(losses(env)).not.toEqual(resident);
   });
 
   test('a job may begin with the short batch of an epoch, and copied rows of longer ones follow', () => {
@@ -100,6 +103,42 @@ onDevice('steps on a device', () => {
       staged,
     );
     expect(rows).toEqual(Array.from({ length: 5 * perRow }, (_, i) => i));
+  });
+
+  test('data that fit are copied to the device once for all epochs, and again when they are another argument', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'steepest-copies-'));
+    const file = path.join(folder, 'copies');
+    run(
+      `const model = make('cuda:0');
+      await model.fit(x, y, { epochs: 3, batchSize: 60, validationSplit: 0.25 });
+      await model.fit(x, y, { epochs: 1, batchSize: 60, validationData: [x, y] });
+      await model.evaluate(x, y);
+      return 1;`,
+      { STEEPEST_EMULATED_COPIES: file },
+    );
+    const copies = readFileSync(file, 'utf8').trim().split('\n').map(Number);
+    // x is a megabyte: for the first fit, for training and validation of the second, and for evaluation
+    expect(copies.filter((bytes) => bytes >= 1 << 18)).toEqual(new Array(4).fill(1 << 20));
+    rmSync(folder, { recursive: true });
+  });
+
+  test.each([
+    ['resident data', {}],
+    ['rows that are copied step by step', { STEEPEST_EMULATED_MEMORY: '1500000' }],
+  ])('two models train at the same time on one device: %s', (_, env) => {
+    const both = run<number[][]>(
+      "return Promise.all([train('cuda:0'), train('cuda:0')])",
+      env as Record<string, string>,
+    );
+    expect(both).toEqual([resident, resident]);
+  });
+
+  test('two devices train at the same time, each with rows that are copied', () => {
+    const both = run<number[][]>("return Promise.all([train('cuda:0'), train('cuda:1')])", {
+      ...staged,
+      STEEPEST_EMULATED_DEVICES: '2',
+    });
+    expect(both).toEqual([resident, resident]);
   });
 
   test('two devices train at the same time', () => {

@@ -78,7 +78,7 @@ onDevice('the twin of the instructions', () => {
       .replace(
         /#define STEEPEST_WGMMA\([\s\S]*/,
         `STEEPEST_TILED_KERNEL(kWgmmaThreads, 1, ${name}, WgmmaArguments arguments) {
-        STEEPEST_WGMMA_TILES(128, false, false)
+        STEEPEST_WGMMA_TILES(128, kWgmmaDepth, false, false)
       }\n}}\n`,
       );
   }

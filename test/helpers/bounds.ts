@@ -10,6 +10,8 @@ import { scalarFunction } from '../../lib/ir/scalar';
 const ulp = 2 ** -23;
 /** The largest spacing of bfloat16 numbers, relative to them. */
 const bfloat16Ulp = 2 ** -7;
+/** The largest error of rounding to tf32, relative to the number. */
+const tf32Error = 2 ** -11;
 /** Below this, results may be flushed to 0. */
 const tiny = 2 ** -125;
 
@@ -214,9 +216,12 @@ function productError(node: Node, x: Arrays, e: Arrays): Float64Array {
     evaluate({ ...node, is: node.is, attrs } as never, factors, {})[0];
   const rounds = precision === 'bfloat16';
   const factors = x.map((values) => abs(rounds ? values.map(toBfloat16) : values));
-  // A factor that is not exact may be rounded the other way, to the neighbour of the number that the reference takes.
   const errors = e.map((error, i) =>
-    rounds ? error.map((v, at) => (v > 0 ? 2 * v + bfloat16Ulp * factors[i][at] + tiny : 0)) : error,
+    error.map((v, at) => {
+      // A factor that is not exact may be rounded the other way, to the neighbour of the number that the reference takes.
+      if (rounds) return v > 0 ? 2 * v + bfloat16Ulp * factors[i][at] + tiny : 0;
+      return precision === 'tf32' ? v + tf32Error * (factors[i][at] + v) : v;
+    }),
   );
   const [a, b] = factors;
   const terms = product(

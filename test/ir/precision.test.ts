@@ -115,8 +115,8 @@ test('jit has an option for it, which a function inside may have too', () => {
 
 test('an unknown precision is an error that names the known ones', () => {
   expect(() => withPrecision('half' as Precision, () => 1)).toThrow(
-    "precision must be one of 'float32', 'mixedBfloat16', got \"half\"",
+    "precision must be one of 'float32', 'tf32', 'mixedBfloat16', got 'half'",
   );
   const wrong = jit((x: Tensor) => x, { precision: 16 as unknown as Precision });
-  expect(() => wrong(1)).toThrow("precision must be one of 'float32', 'mixedBfloat16', got 16");
+  expect(() => wrong(1)).toThrow("precision must be one of 'float32', 'tf32', 'mixedBfloat16', got 16");
 });

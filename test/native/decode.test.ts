@@ -126,8 +126,8 @@ describe('refuses', () => {
     ],
     [
       'a matmul of an unknown precision',
-      withViews((plan, v) => plan.instruction('matmul', [v([2, 3]), v([3, 5])], [v([2, 5])], [0, 2, ...identity])),
-      /precision: expected less than 2, got 2/,
+      withViews((plan, v) => plan.instruction('matmul', [v([2, 3]), v([3, 5])], [v([2, 5])], [0, 3, ...identity])),
+      /precision: expected less than 3, got 3/,
     ],
     ...(
       [

@@ -52,8 +52,8 @@ describe('a plan that does not fit is refused', () => {
     ['another batch', plan('conv', [x, kernel], [3, 3, 3, 6], conv({})), /y: expected 2 images/],
     [
       'an unknown precision',
-      plan('conv', [x, kernel], y, conv({ precision: 2 })),
-      /precision: expected less than 2, got 2/,
+      plan('conv', [x, kernel], y, conv({ precision: 3 })),
+      /precision: expected less than 3, got 3/,
     ],
     ['no groups', plan('conv', [x, kernel], y, conv({ groups: 0 })), /groups: 0 do not divide/],
     ['groups that do not divide', plan('conv', [x, kernel], y, conv({ groups: 3 })), /groups: 3 do not divide 4/],

@@ -18,7 +18,11 @@ const mixed = { optimizer: 'sgd', loss: 'meanSquaredError', precision: 'mixedBfl
 test('a wrong precision is an error that names the known ones', () => {
   const options = { ...mixed, precision: 'float16' as unknown as 'float32' };
   expect(() => linear().compile(options)).toThrow(
-    "compile: precision must be one of 'float32', 'mixedBfloat16', got 'float16'",
+    "compile: precision must be one of 'float32', 'tf32', 'mixedBfloat16', got 'float16'",
+  );
+  const keras = { ...mixed, precision: 'bfloat16' as unknown as 'float32' };
+  expect(() => linear().compile(keras)).toThrow(
+    "got 'bfloat16' (weights are float32 in memory; 'mixedBfloat16' has products in bfloat16)",
   );
 });
 

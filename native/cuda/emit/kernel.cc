@@ -1,5 +1,6 @@
 #include "kernel.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "lanes.h"
@@ -36,6 +37,34 @@ Value special(const char* name) {
   const Value to = out.fresh(Bank::kWord);
   out.line((std::string("mov.u32 $, ") + name + ";").c_str(), {to});
   return to;
+}
+
+Kernel emitAlone(const char* name, const Part& part, size_t words) {
+  Text out;
+  const unsigned shared = part({special("%ctaid.x"), 0});
+  out.line("ret;");
+  return {out.module(name, static_cast<unsigned>(8 * words), kThreads, shared), name};
+}
+
+Kernel emitTogether(const std::vector<Part>& parts, const std::vector<size_t>& words) {
+  Text out;
+  const Value block = special("%ctaid.x");
+  const Fields firsts(8);
+  std::vector<int> labels;
+  for (size_t i = 0; i < parts.size(); ++i) labels.push_back(out.label());
+  for (size_t i = parts.size(); i-- > 1;) {
+    out.branchIf((U(block) >= U(firsts.word(static_cast<int64_t>(4 * i)))).v, labels[i]);
+  }
+  unsigned shared = 0;
+  auto at = static_cast<int64_t>(8 + 8 * ((parts.size() + 1) / 2));
+  for (size_t i = 0; i < parts.size(); ++i) {
+    out.place(labels[i]);
+    const Value own = (U(block) - U(firsts.word(static_cast<int64_t>(4 * i)))).v;
+    shared = std::max(shared, parts[i]({own, at}));
+    out.line("ret;");
+    at += static_cast<int64_t>(8 * words[i]);
+  }
+  return {out.module("together", static_cast<unsigned>(at), kThreads, shared), "together"};
 }
 
 std::vector<Value> addressesOf(const std::vector<Layout>& layouts, const Fields& fields, int64_t data, int64_t slides,

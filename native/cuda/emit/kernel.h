@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -18,11 +19,14 @@ struct Layout {
   int64_t strides[kAxes];  // elements
 };
 
+// Threads of a block of every emitted kernel, as several may become one.
+constexpr int kThreads = 256;
+
 // Text that is ready for the driver.
 struct Kernel {
   std::string text;
   const char* name;  // of its entry
-  int threads;       // of a block
+  int threads = kThreads;
 };
 
 // A member of the kernel's arguments, or of a table in memory.
@@ -41,6 +45,19 @@ class Fields {
 };
 
 Value special(const char* name);  // %tid.x and the like
+
+// What a part of a kernel is given: which of its blocks this is, and where in the arguments its own begin.
+struct Frame {
+  Value block;
+  int64_t arguments;
+};
+// Writes a part's instructions, all of which end behind the last one. Returns the bytes of shared memory that it needs.
+using Part = std::function<unsigned(const Frame&)>;
+
+// A kernel with one part, and one whose parts have their own blocks: of part i, those from the word i of `firsts` on. Arguments:
+// { u64 unused, u32 firsts[parts], rounded up to words of 64 bits, then the parts', `words` of 64 bits for each }.
+Kernel emitAlone(const char* name, const Part& part, size_t words);
+Kernel emitTogether(const std::vector<Part>& parts, const std::vector<size_t>& words);
 
 // The addresses of operands: data[i], and with sliding ones data[i] + step * slide[i].
 std::vector<Value> addressesOf(const std::vector<Layout>& layouts, const Fields& fields, int64_t data, int64_t slides,

@@ -38,8 +38,10 @@ std::string MapLayout::key() const {
   return key;
 }
 
-Kernel emitMap(const steepest::Program& program, const MapLayout& layout, bool several) {
-  Text out;
+namespace {
+
+void writeMap(const steepest::Program& program, const MapLayout& layout, bool several, const Frame& frame) {
+  Text& out = Text::now();
   const int rank = layout.rank, width = layout.width;
   const size_t inputs = static_cast<size_t>(program.inputs), count = layout.operands.size();
   const auto segmentBytes = static_cast<int64_t>(16 + 16 * count);
@@ -55,10 +57,10 @@ Kernel emitMap(const steepest::Program& program, const MapLayout& layout, bool s
   }
   Steps steps(program, width, rates);
 
-  const Value block = special("%ctaid.x"), thread = special("%tid.x");
-  const Fields arguments(0);
+  const Value block = frame.block, thread = special("%tid.x");
+  const Fields arguments(frame.arguments);
   Value inSegment = block;
-  Fields segment(kMapSegmentAt);
+  Fields segment(frame.arguments + kMapSegmentAt);
   if (several) {
     const Value at = segmentOf(block, arguments.wide(8), arguments.word(16), segmentBytes);
     segment = Fields(at, 0);
@@ -67,9 +69,9 @@ Kernel emitMap(const steepest::Program& program, const MapLayout& layout, bool s
   const Value groups = segment.word(8);
   const Value i = out.variable(Bank::kWord);
   const int again = out.label(), done = out.label();
-  out.assign(i, (U(inSegment) * U(uint32_t{kMapThreads}) + U(thread)).v);
+  out.assign(i, (U(inSegment) * U(uint32_t{kThreads}) + U(thread)).v);
   out.branchIf((U(i) >= U(groups)).v, done);
-  const Value stride = (U(segment.word(4)) * U(uint32_t{kMapThreads})).v;
+  const Value stride = (U(segment.word(4)) * U(uint32_t{kThreads})).v;
   bool anySlides = false;
   for (const Layout& operand : layout.operands) anySlides = anySlides || operand.slides;
   const Value loopStep = anySlides ? arguments.wide(0) : Value{};
@@ -97,9 +99,15 @@ Kernel emitMap(const steepest::Program& program, const MapLayout& layout, bool s
   out.assign(i, (U(i) + U(stride)).v);
   out.branchIf((U(i) < U(groups)).v, again);
   out.place(done);
-  out.line("ret;");
-  return {out.module("map", static_cast<unsigned>(kMapSegmentAt + (several ? 0 : segmentBytes)), kMapThreads), "map",
-          kMapThreads};
+}
+
+}  // namespace
+
+Part mapPart(const steepest::Program& program, const MapLayout& layout, bool several) {
+  return [=](const Frame& frame) {
+    writeMap(program, layout, several, frame);
+    return 0u;
+  };
 }
 
 }  // namespace steepest::cuda::emit

@@ -24,8 +24,7 @@ struct MapLayout {
 // u64 data[operands], u64 slides[operands] }, where `first` counts blocks of earlier ones; with several they are in the table.
 constexpr int64_t kMapSegmentAt = 24;
 constexpr int64_t kMapDataAt = 16;
-constexpr int kMapThreads = 128;
 
-Kernel emitMap(const steepest::Program& program, const MapLayout& layout, bool several);
+Part mapPart(const steepest::Program& program, const MapLayout& layout, bool several);
 
 }  // namespace steepest::cuda::emit

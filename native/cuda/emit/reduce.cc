@@ -7,9 +7,7 @@
 namespace steepest::cuda::emit {
 namespace {
 
-constexpr uint32_t kLanes = 32, kColumnWarps = 8, kRowThreads = 128;
-
-uint32_t threadsOf(ReduceShape way) { return way == ReduceShape::kColumns ? kColumnWarps * kLanes : kRowThreads; }
+constexpr uint32_t kLanes = 32, kWarps = kThreads / kLanes;
 
 // Threads that share an output.
 uint32_t sharersOf(ReduceShape way) {
@@ -17,9 +15,9 @@ uint32_t sharersOf(ReduceShape way) {
     case ReduceShape::kWarp:
       return kLanes;
     case ReduceShape::kBlock:
-      return kRowThreads;
+      return kThreads;
     case ReduceShape::kColumns:
-      return kColumnWarps;
+      return kWarps;
     default:
       return 1;
   }
@@ -69,17 +67,19 @@ Bank ReduceLayout::bank() const { return bankOf(kind, whole); }
 int64_t bytesOf(Bank bank) { return bank == Bank::kDouble ? 8 : 4; }
 
 int64_t reduceBlocks(ReduceShape way, int64_t outputs) {
-  const int64_t each = way == ReduceShape::kColumns ? kLanes : kRowThreads / sharersOf(way);
+  const int64_t each = way == ReduceShape::kColumns ? kLanes : kThreads / sharersOf(way);
   return (outputs + each - 1) / each;
 }
 
-Kernel emitReduce(const steepest::Program& program, const ReduceLayout& layout) {
-  Text out;
+namespace {
+
+unsigned writeReduce(const steepest::Program& program, const ReduceLayout& layout, const Frame& frame) {
+  Text& out = Text::now();
   const ReduceShape way = layout.way;
   const bool columns = way == ReduceShape::kColumns;
   const int width = layout.width, keptRank = layout.keptRank, reducedRank = layout.reducedRank;
   const int rank = keptRank + reducedRank;
-  const uint32_t sharers = sharersOf(way), threads = threadsOf(way);
+  const uint32_t sharers = sharersOf(way);
   const Bank bank = layout.bank();
   const int64_t heldBytes = bytesOf(bank);
   const size_t inputs = layout.operands.size() - 1;
@@ -96,9 +96,9 @@ Kernel emitReduce(const steepest::Program& program, const ReduceLayout& layout) 
   }
   Steps steps(program, width, layout.fromParts ? std::vector<Rate>{} : rates);
 
-  const Fields arguments(0);
+  const Fields arguments(frame.arguments);
   const Value thread = special("%tid.x");
-  Value block = special("%ctaid.x"), part{};
+  Value block = frame.block, part{};
   const U outputs(arguments.word(8)), allTerms(arguments.word(16));
   if (layout.parts) {
     const U blocks(make(Bank::kWord, "div.u32", {special("%nctaid.x"), arguments.word(24)}));
@@ -106,7 +106,7 @@ Kernel emitReduce(const steepest::Program& program, const ReduceLayout& layout) 
     block = (U(block) - U(part) * blocks).v;
   }
   // The output, and which of the threads that share it this is.
-  const uint32_t eachBlock = columns ? kLanes : threads / sharers;
+  const uint32_t eachBlock = columns ? kLanes : kThreads / sharers;
   const U inBlock = columns ? U(thread) & U(kLanes - 1) : U(divide(thread, sharers));
   const U sharer = columns ? U(thread) >> 5u : sharers == 1 ? U(0u) : U(thread) & U(sharers - 1);
   const U output = U(block) * U(eachBlock) + inBlock;
@@ -190,15 +190,15 @@ Kernel emitReduce(const steepest::Program& program, const ReduceLayout& layout) 
   if (way == ReduceShape::kWarp || way == ReduceShape::kBlock) total = overLanes(layout.kind, total);
   if (way == ReduceShape::kBlock || columns) {
     // Each warp leaves what it has; the first thread of an output takes them in order.
-    const uint32_t warps = columns ? kColumnWarps : kRowThreads / kLanes, apart = columns ? kLanes : 1;
-    sharedBytes = static_cast<unsigned>(warps * apart * static_cast<uint32_t>(heldBytes));
+    const uint32_t apart = columns ? kLanes : 1;
+    sharedBytes = static_cast<unsigned>(kWarps * apart * static_cast<uint32_t>(heldBytes));
     const int stored = out.label();
     if (!columns) out.branchIf(((U(thread) & U(kLanes - 1)) != U(0u)).v, stored);
     storeHeld("shared", sharedAddress(columns ? thread : (U(thread) >> 5u).v, heldBytes), total);
     out.place(stored);
     out.line("bar.sync 0;");
     out.branchIf((U(thread) >= U(apart)).v, finished);
-    for (uint32_t w = 1; w < warps; ++w) {
+    for (uint32_t w = 1; w < kWarps; ++w) {
       const Value other = out.fresh(bank);
       loadHeld(other, "shared", sharedAddress((U(thread) + U(w * apart)).v, heldBytes));
       total = combine(layout.kind, total, other);
@@ -220,9 +220,13 @@ Kernel emitReduce(const steepest::Program& program, const ReduceLayout& layout) 
     store(result.dtype, linear.addressOf(data.back(), &one, static_cast<int64_t>(sizeOf(result.dtype))), 1, &lane);
   }
   out.place(finished);
-  out.line("ret;");
-  const auto bytes = static_cast<unsigned>(kReduceDataAt + static_cast<int64_t>(16 * layout.operands.size()));
-  return {out.module("reduce", bytes, threads, sharedBytes), "reduce", static_cast<int>(threads)};
+  return sharedBytes;
+}
+
+}  // namespace
+
+Part reducePart(const steepest::Program& program, const ReduceLayout& layout) {
+  return [=](const Frame& frame) { return writeReduce(program, layout, frame); };
 }
 
 }  // namespace steepest::cuda::emit

@@ -32,10 +32,10 @@ struct ReduceLayout {
 };
 
 // Arguments: { u64 loopStep, outputs, terms, parts, termsOfPart, data[operands], slides[operands] }. Result r of part p
-// is element r * parts + p. The grid is reduceBlocks(way, outputs) * parts blocks.
+// is element r * parts + p. It has reduceBlocks(way, outputs) * parts blocks, and with several parts a launch of its own.
 constexpr int64_t kReduceDataAt = 40;
 
-Kernel emitReduce(const steepest::Program& program, const ReduceLayout& layout);
+Part reducePart(const steepest::Program& program, const ReduceLayout& layout);
 
 int64_t reduceBlocks(ReduceShape way, int64_t outputs);
 int64_t bytesOf(Bank bank);

@@ -1,59 +1,15 @@
-// Along one axis: positions of extremes, running sums, sorting. A thread for each line.
+// Along one axis: positions of extremes, running sums, and what sorting begins and ends with.
 #include "axis.h"
+#include "held.h"
 #include "kernel.h"
 #include "lanes.h"
 
 namespace steepest::cuda {
+namespace {
 
 // Where line number `i` begins.
 STEEPEST_INLINE int64_t startOf(const AxisArguments& a, int64_t i) {
   return i / a.inner * a.axis * a.inner + i % a.inner;
-}
-
-// The first one wins; a NaN is beyond every number.
-template <typename T>
-STEEPEST_INLINE int32_t extreme(const T* x, const AxisArguments& a) {
-  T best = x[0];
-  int32_t at = 0;
-  for (int64_t k = 1; k < a.axis && best == best; ++k) {
-    const T value = x[k * a.inner];
-    if (value != value || (a.flag ? value < best : value > best)) {
-      best = value;
-      at = static_cast<int32_t>(k);
-    }
-  }
-  return at;
-}
-
-STEEPEST_KERNEL(argReduce, AxisArguments a) {
-  int32_t* const y = static_cast<int32_t*>(a.y);
-  STEEPEST_EACH(i, a.outer * a.inner) {
-    const int64_t start = startOf(a, i);
-    y[i] = a.dtype == kFloat32 ? extreme(static_cast<const float*>(a.x) + start, a)
-           : a.dtype == kInt32 ? extreme(static_cast<const int32_t*>(a.x) + start, a)
-                               : extreme(static_cast<const uint8_t*>(a.x) + start, a);
-  }
-}
-
-template <typename T, typename Sum>
-STEEPEST_INLINE void runningSum(const T* x, T* y, const AxisArguments& a) {
-  Sum sum = 0;
-  for (int64_t k = 0; k < a.axis; ++k) {
-    const int64_t at = (a.flag ? a.axis - 1 - k : k) * a.inner;
-    sum += static_cast<Sum>(x[at]);
-    y[at] = static_cast<T>(sum);
-  }
-}
-
-STEEPEST_KERNEL(cumsum, AxisArguments a) {
-  STEEPEST_EACH(i, a.outer * a.inner) {
-    const int64_t start = startOf(a, i);
-    if (a.dtype == kInt32) {
-      runningSum<int32_t, uint32_t>(static_cast<const int32_t*>(a.x) + start, static_cast<int32_t*>(a.y) + start, a);
-    } else {
-      runningSum<float, double>(static_cast<const float*>(a.x) + start, static_cast<float*>(a.y) + start, a);
-    }
-  }
 }
 
 // Unsigned numbers in the order of the elements: -0 equals 0, NaN is beyond infinity.
@@ -63,39 +19,170 @@ STEEPEST_INLINE uint32_t keyOf(float x) {
   return bits >> 31 != 0 ? ~bits : bits | 0x80000000u;
 }
 STEEPEST_INLINE uint32_t keyOf(int32_t x) { return static_cast<uint32_t>(x) ^ 0x80000000u; }
+STEEPEST_INLINE uint32_t keyOf(const AxisArguments& a, int64_t i) {
+  return a.dtype == kFloat32 ? keyOf(static_cast<const float*>(a.x)[i])
+         : a.dtype == kInt32 ? keyOf(static_cast<const int32_t*>(a.x)[i])
+                             : static_cast<const uint8_t*>(a.x)[i];
+}
 
-// Heapsort of key and position in one number, so that equal keys keep their order.
-STEEPEST_INLINE void sift(uint64_t* heap, int64_t root, int64_t n) {
-  const uint64_t value = heap[root];
-  for (int64_t child; (child = 2 * root + 1) < n; root = child) {
-    if (child + 1 < n && heap[child + 1] > heap[child]) ++child;
-    if (heap[child] <= value) break;
-    heap[root] = heap[child];
-    heap[child] = value;
+// ---- positions of extremes. Key and position in one number, the largest of which is wanted: the first one wins, and a NaN is
+// beyond every number both ways.
+
+STEEPEST_INLINE uint64_t candidate(const AxisArguments& a, int64_t i, int64_t k) {
+  const uint32_t key = keyOf(a, i);
+  const bool flips = a.flag != 0 && !(a.dtype == kFloat32 && key == UINT32_MAX);
+  return static_cast<uint64_t>(flips ? ~key : key) << 32 | (UINT32_MAX - static_cast<uint32_t>(k));
+}
+
+// From this element of each line on, every so many.
+STEEPEST_INLINE uint64_t bestOf(const AxisArguments& a, int64_t line, int64_t first, int64_t step) {
+  const int64_t start = startOf(a, line);
+  uint64_t best = 0;
+  for (int64_t k = first; k < a.axis; k += step) best = larger(best, candidate(a, start + k * a.inner, k));
+  return best;
+}
+STEEPEST_INLINE int32_t positionOf(uint64_t best) {
+  return static_cast<int32_t>(UINT32_MAX - static_cast<uint32_t>(best & UINT32_MAX));
+}
+
+template <int kWarps>
+STEEPEST_INLINE void argReduceLines(const AxisArguments& a) {
+  using Team = Sharers<kWarps>;
+  for (int64_t line = Team::firstRow(); line < a.outer * a.inner; line += Team::nextRow()) {
+    const uint64_t best = Team::combine(bestOf(a, line, Team::thread(), Team::kThreads),
+                                        [](uint64_t x, uint64_t y) { return x > y ? x : y; });
+    if (Team::thread() == 0) static_cast<int32_t*>(a.y)[line] = positionOf(best);
   }
 }
 
-STEEPEST_KERNEL(argsort, AxisArguments a) {
-  int32_t* const y = static_cast<int32_t*>(a.y);
+}  // namespace
+
+// For lines of a few elements, or many beside each other.
+STEEPEST_KERNEL(argReduceThread, AxisArguments a) {
+  STEEPEST_EACH(i, a.outer * a.inner) static_cast<int32_t*>(a.y)[i] = positionOf(bestOf(a, i, 0, 1));
+}
+STEEPEST_TILED_KERNEL(32 * kRowWarps, 1, argReduceWarp, AxisArguments a) { argReduceLines<1>(a); }
+STEEPEST_TILED_KERNEL(32 * kRowBlockWarps, 1, argReduceBlock, AxisArguments a) { argReduceLines<kRowBlockWarps>(a); }
+
+namespace {
+
+// ---- running sums: in float64, or of integers that wrap around
+
+template <typename T, typename Sum>
+struct Line {
+  const T* x;
+  T* y;
+  const AxisArguments& a;
+  STEEPEST_INLINE Line(const AxisArguments& arguments, int64_t line)
+      : x(static_cast<const T*>(arguments.x) + startOf(arguments, line)),
+        y(static_cast<T*>(arguments.y) + startOf(arguments, line)),
+        a(arguments) {}
+  STEEPEST_INLINE int64_t at(int64_t k) const { return (a.flag ? a.axis - 1 - k : k) * a.inner; }
+  STEEPEST_INLINE Sum load(int64_t k) const { return static_cast<Sum>(x[at(k)]); }
+  STEEPEST_INLINE void store(int64_t k, Sum sum) const { y[at(k)] = static_cast<T>(sum); }
+};
+
+template <typename T, typename Sum>
+STEEPEST_INLINE void sumAlone(const AxisArguments& a, int64_t i) {
+  const Line<T, Sum> line(a, i);
+  Sum sum = 0;
+  for (int64_t k = 0; k < a.axis; ++k) line.store(k, sum += line.load(k));
+}
+
+using ScanTeam = Sharers<kRowBlockWarps>;
+
+template <typename Sum>
+STEEPEST_INLINE Sum totalOf(Sum value) {
+  return ScanTeam::combine(value, [](Sum x, Sum y) { return x + y; });
+}
+
+// The sum of a part of a line, which is block number `i` of the grid.
+template <typename T, typename Sum>
+STEEPEST_INLINE void sumPart(const AxisArguments& a) {
+  const int64_t part = blockIdx.x % a.parts, end = smaller((part + 1) * a.partSize, a.axis);
+  const Line<T, Sum> line(a, blockIdx.x / a.parts);
+  Sum sum = 0;
+  for (int64_t k = part * a.partSize + threadIdx.x; k < end; k += ScanTeam::kThreads) sum += line.load(k);
+  sum = totalOf(sum);
+  if (threadIdx.x == 0) static_cast<Sum*>(a.sums)[blockIdx.x] = sum;
+}
+
+// The sums of the values of the threads before this one, and of all.
+template <typename Sum>
+STEEPEST_INLINE Sum scanBlock(Sum value, Sum* all) {
+  constexpr int kThreads = ScanTeam::kThreads;
+  __shared__ Sum shared[2][kThreads];
+  const int thread = static_cast<int>(threadIdx.x);
+  int now = 0;
+  shared[now][thread] = value;
+  __syncthreads();
+  for (int by = 1; by < kThreads; by *= 2, now ^= 1) {
+    const Sum before = thread >= by ? shared[now][thread - by] : 0;
+    shared[now ^ 1][thread] = before + shared[now][thread];
+    __syncthreads();
+  }
+  const Sum before = thread > 0 ? shared[now][thread - 1] : 0;
+  *all = shared[now][kThreads - 1];
+  __syncthreads();
+  return before;
+}
+
+template <typename T, typename Sum>
+STEEPEST_INLINE void scanPart(const AxisArguments& a) {
+  constexpr int kEach = 4;
+  const int64_t part = blockIdx.x % a.parts, end = smaller((part + 1) * a.partSize, a.axis);
+  const Line<T, Sum> line(a, blockIdx.x / a.parts);
+  Sum before = 0;
+  if (a.parts > 1) {
+    const Sum* const sums = static_cast<const Sum*>(a.sums) + (blockIdx.x - part);
+    before = totalOf(static_cast<int64_t>(threadIdx.x) < part ? sums[threadIdx.x] : Sum(0));
+  }
+  for (int64_t tile = part * a.partSize; tile < end; tile += ScanTeam::kThreads * kEach) {
+    const int64_t first = tile + static_cast<int64_t>(threadIdx.x) * kEach;
+    Sum sums[kEach], sum = 0, all;
+#pragma unroll
+    for (int j = 0; j < kEach; ++j) sums[j] = sum += first + j < end ? line.load(first + j) : Sum(0);
+    const Sum mine = before + scanBlock(sum, &all);
+#pragma unroll
+    for (int j = 0; j < kEach; ++j) {
+      if (first + j < end) line.store(first + j, mine + sums[j]);
+    }
+    before += all;
+  }
+}
+
+}  // namespace
+
+#define STEEPEST_BY_DTYPE(f, ...)      \
+  if (a.dtype == kInt32) {             \
+    f<int32_t, uint32_t>(__VA_ARGS__); \
+  } else {                             \
+    f<float, double>(__VA_ARGS__);     \
+  }
+
+// A thread for each line, or a block for each part of one.
+STEEPEST_KERNEL(cumsumThread, AxisArguments a) {
+  STEEPEST_EACH(i, a.outer * a.inner) { STEEPEST_BY_DTYPE(sumAlone, a, i) }
+}
+STEEPEST_TILED_KERNEL(32 * kRowBlockWarps, 1, cumsumParts, AxisArguments a){
+    STEEPEST_BY_DTYPE(sumPart, a)} STEEPEST_TILED_KERNEL(32 * kRowBlockWarps, 1, cumsumBlock,
+                                                         AxisArguments a){STEEPEST_BY_DTYPE(scanPart, a)}
+
+// ---- sorting, see sort.cu
+
+STEEPEST_KERNEL(argsortPairs, AxisArguments a) {
   const uint32_t flip = a.flag ? UINT32_MAX : 0;
-  STEEPEST_EACH(i, a.outer * a.inner) {
-    const int64_t start = startOf(a, i);
-    uint64_t* const pairs = a.pairs + i * a.axis;
-    for (int64_t k = 0; k < a.axis; ++k) {
-      const int64_t at = start + k * a.inner;
-      const uint32_t key =
-          a.dtype == kInt32 ? keyOf(static_cast<const int32_t*>(a.x)[at]) : keyOf(static_cast<const float*>(a.x)[at]);
-      pairs[k] = static_cast<uint64_t>(key ^ flip) << 32 | static_cast<uint64_t>(k);
-    }
-    for (int64_t root = a.axis / 2; root-- > 0;) sift(pairs, root, a.axis);
-    for (int64_t n = a.axis; n-- > 1;) {
-      const uint64_t largest = pairs[0];
-      pairs[0] = pairs[n];
-      pairs[n] = largest;
-      sift(pairs, 0, n);
-    }
-    int32_t* const out = y + i / a.inner * a.count * a.inner + i % a.inner;
-    for (int64_t k = 0; k < a.count; ++k) out[k * a.inner] = static_cast<int32_t>(pairs[k] & UINT32_MAX);
+  STEEPEST_EACH(i, a.outer * a.axis * a.inner) {
+    const int64_t k = i / a.inner % a.axis, line = i / a.inner / a.axis * a.inner + i % a.inner;
+    a.pairs[line * a.axis + k] = static_cast<uint64_t>(keyOf(a, i) ^ flip) << 32 | static_cast<uint64_t>(k);
+  }
+}
+
+// The first `count` positions of each line.
+STEEPEST_KERNEL(argsortPositions, AxisArguments a) {
+  STEEPEST_EACH(i, a.outer * a.count * a.inner) {
+    const int64_t k = i / a.inner % a.count, line = i / a.inner / a.count * a.inner + i % a.inner;
+    static_cast<int32_t*>(a.y)[i] = static_cast<int32_t>(a.sorted[line * a.axis + k] & UINT32_MAX);
   }
 }
 

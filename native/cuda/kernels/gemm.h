@@ -22,6 +22,8 @@ struct GemmArguments {
   // Four neighbours may be read or written at once. Neighbours along k in a and b when it is contiguous there.
   uint32_t aQuads, bQuads, cQuads;
   uint32_t bfloat16;  // operands are rounded to it
+  uint32_t tf32;      // operands may be rounded to it
+  uint32_t unused;
 };
 
 // Edges of the tiles of a kernel.

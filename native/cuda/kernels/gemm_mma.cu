@@ -1,60 +1,103 @@
-// Matrix products of operands rounded to bfloat16, on tensor cores (mma.sync): tiles are rounded on their way from registers to
-// shared memory, sums are float32. The next tile is on its way while one is multiplied.
+// Matrix products of operands rounded to bfloat16 or tf32, on tensor cores (mma.sync): tiles are rounded on their way from
+// registers to shared memory, sums are float32. The next tile is on its way while one is multiplied.
 #include "gemm_stage.h"
 #include "ptx.h"
 
 namespace steepest::cuda {
 namespace {
 
-constexpr int kDepth = 32;
-constexpr int kGap = 8;  // numbers behind each run: spreads the eight rows that ldmatrix reads over all banks
+constexpr int kPiece = 16;  // bytes of a row that ldmatrix reads
 
-// Where a tile of an operand is in shared memory: runs along k or along its rows, as they lie in memory.
-template <int kRows, bool kAlongK>
+// What operands are rounded to.
+struct Bfloat16 {
+  using Number = uint16_t;
+  struct alignas(8) Four {
+    uint32_t x[2];
+  };
+  static STEEPEST_INLINE Four rounded(const Quad& quad) {
+    return {{ptx::packBfloat16(quad.x[0], quad.x[1]), ptx::packBfloat16(quad.x[2], quad.x[3])}};
+  }
+  static STEEPEST_INLINE void multiply(float (*sums)[2], const uint32_t* a, const uint32_t* b) {
+    ptx::multiplyBfloat16(sums, a, b);
+  }
+};
+struct Tf32 {
+  using Number = uint32_t;
+  struct alignas(16) Four {
+    uint32_t x[4];
+  };
+  static STEEPEST_INLINE Four rounded(const Quad& quad) {
+    return {{ptx::toTf32(quad.x[0]), ptx::toTf32(quad.x[1]), ptx::toTf32(quad.x[2]), ptx::toTf32(quad.x[3])}};
+  }
+  static STEEPEST_INLINE void multiply(float (*sums)[2], const uint32_t* a, const uint32_t* b) {
+    ptx::multiplyTf32(sums, a, b);
+  }
+};
+
+// A tile of an operand in shared memory, of 64 bytes along k: runs along k or along its rows, as they lie in memory. The gap
+// behind a run spreads what a warp reads at once over all banks.
+template <typename Format, int kRows, bool kAlongK>
 struct Tile {
-  static constexpr int kRun = (kAlongK ? kDepth : kRows) + kGap;
-  static constexpr int kSize = (kAlongK ? kRows : kDepth) * kRun;  // bfloat16 numbers
+  using Number = typename Format::Number;
+  static constexpr int kDepth = 64 / sizeof(Number);
+  static constexpr int kStep = 2 * kPiece / sizeof(Number);  // along k, of one product
+  static constexpr int kHalf = kStep / 2;
+  static constexpr int kRun = kAlongK ? kDepth + kHalf : kRows + 8;
+  static constexpr int kSize = (kAlongK ? kRows : kDepth) * kRun;       // numbers
+  static constexpr bool kTransposes = !kAlongK && sizeof(Number) == 2;  // in ldmatrix, which knows 16-bit numbers only
+
   static STEEPEST_INLINE int at(int row, int depth) { return kAlongK ? row * kRun + depth : depth * kRun + row; }
-};
 
-struct alignas(8) Pairs {
-  uint32_t x[2];
-};
+  template <int kThreads>
+  static STEEPEST_INLINE void store(Staged<kRows, kDepth, kAlongK, kThreads>& staged, Number* tile) {
+    staged.each([&](int row, int depth, const Quad& quad) {
+      *reinterpret_cast<typename Format::Four*>(tile + at(row, depth)) = Format::rounded(quad);
+    });
+  }
 
-template <int kRows, bool kAlongK, int kThreads>
-STEEPEST_INLINE void storeRounded(Staged<kRows, kDepth, kAlongK, kThreads>& staged, uint16_t* tile) {
-  staged.each([&](int row, int depth, const Quad& quad) {
-    *reinterpret_cast<Pairs*>(tile + Tile<kRows, kAlongK>::at(row, depth)) = {
-        {ptx::packBfloat16(quad.x[0], quad.x[1]), ptx::packBfloat16(quad.x[2], quad.x[3])}};
-  });
-}
+  // Four words of a lane, from 8 rows x 16 bytes of k each: of the 16 rows first, or with kDepthFirst, of both halves of k.
+  template <bool kDepthFirst>
+  static STEEPEST_INLINE void load(uint32_t* to, const Number* tile, int row, int depth) {
+    const int lane = static_cast<int>(threadIdx.x) % 32, which = lane / 8, line = lane % 8;
+    if constexpr (kAlongK || kTransposes) {
+      // Which row of which matrix this lane names.
+      row += (kDepthFirst ? which / 2 : which % 2) * 8 + (kAlongK ? line : 0);
+      depth += (kDepthFirst ? which % 2 : which / 2) * kHalf + (kAlongK ? 0 : line);
+      ptx::loadMatrices<kTransposes>(to, tile + at(row, depth));
+    } else {
+      const Number* const from = tile + at(row + lane / 4, depth + lane % 4);
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        to[i] = from[at((kDepthFirst ? i / 2 : i % 2) * 8, (kDepthFirst ? i % 2 : i / 2) * kHalf)];
+      }
+    }
+  }
+};
 
 // Warps stand kDown x kAcross in a tile of kRows x kColumns.
-template <int kRows, int kColumns, int kDown, int kAcross, bool kAAlongK, bool kBAlongK>
-STEEPEST_INLINE void mmaTile(const GemmArguments& g, uint16_t* shared) {
+template <typename Format, int kRows, int kColumns, int kDown, int kAcross, bool kAAlongK, bool kBAlongK>
+STEEPEST_INLINE void mmaTile(const GemmArguments& g, unsigned char* shared) {
   constexpr int kThreads = 32 * kDown * kAcross;
   constexpr int kM = kRows / kDown / 16, kN = kColumns / kAcross / 8;  // products of a warp
-  using A = Tile<kRows, kAAlongK>;
-  using B = Tile<kColumns, kBAlongK>;
-  uint16_t *const tilesA = shared, *const tilesB = shared + 2 * A::kSize;  // two of each
+  using A = Tile<Format, kRows, kAAlongK>;
+  using B = Tile<Format, kColumns, kBAlongK>;
+  constexpr int kDepth = A::kDepth;
+  using Number = typename Format::Number;
+  Number* const tilesA = reinterpret_cast<Number*>(shared);
+  Number* const tilesB = tilesA + 2 * A::kSize;  // two of each
   const GemmTile tile(g, blockIdx.x, kRows, kColumns);
   const float *const a = tile.a(g), *const b = tile.b(g);
   const int64_t aStride = kAAlongK ? g.aRow : g.aDepth, bStride = kBAlongK ? g.bColumn : g.bDepth;
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const int firstRow = warp / kAcross * (kRows / kDown), firstColumn = warp % kAcross * (kColumns / kAcross);
-  // Which row of which of four matrices this lane names to ldmatrix, in a 16 x 16 piece: A's matrices go down first, B's
-  // along k.
-  const int which = lane / 8, line = lane % 8;
-  const int aRow = which % 2 * 8 + (kAAlongK ? line : 0), aDepth = which / 2 * 8 + (kAAlongK ? 0 : line);
-  const int bColumn = which / 2 * 8 + (kBAlongK ? line : 0), bDepth = which % 2 * 8 + (kBAlongK ? 0 : line);
 
   Staged<kRows, kDepth, kAAlongK, kThreads> nextA;
   Staged<kColumns, kDepth, kBAlongK, kThreads> nextB;
   float sums[kM * kN * 2][2] = {};  // two runs of each product
   nextA.load(a, aStride, tile.row, g.m, tile.firstDepth, tile.lastDepth, g.aQuads != 0);
   nextB.load(b, bStride, tile.column, g.n, tile.firstDepth, tile.lastDepth, g.bQuads != 0);
-  storeRounded(nextA, tilesA);
-  storeRounded(nextB, tilesB);
+  A::store(nextA, tilesA);
+  B::store(nextB, tilesB);
   __syncthreads();
   int now = 0;
   for (int64_t depth = tile.firstDepth; depth < tile.lastDepth; depth += kDepth, now ^= 1) {
@@ -64,26 +107,25 @@ STEEPEST_INLINE void mmaTile(const GemmArguments& g, uint16_t* shared) {
       nextB.load(b, bStride, tile.column, g.n, depth + kDepth, tile.lastDepth, g.bQuads != 0);
     }
 #pragma unroll
-    for (int k = 0; k < kDepth; k += 16) {
+    for (int k = 0; k < kDepth; k += A::kStep) {
       uint32_t left[kM][4], right[kN * 2];
 #pragma unroll
       for (int i = 0; i < kM; ++i) {
-        ptx::loadMatrices<!kAAlongK>(left[i], tilesA + now * A::kSize + A::at(firstRow + i * 16 + aRow, k + aDepth));
+        A::template load<false>(left[i], tilesA + now * A::kSize, firstRow + i * 16, k);
       }
 #pragma unroll
       for (int j = 0; j < kN; j += 2) {
-        ptx::loadMatrices<!kBAlongK>(right + 2 * j,
-                                     tilesB + now * B::kSize + B::at(firstColumn + j * 8 + bColumn, k + bDepth));
+        B::template load<true>(right + 2 * j, tilesB + now * B::kSize, firstColumn + j * 8, k);
       }
 #pragma unroll
       for (int i = 0; i < kM; ++i) {
 #pragma unroll
-        for (int j = 0; j < kN; ++j) ptx::multiplyBfloat16(sums + (i * kN + j) * 2, left[i], right + 2 * j);
+        for (int j = 0; j < kN; ++j) Format::multiply(sums + (i * kN + j) * 2, left[i], right + 2 * j);
       }
     }
     if (more) {
-      storeRounded(nextA, tilesA + (now ^ 1) * A::kSize);
-      storeRounded(nextB, tilesB + (now ^ 1) * B::kSize);
+      A::store(nextA, tilesA + (now ^ 1) * A::kSize);
+      B::store(nextB, tilesB + (now ^ 1) * B::kSize);
     }
     __syncthreads();
   }
@@ -97,17 +139,20 @@ STEEPEST_INLINE void mmaTile(const GemmArguments& g, uint16_t* shared) {
 }  // namespace
 
 // Named as the float32 kernels are. What they need of shared memory is in gemm.cc.
-#define STEEPEST_MMA(rows, columns, down, across, form, aAlongK, bAlongK)                           \
-  STEEPEST_TILED_KERNEL(32 * (down) * (across), 1, mma##rows##x##columns##form, GemmArguments g) {  \
+#define STEEPEST_MMA(name, format, rows, columns, down, across, form, aAlongK, bAlongK)             \
+  STEEPEST_TILED_KERNEL(32 * (down) * (across), 1, name##rows##x##columns##form, GemmArguments g) { \
     STEEPEST_DYNAMIC_SHARED(shared);                                                                \
-    mmaTile<rows, columns, down, across, aAlongK, bAlongK>(g, reinterpret_cast<uint16_t*>(shared)); \
+    mmaTile<format, rows, columns, down, across, aAlongK, bAlongK>(g, shared);                      \
   }
-#define STEEPEST_MMAS(rows, columns, down, across)           \
-  STEEPEST_MMA(rows, columns, down, across, NN, true, false) \
-  STEEPEST_MMA(rows, columns, down, across, NT, true, true)  \
-  STEEPEST_MMA(rows, columns, down, across, TN, false, false)
-STEEPEST_MMAS(128, 128, 2, 4)
-STEEPEST_MMAS(64, 64, 2, 2)
-STEEPEST_MMA(64, 64, 2, 2, TT, false, true)
+#define STEEPEST_MMAS(name, format, rows, columns, down, across)           \
+  STEEPEST_MMA(name, format, rows, columns, down, across, NN, true, false) \
+  STEEPEST_MMA(name, format, rows, columns, down, across, NT, true, true)  \
+  STEEPEST_MMA(name, format, rows, columns, down, across, TN, false, false)
+STEEPEST_MMAS(mma, Bfloat16, 128, 128, 2, 4)
+STEEPEST_MMAS(mma, Bfloat16, 64, 64, 2, 2)
+STEEPEST_MMA(mma, Bfloat16, 64, 64, 2, 2, TT, false, true)
+STEEPEST_MMAS(tf32Mma, Tf32, 128, 128, 2, 4)
+STEEPEST_MMAS(tf32Mma, Tf32, 64, 64, 2, 2)
+STEEPEST_MMA(tf32Mma, Tf32, 64, 64, 2, 2, TT, false, true)
 
 }  // namespace steepest::cuda

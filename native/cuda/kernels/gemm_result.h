@@ -3,14 +3,10 @@
 
 #include "gemm.h"
 #include "kernel.h"
+#include "quads.h"
 #include "strides.h"
 
 namespace steepest::cuda {
-
-// Four numbers that lie at a multiple of 16 bytes.
-struct alignas(16) Quad {
-  float x[4];
-};
 
 // Two, at a multiple of 8.
 struct alignas(8) Pair {

@@ -5,18 +5,18 @@
 
 namespace steepest::cuda {
 
-// An operand [batch, outer, inner] rounded to bfloat16, `run` numbers from one outer index to the next.
+// An operand [batch, outer, inner] rounded to bfloat16 or tf32, `run` numbers from one outer index to the next.
 struct RoundArguments {
   int64_t loopStep;
   const float* from;
   int64_t slide;  // bytes, with every step of a loop
-  uint16_t* to;
+  void* to;
   int64_t outer, inner, run;
   int64_t outerStride, innerStride;  // elements
   Domain batch;
   int64_t batchStrides[kAxes];
   uint32_t quads;  // four neighbours may be read at once
-  uint32_t unused;
+  uint32_t tf32;
 };
 
 // Tensor maps lie at multiples of 64 bytes, on the device too.
@@ -31,6 +31,8 @@ struct WgmmaArguments {
 static_assert(sizeof(WgmmaArguments) % 64 == 0, "has one size with and without alignment");
 
 constexpr int kWgmmaRows = 128, kWgmmaDepth = 64, kWgmmaStages = 4, kWgmmaThreads = 384;
+constexpr int kWgmmaDepthTf32 = kWgmmaDepth / 2;  // as many bytes
+constexpr int kTransposeEdge = 32;
 
 // Of a block: stages, their barriers.
 constexpr uint32_t wgmmaBytes(int64_t columns) {

@@ -1,80 +1,197 @@
-// Normalization of rows and its gradients, a block for each row. In float64: the values of a row are so determined by each
-// other that little is left of a gradient, and of that float32 would lose digits.
+// Normalization of rows and its gradients: a row for a warp or a block, in registers, or read again where it is too long for
+// them.
+#include "held.h"
 #include "kernel.h"
 #include "normalize.h"
-#include "rows.h"
 
 namespace steepest::cuda {
+namespace {
 
-struct Moments {
-  double mean, inverse;  // deviation
+// A mean as two numbers: what rounding it has missed shows where it is much larger than the deviations.
+template <typename Real>
+struct Mean {
+  Real value, rest;
+  STEEPEST_INLINE explicit Mean(double mean)
+      : value(static_cast<Real>(mean)), rest(static_cast<Real>(mean - static_cast<double>(value))) {}
+  STEEPEST_INLINE Real below(float x) const { return (static_cast<Real>(x) - value) - rest; }
 };
 
-STEEPEST_INLINE Moments momentsOf(const float* x, int64_t n, float epsilon, bool centered, double* shared) {
-  double sum = 0, square = 0;
-  for (int64_t i = threadIdx.x; i < n && centered; i += blockDim.x) sum += x[i];
-  const double mean = sumBlock(sum, shared) / static_cast<double>(n);
-  for (int64_t i = threadIdx.x; i < n; i += blockDim.x) square += (x[i] - mean) * (x[i] - mean);
-  return {mean, 1 / ::sqrt(sumBlock(square, shared) / static_cast<double>(n) + epsilon)};
+// A product that is not joined with what is added to it: what equals its mean has to leave nothing.
+STEEPEST_INLINE float rounded(float a, float b) { return __fmul_rn(a, b); }
+STEEPEST_INLINE double rounded(double a, double b) { return __dmul_rn(a, b); }
+
+template <typename Real, int kWarps, bool kHeld>
+STEEPEST_INLINE Mean<Real> meanOf(const Row<kWarps, kHeld>& x, bool centered) {
+  if (!centered) return Mean<Real>(0);
+  double sum = 0;
+  x.each([&](int i, int column) {
+    const Quad quad = x(i, column);
+    sum += static_cast<double>((static_cast<Real>(quad.x[0]) + static_cast<Real>(quad.x[1])) +
+                               (static_cast<Real>(quad.x[2]) + static_cast<Real>(quad.x[3])));
+  });
+  return Mean<Real>(Sharers<kWarps>::sum(sum) / x.n);
+}
+
+// 1 / sqrt(variance + epsilon)
+template <typename Real, int kWarps, bool kHeld>
+STEEPEST_INLINE double inverseOf(const Row<kWarps, kHeld>& x, const Mean<Real>& mean, float epsilon) {
+  double sum = 0;
+  x.each([&](int i, int column) {
+    const Quad quad = x(i, column);
+    Real part = 0;
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      const Real below = column + j < x.n ? mean.below(quad.x[j]) : 0;
+      part += below * below;
+    }
+    sum += static_cast<double>(part);
+  });
+  return 1 / ::sqrt(Sharers<kWarps>::sum(sum) / x.n + epsilon);
+}
+
+// A row for all rows, read where it is needed; a number for all columns where there is none.
+STEEPEST_INLINE Quad parameters(const float* from, int column, int n, bool whole, float without) {
+  if (from == nullptr) return {{without, without, without, without}};
+  if (whole) return *reinterpret_cast<const Quad*>(from + column);
+  Quad quad;
+#pragma unroll
+  for (int j = 0; j < 4; ++j) quad.x[j] = column + j < n ? from[column + j] : without;
+  return quad;
 }
 
 // y = (x - mean) / sqrt(variance + epsilon) scale + offset; without centering the mean counts as 0.
-STEEPEST_KERNEL(normalize, NormalizeArguments a) {
-  __shared__ double shared[STEEPEST_BLOCK];
-  for (int64_t row = blockIdx.x; row < a.rows; row += gridDim.x) {
-    const float* const x = a.x + row * a.columns;
-    float* const y = a.y + row * a.columns;
-    const Moments m = momentsOf(x, a.columns, a.epsilon, a.centered, shared);
-    for (int64_t i = threadIdx.x; i < a.columns; i += blockDim.x) {
-      const double scale = a.scale != nullptr ? a.scale[i] : 1, offset = a.offset != nullptr ? a.offset[i] : 0;
-      y[i] = static_cast<float>((x[i] - m.mean) * m.inverse * scale + offset);
-    }
-    if (threadIdx.x == 0) {
-      a.mean[row] = static_cast<float>(m.mean);
-      a.inverse[row] = static_cast<float>(m.inverse);
+template <typename Real, int kWarps, bool kHeld>
+STEEPEST_INLINE void normalizeRows(const NormalizeArguments& a) {
+  using Team = Sharers<kWarps>;
+  for (int64_t row = Team::firstRow(); row < a.rows; row += Team::nextRow()) {
+    const Row<kWarps, kHeld> x(a.x + row * a.columns, a.columns, a.quads != 0, 0);
+    const Mean<Real> mean = meanOf<Real>(x, a.centered);
+    const Real inverse = static_cast<Real>(inverseOf(x, mean, a.epsilon));
+    x.each([&](int i, int column) {
+      Quad quad = x(i, column);
+      const Quad scale = parameters(a.scale, column, x.n, x.whole, 1);
+      const Quad offset = parameters(a.offset, column, x.n, x.whole, 0);
+#pragma unroll
+      for (int j = 0; j < 4; ++j) {
+        quad.x[j] = static_cast<float>(mean.below(quad.x[j]) * inverse * static_cast<Real>(scale.x[j]) +
+                                       static_cast<Real>(offset.x[j]));
+      }
+      storeQuad(a.y + row * a.columns, column, x.n, x.whole, quad);
+    });
+    if (Team::thread() == 0) {
+      a.mean[row] = static_cast<float>(mean.value);
+      a.inverse[row] = static_cast<float>(inverse);
     }
   }
 }
 
-// With n the normalized x and g = dy scale: dx = (g - mean(g) - n mean(g n)) / deviation.
-STEEPEST_KERNEL(normalizeGrad, NormalizeGradArguments a) {
-  __shared__ double shared[STEEPEST_BLOCK];
-  for (int64_t row = blockIdx.x; row < a.rows; row += gridDim.x) {
-    const float* const x = a.x + row * a.columns;
-    const float* const dy = a.dy + row * a.columns;
-    float* const dx = a.dx + row * a.columns;
-    const Moments m = momentsOf(x, a.columns, a.epsilon, a.centered, shared);
-    double flat = 0, along = 0;
-    for (int64_t i = threadIdx.x; i < a.columns; i += blockDim.x) {
-      const double g = static_cast<double>(dy[i]) * (a.scale != nullptr ? a.scale[i] : 1);
+// With n the normalized x and g = dy scale: dx = (g - mean(g) - n mean(g n)) / deviation; add(i, dy n, dy) for each quad.
+template <typename Real, int kWarps, bool kHeld, typename Add>
+STEEPEST_INLINE void gradRow(const NormalizeGradArguments& a, int64_t row, Add add) {
+  using Team = Sharers<kWarps>;
+  const Row<kWarps, kHeld> x(a.x + row * a.columns, a.columns, a.quads != 0, 0);
+  const Row<kWarps, kHeld> dy(a.dy + row * a.columns, a.columns, a.quads != 0, 0);
+  // In float32 the moments of the forward pass are as good as others.
+  constexpr bool again = sizeof(Real) == sizeof(double);
+  const Mean<Real> mean = again ? meanOf<Real>(x, a.centered) : Mean<Real>(a.mean[row]);
+  const Real inverse = static_cast<Real>(again ? inverseOf(x, mean, a.epsilon) : a.inverse[row]);
+  double flatSum = 0, alongSum = 0;
+  x.each([&](int i, int column) {
+    const Quad value = x(i, column), upstream = dy(i, column), scale = parameters(a.scale, column, x.n, x.whole, 1);
+    Real flat = 0, along = 0;
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      const Real g = rounded(static_cast<Real>(upstream.x[j]), static_cast<Real>(scale.x[j]));
       flat += g;
-      along += g * (x[i] - m.mean) * m.inverse;
+      along += g * (mean.below(value.x[j]) * inverse);
     }
-    flat = a.centered ? sumBlock(flat, shared) / static_cast<double>(a.columns) : 0;
-    along = sumBlock(along, shared) / static_cast<double>(a.columns);
-    for (int64_t i = threadIdx.x; i < a.columns; i += blockDim.x) {
-      const double g = static_cast<double>(dy[i]) * (a.scale != nullptr ? a.scale[i] : 1);
-      dx[i] = static_cast<float>((g - flat - (x[i] - m.mean) * m.inverse * along) * m.inverse);
+    flatSum += static_cast<double>(flat);
+    alongSum += static_cast<double>(along);
+  });
+  const Real flat = static_cast<Real>(a.centered ? Team::sum(flatSum) / x.n : 0);
+  const Real along = static_cast<Real>(Team::sum(alongSum) / x.n);
+  x.each([&](int i, int column) {
+    const Quad value = x(i, column), upstream = dy(i, column), scale = parameters(a.scale, column, x.n, x.whole, 1);
+    Quad quad, product;
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      const Real normal = mean.below(value.x[j]) * inverse;
+      const Real g = rounded(static_cast<Real>(upstream.x[j]), static_cast<Real>(scale.x[j]));
+      quad.x[j] = static_cast<float>((g - flat - normal * along) * inverse);
+      product.x[j] = static_cast<float>(static_cast<Real>(upstream.x[j]) * normal);
     }
-    if (threadIdx.x == 0) {
-      a.mean[row] = m.mean;
-      a.inverse[row] = m.inverse;
+    storeQuad(a.dx + row * a.columns, column, x.n, x.whole, quad);
+    add(i, product, upstream);
+  });
+}
+
+// What the teams of a block have for the columns that they all hold, in order, to `to`.
+template <int kWarps>
+STEEPEST_INLINE void storeColumns(const Quad (&sums)[kHeldQuads], float* to, int n) {
+  using Team = Sharers<kWarps>;
+  if constexpr (kWarps > 1) {
+    Team::template each<true>(n, [&](int i, int column) { storeQuad(to, column, n, false, sums[i]); });
+  } else {
+    __shared__ float shared[kHeldColumns];
+    const int warp = static_cast<int>(threadIdx.x) / 32, warps = static_cast<int>(blockDim.x) / 32;
+    for (int w = 0; w < warps; ++w) {
+      if (w == warp) {
+        Team::template each<true>(n, [&](int i, int column) {
+#pragma unroll
+          for (int j = 0; j < 4; ++j) {
+            if (column + j < n) shared[column + j] = (w == 0 ? 0 : shared[column + j]) + sums[i].x[j];
+          }
+        });
+      }
+      __syncthreads();
+    }
+    for (int i = static_cast<int>(threadIdx.x); i < n; i += static_cast<int>(blockDim.x)) to[i] = shared[i];
+    __syncthreads();
+  }
+}
+
+template <typename Real, int kWarps, bool kHeld>
+STEEPEST_INLINE void normalizeGradRows(const NormalizeGradArguments& a) {
+  using Team = Sharers<kWarps>;
+  if constexpr (kHeld) {
+    Quad scaleSums[kHeldQuads] = {}, offsetSums[kHeldQuads] = {};
+    for (int64_t row = Team::firstRow(); row < a.rows; row += Team::nextRow()) {
+      gradRow<Real, kWarps, true>(a, row, [&](int i, const Quad& product, const Quad& upstream) {
+#pragma unroll
+        for (int j = 0; j < 4; ++j) {
+          scaleSums[i].x[j] += product.x[j];
+          offsetSums[i].x[j] += upstream.x[j];
+        }
+      });
+    }
+    const int n = static_cast<int>(a.columns);
+    if (a.dscale != nullptr) storeColumns<kWarps>(scaleSums, a.dscale + blockIdx.x * a.columns, n);
+    if (a.doffset != nullptr) storeColumns<kWarps>(offsetSums, a.doffset + blockIdx.x * a.columns, n);
+  } else {
+    for (int64_t row = Team::firstRow(); row < a.rows; row += Team::nextRow()) {
+      gradRow<Real, kWarps, false>(a, row, [](int, const Quad&, const Quad&) {});
     }
   }
 }
 
-// dscale = sum of dy n over the rows, doffset that of dy. A thread for each column.
-STEEPEST_KERNEL(normalizeColumns, NormalizeGradArguments a) {
-  STEEPEST_EACH(i, a.columns) {
-    double scale = 0, offset = 0;
-    for (int64_t row = 0; row < a.rows; ++row) {
-      const double dy = a.dy[row * a.columns + i];
-      scale += dy * (a.x[row * a.columns + i] - a.mean[row]) * a.inverse[row];
-      offset += dy;
-    }
-    if (a.dscale != nullptr) a.dscale[i] = static_cast<float>(scale);
-    if (a.doffset != nullptr) a.doffset[i] = static_cast<float>(offset);
-  }
+template <int kWarps, bool kHeld>
+STEEPEST_INLINE void normalizeFloat(const NormalizeArguments& a) {
+  normalizeRows<float, kWarps, kHeld>(a);
+}
+template <int kWarps, bool kHeld>
+STEEPEST_INLINE void normalizeGradFloat(const NormalizeGradArguments& a) {
+  normalizeGradRows<float, kWarps, kHeld>(a);
+}
+
+}  // namespace
+
+STEEPEST_ROW_KERNELS(normalize, normalizeFloat, NormalizeArguments)
+STEEPEST_ROW_KERNELS(normalizeGrad, normalizeGradFloat, NormalizeGradArguments)
+STEEPEST_TILED_KERNEL(32 * kRowWarps, 1, normalizeNarrowWarp, NormalizeArguments a) {
+  normalizeRows<double, 1, true>(a);
+}
+STEEPEST_TILED_KERNEL(32 * kRowWarps, 1, normalizeNarrowGradWarp, NormalizeGradArguments a) {
+  normalizeGradRows<double, 1, true>(a);
 }
 
 }  // namespace steepest::cuda

@@ -21,6 +21,12 @@ namespace steepest::cuda::ptx {
 
 STEEPEST_INLINE uint32_t sharedAddress(const void* p) { return static_cast<uint32_t>(__cvta_generic_to_shared(p)); }
 
+// ---- warps
+
+// The lanes of the warp whose number is that of this one, all of which are there; and how many bits are set.
+STEEPEST_INLINE uint32_t lanesWith(uint32_t number) { return __match_any_sync(0xffffffffu, number); }
+STEEPEST_INLINE uint32_t bitsOf(uint32_t mask) { return static_cast<uint32_t>(__popc(mask)); }
+
 // ---- copies to shared memory of 4 or 16 bytes at multiples of them, which go on while their thread does (cp.async)
 
 // Zeros instead when nothing is `there`; `from` is not read then.
@@ -86,6 +92,23 @@ STEEPEST_INLINE void loadMatrices(uint32_t* to, const void* row) {
 STEEPEST_INLINE void multiplyBfloat16(float (*sums)[2], const uint32_t* a, const uint32_t* b) {
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
+      "%3};\n"
+      : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[1][0]), "+f"(sums[1][1])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+// The bits of a number rounded to tf32, 11 bits of mantissa: to the nearest, ties away from zero. The others are 0.
+STEEPEST_INLINE uint32_t toTf32(float x) {
+  uint32_t bits;
+  asm("cvt.rna.tf32.f32 %0, %1;\n" : "=r"(bits) : "f"(x));
+  return bits;
+}
+
+// sums [16, 8] += a [16, 8] b [8, 8] of a warp, mma.m16n8k8. Sums as above; words of a (g, t), (g + 8, t), (g, t + 4),
+// (g + 8, t + 4); words of b (t, g), (t + 4, g).
+STEEPEST_INLINE void multiplyTf32(float (*sums)[2], const uint32_t* a, const uint32_t* b) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
       "%3};\n"
       : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[1][0]), "+f"(sums[1][1])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
@@ -188,6 +211,34 @@ STEEPEST_INLINE void multiplyGroup256(float (&d)[64][2], uint64_t a, uint64_t b,
       : STEEPEST_SUMS128(d, 0)
       : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)), "n"(static_cast<int>(kTransposedA)),
         "n"(static_cast<int>(kTransposedB)));
+}
+// The same in tf32, k8: operands lie along k.
+STEEPEST_INLINE void multiplyGroupTf32(float (&d)[32][2], uint64_t a, uint64_t b, bool accumulate) {
+  asm volatile(
+      "{\n.reg .pred p;\nsetp.ne.b32 p, %66, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n128k8.f32.tf32.tf32 {"
+      "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, "
+      "%21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, "
+      "%40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, "
+      "%59, %60, %61, %62, %63"
+      "}, %64, %65, p, 1, 1;\n}\n"
+      : STEEPEST_SUMS64(d, 0)
+      : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)));
+}
+STEEPEST_INLINE void multiplyGroupTf32(float (&d)[64][2], uint64_t a, uint64_t b, bool accumulate) {
+  asm volatile(
+      "{\n.reg .pred p;\nsetp.ne.b32 p, %130, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n256k8.f32.tf32.tf32 {"
+      "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, "
+      "%21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, "
+      "%40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, "
+      "%59, %60, %61, %62, %63, %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, "
+      "%78, %79, %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, %96, "
+      "%97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, %112, "
+      "%113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
+      "}, %128, %129, p, 1, 1;\n}\n"
+      : STEEPEST_SUMS128(d, 0)
+      : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)));
 }
 #undef STEEPEST_SUMS8
 #undef STEEPEST_SUMS32

@@ -1,161 +1,166 @@
-// softmax and log-softmax over the last axis, their gradients, and cross-entropy with integer labels. A block for each row, which
-// it goes through once for the maximum and the sum of exponentials (Milakov and Gimelshein, "Online normalizer calculation
-// for softmax", 2018), and once more for what is made of them: no probabilities in memory but those that are asked for.
-#include "gemm_result.h"
+// softmax and log-softmax over the last axis, their gradients, and cross-entropy with integer labels: a row for a warp or a
+// block, in registers, or read again where it is too long for them.
+#include "held.h"
 #include "kernel.h"
 #include "report.h"
-#include "rows.h"
 #include "scalar.h"
 #include "softmax.h"
 
 namespace steepest::cuda {
+namespace {
+
+constexpr float kLowest = -INFINITY;
 
 STEEPEST_INLINE float exponential(float x) { return scalar::vexp(scalar::F(x)).v; }
 STEEPEST_INLINE float logarithm(float x) { return scalar::vlog(scalar::F(x)).v; }
-
-// Four elements of a row: neighbours, or where those cannot be read at once, so far apart that the block's are neighbours.
-struct Four {
-  int64_t first, step, columns;
-  bool quads;
-
-  STEEPEST_INLINE int64_t at(int j) const { return first + j * step; }
-  // `fill` behind the end.
-  STEEPEST_INLINE Quad load(const float* row, float fill) const {
-    if (quads && first < columns) return *reinterpret_cast<const Quad*>(row + first);
-    Quad x;
-#pragma unroll
-    for (int j = 0; j < 4; ++j) x.x[j] = at(j) < columns ? row[at(j)] : fill;
-    return x;
-  }
-  STEEPEST_INLINE void store(float* row, const Quad& x) const {
-    if (quads && first < columns) {
-      *reinterpret_cast<Quad*>(row + first) = x;
-    } else {
-#pragma unroll
-      for (int j = 0; j < 4; ++j) {
-        if (at(j) < columns) row[at(j)] = x.x[j];
-      }
-    }
-  }
-};
-
-// f(four) for all elements of this thread.
-template <typename F>
-STEEPEST_INLINE void eachFour(int64_t columns, bool quads, F f) {
-  const int64_t threads = blockDim.x, thread = threadIdx.x;
-  for (int64_t base = 0; base < columns; base += 4 * threads) {
-    f(Four{base + (quads ? 4 * thread : thread), quads ? 1 : threads, columns, quads});
-  }
-}
 
 struct Partition {
   float max;
   float sum;  // of exp(x - max)
 };
 
-STEEPEST_INLINE Partition partition(const float* x, int64_t n, bool quads, double* shared) {
-  float max = -INFINITY, sum = 0;
-  eachFour(n, quads, [&](const Four& four) {
-    const Quad v = four.load(x, -INFINITY);
-    float top = max;
+// Of a row whose fill is -inf. NaN shows in the sum.
+template <int kWarps, bool kHeld>
+STEEPEST_INLINE Partition partition(const Row<kWarps, kHeld>& x) {
+  using Team = Sharers<kWarps>;
+  float top = kLowest;
+  if constexpr (kHeld) {
+    x.each([&](int i, int column) {
+      const Quad quad = x(i, column);
 #pragma unroll
-    for (int j = 0; j < 4; ++j) top = v.x[j] > top ? v.x[j] : top;  // NaN shows in the sum
-    if (top > max) {
-      sum *= exponential(max - top);
-      max = top;
-    }
-    const float shift = max == -INFINITY ? 0.0f : max;  // nothing but -infinity so far
-    float part = 0;
+      for (int j = 0; j < 4; ++j) top = quad.x[j] > top ? quad.x[j] : top;
+    });
+    const float max = Team::max(top);
+    double sum = 0;
+    x.each([&](int i, int column) {
+      const Quad quad = x(i, column);
+      float part = 0;
 #pragma unroll
-    for (int j = 0; j < 4; ++j) part += exponential(v.x[j] - shift);
-    sum += part;
-  });
-  const float most = static_cast<float>(maxBlock(static_cast<double>(max), shared));
-  if (max != most) sum *= exponential(max - most);
-  return {most, static_cast<float>(sumBlock(static_cast<double>(sum), shared))};
+      for (int j = 0; j < 4; ++j) part += column + j < x.n ? exponential(quad.x[j] - max) : 0.0f;
+      sum += static_cast<double>(part);
+    });
+    return {max, static_cast<float>(Team::sum(sum))};
+  } else {
+    // In one pass: each thread sums exponentials below the largest number that it has seen.
+    double sum = 0;
+    x.each([&](int i, int column) {
+      const Quad quad = x(i, column);
+      float largest = top;
+#pragma unroll
+      for (int j = 0; j < 4; ++j) largest = quad.x[j] > largest ? quad.x[j] : largest;
+      if (largest > top) {
+        sum = top == kLowest ? sum : sum * static_cast<double>(exponential(top - largest));
+        top = largest;
+      }
+      float part = 0;
+#pragma unroll
+      for (int j = 0; j < 4; ++j) part += quad.x[j] == kLowest ? 0.0f : exponential(quad.x[j] - top);
+      sum += static_cast<double>(part);
+    });
+    const float max = Team::max(top);
+    if (top != kLowest) sum *= static_cast<double>(exponential(top - max));
+    return {max, static_cast<float>(Team::sum(sum))};
+  }
 }
 
-STEEPEST_KERNEL(softmax, SoftmaxArguments a) {
-  __shared__ double shared[kSoftmaxThreads / 32];
-  for (int64_t row = blockIdx.x; row < a.rows; row += gridDim.x) {
-    const float* const x = a.x + row * a.columns;
-    float* const y = a.y + row * a.columns;
-    const Partition p = partition(x, a.columns, a.quads != 0, shared);
+template <int kWarps, bool kHeld>
+STEEPEST_INLINE void softmaxRows(const SoftmaxArguments& a) {
+  using Team = Sharers<kWarps>;
+  for (int64_t row = Team::firstRow(); row < a.rows; row += Team::nextRow()) {
+    const Row<kWarps, kHeld> x(a.x + row * a.columns, a.columns, a.quads != 0, kLowest);
+    const Partition p = partition(x);
     const float log = logarithm(p.sum), scale = 1.0f / p.sum;
-    eachFour(a.columns, a.quads != 0, [&](const Four& four) {
-      Quad v = four.load(x, 0);
+    x.each([&](int i, int column) {
+      Quad quad = x(i, column);
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
-        v.x[j] = a.log ? (v.x[j] - p.max) - log : exponential(v.x[j] - p.max) * scale;
+        const float below = quad.x[j] - p.max;
+        quad.x[j] = a.log ? below - log : exponential(below) * scale;
       }
-      four.store(y, v);
+      storeQuad(a.y + row * a.columns, column, x.n, x.whole, quad);
     });
   }
 }
 
 // dx = y (dy - sum(y dy)); of the logarithm: dx = dy - exp(y) sum(dy)
-STEEPEST_KERNEL(softmaxGrad, SoftmaxGradArguments a) {
-  __shared__ double shared[kSoftmaxThreads / 32];
-  for (int64_t row = blockIdx.x; row < a.rows; row += gridDim.x) {
-    const float* const y = a.y + row * a.columns;
-    const float* const dy = a.dy + row * a.columns;
-    float* const dx = a.dx + row * a.columns;
+template <int kWarps, bool kHeld>
+STEEPEST_INLINE void softmaxGradRows(const SoftmaxGradArguments& a) {
+  using Team = Sharers<kWarps>;
+  for (int64_t row = Team::firstRow(); row < a.rows; row += Team::nextRow()) {
+    const Row<kWarps, kHeld> y(a.y + row * a.columns, a.columns, a.quads != 0, 0);
+    const Row<kWarps, kHeld> dy(a.dy + row * a.columns, a.columns, a.quads != 0, 0);
     double sum = 0;
-    eachFour(a.columns, a.quads != 0, [&](const Four& four) {
-      const Quad p = four.load(y, 0), d = four.load(dy, 0);
+    y.each([&](int i, int column) {
+      const Quad value = y(i, column), upstream = dy(i, column);
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
-        sum += a.log ? static_cast<double>(d.x[j]) : static_cast<double>(p.x[j]) * static_cast<double>(d.x[j]);
+        sum += a.log ? static_cast<double>(upstream.x[j])
+                     : static_cast<double>(value.x[j]) * static_cast<double>(upstream.x[j]);
       }
     });
-    const float total = static_cast<float>(sumBlock(sum, shared));
-    eachFour(a.columns, a.quads != 0, [&](const Four& four) {
-      const Quad p = four.load(y, 0), d = four.load(dy, 0);
-      Quad v;
+    const float total = static_cast<float>(Team::sum(sum));
+    y.each([&](int i, int column) {
+      const Quad value = y(i, column), upstream = dy(i, column);
+      Quad quad;
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
-        v.x[j] = a.log ? d.x[j] - exponential(p.x[j]) * total : p.x[j] * (d.x[j] - total);
+        quad.x[j] = a.log ? upstream.x[j] - exponential(value.x[j]) * total : value.x[j] * (upstream.x[j] - total);
       }
-      four.store(dx, v);
+      storeQuad(a.dx + row * a.columns, column, y.n, y.whole, quad);
     });
   }
 }
 
+STEEPEST_INLINE float lossOf(const Partition& p, const float* x, int32_t label, bool valid) {
+  return valid ? (p.max - x[label]) + logarithm(p.sum) : ::nanf("");
+}
+
 // loss = (max - x[label]) + log(sum exp(x - max)); NaN where the label is out of range
-STEEPEST_KERNEL(crossEntropy, CrossEntropyArguments a) {
-  __shared__ double shared[kSoftmaxThreads / 32];
-  for (int64_t row = blockIdx.x; row < a.rows; row += gridDim.x) {
-    const float* const x = a.logits + row * a.columns;
-    const Partition p = partition(x, a.columns, a.quads != 0, shared);
-    if (threadIdx.x > 0) continue;
+template <int kWarps, bool kHeld>
+STEEPEST_INLINE void crossEntropyRows(const CrossEntropyArguments& a) {
+  using Team = Sharers<kWarps>;
+  for (int64_t row = Team::firstRow(); row < a.rows; row += Team::nextRow()) {
+    const Row<kWarps, kHeld> x(a.logits + row * a.columns, a.columns, a.quads != 0, kLowest);
+    const Partition p = partition(x);
+    if (Team::thread() > 0) continue;
     const int32_t label = a.labels[row];
     const bool valid = label >= 0 && label < a.columns;
     if (!valid) report(a.state, kLabelError);
-    a.loss[row] = valid ? (p.max - x[label]) + logarithm(p.sum) : ::nanf("");
+    a.loss[row] = lossOf(p, x.from, label, valid);
   }
 }
 
 // dx = (softmax(x) - [i = label]) dloss; 0 where the label is out of range
-STEEPEST_KERNEL(crossEntropyGrad, CrossEntropyArguments a) {
-  __shared__ double shared[kSoftmaxThreads / 32];
-  for (int64_t row = blockIdx.x; row < a.rows; row += gridDim.x) {
-    const float* const x = a.logits + row * a.columns;
-    float* const dx = a.dlogits + row * a.columns;
-    const Partition p = partition(x, a.columns, a.quads != 0, shared);
+template <int kWarps, bool kHeld>
+STEEPEST_INLINE void crossEntropyGradRows(const CrossEntropyArguments& a) {
+  using Team = Sharers<kWarps>;
+  for (int64_t row = Team::firstRow(); row < a.rows; row += Team::nextRow()) {
+    const Row<kWarps, kHeld> x(a.logits + row * a.columns, a.columns, a.quads != 0, kLowest);
+    const Partition p = partition(x);
     const int32_t label = a.labels[row];
     const bool valid = label >= 0 && label < a.columns;
-    if (!valid && threadIdx.x == 0) report(a.state, kLabelError);
-    const float scale = 1.0f / p.sum, dloss = a.dloss[row];
-    eachFour(a.columns, a.quads != 0, [&](const Four& four) {
-      Quad v = four.load(x, 0);
+    if (Team::thread() == 0) {
+      if (!valid) report(a.state, kLabelError);
+      if (a.loss != nullptr) a.loss[row] = lossOf(p, x.from, label, valid);
+    }
+    const float scale = 1.0f / p.sum, upstream = a.dloss[row * a.dlossStep];
+    x.each([&](int i, int column) {
+      Quad quad = x(i, column);
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
-        const float hit = four.at(j) == label ? 1.0f : 0.0f;
-        v.x[j] = valid ? (exponential(v.x[j] - p.max) * scale - hit) * dloss : 0.0f;
+        const float probability = exponential(quad.x[j] - p.max) * scale;
+        quad.x[j] = valid ? (probability - (column + j == label ? 1.0f : 0.0f)) * upstream : 0.0f;
       }
-      four.store(dx, v);
+      storeQuad(a.dlogits + row * a.columns, column, x.n, x.whole, quad);
     });
   }
 }
+
+}  // namespace
+
+STEEPEST_ROW_KERNELS(softmax, softmaxRows, SoftmaxArguments)
+STEEPEST_ROW_KERNELS(softmaxGrad, softmaxGradRows, SoftmaxGradArguments)
+STEEPEST_ROW_KERNELS(crossEntropy, crossEntropyRows, CrossEntropyArguments)
+STEEPEST_ROW_KERNELS(crossEntropyGrad, crossEntropyGradRows, CrossEntropyArguments)
 
 }  // namespace steepest::cuda

@@ -4,16 +4,13 @@
 
 namespace steepest::cuda {
 
-// Threads of a block, at most.
-constexpr int kSoftmaxThreads = 1024;
-
-// Rows of `columns`, contiguous. `quads`: four neighbours may be read and written at once.
+// Rows of `columns`, contiguous.
 struct SoftmaxArguments {
   const float* x;
   float* y;
   int64_t rows, columns;
   uint32_t log;
-  uint32_t quads;
+  uint32_t quads;  // rows begin at multiples of 16 bytes
 };
 
 struct SoftmaxGradArguments {
@@ -22,10 +19,10 @@ struct SoftmaxGradArguments {
   float* dx;
   int64_t rows, columns;
   uint32_t log;
-  uint32_t quads;
+  uint32_t quads;  // rows begin at multiples of 16 bytes
 };
 
-// dloss and dlogits for the gradient only.
+// dloss and dlogits for the gradient only, which makes the loss too unless that is null.
 struct CrossEntropyArguments {
   StepState* state;
   const float* logits;
@@ -34,7 +31,9 @@ struct CrossEntropyArguments {
   const float* dloss;
   float* dlogits;
   int64_t rows, columns;
-  uint64_t quads;
+  int64_t dlossStep;
+  uint32_t quads;
+  uint32_t unused;
 };
 
 }  // namespace steepest::cuda

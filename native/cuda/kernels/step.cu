@@ -23,27 +23,30 @@ STEEPEST_KERNEL(advance, AdvanceArguments a) {
 // HostType of native/runtime/kernel.h
 constexpr uint32_t kHostUint8 = 2;
 
-STEEPEST_KERNEL(feedRows, FeedArguments a) {
+STEEPEST_KERNEL(feedRows, FeedsArguments all) {
+  int32_t k = 0;
+  while (k + 1 < all.count && all.feeds[k + 1].firstBlock <= blockIdx.x) ++k;
+  const FeedArguments& a = all.feeds[k];
+  const int64_t i = (static_cast<int64_t>(blockIdx.x) - a.firstBlock) * blockDim.x + threadIdx.x;
+  if (i >= a.size) return;
   const Slot slot = a.state->feeds[a.slot];
   const int64_t first = slot.staged ? 0 : static_cast<int64_t>(a.state->firstRow);
-  STEEPEST_EACH(i, a.size) {
-    const int64_t row = first + i / a.rowSize;
-    const int64_t from = (slot.order != nullptr ? slot.order[row] : row) * a.rowSize + i % a.rowSize;
-    switch (a.dtype) {
-      case STEEPEST_DTYPES_FLOAT32:
-        reinterpret_cast<float*>(a.out)[i] = slot.type == kHostUint8 ? static_cast<float>(slot.data[from])
-                                                                     : reinterpret_cast<const float*>(slot.data)[from];
-        break;
-      case STEEPEST_DTYPES_INT32:
-        reinterpret_cast<int32_t*>(a.out)[i] =
-            slot.type == kHostUint8 ? slot.data[from] : reinterpret_cast<const int32_t*>(slot.data)[from];
-        break;
-      case STEEPEST_DTYPES_BOOL:
-        a.out[i] = slot.data[from] != 0;
-        break;
-      default:
-        a.out[i] = slot.data[from];
-    }
+  const int64_t row = first + i / a.rowSize;
+  const int64_t from = (slot.order != nullptr ? slot.order[row] : row) * a.rowSize + i % a.rowSize;
+  switch (a.dtype) {
+    case STEEPEST_DTYPES_FLOAT32:
+      reinterpret_cast<float*>(a.out)[i] = slot.type == kHostUint8 ? static_cast<float>(slot.data[from])
+                                                                   : reinterpret_cast<const float*>(slot.data)[from];
+      break;
+    case STEEPEST_DTYPES_INT32:
+      reinterpret_cast<int32_t*>(a.out)[i] =
+          slot.type == kHostUint8 ? slot.data[from] : reinterpret_cast<const int32_t*>(slot.data)[from];
+      break;
+    case STEEPEST_DTYPES_BOOL:
+      a.out[i] = slot.data[from] != 0;
+      break;
+    default:
+      a.out[i] = slot.data[from];
   }
 }
 

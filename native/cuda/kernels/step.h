@@ -38,8 +38,16 @@ struct FeedArguments {
   uint8_t* out;
   int64_t size;  // elements
   int64_t rowSize;
+  int64_t firstBlock;
   uint32_t slot;
   uint32_t dtype;  // DType
+};
+
+// Blocks have a feed each.
+struct FeedsArguments {
+  FeedArguments feeds[32];
+  int32_t count;
+  uint32_t unused;
 };
 
 struct FetchArguments {

@@ -6,14 +6,16 @@
 // missing shows in one of them, every time.
 //
 //   STEEPEST_EMULATED_ORDER     late or early, late
-//   STEEPEST_EMULATED_NO_WAITS  1: cuStreamWaitEvent does nothing, a mistake for tests to notice
+//   STEEPEST_EMULATED_NO_WAITS  a mistake for tests to notice: 'host' does not wait for events, or the number of a stream (the
+//                               first that the process makes is 1) that does not
 //   STEEPEST_EMULATED_NO_GRAPHS 1: nothing can be captured
 //   STEEPEST_EMULATED_DEVICES   how many devices there are, 1
 //   STEEPEST_EMULATED_VERSION   of the driver, 13000
 //   STEEPEST_EMULATED_CAPABILITY   80, 90 or 120; 90
 //   STEEPEST_EMULATED_MEMORY    bytes of a device, 8 GB
 //   STEEPEST_EMULATED_FAULT     the number of the launch that faults, from 1 on, on the first device
-//   STEEPEST_EMULATED_TRACE     a file that the names of launched kernels are added to, a line each
+//   STEEPEST_EMULATED_TRACE     a file that the names of launched kernels are added to, a line each; of a graph, how many it has
+//   STEEPEST_EMULATED_COPIES    a file that the bytes of copies to a device are added to, a line each
 //   STEEPEST_EMULATED_PTX       a folder for the PTX that is assembled, a file for each
 #include <algorithm>
 #include <cstdio>
@@ -39,7 +41,7 @@
 
 using namespace steepest::cuda;
 using steepest::emulated::DeviceMemory;
-using steepest::emulated::Tensor16;
+using steepest::emulated::Tensor;
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -73,6 +75,7 @@ struct Graph {
 };
 struct Stream {
   Context* context;
+  std::string number;  // from 1 on, in the order in which they are made
   std::deque<Item> queue;
   uint64_t done = 0, handedOver = 0;
   std::unique_ptr<Graph> captured;  // instead of the queue
@@ -108,6 +111,19 @@ void keep(const char* text) {
   if (folder == nullptr) return;
   const std::string name = std::to_string(getpid()) + "-" + std::to_string(assembled.size()) + ".ptx";
   std::ofstream(std::string(folder) + "/" + name) << text;
+}
+
+void addLine(const char* variable, const std::string& line) {
+  const char* const file = std::getenv(variable);
+  if (file != nullptr && *file != '\0') std::ofstream(file, std::ios::app) << line << '\n';
+}
+
+void trace(const std::string& line) { addLine("STEEPEST_EMULATED_TRACE", line); }
+
+// Whether the mistake is made that these do not wait.
+bool forgetsWaits(const std::string& who) {
+  const char* const text = std::getenv("STEEPEST_EMULATED_NO_WAITS");
+  return text != nullptr && text == who;
 }
 
 using Lock = std::lock_guard<std::recursive_mutex>;
@@ -338,6 +354,7 @@ EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void* from, size_t by
   if (const CUresult result = ready()) return result;
   if (const CUresult result = checkStream(stream)) return result;
   if (const CUresult result = checkRanges(to, from, bytes, "copy to the device")) return result;
+  addLine("STEEPEST_EMULATED_COPIES", std::to_string(bytes));
   std::shared_ptr<std::vector<char>> kept;
   if (!isPinned(from, bytes)) {
     const char* const begin = static_cast<const char*>(from);
@@ -377,7 +394,8 @@ EXPORT CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t byte
 EXPORT CUresult cuStreamCreate(CUstream* stream, unsigned) {
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
-  auto* const made = new Stream{current, {}, 0, 0, nullptr};
+  static int count = 0;
+  auto* const made = new Stream{current, std::to_string(++count), {}, 0, 0, nullptr};
   streams.insert(made);
   *stream = reinterpret_cast<CUstream>(made);
   return kSuccess;
@@ -404,7 +422,7 @@ EXPORT CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned) {
   if (const CUresult result = ready()) return result;
   if (const CUresult result = checkStream(stream)) return result;
   if (events.count(eventOf(event)) == 0) return refuse(400, "an event that is none");
-  if (number("STEEPEST_EMULATED_NO_WAITS", 0) == 0) hand(*streamOf(stream), Item{{}, *eventOf(event)});
+  if (!forgetsWaits(streamOf(stream)->number)) hand(*streamOf(stream), Item{{}, *eventOf(event)});
   return kSuccess;
 }
 EXPORT CUresult cuStreamBeginCapture_v2(CUstream stream, int) {
@@ -431,7 +449,9 @@ EXPORT CUresult cuGraphLaunch(CUgraphExec executable, CUstream stream) {
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
   if (const CUresult result = checkStream(stream)) return result;
-  for (const Work& work : reinterpret_cast<Graph*>(executable)->work) hand(*streamOf(stream), work);
+  const std::vector<Work>& all = reinterpret_cast<Graph*>(executable)->work;
+  trace("graph of " + std::to_string(all.size()));
+  for (const Work& work : all) hand(*streamOf(stream), work);
   return kSuccess;
 }
 EXPORT CUresult cuGraphDestroy(CUgraph graph) {
@@ -467,7 +487,7 @@ EXPORT CUresult cuEventSynchronize(CUevent event) {
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
   const Event& e = *eventOf(event);
-  if (e.stream != nullptr && streams.count(e.stream) > 0) finish(*e.stream, e.position);
+  if (e.stream != nullptr && streams.count(e.stream) > 0 && !forgetsWaits("host")) finish(*e.stream, e.position);
   return current->fault;
 }
 // The kernels are in this library, whatever the image says.
@@ -508,26 +528,27 @@ EXPORT CUresult cuModuleGetFunction(CUfunction* function, CUmodule module, const
   *function = reinterpret_cast<CUfunction>(const_cast<steepest::emulated::Kernel*>(kernel));
   return kernel != nullptr ? ready() : kNotFound;
 }
-// What the library asks for: three axes of bfloat16 numbers in swizzled runs of 128 bytes.
+// What the library asks for: three axes of bfloat16 or float32 numbers in swizzled runs of 128 bytes.
 EXPORT CUresult cuTensorMapEncodeTiled(void* map, int type, uint32_t rank, void* address, const uint64_t* shape,
                                        const uint64_t* strides, const uint32_t* box, const uint32_t* elementStrides,
                                        int interleave, int swizzle, int promotion, int fill) {
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
   const auto at = reinterpret_cast<uint64_t>(address);
-  bool valid = reinterpret_cast<uintptr_t>(map) % 64 == 0 && type == kTensorBfloat16 && rank == 3 && at % 16 == 0 &&
+  const uint32_t elementBytes = type == kTensorBfloat16 ? 2 : 4;
+  bool valid = reinterpret_cast<uintptr_t>(map) % 64 == 0 && (type == kTensorBfloat16 || type == kTensorFloat32) && rank == 3 && at % 16 == 0 &&
                interleave == 0 && swizzle == kTensorSwizzle128 && promotion >= 0 && promotion <= 3 && fill == 0 &&
-               box[0] * 2 == 128;
+               box[0] * elementBytes == 128;
   for (uint32_t d = 0; valid && d < rank; ++d) {
     valid = shape[d] > 0 && shape[d] <= uint64_t{1} << 32 && box[d] > 0 && box[d] <= 256 && elementStrides[d] == 1;
   }
   for (uint32_t d = 0; valid && d + 1 < rank; ++d) valid = strides[d] % 16 == 0 && strides[d] < uint64_t{1} << 40;
   if (!valid) return refuse(kInvalidValue, "a tensor map that there cannot be");
-  if (!current->memory.contains(at, (shape[2] - 1) * strides[1] + (shape[1] - 1) * strides[0] + shape[0] * 2)) {
+  if (!current->memory.contains(at, (shape[2] - 1) * strides[1] + (shape[1] - 1) * strides[0] + shape[0] * elementBytes)) {
     return refuse(kInvalidValue, "a tensor map of what is not inside device memory");
   }
-  const Tensor16 tensor = {Tensor16::kMagic, at,           {shape[0], shape[1], shape[2]},
-                           {2, strides[0], strides[1]}, {box[0], box[1], box[2]}, 1};
+  const Tensor tensor = {Tensor::kMagic, at,           {shape[0], shape[1], shape[2]},
+                           {elementBytes, strides[0], strides[1]}, {box[0], box[1], box[2]}, elementBytes};
   std::memcpy(map, &tensor, sizeof tensor);
   return kSuccess;
 }
@@ -552,9 +573,7 @@ EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gri
   }
   if (sharedBytes > sharedLimitOf(function)) return refuse(kInvalidValue, "more shared memory than the kernel may have");
   const auto& kernel = *reinterpret_cast<const steepest::emulated::Kernel*>(function);
-  if (const char* const trace = std::getenv("STEEPEST_EMULATED_TRACE"); trace != nullptr && *trace != '\0') {
-    std::ofstream(trace, std::ios::app) << steepest::emulated::nameOf(kernel) << '\n';
-  }
+  trace(kernel.text != nullptr ? kernel.text->name : steepest::emulated::nameOf(kernel));
   if (hasHostAddress(parameters[0], kernel.parameterBytes)) {
     return current->fault = refuse(kIllegalAddress, "a host address among the parameters of a kernel");
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "fiber.h"
+#include "ptx_text.h"
 
 namespace steepest::emulated {
 namespace {
@@ -196,6 +197,7 @@ const Kernel* findKernel(const std::string& name) {
 }
 
 std::string nameOf(const Kernel& kernel) {
+  if (kernel.text != nullptr) return kernel.text->name;
   for (const auto& [name, other] : kernels()) {
     if (&other == &kernel) return name;
   }

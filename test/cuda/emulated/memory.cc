@@ -4,6 +4,10 @@
 #include <cstdlib>
 #include <cstring>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace steepest::emulated {
 namespace {
 
@@ -11,9 +15,18 @@ constexpr size_t kSentinel = 256;
 constexpr unsigned char kPattern = 0xa5;
 constexpr unsigned char kFresh = 0xcd;  // new memory has no meaning
 
+// With the address sanitizer, what touches a sentinel is reported where it does, reads too.
+#ifdef __SANITIZE_ADDRESS__
+void forbid(const void* begin, size_t bytes) { ASAN_POISON_MEMORY_REGION(begin, bytes); }
+void allow(const void* begin, size_t bytes) { ASAN_UNPOISON_MEMORY_REGION(begin, bytes); }
+bool isWhole(const unsigned char*) { return true; }
+#else
+void forbid(const void*, size_t) {}
+void allow(const void*, size_t) {}
 bool isWhole(const unsigned char* sentinel) {
   return std::all_of(sentinel, sentinel + kSentinel, [](unsigned char c) { return c == kPattern; });
 }
+#endif
 
 }  // namespace
 
@@ -24,6 +37,8 @@ uint64_t DeviceMemory::allocate(size_t bytes, size_t limit) {
   if (block == nullptr) return 0;
   std::memset(block, kPattern, room);
   std::memset(block + kSentinel, kFresh, bytes);
+  forbid(block, kSentinel);
+  forbid(block + kSentinel + bytes, room - kSentinel - bytes);
   const auto address = reinterpret_cast<uint64_t>(block + kSentinel);
   blocks_[address] = bytes;
   used_ += bytes;
@@ -33,9 +48,12 @@ uint64_t DeviceMemory::allocate(size_t bytes, size_t limit) {
 bool DeviceMemory::release(uint64_t address) {
   const auto found = blocks_.find(address);
   if (found == blocks_.end()) return false;
-  used_ -= found->second;
+  const size_t bytes = found->second;
+  used_ -= bytes;
   blocks_.erase(found);
-  std::free(reinterpret_cast<unsigned char*>(address) - kSentinel);
+  auto* const block = reinterpret_cast<unsigned char*>(address) - kSentinel;
+  allow(block, (bytes + kSentinel - 1) / kSentinel * kSentinel + 2 * kSentinel);
+  std::free(block);
   return true;
 }
 

@@ -21,7 +21,7 @@ static_assert(sizeof(Barrier) == 8);
 
 struct Copy {
   unsigned char* to;
-  Tensor16 tensor;
+  Tensor tensor;
   int at[3];
 };
 
@@ -34,13 +34,6 @@ struct ThreadCopy {
 struct ThreadCopies {
   std::vector<ThreadCopy> open;
   std::vector<std::vector<ThreadCopy>> groups;
-};
-
-struct Product {
-  float* sums;
-  int columns;
-  bool transposedA, transposedB, accumulate;
-  uint64_t a, b;
 };
 
 struct Products {
@@ -75,23 +68,23 @@ void deliver(Barrier& barrier) {
   const std::vector<Copy> arriving = std::move(found->second);
   copies.erase(found);
   for (const Copy& copy : arriving) {
-    const Tensor16& t = copy.tensor;
+    const Tensor& t = copy.tensor;
     const uint32_t base = static_cast<uint32_t>(copy.to - sharedMemory().data);
     uint32_t offset = 0;
     for (uint32_t z = 0; z < t.box[2]; ++z) {
       for (uint32_t y = 0; y < t.box[1]; ++y) {
-        for (uint32_t x = 0; x < t.box[0]; ++x, offset += 2) {
+        for (uint32_t x = 0; x < t.box[0]; ++x, offset += t.elementBytes) {
           const int64_t at[3] = {copy.at[0] + int64_t{x}, copy.at[1] + int64_t{y}, copy.at[2] + int64_t{z}};
-          uint16_t number = 0;
+          uint32_t number = 0;
           bool inside = true;
           for (int d = 0; d < 3; ++d) inside = inside && at[d] >= 0 && static_cast<uint64_t>(at[d]) < t.shape[d];
           if (inside) {
-            const uint64_t from = t.address + static_cast<uint64_t>(at[0]) * 2 +
+            const uint64_t from = t.address + static_cast<uint64_t>(at[0]) * t.elementBytes +
                                   static_cast<uint64_t>(at[1]) * t.strides[1] +
                                   static_cast<uint64_t>(at[2]) * t.strides[2];
-            std::memcpy(&number, reinterpret_cast<const void*>(from), 2);
+            std::memcpy(&number, reinterpret_cast<const void*>(from), t.elementBytes);
           }
-          std::memcpy(sharedMemory().data + swizzled(base + offset), &number, 2);
+          std::memcpy(sharedMemory().data + swizzled(base + offset), &number, t.elementBytes);
         }
       }
     }
@@ -100,12 +93,18 @@ void deliver(Barrier& barrier) {
   endPhase(barrier);
 }
 
-// Elements (i, 0 .. 15) of an operand that a descriptor tells of; i is along its rows, or columns of B.
-void elementsAt(uint64_t descriptor, bool transposed, unsigned i, float* to) {
+// Elements (i, 0 .. 15) of an operand that a descriptor tells of, or (i, 0 .. 7) in tf32; i is along its rows, or columns of B.
+void elementsAt(uint64_t descriptor, bool transposed, bool isTf32, unsigned i, float* to) {
   const auto field = [&](int shift) { return static_cast<uint32_t>(descriptor >> shift & 0x3fff) << 4; };
   const uint32_t start = field(0), leading = field(16), stride = field(32);
   const uint32_t first = transposed ? start + i / 64 * leading + i % 64 * 2 : start + i / 8 * stride + i % 8 * 128;
-  for (unsigned k = 0; k < 16; ++k) {
+  for (unsigned k = 0; isTf32 && k < 8; ++k) {
+    if (first + k * 4 + 4 > sharedMemory().bytes) fail("wgmma reads behind the shared memory of the block");
+    uint32_t bits;
+    std::memcpy(&bits, sharedMemory().data + swizzled(first + k * 4), 4);
+    to[k] = tf32(bits);
+  }
+  for (unsigned k = 0; !isTf32 && k < 16; ++k) {
     const uint32_t address = first + (transposed ? k / 8 * stride + k % 8 * 128 : k * 2);
     if (address + 2 > sharedMemory().bytes) fail("wgmma reads behind the shared memory of the block");
     uint16_t number;
@@ -117,12 +116,12 @@ void elementsAt(uint64_t descriptor, bool transposed, unsigned i, float* to) {
 void compute(const Product& p) {
   const unsigned t = thread().x % 128, row = t / 32 * 16 + t % 32 / 4, column = t % 4 * 2;
   float a[2][16];
-  for (unsigned h = 0; h < 2; ++h) elementsAt(p.a, p.transposedA, row + 8 * h, a[h]);
+  for (unsigned h = 0; h < 2; ++h) elementsAt(p.a, p.transposedA, p.tf32, row + 8 * h, a[h]);
   for (int j = 0; j < p.columns / 8; ++j) {
     for (unsigned c = 0; c < 2; ++c) {
       float sums[2] = {}, b[16];
-      elementsAt(p.b, p.transposedB, static_cast<unsigned>(j) * 8 + column + c, b);
-      for (unsigned k = 0; k < 16; ++k) {
+      elementsAt(p.b, p.transposedB, p.tf32, static_cast<unsigned>(j) * 8 + column + c, b);
+      for (unsigned k = 0; k < (p.tf32 ? 8u : 16u); ++k) {
         sums[0] += a[0][k] * b[k];
         sums[1] += a[1][k] * b[k];
       }
@@ -160,6 +159,20 @@ uint32_t toBfloat16Bits(float x) {
   return (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
 }
 
+float tf32(uint32_t bits) {
+  if ((bits & 0x1fffu) != 0) fail("an operand in tf32 that has not been rounded");
+  float x;
+  std::memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+uint32_t toTf32Bits(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  if (x != x) return 0x7fffe000;
+  return (bits & 0x7f800000u) == 0x7f800000u ? bits : (bits + 0x1000u) & 0xffffe000u;
+}
+
 void deferCopy(void* to, const void* from, unsigned bytes, bool there) {
   checkShared(to, bytes, bytes, "cp.async");
   if (there && reinterpret_cast<uintptr_t>(from) % bytes != 0) fail("cp.async from an address that is not aligned");
@@ -187,10 +200,10 @@ void awaitCopyGroups(unsigned groups) {
   }
 }
 
-void deferProduct(float* sums, int columns, bool transposedA, bool transposedB, uint64_t a, uint64_t b, bool accumulate) {
+void deferProduct(const Product& product) {
   Products& mine = products[thread().x];
   if (!mine.fenced) fail("wgmma without a fence before it");
-  mine.open.push_back({sums, columns, transposedA, transposedB, accumulate, a, b});
+  mine.open.push_back(product);
 }
 
 void awaitDeferred(unsigned groups) {
@@ -250,9 +263,9 @@ void prefetch(const TensorMap*) {}
 void copyBox(void* to, const TensorMap* map, int x, int y, int z, uint64_t* at) {
   Copy copy{static_cast<unsigned char*>(to), {}, {x, y, z}};
   std::memcpy(&copy.tensor, map, sizeof copy.tensor);
-  if (copy.tensor.magic != Tensor16::kMagic) fail("a copy by a tensor map that nobody has made");
+  if (copy.tensor.magic != Tensor::kMagic) fail("a copy by a tensor map that nobody has made");
   if (reinterpret_cast<uintptr_t>(map) % 16 != 0) fail("a tensor map that is not aligned");
-  const unsigned bytes = copy.tensor.box[0] * copy.tensor.box[1] * copy.tensor.box[2] * 2;
+  const unsigned bytes = copy.tensor.box[0] * copy.tensor.box[1] * copy.tensor.box[2] * copy.tensor.elementBytes;
   checkShared(to, bytes, 1024, "a copy of a box");
   std::memset(to, 0xff, bytes);
   copies[&barrierAt(at)].push_back(copy);

@@ -30,6 +30,9 @@ inline float bfloat16(uint32_t bits) {
   return x;
 }
 uint32_t toBfloat16Bits(float x);
+// A word that is an operand of a product; fails when it has not been rounded.
+float tf32(uint32_t bits);
+uint32_t toTf32Bits(float x);
 
 // Copies of this thread: in the group that is open, and in the closed ones.
 void deferCopy(void* to, const void* from, unsigned bytes, bool there);
@@ -37,7 +40,14 @@ void closeCopyGroup();
 void awaitCopyGroups(unsigned groups);
 
 // sums [columns / 2] of this thread.
-void deferProduct(float* sums, int columns, bool transposedA, bool transposedB, uint64_t a, uint64_t b, bool accumulate);
+struct Product {
+  float* sums;
+  int columns;
+  bool transposedA, transposedB, tf32;
+  uint64_t a, b;
+  bool accumulate;
+};
+void deferProduct(const Product& product);
 void awaitDeferred(unsigned groups);
 
 }  // namespace steepest::emulated
@@ -47,6 +57,14 @@ namespace steepest::cuda::ptx {
 inline uint32_t sharedAddress(const void* p) {
   return static_cast<uint32_t>(static_cast<const unsigned char*>(p) - emulated::sharedMemory().data);
 }
+
+inline uint32_t lanesWith(uint32_t number) {
+  const auto& of = emulated::shareWords(&number, 1);
+  uint32_t mask = 0;
+  for (unsigned lane = 0; lane < 32; ++lane) mask |= (of[lane][0] == number ? 1u : 0u) << lane;
+  return mask;
+}
+inline uint32_t bitsOf(uint32_t mask) { return static_cast<uint32_t>(__builtin_popcount(mask)); }
 
 template <int kBytes>
 void copyAsync(void* to, const void* from, bool there) {
@@ -99,6 +117,22 @@ inline void multiplyBfloat16(float (*sums)[2], const uint32_t* a, const uint32_t
   }
 }
 
+inline uint32_t toTf32(float x) { return emulated::toTf32Bits(x); }
+
+inline void multiplyTf32(float (*sums)[2], const uint32_t* a, const uint32_t* b) {
+  const uint32_t words[6] = {a[0], a[1], a[2], a[3], b[0], b[1]};
+  const auto& of = emulated::shareWords(words, 6);
+  const unsigned g = emulated::lane() / 4, t = emulated::lane() % 4;
+  for (unsigned k = 0; k < 8; ++k) {
+    for (unsigned i = 0; i < 4; ++i) {
+      const unsigned column = 2 * t + i % 2;
+      const float x = emulated::tf32(of[4 * g + k % 4][k / 4 * 2 + i / 2]);
+      const float y = emulated::tf32(of[4 * column + k % 4][4 + k / 4]);
+      sums[i / 2][i % 2] += x * y;
+    }
+  }
+}
+
 void initBarrier(uint64_t* barrier, uint32_t count);
 void fenceBarriers();
 void arrive(uint64_t* barrier);
@@ -121,7 +155,11 @@ void awaitProducts() {
 }
 template <int kColumns, bool kTransposedA, bool kTransposedB>
 void multiplyGroup(float (&sums)[kColumns / 4][2], uint64_t a, uint64_t b, bool accumulate) {
-  emulated::deferProduct(sums[0], kColumns, kTransposedA, kTransposedB, a, b, accumulate);
+  emulated::deferProduct({sums[0], kColumns, kTransposedA, kTransposedB, false, a, b, accumulate});
+}
+template <int kHalves>
+void multiplyGroupTf32(float (&sums)[kHalves][2], uint64_t a, uint64_t b, bool accumulate) {
+  emulated::deferProduct({sums[0], kHalves * 4, false, false, true, a, b, accumulate});
 }
 
 template <int kRegisters>

@@ -41,6 +41,14 @@ alongAxis(
   labels(-3, 3),
   notDifferentiable,
 );
+define(
+  'argsort of long lines',
+  (random) => ({
+    inputs: [float(random, [2, random.int(2040, 2060)], labels(-40, 40))],
+    run: (x) => ops.argsort(x, 1, { descending: random.uniform() < 0.5 }),
+  }),
+  notDifferentiable,
+);
 alongAxis('diff', (x, axis, random) => ops.diff(x, random.int(0, Math.min(3, x.shape.at(axis) as number)), axis));
 alongAxis(
   'topK',

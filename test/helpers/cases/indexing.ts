@@ -23,6 +23,18 @@ define('scatterAdd', (random) => {
     run: (i, updates) => ops.scatterAdd(i, updates, rows),
   };
 });
+define('scatterAdd of many, some of them to one row', (random) => {
+  const [count, inner, rows] = [random.int(2040, 2200), random.pick([[4], [3], []]), random.pick([3, 300])];
+  const often = random.int(0, rows - 1);
+  const indices = int(random, [count], 0, rows - 1);
+  return {
+    inputs: [
+      { ...indices, values: indices.values.map((i) => (random.uniform() < 0.3 ? often : i)) },
+      float(random, [count, ...inner]),
+    ],
+    run: (i, updates) => ops.scatterAdd(i, updates, rows),
+  };
+});
 define('segmentSum', (random) => {
   const [n, inner, segments] = [random.int(1, 9), random.shape(random.int(0, 2)), random.int(1, 5)];
   return {

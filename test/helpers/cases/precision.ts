@@ -1,38 +1,45 @@
 import type { Shape, Tensor } from '../../../lib/ir/graph';
 import * as ops from '../../../lib/ir/ops/index';
-import { withProductPrecision } from '../../../lib/ir/precision';
+import { type ProductPrecision, withProductPrecision } from '../../../lib/ir/precision';
 import * as layers from '../../../lib/layers/index';
 import { between, type Draw } from '../domains';
 import type { Random } from '../random';
 import { traceWith } from '../trace-layer';
-import { type Case, into, notDifferentiable, once, type Traits } from './case';
+import { type Case, type Instance, into, notDifferentiable, once, type Traits } from './case';
 import { bool, float } from './inputs';
 
-/** Products of operands rounded to bfloat16. */
+/** Products of operands rounded to bfloat16, or that may be rounded to tf32. */
 export const precision: Case[] = [];
-const add = into(precision, 'bfloat16');
 
-function define(name: string, build: Case['build'], traits: Traits = {}) {
-  const rounding: Case['build'] = (random) => {
-    const { inputs, run } = build(random);
-    return { inputs, run: (...x) => withProductPrecision('bfloat16', () => run(...x)) };
+function defining(family: ProductPrecision) {
+  const add = into(precision, family);
+  return (name: string, build: Case['build'], traits: Traits = {}) => {
+    const rounding: Case['build'] = (random) => {
+      const { inputs, run } = build(random);
+      return { inputs, run: (...x) => withProductPrecision(family, () => run(...x)) };
+    };
+    add(name, rounding, { rounds: true, ...traits });
   };
-  add(name, rounding, { rounds: true, ...traits });
 }
+const define = defining('bfloat16');
+const defineTf32 = defining('tf32');
 
 /** Around the edges of tiles and panels, with depths that no pair fills. */
 const size = (random: Random): number => random.pick([() => random.int(1, 9), () => random.int(10, 70)])();
 
-for (const transposed of ['neither', 'left', 'right', 'both'] as const) {
-  define(`matrices, ${transposed} transposed`, (random) => {
-    const [m, k, n] = [size(random), size(random), size(random)];
-    const [left, right] = [/left|both/.test(transposed), /right|both/.test(transposed)];
-    return {
-      inputs: [float(random, left ? [k, m] : [m, k]), float(random, right ? [n, k] : [k, n])],
-      run: (a, b) => ops.matmul(left ? ops.transpose(a) : a, right ? ops.transpose(b) : b),
-    };
-  });
+function matrices(random: Random, left: boolean, right: boolean): Instance {
+  const [m, k, n] = [size(random), size(random), size(random)];
+  return {
+    inputs: [float(random, left ? [k, m] : [m, k]), float(random, right ? [n, k] : [k, n])],
+    run: (a, b) => ops.matmul(left ? ops.transpose(a) : a, right ? ops.transpose(b) : b),
+  };
 }
+for (const transposed of ['neither', 'left', 'right', 'both'] as const) {
+  define(`matrices, ${transposed} transposed`, (random) =>
+    matrices(random, /left|both/.test(transposed), /right|both/.test(transposed)),
+  );
+}
+defineTf32('matrices', (random) => matrices(random, random.pick([true, false]), random.pick([true, false])));
 define('vectors', (random) => {
   const [m, k] = [size(random), size(random)];
   const [a, b] = random.pick<[Shape, Shape]>([
@@ -42,14 +49,16 @@ define('vectors', (random) => {
   ]);
   return { inputs: [float(random, a), float(random, b)], run: ops.matmul };
 });
-define('batches', (random) => {
-  const [p, m, k, n] = [random.int(2, 5), size(random), size(random), size(random)];
-  const b = random.pick<Shape>([
-    [p, k, n],
-    [1, k, n],
-  ]);
-  return { inputs: [float(random, [p, m, k]), float(random, b)], run: ops.matmul };
-});
+for (const add of [define, defineTf32]) {
+  add('batches', (random) => {
+    const [p, m, k, n] = [random.int(2, 5), size(random), size(random), size(random)];
+    const b = random.pick<Shape>([
+      [p, k, n],
+      [1, k, n],
+    ]);
+    return { inputs: [float(random, [p, m, k]), float(random, b)], run: ops.matmul };
+  });
+}
 define('every other row and column, backwards', (random) => {
   const [m, k, n] = [size(random), size(random), size(random)];
   const thin = (t: Tensor, rows: number, columns: number) =>
@@ -59,13 +68,15 @@ define('every other row and column, backwards', (random) => {
     run: (a, b) => ops.matmul(thin(a, m, k), thin(b, k, n)),
   };
 });
-define('dense layer', (random) => {
-  const [m, k, n] = [random.int(1, 20), random.int(1, 40), random.int(1, 40)];
-  return {
-    inputs: [float(random, [m, k]), float(random, [k, n]), float(random, [n])],
-    run: (x, kernel, bias) => ops.relu(ops.add(ops.matmul(x, kernel), bias)),
-  };
-});
+for (const add of [define, defineTf32]) {
+  add('dense layer', (random) => {
+    const [m, k, n] = [random.int(1, 20), random.int(1, 40), random.int(1, 40)];
+    return {
+      inputs: [float(random, [m, k]), float(random, [k, n]), float(random, [n])],
+      run: (x, kernel, bias) => ops.relu(ops.add(ops.matmul(x, kernel), bias)),
+    };
+  });
+}
 define(
   'deep and wide product and what follows',
   (random) => {
@@ -130,13 +141,19 @@ for (const images of [4, 17]) {
     { large: true },
   );
 }
-define('convolution with a window of 1', (random) => {
-  const [channels, filters] = [random.int(1, 40), random.int(1, 40)];
-  return {
-    inputs: [float(random, [2, 5, 4, channels]), float(random, [1, 1, channels, filters])],
-    run: (x, kernel) => ops.conv(x, kernel),
-  };
-});
+for (const add of [define, defineTf32]) {
+  add('convolution with a window of 1', (random) => {
+    const [channels, filters] = [random.int(1, 40), random.int(1, 40)];
+    return {
+      inputs: [float(random, [2, 5, 4, channels]), float(random, [1, 1, channels, filters])],
+      run: (x, kernel) => ops.conv(x, kernel),
+    };
+  });
+}
+defineTf32('convolution', (random) => ({
+  inputs: [float(random, [2, 6, 7, 5]), float(random, [3, 2, 5, 4])],
+  run: (x, kernel) => ops.conv(x, kernel, { strides: 2, padding: 'same' }),
+}));
 define('transposed convolution', (random) => {
   const [channels, filters] = [random.int(1, 7), random.int(1, 7)];
   return {
