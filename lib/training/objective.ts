@@ -36,8 +36,7 @@ export interface CompileOptions {
   readonly seed?: number;
   /**
    * What the products of layers (matrix products, those of attention, convolutions but depthwise ones) and of their gradients
-   * are computed in.
-   * In brackets the error of a product of normal numbers with k = 1024, relative to its result, root mean square:
+   * are computed in. In brackets the error of a product of normal numbers with k = 1024, relative to its result, root mean square:
    * - `'float32'` (default): operands as they are, sums in float32 (4e-7).
    * - `'tf32'`: operands may be rounded to 11 bits of mantissa, to nearest, ties away from zero (3e-4). GPUs multiply such
    *   numbers on their tensor cores; elsewhere, on the CPU too, it is `'float32'`.

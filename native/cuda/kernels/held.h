@@ -7,6 +7,12 @@
 
 namespace steepest::cuda {
 
+// The columns of a quad: neighbours, or where those are not one access, so far apart that the threads' are neighbours.
+struct Columns {
+  int first, step;
+  STEEPEST_INLINE int at(int j) const { return first + j * step; }
+};
+
 // The threads that share a row. With one warp, a block has several rows.
 template <int kWarps>
 struct Sharers {
@@ -40,25 +46,26 @@ struct Sharers {
     return combine(value, [](float a, float b) { return a > b ? a : b; });
   }
 
-  // f(i, column) for the quads of this thread in a row of n columns. The columns of quad i are the same in all rows that are
-  // held.
+  // f(i, columns) for the quads of this thread in a row of n columns. Those of quad i are the same in all rows that are held.
   template <bool kHeld, typename F>
-  static STEEPEST_INLINE void each(int n, F f) {
+  static STEEPEST_INLINE void each(int n, bool spread, F f) {
+    const int first = spread ? thread() : thread() * 4, step = spread ? kThreads : 1;
     if constexpr (kHeld) {
 #pragma unroll
       for (int i = 0; i < kHeldQuads; ++i) {
-        const int column = (i * kThreads + thread()) * 4;
-        if (column < n) f(i, column);
+        const Columns columns = {i * kThreads * 4 + first, step};
+        if (columns.first < n) f(i, columns);
       }
     } else {
 #pragma unroll 2
-      for (int column = thread() * 4; column < n; column += kThreads * 4) f(0, column);
+      for (int column = first; column < n; column += kThreads * 4) f(0, Columns{column, step});
     }
   }
 };
 
 // A thread's quads of a row. `whole`: they lie at multiples of 16 bytes, and the last one has four numbers, too.
-template <int kWarps, bool kHeld>
+// With kSpreads the numbers of other rows are spread, which takes registers.
+template <int kWarps, bool kHeld, bool kSpreads = false>
 struct Row {
   const float* from;
   int n;
@@ -68,34 +75,34 @@ struct Row {
 
   STEEPEST_INLINE Row(const float* from_, int64_t n_, bool whole_, float fill_)
       : from(from_), n(static_cast<int>(n_)), whole(whole_), fill(fill_) {
-    if constexpr (kHeld) each([&](int i, int column) { held[i] = load(column); });
+    if constexpr (kHeld) each([&](int i, const Columns& columns) { held[i] = load(columns); });
   }
   template <typename F>
   STEEPEST_INLINE void each(F f) const {
-    Sharers<kWarps>::template each<kHeld>(n, f);
+    Sharers<kWarps>::template each<kHeld>(n, kSpreads && !whole, f);
   }
-  STEEPEST_INLINE Quad operator()(int i, int column) const {
+  STEEPEST_INLINE Quad operator()(int i, const Columns& columns) const {
     if constexpr (kHeld) return held[i];
-    return load(column);
+    return load(columns);
   }
-  STEEPEST_INLINE Quad load(int column) const {
-    if (whole) return *reinterpret_cast<const Quad*>(from + column);
+  STEEPEST_INLINE Quad load(const Columns& columns) const {
+    if (whole) return *reinterpret_cast<const Quad*>(from + columns.first);
     Quad quad;
 #pragma unroll
-    for (int j = 0; j < 4; ++j) quad.x[j] = column + j < n ? from[column + j] : fill;
+    for (int j = 0; j < 4; ++j) quad.x[j] = columns.at(j) < n ? from[columns.at(j)] : fill;
     return quad;
   }
 };
 
 // Stores a quad of a row of n columns.
-STEEPEST_INLINE void storeQuad(float* row, int column, int n, bool whole, const Quad& quad) {
+STEEPEST_INLINE void storeQuad(float* row, const Columns& columns, int n, bool whole, const Quad& quad) {
   if (whole) {
-    *reinterpret_cast<Quad*>(row + column) = quad;
+    *reinterpret_cast<Quad*>(row + columns.first) = quad;
     return;
   }
 #pragma unroll
   for (int j = 0; j < 4; ++j) {
-    if (column + j < n) row[column + j] = quad.x[j];
+    if (columns.at(j) < n) row[columns.at(j)] = quad.x[j];
   }
 }
 

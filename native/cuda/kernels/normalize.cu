@@ -24,8 +24,8 @@ template <typename Real, int kWarps, bool kHeld>
 STEEPEST_INLINE Mean<Real> meanOf(const Row<kWarps, kHeld>& x, bool centered) {
   if (!centered) return Mean<Real>(0);
   double sum = 0;
-  x.each([&](int i, int column) {
-    const Quad quad = x(i, column);
+  x.each([&](int i, const Columns& columns) {
+    const Quad quad = x(i, columns);
     sum += static_cast<double>((static_cast<Real>(quad.x[0]) + static_cast<Real>(quad.x[1])) +
                                (static_cast<Real>(quad.x[2]) + static_cast<Real>(quad.x[3])));
   });
@@ -36,12 +36,12 @@ STEEPEST_INLINE Mean<Real> meanOf(const Row<kWarps, kHeld>& x, bool centered) {
 template <typename Real, int kWarps, bool kHeld>
 STEEPEST_INLINE double inverseOf(const Row<kWarps, kHeld>& x, const Mean<Real>& mean, float epsilon) {
   double sum = 0;
-  x.each([&](int i, int column) {
-    const Quad quad = x(i, column);
+  x.each([&](int i, const Columns& columns) {
+    const Quad quad = x(i, columns);
     Real part = 0;
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
-      const Real below = column + j < x.n ? mean.below(quad.x[j]) : 0;
+      const Real below = columns.at(j) < x.n ? mean.below(quad.x[j]) : 0;
       part += below * below;
     }
     sum += static_cast<double>(part);
@@ -50,12 +50,12 @@ STEEPEST_INLINE double inverseOf(const Row<kWarps, kHeld>& x, const Mean<Real>& 
 }
 
 // A row for all rows, read where it is needed; a number for all columns where there is none.
-STEEPEST_INLINE Quad parameters(const float* from, int column, int n, bool whole, float without) {
+STEEPEST_INLINE Quad parameters(const float* from, const Columns& columns, int n, bool whole, float without) {
   if (from == nullptr) return {{without, without, without, without}};
-  if (whole) return *reinterpret_cast<const Quad*>(from + column);
+  if (whole) return *reinterpret_cast<const Quad*>(from + columns.first);
   Quad quad;
 #pragma unroll
-  for (int j = 0; j < 4; ++j) quad.x[j] = column + j < n ? from[column + j] : without;
+  for (int j = 0; j < 4; ++j) quad.x[j] = columns.at(j) < n ? from[columns.at(j)] : without;
   return quad;
 }
 
@@ -67,16 +67,16 @@ STEEPEST_INLINE void normalizeRows(const NormalizeArguments& a) {
     const Row<kWarps, kHeld> x(a.x + row * a.columns, a.columns, a.quads != 0, 0);
     const Mean<Real> mean = meanOf<Real>(x, a.centered);
     const Real inverse = static_cast<Real>(inverseOf(x, mean, a.epsilon));
-    x.each([&](int i, int column) {
-      Quad quad = x(i, column);
-      const Quad scale = parameters(a.scale, column, x.n, x.whole, 1);
-      const Quad offset = parameters(a.offset, column, x.n, x.whole, 0);
+    x.each([&](int i, const Columns& columns) {
+      Quad quad = x(i, columns);
+      const Quad scale = parameters(a.scale, columns, x.n, x.whole, 1);
+      const Quad offset = parameters(a.offset, columns, x.n, x.whole, 0);
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
         quad.x[j] = static_cast<float>(mean.below(quad.x[j]) * inverse * static_cast<Real>(scale.x[j]) +
                                        static_cast<Real>(offset.x[j]));
       }
-      storeQuad(a.y + row * a.columns, column, x.n, x.whole, quad);
+      storeQuad(a.y + row * a.columns, columns, x.n, x.whole, quad);
     });
     if (Team::thread() == 0) {
       a.mean[row] = static_cast<float>(mean.value);
@@ -96,8 +96,8 @@ STEEPEST_INLINE void gradRow(const NormalizeGradArguments& a, int64_t row, Add a
   const Mean<Real> mean = again ? meanOf<Real>(x, a.centered) : Mean<Real>(a.mean[row]);
   const Real inverse = static_cast<Real>(again ? inverseOf(x, mean, a.epsilon) : a.inverse[row]);
   double flatSum = 0, alongSum = 0;
-  x.each([&](int i, int column) {
-    const Quad value = x(i, column), upstream = dy(i, column), scale = parameters(a.scale, column, x.n, x.whole, 1);
+  x.each([&](int i, const Columns& columns) {
+    const Quad value = x(i, columns), upstream = dy(i, columns), scale = parameters(a.scale, columns, x.n, x.whole, 1);
     Real flat = 0, along = 0;
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
@@ -110,8 +110,8 @@ STEEPEST_INLINE void gradRow(const NormalizeGradArguments& a, int64_t row, Add a
   });
   const Real flat = static_cast<Real>(a.centered ? Team::sum(flatSum) / x.n : 0);
   const Real along = static_cast<Real>(Team::sum(alongSum) / x.n);
-  x.each([&](int i, int column) {
-    const Quad value = x(i, column), upstream = dy(i, column), scale = parameters(a.scale, column, x.n, x.whole, 1);
+  x.each([&](int i, const Columns& columns) {
+    const Quad value = x(i, columns), upstream = dy(i, columns), scale = parameters(a.scale, columns, x.n, x.whole, 1);
     Quad quad, product;
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
@@ -120,26 +120,27 @@ STEEPEST_INLINE void gradRow(const NormalizeGradArguments& a, int64_t row, Add a
       quad.x[j] = static_cast<float>((g - flat - normal * along) * inverse);
       product.x[j] = static_cast<float>(static_cast<Real>(upstream.x[j]) * normal);
     }
-    storeQuad(a.dx + row * a.columns, column, x.n, x.whole, quad);
+    storeQuad(a.dx + row * a.columns, columns, x.n, x.whole, quad);
     add(i, product, upstream);
   });
 }
 
 // What the teams of a block have for the columns that they all hold, in order, to `to`.
 template <int kWarps>
-STEEPEST_INLINE void storeColumns(const Quad (&sums)[kHeldQuads], float* to, int n) {
+STEEPEST_INLINE void storeColumns(const Quad (&sums)[kHeldQuads], float* to, int n, bool whole) {
   using Team = Sharers<kWarps>;
   if constexpr (kWarps > 1) {
-    Team::template each<true>(n, [&](int i, int column) { storeQuad(to, column, n, false, sums[i]); });
+    Team::template each<true>(n, false,
+                              [&](int i, const Columns& columns) { storeQuad(to, columns, n, whole, sums[i]); });
   } else {
     __shared__ float shared[kHeldColumns];
     const int warp = static_cast<int>(threadIdx.x) / 32, warps = static_cast<int>(blockDim.x) / 32;
     for (int w = 0; w < warps; ++w) {
       if (w == warp) {
-        Team::template each<true>(n, [&](int i, int column) {
+        Team::template each<true>(n, false, [&](int i, const Columns& columns) {
 #pragma unroll
           for (int j = 0; j < 4; ++j) {
-            if (column + j < n) shared[column + j] = (w == 0 ? 0 : shared[column + j]) + sums[i].x[j];
+            if (columns.at(j) < n) shared[columns.at(j)] = (w == 0 ? 0 : shared[columns.at(j)]) + sums[i].x[j];
           }
         });
       }
@@ -165,8 +166,8 @@ STEEPEST_INLINE void normalizeGradRows(const NormalizeGradArguments& a) {
       });
     }
     const int n = static_cast<int>(a.columns);
-    if (a.dscale != nullptr) storeColumns<kWarps>(scaleSums, a.dscale + blockIdx.x * a.columns, n);
-    if (a.doffset != nullptr) storeColumns<kWarps>(offsetSums, a.doffset + blockIdx.x * a.columns, n);
+    if (a.dscale != nullptr) storeColumns<kWarps>(scaleSums, a.dscale + blockIdx.x * a.columns, n, a.quads != 0);
+    if (a.doffset != nullptr) storeColumns<kWarps>(offsetSums, a.doffset + blockIdx.x * a.columns, n, a.quads != 0);
   } else {
     for (int64_t row = Team::firstRow(); row < a.rows; row += Team::nextRow()) {
       gradRow<Real, kWarps, false>(a, row, [](int, const Quad&, const Quad&) {});

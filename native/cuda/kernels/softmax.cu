@@ -21,30 +21,30 @@ struct Partition {
 
 // Of a row whose fill is -inf. NaN shows in the sum.
 template <int kWarps, bool kHeld>
-STEEPEST_INLINE Partition partition(const Row<kWarps, kHeld>& x) {
+STEEPEST_INLINE Partition partition(const Row<kWarps, kHeld, true>& x) {
   using Team = Sharers<kWarps>;
   float top = kLowest;
   if constexpr (kHeld) {
-    x.each([&](int i, int column) {
-      const Quad quad = x(i, column);
+    x.each([&](int i, const Columns& columns) {
+      const Quad quad = x(i, columns);
 #pragma unroll
       for (int j = 0; j < 4; ++j) top = quad.x[j] > top ? quad.x[j] : top;
     });
     const float max = Team::max(top);
     double sum = 0;
-    x.each([&](int i, int column) {
-      const Quad quad = x(i, column);
+    x.each([&](int i, const Columns& columns) {
+      const Quad quad = x(i, columns);
       float part = 0;
 #pragma unroll
-      for (int j = 0; j < 4; ++j) part += column + j < x.n ? exponential(quad.x[j] - max) : 0.0f;
+      for (int j = 0; j < 4; ++j) part += columns.at(j) < x.n ? exponential(quad.x[j] - max) : 0.0f;
       sum += static_cast<double>(part);
     });
     return {max, static_cast<float>(Team::sum(sum))};
   } else {
     // In one pass: each thread sums exponentials below the largest number that it has seen.
     double sum = 0;
-    x.each([&](int i, int column) {
-      const Quad quad = x(i, column);
+    x.each([&](int i, const Columns& columns) {
+      const Quad quad = x(i, columns);
       float largest = top;
 #pragma unroll
       for (int j = 0; j < 4; ++j) largest = quad.x[j] > largest ? quad.x[j] : largest;
@@ -67,17 +67,17 @@ template <int kWarps, bool kHeld>
 STEEPEST_INLINE void softmaxRows(const SoftmaxArguments& a) {
   using Team = Sharers<kWarps>;
   for (int64_t row = Team::firstRow(); row < a.rows; row += Team::nextRow()) {
-    const Row<kWarps, kHeld> x(a.x + row * a.columns, a.columns, a.quads != 0, kLowest);
+    const Row<kWarps, kHeld, true> x(a.x + row * a.columns, a.columns, a.quads != 0, kLowest);
     const Partition p = partition(x);
     const float log = logarithm(p.sum), scale = 1.0f / p.sum;
-    x.each([&](int i, int column) {
-      Quad quad = x(i, column);
+    x.each([&](int i, const Columns& columns) {
+      Quad quad = x(i, columns);
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
         const float below = quad.x[j] - p.max;
         quad.x[j] = a.log ? below - log : exponential(below) * scale;
       }
-      storeQuad(a.y + row * a.columns, column, x.n, x.whole, quad);
+      storeQuad(a.y + row * a.columns, columns, x.n, x.whole, quad);
     });
   }
 }
@@ -87,11 +87,11 @@ template <int kWarps, bool kHeld>
 STEEPEST_INLINE void softmaxGradRows(const SoftmaxGradArguments& a) {
   using Team = Sharers<kWarps>;
   for (int64_t row = Team::firstRow(); row < a.rows; row += Team::nextRow()) {
-    const Row<kWarps, kHeld> y(a.y + row * a.columns, a.columns, a.quads != 0, 0);
-    const Row<kWarps, kHeld> dy(a.dy + row * a.columns, a.columns, a.quads != 0, 0);
+    const Row<kWarps, kHeld, true> y(a.y + row * a.columns, a.columns, a.quads != 0, 0);
+    const Row<kWarps, kHeld, true> dy(a.dy + row * a.columns, a.columns, a.quads != 0, 0);
     double sum = 0;
-    y.each([&](int i, int column) {
-      const Quad value = y(i, column), upstream = dy(i, column);
+    y.each([&](int i, const Columns& columns) {
+      const Quad value = y(i, columns), upstream = dy(i, columns);
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
         sum += a.log ? static_cast<double>(upstream.x[j])
@@ -99,14 +99,14 @@ STEEPEST_INLINE void softmaxGradRows(const SoftmaxGradArguments& a) {
       }
     });
     const float total = static_cast<float>(Team::sum(sum));
-    y.each([&](int i, int column) {
-      const Quad value = y(i, column), upstream = dy(i, column);
+    y.each([&](int i, const Columns& columns) {
+      const Quad value = y(i, columns), upstream = dy(i, columns);
       Quad quad;
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
         quad.x[j] = a.log ? upstream.x[j] - exponential(value.x[j]) * total : value.x[j] * (upstream.x[j] - total);
       }
-      storeQuad(a.dx + row * a.columns, column, y.n, y.whole, quad);
+      storeQuad(a.dx + row * a.columns, columns, y.n, y.whole, quad);
     });
   }
 }
@@ -120,7 +120,7 @@ template <int kWarps, bool kHeld>
 STEEPEST_INLINE void crossEntropyRows(const CrossEntropyArguments& a) {
   using Team = Sharers<kWarps>;
   for (int64_t row = Team::firstRow(); row < a.rows; row += Team::nextRow()) {
-    const Row<kWarps, kHeld> x(a.logits + row * a.columns, a.columns, a.quads != 0, kLowest);
+    const Row<kWarps, kHeld, true> x(a.logits + row * a.columns, a.columns, a.quads != 0, kLowest);
     const Partition p = partition(x);
     if (Team::thread() > 0) continue;
     const int32_t label = a.labels[row];
@@ -135,7 +135,7 @@ template <int kWarps, bool kHeld>
 STEEPEST_INLINE void crossEntropyGradRows(const CrossEntropyArguments& a) {
   using Team = Sharers<kWarps>;
   for (int64_t row = Team::firstRow(); row < a.rows; row += Team::nextRow()) {
-    const Row<kWarps, kHeld> x(a.logits + row * a.columns, a.columns, a.quads != 0, kLowest);
+    const Row<kWarps, kHeld, true> x(a.logits + row * a.columns, a.columns, a.quads != 0, kLowest);
     const Partition p = partition(x);
     const int32_t label = a.labels[row];
     const bool valid = label >= 0 && label < a.columns;
@@ -144,14 +144,14 @@ STEEPEST_INLINE void crossEntropyGradRows(const CrossEntropyArguments& a) {
       if (a.loss != nullptr) a.loss[row] = lossOf(p, x.from, label, valid);
     }
     const float scale = 1.0f / p.sum, upstream = a.dloss[row * a.dlossStep];
-    x.each([&](int i, int column) {
-      Quad quad = x(i, column);
+    x.each([&](int i, const Columns& columns) {
+      Quad quad = x(i, columns);
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
         const float probability = exponential(quad.x[j] - p.max) * scale;
-        quad.x[j] = valid ? (probability - (column + j == label ? 1.0f : 0.0f)) * upstream : 0.0f;
+        quad.x[j] = valid ? (probability - (columns.at(j) == label ? 1.0f : 0.0f)) * upstream : 0.0f;
       }
-      storeQuad(a.dlogits + row * a.columns, column, x.n, x.whole, quad);
+      storeQuad(a.dlogits + row * a.columns, columns, x.n, x.whole, quad);
     });
   }
 }
