@@ -1,128 +1,109 @@
-// Convolutions and pooling: see kernels/conv.cu.
-#include "../plan/ops.h"
-#include "../runtime/matmul_problem.h"
+// Convolution and its gradients: as products of matrices where they are ones, in tiles that gather patches otherwise.
+#include "conv.h"
+
+#include <algorithm>
+
 #include "bind.h"
-#include "kernels/spatial.h"
+#include "gemm.h"
+#include "windows.h"
 
 namespace steepest::cuda {
 namespace {
 
-int64_t volume(const int64_t* box) { return box[0] * box[1] * box[2]; }
+bool isUnit(const int64_t* box) { return box[0] == 1 && box[1] == 1 && box[2] == 1; }
 
-// The axes between the first and the last one.
-void spatialOf(const View& view, int64_t* box) {
-  const int missing = kSpatial - (view.rank - 2);
-  for (int d = 0; d < kSpatial; ++d) box[d] = d < missing ? 1 : view.shape[1 + d - missing];
+// Each position sees cells that lie beside each other, and no two positions see the same one.
+bool isMatrix(const ConvProblem& p) {
+  const Windows& w = p.windows;
+  if (p.groups != 1 || w.padding[0] + w.padding[1] + w.padding[2] != 0) return false;
+  const bool pixels = isUnit(w.window) && isUnit(w.stride) && std::equal(w.x, w.x + kSpatial, w.y);
+  const bool images = isUnit(w.dilation) && isUnit(w.y) && std::equal(w.x, w.x + kSpatial, w.window);
+  return pixels || images;
 }
 
-struct Words {
-  const uint32_t *stride, *dilation, *padding;
-};
-
-Windows windowsOf(const View& x, const View& y, const Words& words) {
-  Windows windows{};
-  windows.images = x.shape[0];
-  spatialOf(x, windows.x);
-  spatialOf(y, windows.y);
-  for (int d = 0; d < kSpatial; ++d) {
-    windows.stride[d] = words.stride[d];
-    windows.dilation[d] = words.dilation != nullptr ? words.dilation[d] : 1;
-    windows.padding[d] = words.padding[d];
+// As x [m, depth] times kernel [depth, filters].
+MatmulProblem matrixOf(ConvKind kind, const ConvProblem& p) {
+  const int64_t rows = p.windows.images * volume(p.windows.y), depth = volume(p.windows.window) * p.channels;
+  MatmulProblem matrix{};
+  matrix.batches = 1;
+  matrix.a = p.a;
+  matrix.b = p.b;
+  switch (kind) {
+    case ConvKind::kForward:
+      matrix.m = rows, matrix.k = depth, matrix.n = p.filters;
+      matrix.aRow = depth, matrix.aDepth = 1, matrix.bDepth = p.filters, matrix.bColumn = 1;
+      break;
+    case ConvKind::kInputGrad:
+      matrix.m = rows, matrix.k = p.filters, matrix.n = depth;
+      matrix.aRow = p.filters, matrix.aDepth = 1, matrix.bDepth = 1, matrix.bColumn = p.filters;
+      break;
+    case ConvKind::kKernelGrad:
+      matrix.m = depth, matrix.k = rows, matrix.n = p.filters;
+      matrix.aRow = 1, matrix.aDepth = depth, matrix.bDepth = p.filters, matrix.bColumn = 1;
+      break;
   }
-  return windows;
+  return matrix;
 }
 
-// What they have in common; the operands are set by the callers.
-ConvArguments convOf(const Instruction& in, const View& x, const View& kernel, const View& y) {
-  const uint32_t* const words = in.attrs.data();
-  ConvArguments arguments{};
-  arguments.windows = windowsOf(x, y, {words + 1, words + 4, words + 7});
-  for (int d = 0; d < kSpatial; ++d) arguments.windows.window[d] = 1;
-  const int missing = kSpatial - (kernel.rank - 2);
-  for (int d = missing; d < kSpatial; ++d) arguments.windows.window[d] = kernel.shape[d - missing];
-  arguments.channels = x.shape[x.rank - 1];
-  arguments.filters = y.shape[y.rank - 1];
-  arguments.groups = words[10];
-  arguments.bfloat16 = roundsToBfloat16(in);
-  return arguments;
+void addByElement(ConvKind kind, const ConvProblem& p, float* out, int64_t size, Binder& binder) {
+  static constexpr const char* names[] = {"convByElement", "convInputGradByElement", "convKernelGradByElement"};
+  ConvByElementArguments arguments{};
+  arguments.windows = p.windows;
+  (kind == ConvKind::kInputGrad ? arguments.y : arguments.x) = p.a;
+  (kind == ConvKind::kKernelGrad ? arguments.y : arguments.kernel) = p.b;
+  arguments.out = out;
+  arguments.channels = p.channels;
+  arguments.filters = p.filters;
+  arguments.groups = p.groups;
+  arguments.bfloat16 = p.bfloat16;
+  binder.each(names[static_cast<size_t>(kind)], size, arguments);
 }
 
-PoolArguments poolOf(const Instruction& in, const View& x, const View& y, bool average) {
+// x, kernel and y are two inputs and the output.
+void bind(ConvKind kind, const Instruction& in, const View& x, const View& kernel, const View& y, Binder& binder) {
   const uint32_t* const words = in.attrs.data();
-  PoolArguments arguments{};
-  arguments.windows = windowsOf(x, y, {words + 3, nullptr, words + 6});
-  for (int d = 0; d < kSpatial; ++d) {
-    arguments.windows.window[d] = words[d];
-    arguments.before[d] = average ? words[9 + d] : 0;
-    arguments.after[d] = average ? words[12 + d] : 0;
+  int64_t window[kSpatial];
+  spatialOf(kernel, 0, 2, window);
+  ConvProblem p{};
+  p.windows = windowsOf(x, y, window, words + 1, words + 4, words + 7);
+  p.channels = x.shape[x.rank - 1];
+  p.filters = y.shape[y.rank - 1];
+  p.groups = words[10];
+  p.bfloat16 = roundsToBfloat16(in);
+  p.tf32 = precisionOf(in) == Precision::kTf32;
+  p.a = binder.dense<float>(in.inputs[0]);
+  p.b = binder.dense<float>(in.inputs[1]);
+  const int64_t size = in.outputs[0].size();
+
+  const auto add = [&](GemmArguments product) {
+    product.bfloat16 = p.bfloat16;
+    product.tf32 = p.tf32;
+    return (isMatrix(p) && addGemm(matrixOf(kind, p), product, binder)) || addConv(kind, p, product, binder);
+  };
+  GemmArguments product{};
+  if (in.attrs[0] != 0 && recogniseFinish(in, binder.memory(), &product.finish, true)) {
+    product.c = binder.at<float>(in.outputs[0]);
+    if (add(product)) return;
+    product.finish = {};
   }
-  arguments.channels = x.shape[x.rank - 1];
-  return arguments;
-}
-
-void addPool(const char* kernel, PoolArguments arguments, const View& out, Binder& binder) {
-  arguments.out = binder.at<float>(out);
-  binder.each(kernel, out.size(), arguments);
+  ProductEnd end(in, binder);
+  product.c = reinterpret_cast<float*>(end.target().data);
+  if (!add(product)) addByElement(kind, p, product.c, size, binder);
+  end.finish();
 }
 
 }  // namespace
 
 void bindConv(const Instruction& in, Binder& binder) {
-  ProductEnd end(in, binder);
-  ConvArguments arguments = convOf(in, in.inputs[0], in.inputs[1], in.outputs[0]);
-  arguments.x = binder.dense<float>(in.inputs[0]);
-  arguments.kernel = binder.dense<float>(in.inputs[1]);
-  arguments.out = reinterpret_cast<float*>(end.target().data);
-  binder.each("conv", in.outputs[0].size(), arguments);
-  end.finish();
+  bind(ConvKind::kForward, in, in.inputs[0], in.inputs[1], in.outputs[0], binder);
 }
 
 void bindConvInputGrad(const Instruction& in, Binder& binder) {
-  ProductEnd end(in, binder);
-  ConvArguments arguments = convOf(in, in.outputs[0], in.inputs[1], in.inputs[0]);
-  arguments.y = binder.dense<float>(in.inputs[0]);
-  arguments.kernel = binder.dense<float>(in.inputs[1]);
-  arguments.out = reinterpret_cast<float*>(end.target().data);
-  binder.each("convInputGrad", in.outputs[0].size(), arguments);
-  end.finish();
+  bind(ConvKind::kInputGrad, in, in.outputs[0], in.inputs[1], in.inputs[0], binder);
 }
 
 void bindConvKernelGrad(const Instruction& in, Binder& binder) {
-  ProductEnd end(in, binder);
-  ConvArguments arguments = convOf(in, in.inputs[0], in.outputs[0], in.inputs[1]);
-  arguments.x = binder.dense<float>(in.inputs[0]);
-  arguments.y = binder.dense<float>(in.inputs[1]);
-  arguments.out = reinterpret_cast<float*>(end.target().data);
-  binder.each("convKernelGrad",
-              volume(arguments.windows.window) * (arguments.channels / arguments.groups) * arguments.filters,
-              arguments);
-  end.finish();
-}
-
-void bindMaxPool(const Instruction& in, Binder& binder) {
-  PoolArguments arguments = poolOf(in, in.inputs[0], in.outputs[0], false);
-  arguments.x = binder.dense<float>(in.inputs[0]);
-  addPool("maxPool", arguments, in.outputs[0], binder);
-}
-
-void bindAveragePool(const Instruction& in, Binder& binder) {
-  PoolArguments arguments = poolOf(in, in.inputs[0], in.outputs[0], true);
-  arguments.x = binder.dense<float>(in.inputs[0]);
-  addPool("averagePool", arguments, in.outputs[0], binder);
-}
-
-void bindMaxPoolGrad(const Instruction& in, Binder& binder) {
-  PoolArguments arguments = poolOf(in, in.outputs[0], in.inputs[1], false);
-  arguments.x = binder.dense<float>(in.inputs[0]);
-  arguments.y = binder.dense<float>(in.inputs[1]);
-  arguments.dy = binder.dense<float>(in.inputs[2]);
-  addPool("maxPoolGrad", arguments, in.outputs[0], binder);
-}
-
-void bindAveragePoolGrad(const Instruction& in, Binder& binder) {
-  PoolArguments arguments = poolOf(in, in.outputs[0], in.inputs[0], true);
-  arguments.dy = binder.dense<float>(in.inputs[0]);
-  addPool("averagePoolGrad", arguments, in.outputs[0], binder);
+  bind(ConvKind::kKernelGrad, in, in.inputs[0], in.outputs[0], in.inputs[1], binder);
 }
 
 }  // namespace steepest::cuda

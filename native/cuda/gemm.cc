@@ -25,26 +25,10 @@ struct Tiles {
   bool wgmma = false;
 };
 
-bool isAligned(const void* p, int64_t slide) {
-  return (reinterpret_cast<uintptr_t>(p) | static_cast<uintptr_t>(slide)) % 16 == 0;
-}
-
 // Whether quads along one axis, whose other strides these are, begin at multiples of 16 bytes.
 bool inQuads(const void* p, int64_t slide, int64_t stride, const int64_t* batch, int rank) {
   return isAligned(p, slide) && stride % 4 == 0 &&
          std::all_of(batch, batch + rank, [](int64_t s) { return s % 4 == 0; });
-}
-
-// With few tiles and a long k, parts of k are summed on their own.
-void cutIntoParts(GemmArguments* g, const GemmShape& shape, Binder& binder) {
-  const int64_t tiles = tilesOf(g->m, shape.rows) * tilesOf(g->n, shape.columns) * g->batch.size;
-  const int64_t wanted = std::min(kBlocksWanted / std::max<int64_t>(tiles, 1), g->k / kLeastDepth);
-  if (wanted < 2) return;
-  g->partDepth = tilesOf(tilesOf(g->k, wanted), shape.depth) * shape.depth;
-  g->parts = tilesOf(g->k, g->partDepth);
-  if (g->parts < 2) return;
-  const uint64_t elements = static_cast<uint64_t>(g->parts * g->batch.size * g->m * g->n);
-  g->sums = reinterpret_cast<float*>(binder.scratch(elements * sizeof(float)));
 }
 
 // How the operands lie: along k or along their other axis; neither is for the simple kernel.
@@ -60,25 +44,16 @@ bool isAlongK(Form form, int operand) { return form == (operand == 0 ? Form::kNN
 
 void launch(const Tiles& tiles, Form form, GemmArguments g, Binder& binder) {
   cutIntoParts(&g, tiles.shape, binder);
-  const int64_t blocks = tilesOf(g.m, tiles.shape.rows) * tilesOf(g.n, tiles.shape.columns) * g.batch.size * g.parts;
   if (tiles.wgmma) {
     addWgmma(tiles.name, tiles.shape.columns, isAlongK(form, 0), isAlongK(form, 1), g, binder);
   } else {
-    binder.blocksSliding(tiles.name, blocks, g, tiles.threads, tiles.sharedBytes);
+    binder.blocksSliding(tiles.name, tilesOf(g, tiles.shape), g, tiles.threads, tiles.sharedBytes);
   }
-  if (g.parts > 1) binder.eachSliding("gemmParts", g.batch.size * g.m * g.n, g);
+  addParts(g, binder);
 }
 
 // With large tiles, which read less than small ones.
-bool fillsDevice(const GemmArguments& g) {
-  return tilesOf(g.m, 128) * tilesOf(g.n, 128) * g.batch.size * std::max<int64_t>(g.k / kLeastDepth, 1) >=
-         kBlocksWanted;
-}
-
-std::string wantedKernel() {
-  const char* const text = std::getenv("STEEPEST_CUDA_PRODUCTS");
-  return text != nullptr ? text : "";
-}
+bool fillsDevice(const GemmArguments& g) { return fillsDevice(g, {128, 128, 0}); }
 
 // Best first.
 std::vector<Tiles> float32Tiles(const GemmArguments& g, Form form) {
@@ -101,14 +76,6 @@ std::vector<Tiles> float32Tiles(const GemmArguments& g, Form form) {
   return all;
 }
 
-// Two tiles of each operand, as kernels/gemm_mma.cu lays them out.
-uint32_t mmaBytes(const GemmShape& shape, int64_t numberBytes, Form form) {
-  const auto tile = [&](int64_t rows, bool alongK) {
-    return alongK ? rows * (shape.depth * numberBytes + 16) : shape.depth * (rows + 8) * numberBytes;
-  };
-  return static_cast<uint32_t>(2 * (tile(shape.rows, isAlongK(form, 0)) + tile(shape.columns, isAlongK(form, 1))));
-}
-
 std::vector<Tiles> mmaTiles(const GemmArguments& g, Form form) {
   static constexpr const char* names[][2][4] = {
       {{"mma128x128NN", "mma128x128NT", "mma128x128TN", nullptr},
@@ -117,11 +84,11 @@ std::vector<Tiles> mmaTiles(const GemmArguments& g, Form form) {
        {"tf32Mma64x64NN", "tf32Mma64x64NT", "tf32Mma64x64TN", "tf32Mma64x64TT"}}};
   static constexpr int64_t edges[] = {128, 64};
   static constexpr int threads[] = {256, 128};
-  const int64_t numberBytes = g.tf32 != 0 ? 4 : 2;
   enum { kWide, kSmall };
   const auto tiles = [&](int i) {
-    const GemmShape shape = {edges[i], edges[i], 64 / numberBytes};
-    return Tiles{names[g.tf32][i][static_cast<size_t>(form)], shape, threads[i], mmaBytes(shape, numberBytes, form)};
+    const GemmShape shape = {edges[i], edges[i], mmaDepth(g)};
+    return Tiles{names[g.tf32][i][static_cast<size_t>(form)], shape, threads[i],
+                 mmaBytes(shape, isAlongK(form, 0), isAlongK(form, 1))};
   };
   if (form == Form::kTT) return {tiles(kSmall)};
   const int best = g.m > 64 && g.n > 64 && fillsDevice(g) ? kWide : kSmall;
@@ -148,6 +115,46 @@ std::vector<Tiles> tensorCoreTiles(const GemmArguments& g, Form form, const Devi
 
 }  // namespace
 
+std::string wantedKernel() {
+  const char* const text = std::getenv("STEEPEST_CUDA_PRODUCTS");
+  return text != nullptr ? text : "";
+}
+
+int64_t tilesOf(const GemmArguments& g, const GemmShape& shape) {
+  return tilesOf(g.m, shape.rows) * tilesOf(g.n, shape.columns) * g.batch.size * g.parts;
+}
+
+bool fillsDevice(const GemmArguments& g, const GemmShape& shape) {
+  return tilesOf(g, shape) * std::max<int64_t>(g.k / kLeastDepth, 1) >= kBlocksWanted;
+}
+
+bool isAligned(const void* p, int64_t slide) {
+  return (reinterpret_cast<uintptr_t>(p) | static_cast<uintptr_t>(slide)) % 16 == 0;
+}
+
+void cutIntoParts(GemmArguments* g, const GemmShape& shape, Binder& binder) {
+  const int64_t wanted = std::min(kBlocksWanted / std::max<int64_t>(tilesOf(*g, shape), 1), g->k / kLeastDepth);
+  if (wanted < 2) return;
+  g->partDepth = tilesOf(tilesOf(g->k, wanted), shape.depth) * shape.depth;
+  g->parts = tilesOf(g->k, g->partDepth);
+  if (g->parts > 1)
+    g->sums = reinterpret_cast<float*>(binder.scratch(static_cast<uint64_t>(g->parts * g->size) * sizeof(float)));
+}
+
+void addParts(const GemmArguments& g, Binder& binder) {
+  if (g.parts > 1) binder.eachSliding("gemmParts", g.size, g);
+}
+
+int64_t mmaDepth(const GemmArguments& g) { return g.tf32 != 0 ? 16 : 32; }
+
+uint32_t mmaBytes(const GemmShape& shape, bool aAlongK, bool bAlongK) {
+  const int64_t numberBytes = 64 / shape.depth;
+  const auto tile = [&](int64_t rows, bool alongK) {
+    return alongK ? rows * (64 + 16) : shape.depth * (rows + 8) * numberBytes;
+  };
+  return static_cast<uint32_t>(2 * (tile(shape.rows, aAlongK) + tile(shape.columns, bAlongK)));
+}
+
 bool addGemm(const MatmulProblem& p, GemmArguments g, Binder& binder) {
   g.a = p.a;
   g.b = p.b;
@@ -167,6 +174,8 @@ bool addGemm(const MatmulProblem& p, GemmArguments g, Binder& binder) {
     g.batch.shape[g.batch.rank++] = axis.size;
     g.batch.size *= axis.size;
   }
+  g.size = g.batch.size * g.m * g.n;
+  g.cRow = g.n;
   g.parts = 1;
   g.partDepth = g.k;
   const std::string wanted = wantedKernel();

@@ -1,6 +1,8 @@
 // Which kernel a matrix product gets.
 #pragma once
 
+#include <string>
+
 #include "../runtime/matmul_problem.h"
 #include "bind.h"
 #include "kernels/gemm.h"
@@ -11,6 +13,19 @@ namespace steepest::cuda {
 // do; `matmul` is the simple one. Empty: the best.
 // Adds the launches, unless the strides are ones that only the simple kernel walks through: false then.
 bool addGemm(const MatmulProblem& problem, GemmArguments arguments, Binder& binder);
+
+// What the choice of all tiled products is made of. Sizes decide and not the device: the bits of a sum are the same on all.
+std::string wantedKernel();  // STEEPEST_CUDA_PRODUCTS
+int64_t tilesOf(const GemmArguments& g, const GemmShape& shape);
+// With such tiles, or parts of k of them.
+bool fillsDevice(const GemmArguments& g, const GemmShape& shape);
+bool isAligned(const void* p, int64_t slide = 0);
+// With few tiles and a long k, parts of k are summed on their own; addParts adds them up where that is so.
+void cutIntoParts(GemmArguments* g, const GemmShape& shape, Binder& binder);
+void addParts(const GemmArguments& g, Binder& binder);
+// Tiles of kernels/gemm_mma.h: their depth, and shared memory for two of each operand.
+int64_t mmaDepth(const GemmArguments& g);
+uint32_t mmaBytes(const GemmShape& shape, bool aAlongK, bool bAlongK);
 
 // By kernels/gemm_wgmma.cu, on devices that have the instructions. `kernel` has tiles of 128 x columns.
 bool canWgmma(const GemmArguments& g, const Device& device);

@@ -94,25 +94,4 @@ void bindMatmul(const Instruction& in, Binder& binder) {
   end.finish();
 }
 
-void bindMatmulInt8(const Instruction& in, Binder& binder) {
-  ProductEnd end(in, binder);
-  QuantizeArguments quantize{};
-  quantize.a = binder.operand(in.inputs[0]);
-  quantize.m = in.inputs[0].shape[0];
-  quantize.k = in.inputs[0].shape[1];
-  quantize.rows = reinterpret_cast<int8_t*>(binder.scratch(static_cast<uint64_t>(quantize.m * quantize.k)));
-  quantize.steps = reinterpret_cast<float*>(binder.scratch(static_cast<uint64_t>(quantize.m) * sizeof(float)));
-  binder.eachSliding("quantizeRows", quantize.m, quantize);
-  MatmulInt8Arguments arguments{};
-  arguments.rows = quantize.rows;
-  arguments.steps = quantize.steps;
-  arguments.b = binder.operand(in.inputs[1]);
-  arguments.c = end.target();
-  arguments.m = quantize.m;
-  arguments.n = in.inputs[1].shape[1];
-  arguments.k = quantize.k;
-  binder.eachSliding("matmulInt8", arguments.m * arguments.n, arguments);
-  end.finish();
-}
-
 }  // namespace steepest::cuda

@@ -1,7 +1,5 @@
 // Matrix products on the emulated CUDA device through each of its kernels, around the edges of their tiles.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import * as ops from '../../lib/ir/ops/index';
@@ -12,21 +10,7 @@ import { float } from '../helpers/cases/inputs';
 import { checkOnDevice, problem } from '../helpers/native';
 import { Random } from '../helpers/random';
 import { onDevice, setEnvironment } from './device';
-
-const folder = mkdtempSync(path.join(tmpdir(), 'steepest-products-'));
-const trace = path.join(folder, 'kernels');
-afterAll(async () => {
-  await setEnvironment({ STEEPEST_CUDA_PRODUCTS: '', STEEPEST_EMULATED_TRACE: '' });
-  rmSync(folder, { recursive: true, force: true });
-});
-
-/** Runs `body` with this kernel wanted for products; the names of the kernels that were launched. */
-async function launched(kernel: string, body: () => void): Promise<Set<string>> {
-  rmSync(trace, { force: true });
-  await setEnvironment({ STEEPEST_CUDA_PRODUCTS: kernel, STEEPEST_EMULATED_TRACE: trace });
-  body();
-  return new Set(readFileSync(trace, 'utf8').split('\n'));
-}
+import { launched, trace } from './launched';
 
 type Form = 'NN' | 'NT' | 'TN' | 'TT';
 type Sizes = readonly [m: number, n: number, k: number];
@@ -183,7 +167,7 @@ onDevice('bfloat16 products', () => {
     [[2048, 2048, 128], '120', 'mma'],
   ] as const)('%j on compute capability %s take %s', ([m, n, k], capability, kernel) => {
     // The first launch faults: what would be launched is in the trace, and nothing is computed.
-    rmSync(trace, { force: true });
+    trace.clear();
     const script = `
       const { jit, ops, tensor } = require('steepest');
       const zeros = (rows, columns) => tensor(new Float32Array(rows * columns), [rows, columns]);
@@ -196,11 +180,11 @@ onDevice('bfloat16 products', () => {
         STEEPEST_DEVICE: 'cuda:0',
         STEEPEST_EMULATED_CAPABILITY: capability,
         STEEPEST_EMULATED_FAULT: '1',
-        STEEPEST_EMULATED_TRACE: trace,
+        STEEPEST_EMULATED_TRACE: trace.file,
       },
     });
     expect(stderr).toContain('CUDA_ERROR_ILLEGAL_ADDRESS');
-    const names = readFileSync(trace, 'utf8').split('\n');
+    const names = trace.names();
     expect(names.filter((name) => /^(wg)?mma|^gemm(?!Parts)|^matmul/.test(name))).toEqual([
       expect.stringMatching(new RegExp(`^${kernel}`)),
     ]);

@@ -1,17 +1,9 @@
-// Convolution and its gradients, one thread for each element of the result.
+// Convolution and its gradients, one thread for each element of the result: for what is too large for 32-bit positions.
 #include "bfloat16.h"
+#include "conv.h"
 #include "kernel.h"
-#include "spatial.h"
 
 namespace steepest::cuda {
-
-STEEPEST_INLINE void addProduct(ProductSum& sum, float a, float b, bool rounds) {
-  if (rounds) {
-    sum.add(toBfloat16(a), toBfloat16(b));
-  } else {
-    sum.add(a, b);
-  }
-}
 
 // Number `i` of the cells of a box, as coordinates.
 STEEPEST_INLINE void unravel(int64_t i, const int64_t* box, int64_t* at) {
@@ -45,8 +37,16 @@ STEEPEST_INLINE bool positionAt(const Windows& w, const int64_t* cell, const int
   return exists;
 }
 
+STEEPEST_INLINE void addProduct(ProductSum& sum, float a, float b, bool rounds) {
+  if (rounds) {
+    sum.add(toBfloat16(a), toBfloat16(b));
+  } else {
+    sum.add(a, b);
+  }
+}
+
 // y [n, position, f] = sum over taps and channels of x [n, cell, c] kernel [tap, c, f]
-STEEPEST_KERNEL(conv, ConvArguments a) {
+STEEPEST_KERNEL(convByElement, ConvByElementArguments a) {
   const Windows& w = a.windows;
   const int64_t positions = volume(w.y), cells = volume(w.x), taps = volume(w.window);
   const int64_t groupChannels = a.channels / a.groups, groupFilters = a.filters / a.groups;
@@ -67,7 +67,7 @@ STEEPEST_KERNEL(conv, ConvArguments a) {
 }
 
 // dx [n, cell, c] = sum over taps and filters of dy [n, position, f] kernel [tap, c, f]
-STEEPEST_KERNEL(convInputGrad, ConvArguments a) {
+STEEPEST_KERNEL(convInputGradByElement, ConvByElementArguments a) {
   const Windows& w = a.windows;
   const int64_t positions = volume(w.y), cells = volume(w.x), taps = volume(w.window);
   const int64_t groupChannels = a.channels / a.groups, groupFilters = a.filters / a.groups;
@@ -88,7 +88,7 @@ STEEPEST_KERNEL(convInputGrad, ConvArguments a) {
 }
 
 // dkernel [tap, c, f] = sum over images and positions of x [n, cell, c] dy [n, position, f]
-STEEPEST_KERNEL(convKernelGrad, ConvArguments a) {
+STEEPEST_KERNEL(convKernelGradByElement, ConvByElementArguments a) {
   const Windows& w = a.windows;
   const int64_t positions = volume(w.y), cells = volume(w.x), taps = volume(w.window);
   const int64_t groupChannels = a.channels / a.groups, groupFilters = a.filters / a.groups;
@@ -104,98 +104,6 @@ STEEPEST_KERNEL(convKernelGrad, ConvArguments a) {
       addProduct(sum, x, a.y[p * a.filters + f], a.bfloat16);
     }
     a.out[i] = sum.result();
-  }
-}
-
-// ---- pooling, of each channel for itself
-
-STEEPEST_KERNEL(maxPool, PoolArguments a) {
-  const Windows& w = a.windows;
-  const int64_t positions = volume(w.y), cells = volume(w.x), taps = volume(w.window);
-  STEEPEST_EACH(i, w.images * positions * a.channels) {
-    const int64_t c = i % a.channels, image = i / a.channels / positions;
-    int64_t position[kSpatial], tap[kSpatial], cell[kSpatial];
-    unravel(i / a.channels % positions, w.y, position);
-    float best = -INFINITY;
-    for (int64_t t = 0; t < taps; ++t) {
-      unravel(t, w.window, tap);
-      if (!cellAt(w, position, tap, cell)) continue;
-      const float value = a.x[(image * cells + ravel(cell, w.x)) * a.channels + c];
-      best = best != best || best > value ? best : value;
-    }
-    a.out[i] = best;
-  }
-}
-
-// 1 / cells that an average counts: those of the input, and some of the padding.
-STEEPEST_INLINE float shareOf(const PoolArguments& a, const int64_t* position) {
-  const Windows& w = a.windows;
-  int64_t cells = 1;
-  for (int d = 0; d < kSpatial; ++d) {
-    const int64_t first = position[d] * w.stride[d] - w.padding[d], begin = larger(first, -a.before[d]);
-    cells *= larger<int64_t>(1, smaller(first + w.window[d], w.x[d] + a.after[d]) - begin);
-  }
-  return 1.0f / static_cast<float>(cells);
-}
-
-STEEPEST_KERNEL(averagePool, PoolArguments a) {
-  const Windows& w = a.windows;
-  const int64_t positions = volume(w.y), cells = volume(w.x), taps = volume(w.window);
-  STEEPEST_EACH(i, w.images * positions * a.channels) {
-    const int64_t c = i % a.channels, image = i / a.channels / positions;
-    int64_t position[kSpatial], tap[kSpatial], cell[kSpatial];
-    unravel(i / a.channels % positions, w.y, position);
-    float sum = 0;
-    for (int64_t t = 0; t < taps; ++t) {
-      unravel(t, w.window, tap);
-      if (cellAt(w, position, tap, cell)) sum += a.x[(image * cells + ravel(cell, w.x)) * a.channels + c];
-    }
-    a.out[i] = sum * shareOf(a, position);
-  }
-}
-
-STEEPEST_KERNEL(averagePoolGrad, PoolArguments a) {
-  const Windows& w = a.windows;
-  const int64_t positions = volume(w.y), cells = volume(w.x), taps = volume(w.window);
-  STEEPEST_EACH(i, w.images * cells * a.channels) {
-    const int64_t c = i % a.channels, image = i / a.channels / cells;
-    int64_t position[kSpatial], tap[kSpatial], cell[kSpatial];
-    unravel(i / a.channels % cells, w.x, cell);
-    float sum = 0;
-    for (int64_t t = taps; t-- > 0;) {  // so positions come in order
-      unravel(t, w.window, tap);
-      if (!positionAt(w, cell, tap, position)) continue;
-      sum += a.dy[(image * positions + ravel(position, w.y)) * a.channels + c] * shareOf(a, position);
-    }
-    a.out[i] = sum;
-  }
-}
-
-// The first maximum of a window in row-major order has its gradient: a cell asks each window that sees it.
-STEEPEST_KERNEL(maxPoolGrad, PoolArguments a) {
-  const Windows& w = a.windows;
-  const int64_t positions = volume(w.y), cells = volume(w.x), taps = volume(w.window);
-  STEEPEST_EACH(i, w.images * cells * a.channels) {
-    const int64_t c = i % a.channels, image = i / a.channels / cells;
-    int64_t position[kSpatial], tap[kSpatial], cell[kSpatial], other[kSpatial], seen[kSpatial];
-    unravel(i / a.channels % cells, w.x, cell);
-    const float own = a.x[i];
-    float sum = 0;
-    for (int64_t t = taps; t-- > 0;) {
-      unravel(t, w.window, tap);
-      if (!positionAt(w, cell, tap, position)) continue;
-      const int64_t at = (image * positions + ravel(position, w.y)) * a.channels + c;
-      const float best = a.y[at];
-      bool first = own == best || (own != own && best != best);
-      for (int64_t before = 0; before < t && first; ++before) {
-        unravel(before, w.window, other);
-        if (!cellAt(w, position, other, seen)) continue;
-        const float value = a.x[(image * cells + ravel(seen, w.x)) * a.channels + c];
-        first = !(value == best || (value != value && best != best));
-      }
-      if (first) sum += a.dy[at];
-    }
-    a.out[i] = sum;
   }
 }
 

@@ -6,13 +6,14 @@
 namespace steepest::cuda {
 
 // c [batch, m, n] = finish(a [batch, m, k] b [batch, k, n]); c has no gaps. A block computes a tile of c, or with several
-// parts, the sum over a part of k for it, which goes to `sums` [parts, batch, m, n]; gemmParts makes c of them.
+// parts, the sum over a part of k for it, which goes to `sums` [parts, size of c]; gemmParts makes c of them.
 struct GemmArguments {
   int64_t loopStep;
   const float *a, *b;
   float* c;
   int64_t aSlide, bSlide, cSlide;  // bytes, with every step of a loop
   int64_t m, n, k;
+  int64_t size, cRow;                     // of c: its numbers, and those of a row, which is n for matrices
   int64_t aRow, aDepth, bDepth, bColumn;  // strides, elements
   Domain batch;
   int64_t aBatch[kAxes], bBatch[kAxes];

@@ -1,148 +1,15 @@
-// Matrix products of operands rounded to bfloat16 or tf32, on tensor cores (mma.sync): tiles are rounded on their way from
-// registers to shared memory, sums are float32. The next tile is on its way while one is multiplied.
-#include "gemm_stage.h"
-#include "ptx.h"
+// Matrix products of operands rounded to bfloat16 or tf32, on tensor cores by mma.sync.
+#include "gemm_loop.h"
+#include "gemm_mma.h"
 
 namespace steepest::cuda {
-namespace {
-
-constexpr int kPiece = 16;  // bytes of a row that ldmatrix reads
-
-// What operands are rounded to.
-struct Bfloat16 {
-  using Number = uint16_t;
-  struct alignas(8) Four {
-    uint32_t x[2];
-  };
-  static STEEPEST_INLINE Four rounded(const Quad& quad) {
-    return {{ptx::packBfloat16(quad.x[0], quad.x[1]), ptx::packBfloat16(quad.x[2], quad.x[3])}};
-  }
-  static STEEPEST_INLINE void multiply(float (*sums)[2], const uint32_t* a, const uint32_t* b) {
-    ptx::multiplyBfloat16(sums, a, b);
-  }
-};
-struct Tf32 {
-  using Number = uint32_t;
-  struct alignas(16) Four {
-    uint32_t x[4];
-  };
-  static STEEPEST_INLINE Four rounded(const Quad& quad) {
-    return {{ptx::toTf32(quad.x[0]), ptx::toTf32(quad.x[1]), ptx::toTf32(quad.x[2]), ptx::toTf32(quad.x[3])}};
-  }
-  static STEEPEST_INLINE void multiply(float (*sums)[2], const uint32_t* a, const uint32_t* b) {
-    ptx::multiplyTf32(sums, a, b);
-  }
-};
-
-// A tile of an operand in shared memory, of 64 bytes along k: runs along k or along its rows, as they lie in memory. The gap
-// behind a run spreads what a warp reads at once over all banks.
-template <typename Format, int kRows, bool kAlongK>
-struct Tile {
-  using Number = typename Format::Number;
-  static constexpr int kDepth = 64 / sizeof(Number);
-  static constexpr int kStep = 2 * kPiece / sizeof(Number);  // along k, of one product
-  static constexpr int kHalf = kStep / 2;
-  static constexpr int kRun = kAlongK ? kDepth + kHalf : kRows + 8;
-  static constexpr int kSize = (kAlongK ? kRows : kDepth) * kRun;       // numbers
-  static constexpr bool kTransposes = !kAlongK && sizeof(Number) == 2;  // in ldmatrix, which knows 16-bit numbers only
-
-  static STEEPEST_INLINE int at(int row, int depth) { return kAlongK ? row * kRun + depth : depth * kRun + row; }
-
-  template <int kThreads>
-  static STEEPEST_INLINE void store(Staged<kRows, kDepth, kAlongK, kThreads>& staged, Number* tile) {
-    staged.each([&](int row, int depth, const Quad& quad) {
-      *reinterpret_cast<typename Format::Four*>(tile + at(row, depth)) = Format::rounded(quad);
-    });
-  }
-
-  // Four words of a lane, from 8 rows x 16 bytes of k each: of the 16 rows first, or with kDepthFirst, of both halves of k.
-  template <bool kDepthFirst>
-  static STEEPEST_INLINE void load(uint32_t* to, const Number* tile, int row, int depth) {
-    const int lane = static_cast<int>(threadIdx.x) % 32, which = lane / 8, line = lane % 8;
-    if constexpr (kAlongK || kTransposes) {
-      // Which row of which matrix this lane names.
-      row += (kDepthFirst ? which / 2 : which % 2) * 8 + (kAlongK ? line : 0);
-      depth += (kDepthFirst ? which % 2 : which / 2) * kHalf + (kAlongK ? 0 : line);
-      ptx::loadMatrices<kTransposes>(to, tile + at(row, depth));
-    } else {
-      const Number* const from = tile + at(row + lane / 4, depth + lane % 4);
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        to[i] = from[at((kDepthFirst ? i / 2 : i % 2) * 8, (kDepthFirst ? i % 2 : i / 2) * kHalf)];
-      }
-    }
-  }
-};
-
-// Warps stand kDown x kAcross in a tile of kRows x kColumns.
-template <typename Format, int kRows, int kColumns, int kDown, int kAcross, bool kAAlongK, bool kBAlongK>
-STEEPEST_INLINE void mmaTile(const GemmArguments& g, unsigned char* shared) {
-  constexpr int kThreads = 32 * kDown * kAcross;
-  constexpr int kM = kRows / kDown / 16, kN = kColumns / kAcross / 8;  // products of a warp
-  using A = Tile<Format, kRows, kAAlongK>;
-  using B = Tile<Format, kColumns, kBAlongK>;
-  constexpr int kDepth = A::kDepth;
-  using Number = typename Format::Number;
-  Number* const tilesA = reinterpret_cast<Number*>(shared);
-  Number* const tilesB = tilesA + 2 * A::kSize;  // two of each
-  const GemmTile tile(g, blockIdx.x, kRows, kColumns);
-  const float *const a = tile.a(g), *const b = tile.b(g);
-  const int64_t aStride = kAAlongK ? g.aRow : g.aDepth, bStride = kBAlongK ? g.bColumn : g.bDepth;
-  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
-  const int firstRow = warp / kAcross * (kRows / kDown), firstColumn = warp % kAcross * (kColumns / kAcross);
-
-  Staged<kRows, kDepth, kAAlongK, kThreads> nextA;
-  Staged<kColumns, kDepth, kBAlongK, kThreads> nextB;
-  float sums[kM * kN * 2][2] = {};  // two runs of each product
-  nextA.load(a, aStride, tile.row, g.m, tile.firstDepth, tile.lastDepth, g.aQuads != 0);
-  nextB.load(b, bStride, tile.column, g.n, tile.firstDepth, tile.lastDepth, g.bQuads != 0);
-  A::store(nextA, tilesA);
-  B::store(nextB, tilesB);
-  __syncthreads();
-  int now = 0;
-  for (int64_t depth = tile.firstDepth; depth < tile.lastDepth; depth += kDepth, now ^= 1) {
-    const bool more = depth + kDepth < tile.lastDepth;
-    if (more) {
-      nextA.load(a, aStride, tile.row, g.m, depth + kDepth, tile.lastDepth, g.aQuads != 0);
-      nextB.load(b, bStride, tile.column, g.n, depth + kDepth, tile.lastDepth, g.bQuads != 0);
-    }
-#pragma unroll
-    for (int k = 0; k < kDepth; k += A::kStep) {
-      uint32_t left[kM][4], right[kN * 2];
-#pragma unroll
-      for (int i = 0; i < kM; ++i) {
-        A::template load<false>(left[i], tilesA + now * A::kSize, firstRow + i * 16, k);
-      }
-#pragma unroll
-      for (int j = 0; j < kN; j += 2) {
-        B::template load<true>(right + 2 * j, tilesB + now * B::kSize, firstColumn + j * 8, k);
-      }
-#pragma unroll
-      for (int i = 0; i < kM; ++i) {
-#pragma unroll
-        for (int j = 0; j < kN; ++j) Format::multiply(sums + (i * kN + j) * 2, left[i], right + 2 * j);
-      }
-    }
-    if (more) {
-      A::store(nextA, tilesA + (now ^ 1) * A::kSize);
-      B::store(nextB, tilesB + (now ^ 1) * B::kSize);
-    }
-    __syncthreads();
-  }
-  finishAndStore(g, g.loopStep, tile, sums, [&](int run) {
-    const int i = run / 2 / kN, j = run / 2 % kN;
-    return Place{tile.row + firstRow + i * 16 + run % 2 * 8 + lane / 4,
-                 tile.column + firstColumn + j * 8 + lane % 4 * 2};
-  });
-}
-
-}  // namespace
 
 // Named as the float32 kernels are. What they need of shared memory is in gemm.cc.
 #define STEEPEST_MMA(name, format, rows, columns, down, across, form, aAlongK, bAlongK)             \
   STEEPEST_TILED_KERNEL(32 * (down) * (across), 1, name##rows##x##columns##form, GemmArguments g) { \
     STEEPEST_DYNAMIC_SHARED(shared);                                                                \
-    mmaTile<format, rows, columns, down, across, aAlongK, bAlongK>(g, shared);                      \
+    MmaTile<format, rows, columns, down, across, aAlongK, bAlongK> product(shared);                 \
+    multiplyMatrices(g, product);                                                                   \
   }
 #define STEEPEST_MMAS(name, format, rows, columns, down, across)           \
   STEEPEST_MMA(name, format, rows, columns, down, across, NN, true, false) \

@@ -18,6 +18,11 @@ STEEPEST_INLINE T* slid(T* p, int64_t bytes) {
   return reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(p) + static_cast<uintptr_t>(bytes));
 }
 
+// A place in c, or in a tile of it.
+struct Place {
+  int64_t row, column;
+};
+
 // The tile of a block. Blocks that run at the same time share rows of a and columns of b in the cache: they go down through
 // kTogether tiles before they go to the right.
 struct GemmTile {
@@ -37,6 +42,15 @@ struct GemmTile {
     firstDepth = part * g.partDepth;
     lastDepth = smaller(firstDepth + g.partDepth, g.k);
   }
+  // Where a place in the tile is in c, what its column is to the finish, and its element there. False: beyond the edge.
+  STEEPEST_INLINE bool contains(const GemmArguments& g, const Place& at) const {
+    return row + at.row < g.m && column + at.column < g.n;
+  }
+  STEEPEST_INLINE int64_t columnOf(const GemmArguments&, const Place& at) const { return column + at.column; }
+  STEEPEST_INLINE int64_t elementOf(const GemmArguments& g, const Place& at) const {
+    return (batch * g.m + row + at.row) * g.n + column + at.column;
+  }
+
   STEEPEST_INLINE const float* a(const GemmArguments& g) const {
     return slid(g.a, g.loopStep * g.aSlide) + offsetOf(g.batch, g.aBatch, batch);
   }
@@ -59,26 +73,21 @@ STEEPEST_INLINE float finished(const GemmFinish& f, int64_t loopStep, float v, i
   return v;
 }
 
-// A place in c.
-struct Place {
-  int64_t row, column;
-};
-
-// Finishes and stores neighbours of a row. With several parts they are sums, stored as they are. Runs of 2 and 4 begin where
-// quads of c do, or in their middle. All comes from the arguments each time: registers are needed for the numbers.
-template <int kRun>
-STEEPEST_INLINE void finishAndStore(const GemmArguments& g, int64_t loopStep, const GemmTile& tile, const Place& at,
+// Finishes and stores neighbours of a row from a place in the tile on. With several parts they are sums, stored as they are. Runs
+// of 2 and 4 begin where quads of c do, or in their middle. All comes from the arguments each time: registers are needed for the
+// numbers. `Tile` is a GemmTile or something that knows other places in c.
+template <int kRun, typename Tile>
+STEEPEST_INLINE void finishAndStore(const GemmArguments& g, int64_t loopStep, const Tile& tile, const Place& at,
                                     const float (&v)[kRun]) {
-  if (at.row >= g.m || at.column >= g.n) return;
-  const int64_t element = (tile.batch * g.m + at.row) * g.n + at.column;
-  const int64_t left = g.n - at.column;
+  if (!tile.contains(g, at)) return;
+  const int64_t element = tile.elementOf(g, at), column = tile.columnOf(g, at);
+  const int64_t left = g.n - tile.column - at.column;
   float x[kRun];
 #pragma unroll
   for (int j = 0; j < kRun; ++j) {
-    x[j] = g.parts > 1 || j >= left ? v[j] : finished(g.finish, loopStep, v[j], at.column + j, element + j);
+    x[j] = g.parts > 1 || j >= left ? v[j] : finished(g.finish, loopStep, v[j], column + j, element + j);
   }
-  float* const to =
-      (g.parts > 1 ? g.sums + tile.part * g.batch.size * g.m * g.n : slid(g.c, loopStep * g.cSlide)) + element;
+  float* const to = (g.parts > 1 ? g.sums + tile.part * g.size : slid(g.c, loopStep * g.cSlide)) + element;
   if (kRun == 4 && g.cQuads != 0) {
     *reinterpret_cast<Quad*>(to) = {{x[0], x[kRun / 4], x[kRun / 2], x[kRun - 1]}};
   } else if (kRun == 2 && g.cQuads != 0) {
@@ -91,9 +100,9 @@ STEEPEST_INLINE void finishAndStore(const GemmArguments& g, int64_t loopStep, co
   }
 }
 
-// Of all runs of a thread; where(i) is where run i begins.
-template <int kRuns, int kRun, typename Where>
-STEEPEST_INLINE void finishAndStore(const GemmArguments& g, int64_t loopStep, const GemmTile& tile,
+// Of all runs of a thread; where(i) is where run i begins in the tile.
+template <int kRuns, int kRun, typename Tile, typename Where>
+STEEPEST_INLINE void finishAndStore(const GemmArguments& g, int64_t loopStep, const Tile& tile,
                                     const float (&v)[kRuns][kRun], Where where) {
 #pragma unroll
   for (int i = 0; i < kRuns; ++i) finishAndStore(g, loopStep, tile, where(i), v[i]);

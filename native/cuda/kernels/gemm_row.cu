@@ -9,6 +9,7 @@ constexpr int kWarp = 32, kWarps = 8;
 
 STEEPEST_INLINE float operandOf(const GemmArguments& g, float x) { return g.bfloat16 != 0 ? toBfloat16(x) : x; }
 
+// `column` of the tile.
 STEEPEST_INLINE void finishOne(const GemmArguments& g, const GemmTile& tile, int64_t column, float sum) {
   float one[1][1] = {{sum}};
   finishAndStore(g, g.loopStep, tile, one, [&](int) { return Place{0, column}; });
@@ -35,7 +36,7 @@ STEEPEST_TILED_KERNEL(256, 1, gemmRowN, GemmArguments g) {
   if (warp != 0) return;
 #pragma unroll
   for (int i = 1; i < kWarps; ++i) sum += sums[i][lane];
-  finishOne(g, tile, column, sum);
+  finishOne(g, tile, lane, sum);
 }
 
 // b contiguous along k: a warp has a column.
@@ -53,7 +54,7 @@ STEEPEST_TILED_KERNEL(256, 1, gemmRowT, GemmArguments g) {
   }
 #pragma unroll
   for (int lanes = kWarp / 2; lanes > 0; lanes /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, lanes);
-  if (lane == 0) finishOne(g, tile, column, sum);
+  if (lane == 0) finishOne(g, tile, warp, sum);
 }
 
 }  // namespace steepest::cuda

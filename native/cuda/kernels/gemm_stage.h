@@ -7,8 +7,9 @@ namespace steepest::cuda {
 
 // kRows x kDepth of an operand, in the registers of kThreads threads: quads of neighbours in memory. Element (row, depth) lies
 // at p[row * stride + depth] when the operand is contiguous along k, otherwise at p[depth * stride + row]. Zeros beyond it.
-template <int kRows, int kDepth, bool kAlongK, int kThreads>
+template <int kRows, int kDepth, bool kAlongK_, int kThreads>
 struct Staged {
+  static constexpr bool kAlongK = kAlongK_;
   static constexpr int kQuads = kRows * kDepth / 4;
   static constexpr int kEach = (kQuads + kThreads - 1) / kThreads;
   Quad quads[kEach];
@@ -29,18 +30,25 @@ struct Staged {
     });
   }
 
-  // f(row, depth, quad) for each quad of this thread, whose first element is there in the tile.
+  // Of quad i of this thread: whether there is one, and its first element in the tile. Quads of a thread are parts of the same
+  // columns of quads in memory.
+  static constexpr int kLine = (kAlongK ? kDepth : kRows) / 4;  // quads beside each other in memory
+  static_assert(kThreads % kLine == 0);
+  static STEEPEST_INLINE bool has(int i) {
+    return kQuads % kThreads == 0 || i * kThreads + static_cast<int>(threadIdx.x) < kQuads;
+  }
+  static STEEPEST_INLINE int line(int i) { return i * (kThreads / kLine) + static_cast<int>(threadIdx.x) / kLine; }
+  static STEEPEST_INLINE int along() { return static_cast<int>(threadIdx.x) % kLine * 4; }
+  static STEEPEST_INLINE int row(int i) { return kAlongK ? line(i) : along(); }
+  static STEEPEST_INLINE int depth(int i) { return kAlongK ? along() : line(i); }
+
+  // f(row, depth, quad) for each quad of this thread.
   template <typename F>
   STEEPEST_INLINE void each(F f) {
 #pragma unroll
     for (int i = 0; i < kEach; ++i) {
-      const int q = i * kThreads + static_cast<int>(threadIdx.x);
-      if (kQuads % kThreads != 0 && q >= kQuads) break;
-      if (kAlongK) {
-        f(q / (kDepth / 4), q % (kDepth / 4) * 4, quads[i]);
-      } else {
-        f(q % (kRows / 4) * 4, q / (kRows / 4), quads[i]);
-      }
+      if (!has(i)) break;
+      f(row(i), depth(i), quads[i]);
     }
   }
 };

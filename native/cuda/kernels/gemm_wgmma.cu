@@ -162,7 +162,7 @@ STEEPEST_INLINE void multiplyTiles(const WgmmaArguments& arguments, Stages<kColu
     }
     ptx::awaitProducts<0>();
     if (thread == 0) ptx::arrive(stages.empty(stages.before()));
-    const Place corner = {tile.row + group * 64 + thread / 32 * 16 + thread % 32 / 4, tile.column + thread % 4 * 2};
+    const Place corner = {group * 64 + thread / 32 * 16 + thread % 32 / 4, thread % 4 * 2};
     finishAndStore(g, arguments.loopStep, tile, sums,
                    [&](int run) { return Place{corner.row + run % 2 * 8, corner.column + run / 2 * 8}; });
   }

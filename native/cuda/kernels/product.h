@@ -14,22 +14,4 @@ struct MatmulArguments {
   uint32_t unused;
 };
 
-// Rows of a [m, k] to int8, and the step of each.
-struct QuantizeArguments {
-  int64_t loopStep;
-  Operand a;
-  int8_t* rows;
-  float* steps;
-  int64_t m, k;
-};
-
-// c [m, n] = rows [m, k] b [k, n] steps [m]
-struct MatmulInt8Arguments {
-  int64_t loopStep;
-  const int8_t* rows;
-  const float* steps;
-  Operand b, c;
-  int64_t m, n, k;
-};
-
 }  // namespace steepest::cuda

@@ -114,6 +114,16 @@ STEEPEST_INLINE void multiplyTf32(float (*sums)[2], const uint32_t* a, const uin
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
+// sums [16, 8] += a [16, 32] b [32, 8] of int8 numbers, mma.m16n8k32; sums as above, and no overflow is noticed. Words, of four
+// neighbours along k, of a (g, 4 t), (g + 8, 4 t), (g, 4 t + 16), (g + 8, 4 t + 16); of b (4 t, g), (4 t + 16, g).
+STEEPEST_INLINE void multiplyInt8(int32_t (*sums)[2], const uint32_t* a, const uint32_t* b) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
+      "%3};\n"
+      : "+r"(sums[0][0]), "+r"(sums[0][1]), "+r"(sums[1][0]), "+r"(sums[1][1])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
 #ifdef STEEPEST_HAS_WGMMA
 
 // ---- barriers in shared memory: a phase ends when `count` arrivals and all bytes that were announced have come

@@ -14,26 +14,4 @@ struct Windows {
   int64_t stride[kSpatial], dilation[kSpatial], padding[kSpatial];
 };
 
-// kernel [...window, C / groups, F]; two of the three operands are inputs, all contiguous.
-struct ConvArguments {
-  Windows windows;
-  const float* x;
-  const float* kernel;
-  const float* y;
-  float* out;
-  int64_t channels, filters, groups;
-  uint32_t bfloat16;
-  uint32_t unused;
-};
-
-struct PoolArguments {
-  Windows windows;
-  const float* x;   // of the maximum
-  const float* y;   // of the maximum's gradient
-  const float* dy;  // of gradients
-  float* out;
-  int64_t channels;
-  int64_t before[kSpatial], after[kSpatial];  // padding that an average counts
-};
-
 }  // namespace steepest::cuda

@@ -63,6 +63,8 @@ int main(int, char** words) {
   g.n = n;
   g.k = g.partDepth = k;
   g.parts = g.batch.size = 1;
+  g.size = m * n;
+  g.cRow = n;
   cuModuleLoadData(&module, nullptr);
   cuModuleGetFunction(&kernel, module, words[1]);
   cuFuncSetAttribute(kernel, kFunctionMaxDynamicShared, static_cast<int>(wgmmaBytes(128)));

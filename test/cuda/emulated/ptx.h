@@ -133,6 +133,20 @@ inline void multiplyTf32(float (*sums)[2], const uint32_t* a, const uint32_t* b)
   }
 }
 
+inline void multiplyInt8(int32_t (*sums)[2], const uint32_t* a, const uint32_t* b) {
+  const uint32_t words[6] = {a[0], a[1], a[2], a[3], b[0], b[1]};
+  const auto& of = emulated::shareWords(words, 6);
+  const unsigned g = emulated::lane() / 4, t = emulated::lane() % 4;
+  const auto number = [](uint32_t word, unsigned k) { return static_cast<int8_t>(word >> k % 4 * 8 & 0xffu); };
+  for (unsigned k = 0; k < 32; ++k) {
+    const unsigned thread = k % 16 / 4, upper = k / 16;
+    for (unsigned i = 0; i < 4; ++i) {
+      const unsigned column = 2 * t + i % 2;
+      sums[i / 2][i % 2] += number(of[4 * g + thread][2 * upper + i / 2], k) * number(of[4 * column + thread][4 + upper], k);
+    }
+  }
+}
+
 void initBarrier(uint64_t* barrier, uint32_t count);
 void fenceBarriers();
 void arrive(uint64_t* barrier);

@@ -42,6 +42,13 @@ define('maxPool of relu', (random) => {
     run: (t, bias) => ops.maxPool(ops.relu(ops.add(t, ops.multiply(bias, 1e-3))), 2, { strides }),
   };
 });
+for (const kind of ['maxPool', 'averagePool'] as const) {
+  define(`${kind} of windows that overlap, channels in fours`, (random) => {
+    const x = [random.int(1, 2), random.int(5, 9), random.int(5, 9), 4 * random.int(1, 9)];
+    const [strides, padding] = [[random.int(1, 2), random.int(1, 2)], random.pick(['valid', 'same'] as const)];
+    return { inputs: [float(random, x, distinct())], run: (t) => ops[kind](t, 3, { strides, padding }) };
+  });
+}
 define('adaptiveAveragePool', (random) => {
   const sizes = [random.int(1, 9), random.int(1, 9)];
   const output = [random.int(1, 5), random.int(1, 5)];
