@@ -79,7 +79,9 @@ onDevice('convolutions', () => {
     ['Mma', '128x64', 64, true],
     ['Mma', '64x64', 64, false],
     ['Mma', '128x32', 32, false],
+    ['Tf32Mma', '128x128', 128, true],
     ['Tf32Mma', '128x64', 64, true],
+    ['Tf32Mma', '64x64', 64, false],
     ['Tf32Mma', '128x32', 32, false],
   ] as const)('%s%s', async (precision, tile, columns, whole) => {
     const names = await launched(precision + tile, () =>
