@@ -19,6 +19,7 @@ constexpr int kRows = 4;  // 8 of 16; a product without FMA needs registers of i
 constexpr int kVectors = 2;
 constexpr int kPanel = kVectors * STEEPEST_WIDTH;
 constexpr int kStrip = 8;                    // vectors of a one-row tile
+constexpr int64_t kNarrow = 64;              // columns of a block that reads A where it lies
 constexpr int64_t kDepth = 384;              // k of a tile of A: fits L1 beside what streams through
 constexpr int64_t kPackedRow = kDepth + 16;  // whole vectors; no power of two, or the rows would share cache sets
 constexpr int kPackedColumn = (kRows + kWidth - 1) / kWidth * kWidth;
@@ -279,7 +280,7 @@ void block(const GemmBlock& g) {
   const int64_t panels = (g.n + kPanel - 1) / kPanel;
   const int64_t rowTiles = (g.m + kRows - 1) / kRows;
   const bool byRows = g.aDepth == 1, byColumns = g.aRow == 1 && !byRows;
-  const bool copy = panels > 2 || !(byRows || byColumns);
+  const bool copy = g.n > kNarrow || !(byRows || byColumns);
   const int64_t depths = (g.k + kDepth - 1) / kDepth, depth = depths > 1 ? (g.k + depths - 1) / depths : kDepth;
   int64_t p0 = 0;
   do {  // once at least: a sum over nothing is zero
