@@ -22,14 +22,14 @@ export class Plans {
     readonly onPlan: (number: number, plan: CompiledPlan) => void = () => {},
   ) {}
 
-  /** @returns the number of the plan, good at least until control is given away, or as long as it is held */
+  /** @returns the number of the plan, good until two others were asked for or control is given away, or as long as it is held */
   get(key: string, trace: () => Graph): number {
     let number = this.#numbers.get(key);
     if (number === undefined)
       number = this.#add(compile(trace(), this.state.layout, { together: runsTogether(this.state.device) }));
     else this.#numbers.delete(key);
     this.#numbers.set(key, number);
-    if (this.#numbers.size > capacity) this.#dropOldest(number);
+    if (this.#numbers.size > capacity) this.#dropOldest();
     return number;
   }
 
@@ -52,13 +52,14 @@ export class Plans {
     return number;
   }
 
-  #dropOldest(newest: number): void {
-    for (const [key, number] of this.#numbers) {
-      if (number === newest || this.#holds.has(number)) continue;
-      this.#numbers.delete(key);
-      this.state.session.dropPlan(number);
-      this.dropped++;
-      return;
-    }
+  /** The two that were used last stay: whoever asks for a full batch and for a short one needs both. */
+  #dropOldest(): void {
+    const candidates = [...this.#numbers].slice(0, -2);
+    const oldest = candidates.find(([, number]) => !this.#holds.has(number));
+    if (oldest === undefined) return;
+    const [key, number] = oldest;
+    this.#numbers.delete(key);
+    this.state.session.dropPlan(number);
+    this.dropped++;
   }
 }

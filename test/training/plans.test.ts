@@ -125,3 +125,13 @@ test('what kernels keep of the weights follows every change of them', async () =
   expect(seen.size).toBe(4);
   net.dispose();
 });
+
+test('a full slice and a short one have their plans while jobs hold all others', async () => {
+  const net = make();
+  const expected = net.predictSync(rows(1100));
+  // two plans for each, and as many as are kept in all
+  const jobs = Array.from({ length: 16 }, (_, i) => net.predict(rows(70 + 2 * i), { batchSize: 50 + i }));
+  expect(net.predictSync(rows(1100))).toEqual(expected);
+  expect((await Promise.all(jobs)).length).toBe(16);
+  net.dispose();
+});
