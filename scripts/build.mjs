@@ -74,35 +74,35 @@ function run(name, script, args) {
 
 /**
  * The library as one file: Node needs longer to find, open and wrap hundreds of small files than to read them. Functions
- * keep their names, which users see in messages and which losses of their own go by; see function-names.mjs.
+ * keep their names, which users see in messages and which losses of their own go by; see function-names.mjs. What V8 has to
+ * read is small, in lines short enough for the one that Node prints above an uncaught error; the source map leads to lib/.
  */
 function bundle() {
-  const { buildSync } = require(packageOf('esbuild'));
+  const { buildSync, transformSync } = require(packageOf('esbuild'));
   const { parseSync } = require(packageOf('@swc/core'));
-  const common = {
-    absWorkingDir: root,
-    target: 'node20.17',
-    sourcemap: true,
-    sourcesContent: false,
-    logLevel: 'warning',
-  };
-  const { outputFiles } = buildSync({
-    ...common,
-    entryPoints: ['lib/index.ts'],
-    outfile: 'dist/index.js',
-    bundle: true,
-    packages: 'external',
-    platform: 'node',
-    format: 'cjs',
-    keepNames: true,
-    write: false,
+  const common = { target: 'node20.17', sourcesContent: false, logLevel: 'warning' };
+  const [library] = buildSync({
+    ...{ ...common, absWorkingDir: root, bundle: true, platform: 'node', packages: 'external', write: false },
+    ...{ entryPoints: ['lib/index.ts'], outfile: 'dist/index.js' },
+    ...{ format: 'cjs', keepNames: true, sourcemap: 'inline' },
+  }).outputFiles;
+  // without a format the outermost names stay, and with them those of functions and classes
+  const { code, map } = transformSync(withoutGivenNames(library.text, parseSync), {
+    ...{ ...common, platform: 'node', minify: true, lineLimit: 160, sourcemap: 'external', sourcefile: 'index.js' },
   });
+  // dead code by which `import` finds the names without running the file
+  const [names] = /^0 && \(module\.exports = \{[^}]*\}\);$/m.exec(library.text);
   mkdirSync(path.join(root, 'dist'), { recursive: true });
-  for (const { path: file, text } of outputFiles) {
-    writeFileSync(file, file.endsWith('.js') ? withoutGivenNames(text, parseSync) : text);
-  }
+  writeFileSync(
+    path.join(root, 'dist/index.js'),
+    `${code}${names.replace(/\s+/g, ' ')}\n//# sourceMappingURL=index.js.map\n`,
+  );
+  writeFileSync(path.join(root, 'dist/index.js.map'), map);
   // only names the other file
-  buildSync({ ...common, entryPoints: ['lib/index.mts'], outfile: 'dist/index.mjs', format: 'esm' });
+  buildSync({
+    ...{ ...common, absWorkingDir: root, entryPoints: ['lib/index.mts'], outfile: 'dist/index.mjs', format: 'esm' },
+    sourcemap: true,
+  });
 }
 
 /** When the newest file in a file or folder was changed; a removed file changes its folder. */

@@ -78,6 +78,12 @@ test('the built library names few functions at run time: those that were renamed
   expect(text.split('__name(').length).toBeLessThan(500); // of 1800
 });
 
+test('the built library has short lines: Node prints the one that an uncaught error comes from', () => {
+  const lines = readFileSync(path.join(root, 'dist', 'index.js'), 'utf8').split('\n');
+  const long = lines.filter((line) => line.length > 1000 && !line.startsWith('0 && (module.exports = '));
+  expect(long).toEqual([]);
+});
+
 test('the source map of the built library leads to the sources of the package', () => {
   const map = JSON.parse(readFileSync(path.join(root, 'dist', 'index.js.map'), 'utf8')) as { sources: string[] };
   expect(map.sources).toContain('../lib/training/model.ts');
