@@ -20,6 +20,7 @@ constexpr int kVectors = 2;
 constexpr int kPanel = kVectors * STEEPEST_WIDTH;
 constexpr int kStrip = 8;                    // vectors of a one-row tile
 constexpr int64_t kNarrow = 64;              // columns of a block that reads A where it lies
+constexpr int64_t kRowDepth = 16;            // rows of B that a one-row product reads at a time
 constexpr int64_t kDepth = 384;              // k of a tile of A: fits L1 beside what streams through
 constexpr int64_t kPackedRow = kDepth + 16;  // whole vectors; no power of two, or the rows would share cache sets
 constexpr int kPackedColumn = (kRows + kWidth - 1) / kWidth * kWidth;
@@ -258,19 +259,32 @@ Ahead nextTile(const GemmBlock& g, int64_t row, int64_t p, int64_t k) {
   }
   const int64_t rows = g.m - row < kRows ? g.m - row : kRows;
   const float* at = g.a + row * g.aRow + p * g.aDepth;
-  return g.aDepth == 1 ? floatsAhead(at, rows, g.aRow, k) : floatsAhead(at, k, g.aDepth, rows);
+  if (g.aDepth == 1) return floatsAhead(at, rows, g.aRow, k);
+  // What is left of a line that this tile reads needs no fetching, and a run is shorter than a line: its end is in the next.
+  const float* last = at + rows - 1;
+  const auto lineOf = [](const float* f) { return reinterpret_cast<uintptr_t>(f) / kLine; };
+  const bool sameLines = row > 0 && g.aDepth * int64_t{sizeof(float)} % kLine == 0;
+  if (sameLines && lineOf(at - 1) == lineOf(last)) return Ahead{};
+  return floatsAhead(last, k, g.aDepth, 1);
 }
 
+// Rows of B that are longer than a strip are read a few at a time, from end to end: no processor foresees jumps from row to row.
 void multiplyRow(const GemmBlock& g) {
-  Tile t{g.a, 0, g.b, g.bRow, g.c, 0, g.k, 0, g.accumulate};
-  for (int64_t j = 0; j < g.n; j += kStrip * kWidth) {
-    const int64_t columns = g.n - j < kStrip * kWidth ? g.n - j : kStrip * kWidth;
-    const int64_t vectors = (columns + kWidth - 1) / kWidth;
-    t.b = g.b + j;
-    t.c = g.c + j;
-    t.tail = columns - (vectors - 1) * kWidth;
-    tiles.strip[t.tail < kWidth][vectors - 1](t);
-  }
+  const int64_t depth = g.n > kStrip * kWidth ? kRowDepth : g.k;
+  int64_t p = 0;
+  do {  // once at least: a sum over nothing is zero
+    const int64_t k = g.k - p < depth ? g.k - p : depth;
+    Tile t{g.a + p, 0, nullptr, g.bRow, nullptr, 0, k, 0, g.accumulate || p > 0};
+    for (int64_t j = 0; j < g.n; j += kStrip * kWidth) {
+      const int64_t columns = g.n - j < kStrip * kWidth ? g.n - j : kStrip * kWidth;
+      const int64_t vectors = (columns + kWidth - 1) / kWidth;
+      t.b = g.b + p * g.bRow + j;
+      t.c = g.c + j;
+      t.tail = columns - (vectors - 1) * kWidth;
+      tiles.strip[t.tail < kWidth][vectors - 1](t);
+    }
+    p += k;
+  } while (p < g.k);
   if (g.finish) finishRows(*g.finish, g.c, 0, 0, 1, g.n);
 }
 

@@ -129,6 +129,28 @@ for (const form of ['as it lies', 'transposed'] as const) {
     { ...notDifferentiable, large: true },
   );
 }
+// One row, and rows of B longer than what is in registers: they are read some at a time. One column is a row of the transposed.
+for (const form of ['a row', 'a column'] as const) {
+  define(
+    `product that is ${form}, of a wide matrix`,
+    (random) => {
+      const [k, n] = [random.int(1, 70), random.int(100, 400)];
+      const [left, right, bias]: Shape[] =
+        form === 'a row'
+          ? [[1, k], [k, n], [n]]
+          : [
+              [k, n],
+              [k, 1],
+              [n, 1],
+            ];
+      return {
+        inputs: [float(random, left as Shape), float(random, right as Shape), float(random, bias as Shape)],
+        run: (a, b, c) => ops.relu(ops.add(ops.matmul(form === 'a row' ? a : ops.transpose(a), b), c)),
+      };
+    },
+    notDifferentiable,
+  );
+}
 // B is long and A low: parts of k are summed on their own, read as they lie or packed, and what follows comes after them.
 for (const [name, m] of [
   ['as it lies', 29],
