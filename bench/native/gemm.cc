@@ -2,16 +2,18 @@
 // (of multiply-adds in float32, or of products of bfloat16 pairs).
 //
 //   gemm_bench [threads, default 1] [target: avx512, avx2 or baseline; default the best] [milliseconds per case, default 300]
-//              [only cases whose name, "NN 128 784 256", holds this] [precision: float32 or bfloat16]
+//              [only cases whose name, "NN 128 784 256", holds this; "odd": 260 others, drawn once and for all] [float32 or bfloat16]
 //
 // The two are timed in turns, so that a change of the machine's mood hits both; the numbers are the best turns. With several
 // threads there is a rest before our turns, because OpenBLAS's threads keep the other cores busy for a while.
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -42,6 +44,21 @@ constexpr Case kCases[] = {
     {"TN", 1024, 256, 1024}, {"NN", 1024, 1024, 1024}, {"NN", 2048, 2048, 2048}, {"NN", 1, 784, 256},
     {"NT", 1, 784, 256},     {"NN", 128, 1024, 1},    {"TN", 1024, 128, 1},
 };
+
+// Sizes beside those that vectors and tiles have.
+std::vector<Case> oddCases() {
+  constexpr int64_t kSizes[] = {1,  2,  3,  4,  5,  7,   8,   10,  13,  16,  17,  24,  31,
+                                33, 48, 64, 65, 100, 127, 129, 200, 255, 257, 300, 500, 513};
+  constexpr const char* kForms[] = {"NN", "NT", "TN"};
+  std::mt19937 random(7);  // the standard says what it draws
+  const auto size = [&] { return kSizes[random() % std::size(kSizes)]; };
+  std::vector<Case> cases;
+  while (cases.size() < 260) {
+    const Case c{kForms[random() % 3], size(), size(), size()};
+    if (c.m * c.k * c.n >= 2000) cases.push_back(c);
+  }
+  return cases;
+}
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -141,9 +158,13 @@ int main(int argc, char** argv) {
   std::printf("%d threads, %s, peak %.0f GFLOP/s; beside %s\n", threads, simd().name, best / 1e9,
               blas ? blasName() : "nothing");
   std::printf("%4s %16s %10s %8s %6s %8s %6s\n", "form", "m k n", "us", "GFLOP/s", "peak", "BLAS", "peak");
-  for (const Case& c : kCases) {
+  const bool odd = argc > 4 && std::string(argv[4]) == "odd";
+  double logarithms = 0;
+  int slower = 0;
+  const std::vector<Case> cases = odd ? oddCases() : std::vector<Case>(std::begin(kCases), std::end(kCases));
+  for (const Case& c : cases) {
     const std::string shape = std::to_string(c.m) + " " + std::to_string(c.k) + " " + std::to_string(c.n);
-    if (argc > 4 && (std::string(c.form) + " " + shape).find(argv[4]) == std::string::npos) continue;
+    if (!odd && argc > 4 && (std::string(c.form) + " " + shape).find(argv[4]) == std::string::npos) continue;
     std::vector<float> memory;
     Instruction instruction{};
     instruction.opcode = static_cast<uint32_t>(Opcode::kMatmul);
@@ -173,8 +194,14 @@ int main(int argc, char** argv) {
     const double flops = 2.0 * static_cast<double>(c.m * c.k * c.n), us = fastest(mine), blasUs = fastest(other);
     std::printf("%4s %16s %10.3f %8.1f %5.0f%%", c.form, shape.c_str(), us * 1e6, flops / us / 1e9, flops / us / best * 100);
     if (theirs) std::printf(" %8.1f %5.0f%%", flops / blasUs / 1e9, flops / blasUs / best * 100);
+    if (theirs) logarithms += std::log(blasUs / us);
+    slower += theirs && blasUs < 0.9 * us;
     std::printf("\n");
     std::fflush(stdout);
     std::free(aligned);
+  }
+  if (odd && blas) {
+    std::printf("BLAS's time over ours, geometric mean: %.3f; below 0.9 in %d of %zu\n",
+                std::exp(logarithms / static_cast<double>(cases.size())), slower, cases.size());
   }
 }

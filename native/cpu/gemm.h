@@ -65,6 +65,8 @@ struct GemmKernels {
   // Kernels of a reduced precision round on the way (see `pair`).
   void (*pack)(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, float* panels);
   void (*add)(const GemmParts&);
+  // The transposed of a [rows, columns] matrix whose rows lie `stride` apart, without gaps.
+  void (*turn)(const float* from, int64_t stride, int64_t rows, int64_t columns, float* to);
   // 0: float32, and B may lie anywhere. Else operands are rounded while they are copied: `block` reads B only as `pack` made
   // it, there are no `dots`, and this many elements along k share a 32-bit word of a panel.
   int64_t pair = 0;

@@ -18,14 +18,17 @@ namespace steepest {
 namespace {
 
 constexpr int64_t kStripCost = int64_t{1} << 17;     // so that starting an epilogue does not show
+constexpr int64_t kVectorOfSums = 2;                 // cost of storing one
+constexpr int64_t kDotsEnd = 48;                     // cost of adding the lanes of 4 x 4 sums
 constexpr int64_t kFarUpdate = int64_t{1} << 19;     // results of which the epilogue's operands are not in a cache
-constexpr int64_t kMaxDotRows = 8;                   // more rows are worth a transposed copy of B
 constexpr int64_t kHighTiles = 20;                   // rows of a block that packs its own panels, at most
 constexpr int64_t kBeyondFloats = int64_t{1} << 20;  // B that is in no cache of one core, and hardly in one of many
 constexpr int64_t kSlabFloats = int64_t{1} << 22;    // of B packed at a time
 
 enum class Reading {
-  kDots,           // B^T has unit stride along k and A few rows
+  kDots,           // B^T has unit stride along k, as A has: products of rows
+  kCopiedDots,     // so it has after each block copied it: few columns
+  kTurned,         // C^T = B^T A^T, which has few rows and whole vectors of columns
   kDirect,         // B as it lies
   kPacked,         // B packed once, read by all blocks
   kPackedByBlock,  // each block packs what it needs of B: many small products, or B large and A low
@@ -39,7 +42,7 @@ class Matmul final : public Kernel {
         packedDepth_(gemm_.packedDepth(p_.k)),
         steady_((instruction.steady >> (p_.transposed ? 0 : 1) & 1) != 0),
         reading_(chooseReading()),
-        result_(instruction, memory, true, reading_ != Reading::kDots) {
+        result_(instruction, memory, true, !isNarrow()) {
     if (result_.finish.added == result_.to) {
       accumulates_ = result_.to != nullptr;
       result_.finish.added = nullptr;
@@ -71,13 +74,30 @@ class Matmul final : public Kernel {
 
  private:
   Reading chooseReading() const {
-    const bool alongDepth = p_.bDepth == 1 && (p_.bColumn != 1 || p_.n == 1);
     if (gemm_.rounds()) return !steady_ && packsByBlock() ? Reading::kPackedByBlock : Reading::kPacked;
-    if (alongDepth && p_.aDepth == 1 && (p_.m <= kMaxDotRows || p_.n == 1)) return Reading::kDots;
+    if (const Reading narrow = chooseNarrow(); narrow != Reading::kDirect) return narrow;
     if (!steady_ && passesOnce()) return Reading::kPackedByBlock;
     if (p_.bColumn == 1 && !worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k)) return Reading::kDirect;
     return manySmall() ? Reading::kPackedByBlock : Reading::kPacked;
   }
+
+  // Few rows are not worth a transposed copy of B, and few columns leave most lanes of a vector empty. Costs are counted in
+  // vectors of multiply-adds and what takes as long. kDirect: neither is so.
+  Reading chooseNarrow() const {
+    const int64_t width = gemm_.panel / 2;
+    const bool alongDepth = p_.bDepth == 1 && (p_.bColumn != 1 || p_.n == 1);
+    const int64_t copied = alongDepth ? ceilDiv(p_.n, width) * ceilDiv(p_.k, width) * width * 6 : 0;
+    const int64_t tiles = p_.m * (p_.k + kVectorOfSums) * ceilDiv(p_.n, width) + copied;
+    const int64_t dots =
+        p_.m * p_.n * ceilDiv(p_.k, width) * 9 / 8 + ceilDiv(p_.m, 4) * ceilDiv(p_.n, p_.m == 1 ? 8 : 4) * kDotsEnd;
+    if (p_.aDepth == 1 && alongDepth) return dots < tiles ? Reading::kDots : Reading::kDirect;
+    if (p_.n >= width || p_.m == 1) return Reading::kDirect;
+    if (p_.aDepth == 1 && p_.bColumn == 1) return dots + p_.n * p_.k < tiles ? Reading::kCopiedDots : Reading::kDirect;
+    const int64_t turned = p_.n * (p_.k + kVectorOfSums) * ceilDiv(p_.m, width) + p_.m * p_.n;
+    return p_.aRow == 1 && turned < tiles ? Reading::kTurned : Reading::kDirect;
+  }
+  bool isNarrow() const { return readsDots() || reading_ == Reading::kTurned; }
+  bool readsDots() const { return reading_ == Reading::kDots || reading_ == Reading::kCopiedDots; }
 
   bool manySmall() const { return p_.batches > 1 && !p_.sharesB() && p_.m * p_.n * p_.k < 32 * kBlockCost; }
 
@@ -118,7 +138,7 @@ class Matmul final : public Kernel {
     }
     blockRows_ = ceilDiv(p_.m, grid_.rows);
     blockColumns_ = ceilDiv(ceilDiv(std::min(slab_, p_.n), gemm_.panel), grid_.columns) * gemm_.panel;
-    if (result_.epilogue && reading_ != Reading::kDots && !p_.transposed && p_.k <= gemm_.depth) {
+    if (result_.epilogue && !readsDots() && !p_.transposed && p_.k <= gemm_.depth) {
       const int64_t floats = gemm_.rows * blockColumns_;
       const int64_t tiles = std::min(ceilDiv(kStripCost, std::max<int64_t>(1, floats * p_.k)), kStripFloats / floats);
       stripRows_ = std::min(blockRows_, std::max<int64_t>(1, tiles) * gemm_.rows);
@@ -126,7 +146,10 @@ class Matmul final : public Kernel {
       stripRows_ = blockRows_;
     }
     const int64_t product = result_.epilogue ? ceilDiv(stripRows_ * blockColumns_, 16) * 16 : 0;
-    const int64_t panels = reading_ == Reading::kPackedByBlock ? blockColumns_ * ceilDiv(packedDepth_, parts_) : 0;
+    const int64_t panels = reading_ == Reading::kPackedByBlock ? blockColumns_ * ceilDiv(packedDepth_, parts_)
+                           : reading_ == Reading::kCopiedDots  ? p_.n * p_.k
+                           : reading_ == Reading::kTurned      ? p_.n * blockRows_
+                                                               : 0;
     slotPanels_ = product;
     small_ = !packed && p_.batches == 1 && blockRows_ >= p_.m && blockColumns_ >= p_.n;
     if (product + panels > 0) {
@@ -177,7 +200,11 @@ class Matmul final : public Kernel {
     if (reading_ == Reading::kDirect) {
       g.bRow = p_.bDepth;
       g.bPanel = gemm_.panel;
-    } else if (reading_ != Reading::kDots) {
+    } else if (reading_ == Reading::kCopiedDots) {
+      float* const copy = slot + slotPanels_;
+      gemm_.turn(g.b, p_.bDepth, p_.k, n, copy);
+      g.b = copy;
+    } else if (!isNarrow()) {
       if (parts_ > 1) {
         // packed part by part, see multiplyParts
       } else if (reading_ == Reading::kPackedByBlock) {
@@ -211,8 +238,11 @@ class Matmul final : public Kernel {
     g.c = result_.epilogue ? slot : result_.to + at;
     const GemmFinish finish = result_.finish.from(column, at);
     g.finish = result_.finishes ? &finish : nullptr;
-    if (reading_ == Reading::kDots) {
-      gemm_.dots({g.a, p_.aRow, g.b, p_.bColumn, g.c, g.cRow, g.m, g.n, p_.k, g.finish});
+    if (readsDots()) {
+      const int64_t bColumn = reading_ == Reading::kDots ? p_.bColumn : p_.k;
+      gemm_.dots({g.a, p_.aRow, g.b, bColumn, g.c, g.cRow, g.m, g.n, p_.k, g.finish});
+    } else if (reading_ == Reading::kTurned) {
+      turned(g, slot + slotPanels_);
     } else if (parts_ > 1) {
       multiplyParts(g, slot);
     } else {
@@ -224,6 +254,24 @@ class Matmul final : public Kernel {
     } else {
       result_.epilogue->run(slot, g.n, item * p_.m + row, g.m, column, g.n);
     }
+  }
+
+  // The roles of A and B change, and C^T goes to C from where it was computed.
+  void turned(const GemmBlock& g, float* product) {
+    GemmBlock t{};
+    t.a = g.b;
+    t.aRow = p_.bColumn;
+    t.aDepth = p_.bDepth;
+    t.b = g.a;
+    t.bRow = p_.aDepth;
+    t.bPanel = gemm_.panel;
+    t.c = product;
+    t.cRow = t.n = g.m;
+    t.m = g.n;
+    t.k = p_.k;
+    gemm_.block(t);
+    gemm_.turn(product, g.m, g.n, g.m, g.c);
+    if (g.finish) gemm_.add({g.c, 0, 1, g.c, g.m, g.n, g.finish});
   }
 
   // Each part's product is added to C: the same sums in the same order.

@@ -336,69 +336,13 @@ void block(const GemmBlock& g) {
 
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int kDotRows = 4;
+#elif defined(__AVX__)
+constexpr int kDotRows = 3;  // 12 of 16 registers accumulate
 #else
 constexpr int kDotRows = 2;
 #endif
 constexpr int kDotColumns = 4;
-
-// Halves are added until one lane is left.
-STEEPEST_INLINE float sumLanes(F v) {
-  float lanes[kWidth];
-  store(lanes, v);
-#pragma GCC unroll 8
-  for (int half = kWidth / 2; half > 0; half /= 2) {
-#pragma GCC unroll 16
-    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-  }
-  return lanes[0];
-}
-
-template <int rows, int columns>
-void dotTile(const float* a, int64_t aRow, const float* b, int64_t bColumn, float* c, int64_t cRow, int64_t k) {
-  F sum[rows][columns]{};
-  const auto step = [&](int64_t p, auto get) __attribute__((always_inline)) {
-    F x[rows];
-#pragma GCC unroll 8
-    for (int i = 0; i < rows; ++i) x[i] = get(a + i * aRow + p);
-#pragma GCC unroll 8
-    for (int j = 0; j < columns; ++j) {
-      const F y = get(b + j * bColumn + p);
-#pragma GCC unroll 8
-      for (int i = 0; i < rows; ++i) sum[i][j] += x[i] * y;
-    }
-  };
-  int64_t p = 0;
-  for (; p + kWidth <= k; p += kWidth) step(p, [](const float* q) __attribute__((always_inline)) { return load(q); });
-  if (p < k) {
-    const int64_t tail = k - p;
-    step(p, [tail](const float* q) __attribute__((always_inline)) { return loadFirst(q, tail); });
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < rows; ++i) {
-#pragma GCC unroll 8
-    for (int j = 0; j < columns; ++j) c[i * cRow + j] = sumLanes(sum[i][j]);
-  }
-}
-
-template <int rows>
-void dotRows(const GemmDots& g, int64_t row) {
-  const float* a = g.a + row * g.aRow;
-  float* c = g.c + row * g.cRow;
-  int64_t j = 0;
-  for (; j + kDotColumns <= g.n; j += kDotColumns) {
-    dotTile<rows, kDotColumns>(a, g.aRow, g.b + j * g.bColumn, g.bColumn, c + j, g.cRow, g.k);
-  }
-  for (; j < g.n; ++j) dotTile<rows, 1>(a, g.aRow, g.b + j * g.bColumn, g.bColumn, c + j, g.cRow, g.k);
-}
-
-void dots(const GemmDots& g) {
-  int64_t i = 0;
-  for (; i + kDotRows <= g.m; i += kDotRows) dotRows<kDotRows>(g, i);
-  for (; i < g.m; ++i) dotRows<1>(g, i);
-  if (g.finish) finishRows(*g.finish, g.c, g.cRow, 0, g.m, g.n);
-}
-
-// --- packing B
+constexpr int kDotStrip = 8;  // columns for one row: as many sums as keep the multipliers busy
 
 template <int... lane>
 struct Lanes {};
@@ -409,6 +353,111 @@ using AllLanes = Lanes<0, 1, 2, 3, 4, 5, 6, 7>;
 #else
 using AllLanes = Lanes<0, 1, 2, 3>;
 #endif
+
+// Groups of `size` lanes of x and y, each added up by halves: half as many lanes. Groups of more than four lanes of x come
+// before those of y, smaller ones beside each other in the same four lanes, which is one instruction on every processor.
+template <int size, int... lane>
+STEEPEST_INLINE F addHalves(F x, F y, Lanes<lane...>) {
+  constexpr int half = size / 2;
+  if constexpr (size > 4) {
+    return __builtin_shufflevector(x, y, (lane / half * size + lane % half)...) +
+           __builtin_shufflevector(x, y, (lane / half * size + lane % half + half)...);
+  } else {
+    return __builtin_shufflevector(x, y, (lane / 4 * 4 + lane / 2 % 2 * kWidth + lane % 2 * (2 / half))...) +
+           __builtin_shufflevector(x, y, (lane / 4 * 4 + lane / 2 % 2 * kWidth + lane % 2 * (2 / half) + half)...);
+  }
+}
+
+// Lane i becomes the sum of vector i's lanes. Overwrites the vectors.
+template <int size = kWidth>
+STEEPEST_INLINE F sumLanes(F (&v)[kWidth]) {
+  if constexpr (size > 1) {
+#pragma GCC unroll 16
+    for (int i = 0; i < size / 2; ++i) {
+      const int x = size > 4 ? i / 4 * 8 + i % 4 : 2 * i, y = size > 4 ? x + 4 : x + 1;
+      v[i] = addHalves<size>(v[x], v[y], AllLanes{});
+    }
+    return sumLanes<size / 2>(v);
+  }
+  return v[0];
+}
+
+template <int rows, int columns>
+void dotTile(const GemmDots& g, const float* a, const float* b, float* c) {
+  F sum[rows][columns]{};
+  const int64_t k = g.k;
+  const auto step = [&](int64_t p, auto get) __attribute__((always_inline)) {
+    F x[rows];
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; ++i) x[i] = get(a + i * g.aRow + p);
+#pragma GCC unroll 8
+    for (int j = 0; j < columns; ++j) {
+      const F y = get(b + j * g.bColumn + p);
+#pragma GCC unroll 8
+      for (int i = 0; i < rows; ++i) sum[i][j] += x[i] * y;
+    }
+  };
+  int64_t p = 0;
+  for (; p + kWidth <= k; p += kWidth) step(p, [](const float* q) __attribute__((always_inline)) { return load(q); });
+  if (p < k) {
+    const int64_t tail = k - p;
+    step(p, [tail](const float* q) __attribute__((always_inline)) { return loadFirst(q, tail); });
+  }
+  if constexpr (rows == 1 && columns <= kWidth) {
+    F v[kWidth];
+#pragma GCC unroll 16
+    for (int i = 0; i < kWidth; ++i) v[i] = i < columns ? sum[0][i] : F{};
+    return storeFirst(c, sumLanes(v), columns);
+  }
+  constexpr int kCount = rows * columns, kVectorsOfSums = (kCount + kWidth - 1) / kWidth;
+  float sums[kVectorsOfSums * kWidth];
+#pragma GCC unroll 8
+  for (int n = 0; n < kVectorsOfSums; ++n) {
+    F v[kWidth];
+#pragma GCC unroll 16
+    for (int i = 0; i < kWidth; ++i) {
+      const int at = n * kWidth + i;
+      v[i] = at < kCount ? sum[at / columns][at % columns] : F{};
+    }
+    store(sums + n * kWidth, sumLanes(v));
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; ++i) {
+#pragma GCC unroll 8
+    for (int j = 0; j < columns; ++j) c[i * g.cRow + j] = sums[i * columns + j];
+  }
+}
+
+using DotTile = void (*)(const GemmDots&, const float* a, const float* b, float* c);
+struct DotTiles {
+  DotTile at[kDotRows][kDotStrip];
+  template <int rows, int columns = rows == 1 ? kDotStrip : kDotColumns>
+  constexpr void fill() {
+    at[rows - 1][columns - 1] = dotTile<rows, columns>;
+    if constexpr (columns > 1) fill<rows, columns - 1>();
+  }
+  template <int rows = kDotRows>
+  constexpr void fillRows() {
+    fill<rows>();
+    if constexpr (rows > 1) fillRows<rows - 1>();
+  }
+  constexpr DotTiles() : at{} { fillRows(); }
+};
+constexpr DotTiles dotTiles;
+
+void dots(const GemmDots& g) {
+  for (int64_t i = 0; i < g.m; i += kDotRows) {
+    const int64_t rows = g.m - i < kDotRows ? g.m - i : kDotRows;
+    const int64_t most = rows == 1 ? kDotStrip : kDotColumns;
+    for (int64_t j = 0; j < g.n; j += most) {
+      const int64_t columns = g.n - j < most ? g.n - j : most;
+      dotTiles.at[rows - 1][columns - 1](g, g.a + i * g.aRow, g.b + j * g.bColumn, g.c + i * g.cRow + j);
+    }
+  }
+  if (g.finish) finishRows(*g.finish, g.c, g.cRow, 0, g.m, g.n);
+}
+
+// --- packing B
 
 // Transposes the blocks of `size` x `size` inside each block of twice the size: rows `size` apart swap lanes `size` apart.
 template <int size, int... lane>
@@ -487,9 +536,28 @@ void pack(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, f
   }
 }
 
+// A few lanes of each vector are used where one side is short: less work than single elements all the same.
+void turn(const float* from, int64_t stride, int64_t rows, int64_t columns, float* to) {
+  for (int64_t i = 0; i < rows; i += kWidth, from += kWidth * stride) {
+    const int64_t height = rows - i < kWidth ? rows - i : kWidth;
+    for (int64_t j = 0; j < columns; j += kWidth) {
+      const int64_t width = columns - j < kWidth ? columns - j : kWidth;
+      F r[kWidth];
+#pragma GCC unroll 16
+      for (int v = 0; v < kWidth; ++v) r[v] = v < height ? loadFirst(from + v * stride + j, width) : F{};
+      transpose(r);
+      float* at = to + j * rows + i;
+#pragma GCC unroll 16
+      for (int v = 0; v < kWidth; ++v, at += rows) {
+        if (v < width) storeFirst(at, r[v], height);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace gemm
 
 extern const GemmKernels gemmKernels;
 const GemmKernels gemmKernels = {gemm::kRows, gemm::kPanel, gemm::kDepth, gemm::block,
-                                 gemm::dots,  gemm::pack,   gemm::add};
+                                 gemm::dots,  gemm::pack,   gemm::add,    gemm::turn};

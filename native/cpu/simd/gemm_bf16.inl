@@ -249,6 +249,7 @@ void block(const GemmBlock& g) {
 
 extern const GemmKernels gemmBf16Kernels;
 const GemmKernels gemmBf16Kernels = {
-    gemm::kRows, gemm::kPanel,     gemm_bf16::kPair * gemm::kDepth, gemm_bf16::block, nullptr, gemm_bf16::pack,
-    gemm::add,   gemm_bf16::kPair,
+    gemm::kRows,      gemm::kPanel, gemm_bf16::kPair * gemm::kDepth,
+    gemm_bf16::block, nullptr,      gemm_bf16::pack,
+    gemm::add,        gemm::turn,   gemm_bf16::kPair,
 };

@@ -1,4 +1,4 @@
-import type { Shape } from '../../../lib/ir/graph';
+import type { Shape, Tensor } from '../../../lib/ir/graph';
 import * as ops from '../../../lib/ir/ops/index';
 import type { Random } from '../random';
 import { type Binary, type Case, into, notDifferentiable } from './case';
@@ -150,6 +150,29 @@ for (const form of ['a row', 'a column'] as const) {
     },
     notDifferentiable,
   );
+}
+// Fewer columns than a vector has, or few rows: products of rows, or C turned; what follows in registers and as a program.
+for (const form of ['NN', 'NT', 'TN'] as const) {
+  for (const follows of ['a bias', 'a program'] as const) {
+    define(`narrow product, ${form}, and ${follows}`, (random) => {
+      const few = random.int(1, 15);
+      const [m, k, n] = random.pick([
+        [random.int(1, 45), random.int(1, 130), few],
+        [few, random.int(1, 130), random.int(1, 45)],
+      ]) as [number, number, number];
+      const batch = random.pick([[], [2]]);
+      const left = [...batch, ...(form === 'TN' ? [k, m] : [m, k])];
+      const right = [...batch, ...(form === 'NT' ? [n, k] : [k, n])];
+      const last = (x: Tensor) => ops.transpose(x, batch.length > 0 ? [0, 2, 1] : [1, 0]);
+      return {
+        inputs: [float(random, left), float(random, right), float(random, [n])],
+        run: (a, b, c) => {
+          const product = ops.matmul(form === 'TN' ? last(a) : a, form === 'NT' ? last(b) : b);
+          return follows === 'a bias' ? ops.add(product, c) : ops.multiply(ops.tanh(product), c);
+        },
+      };
+    });
+  }
 }
 // B is long and A low: parts of k are summed on their own, read as they lie or packed, and what follows comes after them.
 for (const [name, m] of [
