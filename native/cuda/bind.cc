@@ -4,6 +4,7 @@
 #include <string>
 
 #include "../plan/ops.h"
+#include "loop.h"
 
 namespace steepest::cuda {
 namespace {
@@ -113,7 +114,8 @@ std::vector<std::unique_ptr<Kernel>> bindInstructions(const std::vector<Instruct
     const auto opcode = static_cast<Opcode>(instruction.opcode);
     if (opcode == Opcode::kLoop) {
       settle();
-      kernels.push_back(bindLoop(instruction, memory, backend));
+      std::unique_ptr<Kernel> together = bindLoopTogether(instruction, memory, backend, waiting);
+      kernels.push_back(together ? std::move(together) : bindLoop(instruction, memory, backend));
       continue;
     }
     const Bind bind = familyOf(opcode);

@@ -132,6 +132,14 @@ void Device::allowShared(CUfunction function, uint32_t bytes) {
         "asking for shared memory");
 }
 
+int64_t Device::sharedBytes() const {
+  CUdevice device = 0;
+  int bytes = 0;
+  if (driver_.cuDeviceGet(&device, ordinal_) != kSuccess) return 0;
+  driver_.cuDeviceGetAttribute(&bytes, kAttributeSharedOfBlock, device);
+  return bytes;
+}
+
 int Device::capability() const {
   CUdevice device = 0;
   int major = 0, minor = 0;

@@ -29,6 +29,8 @@ class Device {
   CUfunction function(const char* name);
   // Lets the blocks of a kernel have so much shared memory.
   void allowShared(CUfunction function, uint32_t bytes);
+  // That a block may have if it asks for it.
+  int64_t sharedBytes() const;
   // 90 is compute capability 9.0.
   int capability() const;
   // The kernel of a module that is PTX, assembled by the driver once for each text.

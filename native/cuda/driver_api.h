@@ -49,6 +49,7 @@ constexpr int kJitErrorLogBytes = 6;
 constexpr int kAttributeMultiprocessors = 16;
 constexpr int kAttributeMajor = 75;
 constexpr int kAttributeMinor = 76;
+constexpr int kAttributeSharedOfBlock = 97;  // that a kernel may ask for
 constexpr int kFunctionMaxDynamicShared = 8;
 
 constexpr int kTensorFloat32 = 7;  // of what a tensor map has

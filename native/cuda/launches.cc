@@ -182,6 +182,14 @@ void Binder::emitted(const char* name, const emit::Part& part, int64_t blocks, s
   sliding_.push_back(launches_.size() - 1);
 }
 
+void Binder::emitted(const emit::Kernel& kernel, int64_t blocks, std::vector<uint64_t> arguments,
+                     uint32_t sharedBytes) {
+  Launch launch = launchOf(device(), kernel, blocks, std::move(arguments));
+  launch.sharedBytes = sharedBytes;
+  if (sharedBytes > kSharedBytes) device().allowShared(launch.function, sharedBytes);
+  add(std::move(launch));
+}
+
 // ---- launches that wait
 
 Together::Group& Binder::groupFor(const Touched& touched, size_t words) {

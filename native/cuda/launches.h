@@ -118,6 +118,8 @@ class Binder {
 
   // An emitted kernel. The first word of its arguments says how often operands have moved on.
   void emitted(const char* name, const emit::Part& part, int64_t blocks, std::vector<uint64_t> arguments);
+  // One whose arguments do not slide, with so much memory that its blocks share.
+  void emitted(const emit::Kernel& kernel, int64_t blocks, std::vector<uint64_t> arguments, uint32_t sharedBytes);
   int multiprocessors() const { return backend_.stream().device().multiprocessors(); }
 
   // ---- launches that wait, to be one with others. They must not slide, nor use scratch memory.

@@ -43,7 +43,7 @@ Kernel emitAlone(const char* name, const Part& part, size_t words) {
   Text out;
   const unsigned shared = part({special("%ctaid.x"), 0});
   out.line("ret;");
-  return {out.module(name, static_cast<unsigned>(8 * words), kThreads, shared), name};
+  return {out.module({name, static_cast<unsigned>(8 * words), kThreads, shared}), name};
 }
 
 Kernel emitTogether(const std::vector<Part>& parts, const std::vector<size_t>& words) {
@@ -64,7 +64,7 @@ Kernel emitTogether(const std::vector<Part>& parts, const std::vector<size_t>& w
     out.line("ret;");
     at += static_cast<int64_t>(8 * words[i]);
   }
-  return {out.module("together", static_cast<unsigned>(at), kThreads, shared), "together"};
+  return {out.module({"together", static_cast<unsigned>(at), kThreads, shared}), "together"};
 }
 
 std::vector<Value> addressesOf(const std::vector<Layout>& layouts, const Fields& fields, int64_t data, int64_t slides,
@@ -144,8 +144,8 @@ void loadOnce(Steps& steps, size_t inputs, const std::vector<Layout>& operands, 
 
 void loadEach(Steps& steps, size_t inputs, const std::vector<Layout>& operands, const std::vector<Value>& addresses,
               const Neighbours& neighbours) {
-  const auto& [offsets, firstAxis, lastAxis, width, aligned] = neighbours;
-  for (size_t k = 0; k < inputs; ++k) {
+  const auto& [offsets, firstAxis, lastAxis, width, aligned, firstInput] = neighbours;
+  for (size_t k = firstInput; k < inputs; ++k) {
     const Rate rate = steps.rateOfInput(static_cast<int>(k));
     if (rate == Rate::kOnce) continue;
     const Layout& from = operands[k];

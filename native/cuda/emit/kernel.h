@@ -94,6 +94,7 @@ struct Neighbours {
   Offsets& offsets;
   int firstAxis, lastAxis, width;
   const std::vector<bool>& aligned;  // of each operand: one access for all neighbours
+  size_t firstInput = 0;             // those before it are no operands
 };
 void loadEach(Steps& steps, size_t inputs, const std::vector<Layout>& operands, const std::vector<Value>& addresses,
               const Neighbours& neighbours);

@@ -38,6 +38,15 @@ std::string MapLayout::key() const {
   return key;
 }
 
+Rate MapLayout::rateOf(size_t operand) const {
+  const int64_t* const strides = operands[operand].strides;
+  Rate often = Rate::kOnce;
+  for (int d = 0; d < rank; ++d) {
+    if (strides[d] != 0) often = d == rank - 1 && width > 1 ? Rate::kElement : std::max(often, Rate::kGroup);
+  }
+  return often;
+}
+
 namespace {
 
 void writeMap(const steepest::Program& program, const MapLayout& layout, bool several, const Frame& frame) {
@@ -47,14 +56,7 @@ void writeMap(const steepest::Program& program, const MapLayout& layout, bool se
   const auto segmentBytes = static_cast<int64_t>(16 + 16 * count);
 
   std::vector<Rate> rates;
-  for (size_t k = 0; k < inputs; ++k) {
-    const int64_t* const strides = layout.operands[k].strides;
-    Rate rate = Rate::kOnce;
-    for (int d = 0; d < rank; ++d) {
-      if (strides[d] != 0) rate = d == rank - 1 && width > 1 ? Rate::kElement : std::max(rate, Rate::kGroup);
-    }
-    rates.push_back(rate);
-  }
+  for (size_t k = 0; k < inputs; ++k) rates.push_back(layout.rateOf(k));
   Steps steps(program, width, rates);
 
   const Value block = frame.block, thread = special("%tid.x");

@@ -18,6 +18,8 @@ struct MapLayout {
 
   // Equal for segments with the same kernel.
   std::string key() const;
+  // How often an operand changes.
+  Rate rateOf(size_t operand) const;
 };
 
 // Arguments: { u64 loopStep, u64 table, u32 segments, u32 unused, segment }. A segment is { u32 first, blocks, groups, unused,

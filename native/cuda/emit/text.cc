@@ -108,17 +108,22 @@ void Text::branchUnless(const Value& predicate, int label) {
   line(("@!$ bra " + labelName(label) + ";").c_str(), {predicate});
 }
 
-std::string Text::module(const char* kernel, unsigned parameterBytes, unsigned threads, unsigned sharedBytes) const {
-  // What every driver from CUDA 11.0 on takes, for every GPU from sm_80 on.
-  std::string all = ".version 7.0\n.target sm_80\n.address_size 64\n\n.visible .entry ";
-  all += std::string(kernel) + "(.param .align 8 .b8 arguments[" + std::to_string(parameterBytes) + "])\n";
-  all += ".maxntid " + std::to_string(threads) + ", 1, 1\n{\n";
+std::string Text::module(const Entry& entry) const {
+  // What every driver from CUDA 11.0 on takes, for every GPU from sm_80 on. Clusters: 11.8 and sm_90.
+  std::string all = entry.members == 1 ? ".version 7.0\n.target sm_80\n" : ".version 7.8\n.target sm_90\n";
+  all += ".address_size 64\n\n";
+  if (entry.launchesShare) all += ".extern .shared .align 16 .b8 shared[];\n";
+  all += std::string(".visible .entry ") + entry.name + "(.param .align 8 .b8 arguments[" +
+         std::to_string(entry.parameterBytes) + "])\n";
+  all += ".maxntid " + std::to_string(entry.threads) + ", 1, 1\n";
+  if (entry.members > 1) all += ".explicitcluster\n.reqnctapercluster " + std::to_string(entry.members) + ", 1, 1\n";
+  all += "{\n";
   for (int bank = 0; bank < 5; ++bank) {
     if (counts_[bank] == 0) continue;
     all +=
         std::string("\t.reg .") + kTypes[bank] + " " + kPrefixes[bank] + "<" + std::to_string(counts_[bank]) + ">;\n";
   }
-  if (sharedBytes > 0) all += "\t.shared .align 8 .b8 shared[" + std::to_string(sharedBytes) + "];\n";
+  if (entry.sharedBytes > 0) all += "\t.shared .align 8 .b8 shared[" + std::to_string(entry.sharedBytes) + "];\n";
   return all + body_ + "}\n";
 }
 

@@ -27,6 +27,15 @@ struct Value {
 Value word(uint32_t bits);
 Value real(float value);
 
+// What a module says of its kernel, which takes a struct of `parameterBytes` called `arguments` and has shared memory called `shared`.
+struct Entry {
+  const char* name;
+  unsigned parameterBytes, threads;
+  unsigned sharedBytes = 0;    // that every launch of it has
+  bool launchesShare = false;  // a launch says how many bytes of it there are
+  int members = 1;             // blocks of a cluster, which needs compute capability 9.0
+};
+
 class Text {
  public:
   Text();
@@ -52,8 +61,8 @@ class Text {
   void branchIf(const Value& predicate, int label);
   void branchUnless(const Value& predicate, int label);
 
-  // The module with one kernel, which takes a struct of `parameterBytes` called `arguments` and has `shared` of `sharedBytes`.
-  std::string module(const char* kernel, unsigned parameterBytes, unsigned threads, unsigned sharedBytes = 0) const;
+  // The module with one kernel.
+  std::string module(const Entry& entry) const;
 
  private:
   std::string body_;

@@ -12,6 +12,7 @@
 //   STEEPEST_EMULATED_DEVICES   how many devices there are, 1
 //   STEEPEST_EMULATED_VERSION   of the driver, 13000
 //   STEEPEST_EMULATED_CAPABILITY   80, 90 or 120; 90
+//   STEEPEST_EMULATED_MULTIPROCESSORS   of a device, 2
 //   STEEPEST_EMULATED_MEMORY    bytes of a device, 8 GB
 //   STEEPEST_EMULATED_FAULT     the number of the launch that faults, from 1 on, on the first device
 //   STEEPEST_EMULATED_TRACE     a file that the names of launched kernels are added to, a line each; of a graph, how many it has
@@ -91,6 +92,8 @@ thread_local Context* current = nullptr;
 int theModule;  // what handles point at
 
 size_t capability() { return number("STEEPEST_EMULATED_CAPABILITY", 90); }
+// Of dynamic shared memory, that a kernel may ask for.
+int mostShared() { return capability() == 90 ? 232448 : capability() == 80 ? 166912 : 101376; }
 
 // Of a block's dynamic shared memory: what any kernel has, unless it has asked for more.
 std::map<CUfunction, unsigned> sharedLimits;
@@ -268,9 +271,10 @@ EXPORT CUresult cuDeviceGetName(char* name, int length, CUdevice) {
   return kSuccess;
 }
 EXPORT CUresult cuDeviceGetAttribute(int* value, int attribute, CUdevice) {
-  *value = attribute == kAttributeMultiprocessors ? 2
+  *value = attribute == kAttributeMultiprocessors ? static_cast<int>(number("STEEPEST_EMULATED_MULTIPROCESSORS", 2))
            : attribute == kAttributeMajor         ? static_cast<int>(capability() / 10)
            : attribute == kAttributeMinor         ? static_cast<int>(capability() % 10)
+           : attribute == kAttributeSharedOfBlock ? mostShared()
                                                   : 0;
   return kSuccess;
 }
@@ -555,8 +559,7 @@ EXPORT CUresult cuTensorMapEncodeTiled(void* map, int type, uint32_t rank, void*
 EXPORT CUresult cuFuncSetAttribute(CUfunction function, int attribute, int value) {
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
-  const unsigned most = capability() == 90 ? 232448 : capability() == 80 ? 166912 : 101376;
-  if (attribute != kFunctionMaxDynamicShared || value < 0 || static_cast<unsigned>(value) > most) {
+  if (attribute != kFunctionMaxDynamicShared || value < 0 || value > mostShared()) {
     return refuse(kInvalidValue, "an attribute that a kernel cannot have");
   }
   sharedLimits[function] = static_cast<unsigned>(value);
@@ -587,7 +590,7 @@ EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gri
     const steepest::emulated::Dimensions grid{gridX, gridY, gridZ}, block{blockX, blockY, blockZ};
     std::string wrong =
         kernel.text != nullptr
-            ? steepest::emulated::ptx::run(*kernel.text, grid, block, pointer,
+            ? steepest::emulated::ptx::run(*kernel.text, grid, block, sharedBytes, pointer,
                                            [context](uint64_t at) { return context->memory.blockOf(at); })
             : steepest::emulated::launch(kernel, grid, block, &pointer, sharedBytes);
     if (!wrong.empty()) {

@@ -31,12 +31,14 @@ class Parser {
   explicit Parser(const std::string& text) : text_(text) {}
 
   Kernel parse() {
-    expect(".version 7.0");
-    expect(".target sm_80");
+    std::string line;
+    next(&line);
+    clusters_ = line == ".version 7.8";
+    if (!clusters_ && line != ".version 7.0") fail("expected a version, got '" + line + "'");
+    expect(clusters_ ? ".target sm_90" : ".target sm_80");
     expect(".address_size 64");
     header();
-    expect("{");
-    std::string line;
+    line.clear();
     for (bool declaring = true; next(&line) && line != "}";) {
       if (declaring && line[0] == '.') {
         declaration(line);
@@ -92,6 +94,8 @@ class Parser {
   void header() {
     std::string line;
     next(&line);
+    kernel_.launchesShare = line == ".extern .shared .align 16 .b8 shared[];";
+    if (kernel_.launchesShare) next(&line);
     char name[64] = "";
     int end = 0;
     if (std::sscanf(line.c_str(), ".visible .entry %63[a-zA-Z0-9_](.param .align 8 .b8 arguments[%u])%n", name,
@@ -102,6 +106,16 @@ class Parser {
     kernel_.name = name;
     next(&line);
     if (std::sscanf(line.c_str(), ".maxntid %u, 1, 1", &kernel_.mostThreads) != 1) fail("expected .maxntid");
+    next(&line);
+    if (clusters_) {
+      if (line != ".explicitcluster") fail("expected .explicitcluster, got '" + line + "'");
+      next(&line);
+      if (std::sscanf(line.c_str(), ".reqnctapercluster %u, 1, 1", &kernel_.members) != 1 || kernel_.members < 1 || kernel_.members > 8) {
+        fail("expected .reqnctapercluster, and not more than 8");
+      }
+      next(&line);
+    }
+    if (line != "{") fail("expected '{', got '" + line + "'");
   }
 
   void declaration(const std::string& line) {
@@ -217,6 +231,7 @@ class Parser {
       if (in.from[0].known) fail("a number where a predicate belongs");
     }
     const std::string name = token();
+    if (arrived_ && name != "barrier.cluster.wait") fail("expected to wait for the cluster");
     if (in.conditional && name != "bra") fail("a predicate on " + name);
     if (name == "bra") {
       in.kind = Kind::kBranch;
@@ -226,6 +241,15 @@ class Parser {
     } else if (name == "bar.sync") {
       in.kind = Kind::kBarrier;
       if (token() != "0") fail("expected barrier 0");
+    } else if (name == "barrier.cluster.arrive") {
+      if (!clusters_) fail("there are no clusters here");
+      arrived_ = true;
+      want(';');
+      return;
+    } else if (name == "barrier.cluster.wait") {
+      if (!arrived_) fail("waiting for a cluster without arriving");
+      arrived_ = false;
+      in.kind = Kind::kCluster;
     } else if (name.rfind("ld.", 0) == 0 || name.rfind("st.", 0) == 0) {
       memory(name, &in);
     } else if (name == "shfl.sync.bfly.b32") {
@@ -276,7 +300,7 @@ class Parser {
     if (name == "mov.u64") {
       in->to = target(Q);
       want(',');
-      if (token() != "shared" || kernel_.sharedBytes == 0) fail("expected the address of shared memory");
+      if (token() != "shared" || (kernel_.sharedBytes == 0 && !kernel_.launchesShare)) fail("expected the address of shared memory");
       in->run = copy;
       in->from[0].known = true;
       return true;
@@ -391,6 +415,7 @@ class Parser {
   std::vector<std::pair<size_t, std::string>> branches_;
   std::string now_;
   size_t here_ = 0;
+  bool clusters_ = false, arrived_ = false;
   std::vector<uint32_t> writes_;
 };
 

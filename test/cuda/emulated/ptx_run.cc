@@ -14,7 +14,7 @@ constexpr uint32_t kNowhere = 0xffffffffu;
 
 class BlockRun {
  public:
-  BlockRun(const Kernel& kernel, const Dimensions& grid, unsigned threads, const void* parameters,
+  BlockRun(const Kernel& kernel, const Dimensions& grid, unsigned threads, unsigned sharedBytes, const void* parameters,
            const FindBlock& findBlock)
       : kernel_(kernel),
         grid_(grid),
@@ -22,21 +22,29 @@ class BlockRun {
         parameters_(static_cast<const unsigned char*>(parameters)),
         findBlock_(findBlock),
         registers_(size_t{kernel.registers} * threads),
-        shared_(kernel.sharedBytes),
+        shared_(kernel.launchesShare ? sharedBytes : kernel.sharedBytes),
         at_(threads),
         waiting_(threads),
         group_(threads) {}
 
-  std::string run(unsigned block) {
+  void begin(unsigned block) {
     block_ = block;
     std::fill(shared_.begin(), shared_.end(), static_cast<unsigned char>(0xcd));
     std::fill(at_.begin(), at_.end(), 0u);
     std::fill(waiting_.begin(), waiting_.end(), false);
-    uint64_t steps = 0;
+    meets_ = false;
+    steps_ = 0;
+  }
+  // It waits for the other blocks of its cluster; otherwise it is done.
+  bool meets() const { return meets_; }
+
+  // Until it is done, or meets others.
+  std::string run() {
+    meets_ = false;
     while (regroup()) {
       // Until somebody else is as far behind as the group.
       while (pc_ < others_) {
-        if (++steps > kMostSteps) return wrong("the kernel does not end");
+        if (++steps_ > kMostSteps) return wrong("the kernel does not end");
         const Instruction& in = kernel_.instructions[pc_];
         if (!execute(in)) return wrong(what_);
         if (scattered_) break;
@@ -45,7 +53,7 @@ class BlockRun {
         for (size_t k = 0; k < n_; ++k) at_[group_[k]] = pc_;
       }
     }
-    return std::all_of(at_.begin(), at_.end(), [](uint32_t at) { return at == kNowhere; })
+    return meets_ || std::all_of(at_.begin(), at_.end(), [](uint32_t at) { return at == kNowhere; })
                ? ""
                : wrong("a barrier that not all threads of the block reach");
   }
@@ -68,6 +76,8 @@ class BlockRun {
       std::fill(waiting_.begin(), waiting_.end(), false);
       if (std::any_of(at_.begin(), at_.end(), [&](uint32_t at) { return at != at_[0]; })) return lost();
       pc_ = at_[0];
+      meets_ = kernel_.instructions[pc_ - 1].kind == Kind::kCluster;
+      if (meets_) return false;
     }
     if (pc_ == kNowhere) return waiting == 0 ? false : lost();
     n_ = 0;
@@ -129,6 +139,7 @@ class BlockRun {
         branch(in);
         return true;
       case Kind::kBarrier:
+      case Kind::kCluster:
         for (size_t k = 0; k < n_; ++k) {
           waiting_[group_[k]] = true;
           at_[group_[k]] = pc_ + 1;
@@ -231,19 +242,36 @@ class BlockRun {
   uint32_t others_ = kNowhere;  // where the others furthest behind are
   bool scattered_ = false;      // the group is none any more
   unsigned block_ = 0;
+  bool meets_ = false;
+  uint64_t steps_ = 0;
   uint64_t begin_ = 0, end_ = 0;  // of the block of memory accessed last
   std::string what_;
 };
 
 }  // namespace
 
-std::string run(const Kernel& kernel, const Dimensions& grid, const Dimensions& size, const void* parameters,
-                const FindBlock& findBlock) {
+std::string run(const Kernel& kernel, const Dimensions& grid, const Dimensions& size, unsigned sharedBytes,
+                const void* parameters, const FindBlock& findBlock) {
   if (grid.y != 1 || grid.z != 1 || size.y != 1 || size.z != 1 || size.x > kernel.mostThreads) return kernel.name + ": a block of another size";
-  BlockRun blocks(kernel, grid, size.x, parameters, findBlock);
-  for (unsigned b = 0; b < grid.x; ++b) {
-    std::string wrong = blocks.run(b);
-    if (!wrong.empty()) return wrong;
+  const unsigned members = kernel.members;
+  if (grid.x % members != 0) return kernel.name + ": a grid that is not of whole clusters";
+  std::vector<BlockRun> cluster;
+  cluster.reserve(members);
+  for (unsigned m = 0; m < members; ++m) cluster.emplace_back(kernel, grid, size.x, sharedBytes, parameters, findBlock);
+  for (unsigned b = 0; b < grid.x; b += members) {
+    for (unsigned m = 0; m < members; ++m) cluster[m].begin(b + m);
+    // In both orders in turns, so that what is read too early or written too early is noticed.
+    for (bool upwards = true, done = false; !done; upwards = !upwards) {
+      unsigned meeting = 0;
+      for (unsigned i = 0; i < members; ++i) {
+        BlockRun& block = cluster[upwards ? i : members - 1 - i];
+        std::string wrong = block.run();
+        if (!wrong.empty()) return wrong;
+        meeting += block.meets();
+      }
+      if (meeting != 0 && meeting != members) return kernel.name + ": blocks of a cluster that end while others wait for them";
+      done = meeting == 0;
+    }
   }
   return "";
 }

@@ -44,7 +44,7 @@ struct Operation {
 };
 const Operation* findOperation(const std::string& name);
 
-enum class Kind : uint8_t { kPlain, kSpecial, kPack, kUnpack, kLoad, kStore, kBranch, kBarrier, kShuffle, kReturn };
+enum class Kind : uint8_t { kPlain, kSpecial, kPack, kUnpack, kLoad, kStore, kBranch, kBarrier, kCluster, kShuffle, kReturn };
 enum class Space : uint8_t { kParameters, kGlobal, kShared };
 
 struct Instruction {
@@ -66,7 +66,8 @@ struct Instruction {
 
 struct Kernel {
   std::string name;
-  unsigned parameterBytes = 0, sharedBytes = 0, mostThreads = 0;
+  unsigned parameterBytes = 0, sharedBytes = 0, mostThreads = 0, members = 1;
+  bool launchesShare = false;  // a launch says how many bytes
   uint32_t registers = 0;
   std::vector<Instruction> instructions;
 };
@@ -77,8 +78,8 @@ Kernel parse(const std::string& text);
 // The block of device memory that an address lies in: its first byte and one past its last; {0, 0} if there is none.
 using FindBlock = std::function<std::pair<uint64_t, uint64_t>(uint64_t address)>;
 
-// Runs a grid; returns what went wrong, with its line.
-std::string run(const Kernel& kernel, const Dimensions& grid, const Dimensions& size, const void* parameters,
-                const FindBlock& findBlock);
+// Runs a grid; returns what went wrong, with its line. Of a cluster, one block after the other runs until it waits for the others.
+std::string run(const Kernel& kernel, const Dimensions& grid, const Dimensions& size, unsigned sharedBytes,
+                const void* parameters, const FindBlock& findBlock);
 
 }  // namespace steepest::emulated::ptx
