@@ -1,94 +1,24 @@
-// Convolutions by kernels/conv_tiles.cu, conv_mma.cu and depthwise.cu: their geometry.
+// Which kernel a convolution gets: those of kernels/conv_tiles.cu, conv_mma.cu, conv_wgmma.cu and depthwise.cu.
 #include <algorithm>
-#include <numeric>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "conv.h"
+#include "conv_geometry.h"
+#include "conv_wgmma.h"
 #include "gemm.h"
+#include "kernels/gemm_wgmma.h"
 #include "windows.h"
 
 namespace steepest::cuda {
 namespace {
-
-constexpr int64_t kMost = int64_t{1} << 29;  // coordinates
-
-// An axis of a ConvArguments, and of the phases that it has.
-struct Axis {
-  int64_t step, tapStep, extent, kernelStep, destStep, dest;
-  struct Phase {
-    int64_t count, taps, first, kernelFirst, destFirst;
-  };
-  std::vector<Phase> phases;
-
-  bool fits() const {
-    return std::max({step, -tapStep, tapStep, extent, kernelStep, destStep, dest}) < kMost &&
-           std::all_of(
-               phases.begin(), phases.end(),
-               [this](const Phase& p) {
-                 return p.count < kMost && p.taps < kMost && std::abs(p.first) < kMost && p.count * step < kMost &&
-                        p.taps * std::abs(tapStep) < kMost;
-               });
-  }
-};
-
-// Positions see x.
-Axis windowAxis(const Windows& w, int d) {
-  return {w.stride[d], w.dilation[d], w.x[d], 1, 1, w.y[d], {{w.y[d], w.window[d], -w.padding[d], 0, 0}}};
-}
-
-// Cells of x see y: cell r + q stride by tap i the position q + (r + padding - i dilation) / stride, where it divides.
-Axis adjointAxis(const Windows& w, int d) {
-  const int64_t stride = w.stride[d], dilation = w.dilation[d], common = std::gcd(stride, dilation);
-  Axis axis{1, -(dilation / common), w.y[d], stride / common, stride, w.x[d], {}};
-  for (int64_t r = 0; r < std::min(stride, w.x[d]); ++r) {
-    const int64_t at = r + w.padding[d];
-    int64_t tap = 0;
-    while (tap < axis.kernelStep && (at - tap * dilation) % stride != 0) ++tap;
-    const bool any = tap < axis.kernelStep && tap < w.window[d];
-    axis.phases.push_back({(w.x[d] - r + stride - 1) / stride, any ? (w.window[d] - 1 - tap) / axis.kernelStep + 1 : 0,
-                           any ? (at - tap * dilation) / stride : 0, tap, r});
-  }
-  return axis;
-}
-
-ConvPhase phaseOf(const Axis::Phase* const* axes, int64_t images, int64_t width) {
-  ConvPhase phase{};
-  int64_t positions = images, taps = 1;
-  for (int d = 0; d < kSpatial; ++d) {
-    const Axis::Phase& p = *axes[d];
-    positions *= p.count;
-    taps *= p.taps;
-    phase.first[d] = static_cast<int32_t>(p.first);
-    phase.kernelFirst[d] = static_cast<int32_t>(p.kernelFirst);
-    phase.destFirst[d] = static_cast<int32_t>(p.destFirst);
-    phase.counts[d] = divisorOf(std::max<int64_t>(p.count, 1));
-    phase.taps[d] = divisorOf(std::max<int64_t>(p.taps, 1));
-  }
-  phase.positions = static_cast<int32_t>(positions);
-  phase.depth = static_cast<int32_t>(taps * width);
-  return phase;
-}
-
-std::vector<ConvPhase> phasesOf(const Axis* axes, int64_t images, int64_t width) {
-  std::vector<ConvPhase> phases;
-  for (const Axis::Phase& i : axes[0].phases) {
-    for (const Axis::Phase& j : axes[1].phases) {
-      for (const Axis::Phase& k : axes[2].phases) {
-        const Axis::Phase* const all[] = {&i, &j, &k};
-        phases.push_back(phaseOf(all, images, width));
-      }
-    }
-  }
-  return phases;
-}
 
 struct ConvTiles {
   const char* names[3];  // by ConvKind
   GemmShape shape;
   int threads;
   bool whole;  // for channels in fours only
+  bool wgmma = false;
 };
 
 #define STEEPEST_NAMES(precision, tile) \
@@ -106,16 +36,24 @@ constexpr ConvTiles kFloat32[] = {{STEEPEST_NAMES("", "128x128"), {128, 128, 8},
                                   {STEEPEST_NAMES("", "128x32"), {128, 32, 16}, 256, false}};
 constexpr ConvTiles kBfloat16[] = STEEPEST_MMA_TILES("Mma", 32);
 constexpr ConvTiles kTf32[] = STEEPEST_MMA_TILES("Tf32Mma", 16);
+// With the gradient of the source as forward.
+#define STEEPEST_WGMMA_TILES(precision, columns, depth, kernelGrad) \
+  {{"conv" precision #columns, "conv" precision #columns, kernelGrad}, {kWgmmaRows, columns, depth}, 0, false, true}
+constexpr ConvTiles kBfloat16Wgmma[] = {
+    STEEPEST_WGMMA_TILES("Wgmma128x", 64, kWgmmaDepth, "convKernelGradWgmma128x64"),
+    STEEPEST_WGMMA_TILES("Wgmma128x", 128, kWgmmaDepth, "convKernelGradWgmma128x128"),
+    STEEPEST_WGMMA_TILES("Wgmma128x", 256, kWgmmaDepth, nullptr)};
+constexpr ConvTiles kTf32Wgmma[] = {STEEPEST_WGMMA_TILES("Tf32Wgmma128x", 256, kWgmmaDepthTf32, nullptr)};
+#undef STEEPEST_WGMMA_TILES
 #undef STEEPEST_MMA_TILES
 #undef STEEPEST_NAMES
 
-// The first that fits, of those that STEEPEST_CUDA_PRODUCTS wants if there are any.
-const ConvTiles& chooseTiles(ConvKind kind, const GemmArguments& g, bool whole) {
+// Best first.
+std::vector<const ConvTiles*> tiledBy(const GemmArguments& g, bool whole) {
   std::vector<const ConvTiles*> able;
   const auto add = [&](const ConvTiles& t) {
     if (whole || !t.whole) able.push_back(&t);
   };
-  const auto fills = [&](const ConvTiles& t) { return fillsDevice(g, t.shape); };
   const std::span<const ConvTiles> all = g.bfloat16 != 0 ? std::span<const ConvTiles>(kBfloat16)
                                          : g.tf32 != 0   ? std::span<const ConvTiles>(kTf32)
                                                          : std::span<const ConvTiles>(kFloat32);
@@ -123,10 +61,54 @@ const ConvTiles& chooseTiles(ConvKind kind, const GemmArguments& g, bool whole) 
     if (t.whole && !whole) return false;
     if (t.shape.columns == 32) return g.n <= 32;
     if (t.shape.rows == 64) return g.n > 32;
-    return g.m > 64 && g.n > t.shape.columns / 2 && fills(t);
+    return g.m > 64 && g.n > t.shape.columns / 2 && fillsDevice(g, t.shape);
   });
   if (best != all.end()) add(*best);
   for (const ConvTiles& t : all) add(t);
+  return able;
+}
+
+// Operations for each byte that tiles come to, which is what limits these kernels.
+int64_t operationsPerByte(const GemmArguments& g, const GemmShape& shape) {
+  return 2 * g.n * shape.depth / ((shape.rows + shape.columns) * ((g.n + shape.columns - 1) / shape.columns));
+}
+
+std::vector<const ConvTiles*> wgmmaBy(ConvKind kind, const GemmArguments& g) {
+  std::vector<const ConvTiles*> able;
+  const std::span<const ConvTiles> all =
+      g.tf32 != 0 ? std::span<const ConvTiles>(kTf32Wgmma) : std::span<const ConvTiles>(kBfloat16Wgmma);
+  for (const ConvTiles& t : all) {
+    if (t.names[static_cast<size_t>(kind)] != nullptr) able.push_back(&t);
+  }
+  const auto fills = [&](const ConvTiles* t) {
+    return t->shape.columns <= 128 || tilesOf(g, t->shape) >= kBlocksWanted;
+  };
+  std::stable_sort(able.begin(), able.end(), [&](const ConvTiles* a, const ConvTiles* b) {
+    return fills(a) != fills(b) ? fills(a) : operationsPerByte(g, a->shape) > operationsPerByte(g, b->shape);
+  });
+  return able;
+}
+
+// For each number that is rounded, products that save the time of its bytes: estimated in docs/PERFORMANCE.md, never measured.
+constexpr int64_t kWgmmaReuse = 512;
+
+// Whether what follows makes up for rounding operands: enough products, not too many of them with the zeros that fill channels up,
+// and a third more operations for each byte than mma.sync has, whose operands are float32 numbers.
+bool isWorthWgmma(ConvKind kind, const ConvProblem& p, const ConvGeometry& geometry, const GemmArguments& g,
+                  const std::vector<ConvPhase>& phases, const GemmShape& shape) {
+  const bool kernelGrad = kind == ConvKind::kKernelGrad;
+  const int64_t channels = kind == ConvKind::kInputGrad ? p.filters : p.channels, padded = wgmmaWidth(channels, g);
+  const int64_t numbers =
+      geometry.cells * channels + (kernelGrad ? geometry.dests : volume(p.windows.window) * p.channels) * p.filters;
+  int64_t products = 0;
+  for (const ConvPhase& phase : phases) products += int64_t{phase.positions} * phase.depth * g.n;
+  const int64_t others = std::max(operationsPerByte(g, {128, 128, 32}), operationsPerByte(g, {128, 64, 32}));
+  return g.m >= 128 && g.n >= 48 && g.k >= 128 && products >= std::max(kWgmmaWork, numbers * kWgmmaReuse) &&
+         operationsPerByte(g, shape) * 3 >= others * 4 && channels * 3 >= padded * 2;
+}
+
+// The best of those that STEEPEST_CUDA_PRODUCTS wants if there are any.
+const ConvTiles& chooseTiles(ConvKind kind, const std::vector<const ConvTiles*>& able) {
   const std::string wanted = wantedKernel();
   const auto chosen = std::find_if(able.begin(), able.end(), [&](const ConvTiles* t) {
     return std::string(t->names[static_cast<size_t>(kind)]).find(wanted) != std::string::npos;
@@ -137,35 +119,19 @@ const ConvTiles& chooseTiles(ConvKind kind, const GemmArguments& g, bool whole) 
 }  // namespace
 
 bool addConv(ConvKind kind, const ConvProblem& p, GemmArguments g, Binder& binder) {
-  const Windows& w = p.windows;
   const bool adjoint = kind == ConvKind::kInputGrad;
   const int64_t sourceChannels = adjoint ? p.filters : p.channels, width = sourceChannels / p.groups;
   const int64_t destChannels = adjoint ? p.channels : p.filters;
-  const int64_t cells = w.images * volume(adjoint ? w.y : w.x), dests = w.images * volume(adjoint ? w.x : w.y);
-  const int64_t depths = volume(w.window) * width;
-  Axis axes[kSpatial];
-  for (int d = 0; d < kSpatial; ++d) axes[d] = adjoint ? adjointAxis(w, d) : windowAxis(w, d);
-  if (std::max({cells, dests, depths}) >= 2 * kMost || wantedKernel() == "convByElement" ||
-      !std::all_of(axes, axes + kSpatial, [](const Axis& a) { return a.fits(); })) {
-    return false;
-  }
+  const ConvGeometry geometry(kind, p.windows);
+  if (!geometry.fits(width) || wantedKernel() == "convByElement") return false;
   if (width == 0 || destChannels == 0) return false;
-  const std::vector<ConvPhase> phases = phasesOf(axes, w.images, width);
+  const std::vector<ConvPhase> phases = geometry.phases(width);
   if (phases.empty()) return true;
 
   ConvArguments arguments{};
   arguments.channels = sourceChannels;
-  arguments.width = divisorOf(width);
   arguments.groups = static_cast<int32_t>(p.groups);
-  for (int d = 0; d < kSpatial; ++d) {
-    arguments.step[d] = static_cast<int32_t>(axes[d].step);
-    arguments.tapStep[d] = static_cast<int32_t>(axes[d].tapStep);
-    arguments.extent[d] = static_cast<int32_t>(axes[d].extent);
-    arguments.kernelStep[d] = static_cast<int32_t>(axes[d].kernelStep);
-    arguments.window[d] = static_cast<int32_t>(w.window[d]);
-    arguments.destStep[d] = static_cast<int32_t>(axes[d].destStep);
-    arguments.dest[d] = static_cast<int32_t>(axes[d].dest);
-  }
+  geometry.describe(width, &arguments);
   g.a = p.a;
   g.b = p.b;
   for (const ConvPhase& phase : phases) {
@@ -174,7 +140,7 @@ bool addConv(ConvKind kind, const ConvProblem& p, GemmArguments g, Binder& binde
   }
   if (kind == ConvKind::kKernelGrad) std::swap(g.m, g.k);
   g.cRow = destChannels;
-  g.size = (kind == ConvKind::kKernelGrad ? depths : dests) * destChannels;
+  g.size = (kind == ConvKind::kKernelGrad ? volume(p.windows.window) * width : geometry.dests) * destChannels;
   if (g.size == 0) return true;
   g.parts = 1;
   if (p.groups > 1 && p.channels == p.groups) {
@@ -188,7 +154,19 @@ bool addConv(ConvKind kind, const ConvProblem& p, GemmArguments g, Binder& binde
   const bool aQuads = isAligned(g.a) && width % 4 == 0;
   g.bQuads = isAligned(g.b) && p.filters / p.groups % 4 == 0;
   g.cQuads = isAligned(g.c) && g.n % 4 == 0;
-  const ConvTiles& tiles = chooseTiles(kind, g, aQuads && (!adjoint || g.bQuads));
+  std::vector<const ConvTiles*> able = tiledBy(g, aQuads && (!adjoint || g.bQuads));
+  if (canConvWgmma(kind, p, geometry, g, binder.device())) {
+    const std::vector<const ConvTiles*> more = wgmmaBy(kind, g);
+    const bool first = !more.empty() && isWorthWgmma(kind, p, geometry, g, phases, more[0]->shape);
+    able.insert(first ? able.begin() : able.end(), more.begin(), more.end());
+  }
+  const ConvTiles& tiles = chooseTiles(kind, able);
+  const char* const kernel = tiles.names[static_cast<size_t>(kind)];
+  arguments.product = g;
+  if (tiles.wgmma) {
+    addConvWgmma(kernel, tiles.shape, kind, p, geometry, arguments, binder);
+    return true;
+  }
   cutIntoParts(&g, tiles.shape, binder);
   const uint32_t shared = (g.bfloat16 | g.tf32) != 0
                               ? mmaBytes(tiles.shape, kind != ConvKind::kKernelGrad, kind == ConvKind::kInputGrad)
@@ -198,7 +176,7 @@ bool addConv(ConvKind kind, const ConvProblem& p, GemmArguments g, Binder& binde
     std::copy_n(phases.begin() + static_cast<ptrdiff_t>(first), count, arguments.phases);
     g.batch.size = p.groups * static_cast<int64_t>(count);
     arguments.product = g;
-    binder.blocks(tiles.names[static_cast<size_t>(kind)], tilesOf(g, tiles.shape), arguments, tiles.threads, shared);
+    binder.blocks(kernel, tilesOf(g, tiles.shape), arguments, tiles.threads, shared);
   }
   addParts(g, binder);
   return true;

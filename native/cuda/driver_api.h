@@ -101,6 +101,10 @@ constexpr int kTensorPromote256 = 3;  // what is read ahead into L2, in bytes
   ENTRY(cuTensorMapEncodeTiled, "cuTensorMapEncodeTiled",                                                              \
         (void* map, int type, uint32_t rank, void* address, const uint64_t* shape, const uint64_t* strides,            \
          const uint32_t* box, const uint32_t* elementStrides, int interleave, int swizzle, int promotion, int fill))   \
+  ENTRY(cuTensorMapEncodeIm2col, "cuTensorMapEncodeIm2col",                                                            \
+        (void* map, int type, uint32_t rank, void* address, const uint64_t* shape, const uint64_t* strides,            \
+         const int* lowerCorner, const int* upperCorner, uint32_t channels, uint32_t pixels,                           \
+         const uint32_t* elementStrides, int interleave, int swizzle, int promotion, int fill))                        \
   ENTRY(cuFuncSetAttribute, "cuFuncSetAttribute", (CUfunction f, int attribute, int value))                            \
   ENTRY(cuLaunchKernel, "cuLaunchKernel",                                                                              \
         (CUfunction f, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,               \

@@ -10,10 +10,7 @@
 namespace steepest::cuda {
 namespace {
 
-// About the multiprocessors of a large device. Not those of this one: the bits of a sum are the same on all.
-constexpr int64_t kBlocksWanted = 128;
-constexpr int64_t kLeastDepth = 256;              // of a part of k
-constexpr int64_t kWgmmaWork = int64_t{1} << 27;  // products, from which on wgmma is worth its preparation
+constexpr int64_t kLeastDepth = 256;  // of a part of k
 
 int64_t tilesOf(int64_t size, int64_t edge) { return (size + edge - 1) / edge; }
 

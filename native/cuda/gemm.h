@@ -15,7 +15,9 @@ namespace steepest::cuda {
 bool addGemm(const MatmulProblem& problem, GemmArguments arguments, Binder& binder);
 
 // What the choice of all tiled products is made of. Sizes decide and not the device: the bits of a sum are the same on all.
-std::string wantedKernel();  // STEEPEST_CUDA_PRODUCTS
+constexpr int64_t kBlocksWanted = 128;            // about the multiprocessors of a large device
+constexpr int64_t kWgmmaWork = int64_t{1} << 27;  // products, from which on wgmma is worth its preparation
+std::string wantedKernel();                       // STEEPEST_CUDA_PRODUCTS
 int64_t tilesOf(const GemmArguments& g, const GemmShape& shape);
 // With such tiles, or parts of k of them.
 bool fillsDevice(const GemmArguments& g, const GemmShape& shape);

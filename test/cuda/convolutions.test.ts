@@ -1,4 +1,7 @@
 // Convolutions on the emulated CUDA device through each of its kernels: forward and both gradients, around the edges of tiles.
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+
 import type { Tensor } from '../../lib/ir/graph';
 import * as ops from '../../lib/ir/ops/index';
 import { withProductPrecision } from '../../lib/ir/precision';
@@ -8,7 +11,7 @@ import { awayFrom } from '../helpers/domains';
 import { checkOnDevice, problem } from '../helpers/native';
 import { Random } from '../helpers/random';
 import { onDevice } from './device';
-import { launched } from './launched';
+import { launched, trace } from './launched';
 
 const kinds = ['conv', 'convInputGrad', 'convKernelGrad'] as const;
 
@@ -65,6 +68,31 @@ function checkEdges(columns: number, whole: boolean) {
   check(convolution({ x: [2, 75, 5], window: [4], filters: 7, strides: [3], dilationRate: [2], padding: 'same' }));
 }
 
+/** The same for kernels whose copies gather patches: channels around groups of 64, and corners of boxes on all sides. */
+function checkPatches(columns: number) {
+  const few = (y: Tensor, bias: Tensor) => ops.relu(ops.add(ops.multiply(y, 0.5), bias));
+  check(convolution({ x: [2, 9, 8, 67], window: [2, 3], filters: columns - 3, strides: [2, 1] }, few));
+  if (columns === 256) return; // what follows is the same for all tiles
+  check(convolution({ x: [3, 7, 9, 12], window: [3, 3], filters: columns + 4, padding: 'same' }, few));
+  check(convolution({ x: [1, 12, 11, 8], window: [3, 2], filters: 20, strides: [2, 3], padding: 'same' }));
+  check(convolution({ x: [1, 9, 8, 4], window: [1, 1], filters: 68, strides: [2, 2] }, few));
+  check(
+    convolution({
+      x: [2, 6, 7, 8],
+      window: [3, 2],
+      filters: 12,
+      dilationRate: [2, 3],
+      padding: [
+        [3, 0],
+        [1, 4],
+      ],
+    }),
+  );
+  check(convolution({ x: [2, 150, 5], window: [4], filters: 7, strides: [3], dilationRate: [2], padding: 'same' }));
+  check(convolution({ x: [1, 300, 4], window: [2], filters: 5, dilationRate: [270] }));
+  check(convolution({ x: [2, 4, 5, 6, 6], window: [3, 1, 2], filters: 7, strides: [2, 1, 3], padding: 'same' }, few));
+}
+
 onDevice('convolutions', () => {
   const list = cases.filter(({ family, large }) => family === 'conv' && !large);
   const checkList = () => {
@@ -88,6 +116,81 @@ onDevice('convolutions', () => {
       withProductPrecision(precisions[precision], () => checkEdges(columns, whole)),
     );
     expect(kinds.map((kind) => names.has(kind + precision + tile))).toEqual([true, true, true]);
+  });
+
+  test.each([
+    ['Wgmma', 256],
+    ['Wgmma', 128],
+    ['Wgmma', 64],
+    ['Tf32Wgmma', 256],
+  ] as const)('%s128x%i', async (kind, columns) => {
+    const precision = kind === 'Wgmma' ? 'bfloat16' : 'tf32';
+    const names = await launched(`${kind}128x${columns}`, () =>
+      withProductPrecision(precision, () => checkPatches(columns)),
+    );
+    const others = [...names].filter((name) => /^conv.*mma\d/i.test(name) && !name.includes(`${kind}128x${columns}`));
+    expect(names).toContain(`conv${kind}128x${columns}`);
+    // What cannot transpose, or has no kernel of that width, leaves the gradient of the kernel to another one.
+    expect(others.every((name) => name.startsWith('convKernelGrad'))).toBe(true);
+    expect(names.has(`convKernelGradWgmma128x${columns}`)).toBe(precision === 'bfloat16' && columns <= 128);
+  });
+
+  // A number is rounded for so many products: 9 x 64 in the first one, a quarter of that with strides of two.
+  test.each([
+    ['forward', { x: [8, 32, 32, 64], window: [3, 3], filters: 64 }, 'convWgmma128x64'],
+    ['forward', { x: [32, 32, 32, 64], window: [3, 3], filters: 64, strides: [2, 2] }, 'convMma'],
+    ['forward', { x: [8, 32, 32, 48], window: [3, 3], filters: 64 }, 'convWgmma128x64'],
+    ['forward', { x: [8, 32, 32, 64], window: [4, 4], filters: 320 }, 'convWgmma128x128'],
+    ['forward', { x: [8, 32, 32, 64], window: [4, 4], filters: 40 }, 'convMma'],
+    ['forward', { x: [8, 32, 32, 40], window: [3, 3], filters: 64 }, 'convMma'],
+    ['forward', { x: [1, 32, 32, 128], window: [3, 3], filters: 128 }, 'convWgmma128x128'],
+    ['forward', { x: [16, 32, 32, 64], window: [3, 3], filters: 256 }, 'convWgmma128x256'],
+    ['forward', { x: [1, 32, 32, 256], window: [1, 1], filters: 512 }, 'wgmma128x128NN'],
+    ['kernel gradient', { x: [4, 32, 32, 64], window: [3, 3], filters: 64 }, 'convKernelGradMma'],
+    ['kernel gradient', { x: [1, 32, 32, 128], window: [3, 3], filters: 128 }, 'convKernelGradWgmma128x128'],
+    ['input gradient', { x: [8, 32, 32, 128], window: [3, 3], filters: 128, strides: [2, 2] }, 'convWgmma128x128'],
+    ['input gradient', { x: [1, 32, 32, 128], window: [3, 3], filters: 128, groups: 2 }, 'convInputGradMma'],
+    [
+      'forward',
+      { x: [2, 8, 8, 8, 128], window: [3, 3, 3], filters: 128, dilationRate: [15, 1, 1] },
+      'convWgmma128x128',
+    ],
+    ['forward', { x: [2, 8, 8, 8, 128], window: [3, 3, 3], filters: 128, dilationRate: [16, 1, 1] }, 'convMma'],
+    ['forward', { x: [2, 8192, 128], window: [16], filters: 512, strides: [8] }, 'convWgmma128x128'],
+    ['forward', { x: [2, 8192, 128], window: [16], filters: 512, strides: [9] }, 'convMma'],
+    ['forward', { x: [2, 32, 32, 128], window: [3, 3], filters: 128, dilationRate: [127, 1] }, 'convWgmma128x128'],
+    ['forward', { x: [2, 32, 32, 128], window: [3, 3], filters: 128, dilationRate: [128, 1] }, 'convMma'],
+    ['forward', { x: [2, 1024, 128], window: [9], filters: 128, dilationRate: [128] }, 'convWgmma128x128'],
+  ] as [string, Geometry, string][])('%s of %j takes %s', async (what, geometry, kernel) => {
+    // The first launch faults: what would be launched is in the trace, and nothing is computed.
+    trace.clear();
+    const { x, window, filters, groups = 1, ...options } = geometry;
+    const k = [...window, x[x.length - 1] / groups, filters];
+    const script = `
+      const { grad, jit, ops, tensor } = require('steepest');
+      const zeros = (shape) => tensor(new Float32Array(shape.reduce((a, b) => a * b)), shape);
+      const run = (x, k) => ops.conv(x, k, ${JSON.stringify({ padding: 'same', ...options })});
+      const f = {
+        forward: run,
+        'input gradient': (x, k) => grad((x) => ops.sum(run(x, k)))(x),
+        'kernel gradient': (x, k) => grad((k) => ops.sum(run(x, k)))(k),
+      }[${JSON.stringify(what)}];
+      jit(f, { precision: 'mixedBfloat16' })(zeros(${JSON.stringify(x)}), zeros(${JSON.stringify(k)})).data;`;
+    const { stderr } = spawnSync(process.execPath, ['-e', script], {
+      cwd: path.join(__dirname, '..', '..'),
+      encoding: 'utf8',
+      env: {
+        ...process.env,
+        STEEPEST_DEVICE: 'cuda:0',
+        STEEPEST_CUDA_PRODUCTS: '',
+        STEEPEST_EMULATED_FAULT: '1',
+        STEEPEST_EMULATED_TRACE: trace.file,
+      },
+    });
+    expect(stderr).toContain('CUDA_ERROR_ILLEGAL_ADDRESS');
+    expect(trace.names().filter((name) => /^(conv|wgmma|mma|gemm(?!Parts))/.test(name))).toEqual([
+      expect.stringMatching(new RegExp(`^${kernel}`)),
+    ]);
   });
 
   test('by element', async () => {

@@ -44,6 +44,25 @@ onDevice('the emulator', () => {
     expect(run(what)).toMatch(new RegExp(`^${results} .*${message}`));
   });
 
+  test.each([
+    ['as it should be', /^0$/],
+    ['map', /^1 .*not at a multiple of 64 bytes/],
+    ['address', /^1 .*not at a multiple of 16 bytes/],
+    ['memory', /^1 .*not inside device memory/],
+    ['axes', /^1 .*has not three to five axes/],
+    ['axis', /^1 .*an axis that there cannot be/],
+    ['stride', /^1 .*a stride that there cannot be/],
+    ['overlap', /^1 .*axes overlap/],
+    ['step', /^1 .*a step that is not 1 to 8/],
+    ['run', /^1 .*runs longer than the swizzle/],
+    ['pixels', /^1 .*patches that are too large/],
+    ['corner', /^1 .*corners of too many bits/],
+    ['corners', /^1 .*corners of too many bits/],
+    ['empty', /^1 .*an empty box/],
+  ])('a tensor map of patches: %s', (other, result) => {
+    expect(run('tensor map', other)).toMatch(result);
+  });
+
   describe('PTX', () => {
     let text = '';
     beforeAll(() => {

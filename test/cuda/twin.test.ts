@@ -12,7 +12,9 @@ const kernels = path.join(root, 'native/cuda/kernels');
 const emulated = path.join(root, 'test/cuda/emulated');
 
 /** A mistake, the text that is replaced by another one, and what comes of it. */
-const mistakes: [string, from: string, to: string, result: RegExp][] = [
+type Mistake = [string, from: string, to: string, result: RegExp];
+
+const mistakes: Mistake[] = [
   ['none', '', '', /^\d(\.\d+)?e-0[78]$/],
   [
     'data that nobody waits for',
@@ -34,8 +36,8 @@ const mistakes: [string, from: string, to: string, result: RegExp][] = [
   ],
   [
     'a wrong stride in a descriptor',
-    'ptx::describeMatrix(b + k * 2, 16, kEight)',
-    'ptx::describeMatrix(b + k * 2, 16, kEight / 2)',
+    'ptx::describeMatrix(b + k * 2, 16, kWgmmaEight)',
+    'ptx::describeMatrix(b + k * 2, 16, kWgmmaEight / 2)',
     /^[01]\.\d+$/,
   ],
   [
@@ -46,8 +48,8 @@ const mistakes: [string, from: string, to: string, result: RegExp][] = [
   ],
   [
     'more bytes than are announced',
-    'kBytesA + Stages<kColumns>::kBytesB);',
-    'kBytesA);',
+    'kWgmmaBytesA + Stages<Source::kColumns>::kBytesB);',
+    'kWgmmaBytesA);',
     /^719 .*threads that wait for what does not come/,
   ],
   ['products without a fence', 'ptx::fenceProducts();', '', /^719 .*wgmma without a fence before it/],
@@ -60,34 +62,72 @@ const mistakes: [string, from: string, to: string, result: RegExp][] = [
   [
     'stages beyond the shared memory of the block',
     'b() const { return memory +',
-    'b() const { return memory + kBytesA +',
+    'b() const { return memory + kWgmmaBytesA +',
     /^719 .*outside of the dynamic shared memory of the block/,
+  ],
+];
+
+/** The same for the copies of a convolution, which gather patches. */
+const convolutionMistakes: Mistake[] = [
+  ['none', '', '', /^\d(\.\d+)?e-0[78]$/],
+  ['offsets of the other axes', 'offset[d] = tap.at[axis]', 'offset[d] = tap.at[d + 1 & 3]', /^[01]\.\d+$/],
+  ['offsets that are negative', 'offset[d] = tap', 'offset[d] = -tap', /^719 .*an offset of too many bits/],
+  ['other axes than those of the map', 'copyPatches<2>', 'copyPatches<3>', /^719 .*other axes than its map/],
+  ['positions without their step', '* arguments.conv.step[axis]', '', /^[01]\.\d+$/],
+  [
+    'positions without the padding',
+    '+ phase.first[axis]',
+    '+ phase.first[axis] - 1',
+    /^719 .*from outside of the map's box/,
+  ],
+  ['the first channels again', 'copyPatches<2>(to, map, tap.channel', 'copyPatches<2>(to, map, 0', /^[01]\.\d+$/],
+  ['another image', 'const auto image =', 'const auto image = 1 +', /^[01]\.\d+$/],
+  ['another tap of the kernel', 'tap.inKernel, full', '0, full', /^[01]\.\d+$/],
+  [
+    'boxes instead of patches',
+    'arguments.source + tile.batch',
+    '&arguments.other',
+    /^719 .*a tensor map of the other kind/,
   ],
 ];
 
 onDevice('the twin of the instructions', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'steepest-twin-'));
   const program = path.join(folder, 'check');
+  const text = (file: string) => readFileSync(path.join(kernels, file), 'utf8');
 
-  /** The kernel with a mistake, in a namespace and under a name of its own. */
-  function variant(source: string, [, from, to]: (typeof mistakes)[number], name: string): string {
+  /** A kernel on the loop of products, with a mistake, in a namespace and under a name of its own. */
+  function variant(file: string, kernel: string, [, from, to]: Mistake, name: string): string {
+    const loop = text('wgmma_loop.h').replace('#pragma once', '');
+    const source = text(file)
+      .replace('#include "wgmma_loop.h"', () => loop)
+      .replace(
+        /#define STEEPEST_(CONV_)?WGMMA\([\s\S]*/,
+        `${kernel.replace('NAME', name)}\n}  // namespace steepest::cuda\n`,
+      );
     if (from !== '') expect(source.split(from)).toHaveLength(2); // it is there once
     return source
-      .replace(from, to)
-      .replace('namespace steepest::cuda {', `namespace steepest::cuda { namespace ${name}of {`)
-      .replace(
-        /#define STEEPEST_WGMMA\([\s\S]*/,
-        `STEEPEST_TILED_KERNEL(kWgmmaThreads, 1, ${name}, WgmmaArguments arguments) {
-        STEEPEST_WGMMA_TILES(128, kWgmmaDepth, false, false)
-      }\n}}\n`,
-      );
+      .replace(from, () => to)
+      .replaceAll('namespace steepest::cuda {', `namespace steepest::cuda { namespace ${name}of {`)
+      .replaceAll('}  // namespace steepest::cuda', '}}')
+      .replaceAll(/#define (STEEPEST_\w+)/g, '#undef $1\n#define $1');
   }
 
   beforeAll(() => {
-    const source = readFileSync(path.join(kernels, 'gemm_wgmma.cu'), 'utf8');
+    const product = `STEEPEST_TILED_KERNEL(kWgmmaThreads, 1, NAME, WgmmaArguments arguments) {
+      STEEPEST_WGMMA_TILES(128, kWgmmaDepth, false, false)
+    }`;
+    const convolution = `STEEPEST_TILED_KERNEL(kWgmmaThreads, 1, NAME, ConvWgmmaArguments arguments) {
+      STEEPEST_CONV_WGMMA_TILES(PatchSource<128, kWgmmaDepth>)
+    }`;
+    const variants = [
+      ...mistakes.map((mistake, i) => variant('gemm_wgmma.cu', product, mistake, `product${i}`)),
+      ...convolutionMistakes.map((mistake, i) => variant('conv_wgmma.cu', convolution, mistake, `convolution${i}`)),
+    ];
     const file = path.join(folder, 'kernels.cu');
-    writeFileSync(file, mistakes.map((mistake, i) => variant(source, mistake, `variant${i}`)).join('\n'));
+    writeFileSync(file, variants.join('\n'));
     const sources = [
+      'check_convolutions',
       'check_products',
       'driver',
       'fiber',
@@ -101,13 +141,35 @@ onDevice('the twin of the instructions', () => {
     execFileSync('g++', [
       ...['-std=c++20', '-O1', '-w', `-DSTEEPEST_CHECKED_KERNELS="${file}"`, `-I${kernels}`],
       ...sources.map((name) => path.join(emulated, `${name}.cc`)),
+      path.join(root, 'native/cuda/conv_geometry.cc'),
       ...['-o', program],
     ]);
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  test.each(mistakes.map(([what, , , result], i) => [what, result, i] as const))('notices: %s', (_, result, i) => {
-    const { stdout, stderr } = spawnSync(program, [`variant${i}`], { encoding: 'utf8' });
+  const check = (kernel: string, result: RegExp, words: string[] = []) => {
+    const { stdout, stderr } = spawnSync(program, [kernel, ...words], { encoding: 'utf8' });
     expect(`${stdout.trim()} ${stderr.trim()}`.trim()).toMatch(result);
+  };
+  // As the PTX manual has it under "im2col mode"; worked out by hand.
+  test.each([
+    ['an image', [16, 1, 4, 4], [0, 0, 0, 0], [1, 1], [0, 0], 0, '1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16'],
+    ['beyond its edges', [16, 1, 4, 4], [-1, -1, -1, -1], [1, 1], [-1, -1], 0, '0 0 0 0 0 1 2 3 0 5 6 7 0 9 10 11'],
+    ['another tap', [16, 1, 4, 4], [-1, -1, -1, -1], [1, 1], [-1, -1], 22, '6 7 8 0 10 11 12 0 14 15 16 0 0 0 0 0'],
+    ['a tap along x', [4, 1, 4, 4], [0, 0, -2, -2], [1, 1], [0, 0], 2, '3 4 7 8'],
+    ['from inside of a row on', [6, 2, 2, 3], [0, 0, 0, 0], [1, 1], [2, 0], 0, '3 4 5 6 7 8'],
+    ['behind the last image', [4, 1, 2, 2], [0, 0, 0, 0], [1, 1], [1, 1], 0, '4 0 0 0'],
+    ['with steps', [8, 2, 4, 4], [0, 0, 0, 0], [2, 2], [0, 0], 0, '1 3 9 11 17 19 25 27'],
+    ['with other steps', [6, 1, 4, 5], [-1, 0, 0, 0], [3, 2], [-1, 0], 0, '0 3 0 13 0 0'],
+  ] as const)('patches: %s', (_, sizes, corners, steps, at, offset, result) => {
+    const words = [...sizes, ...corners, ...steps, ...at, offset].map(String);
+    check('seePatches', new RegExp(`^${result}$`), words);
   });
+  test.each(mistakes.map(([what, , , result], i) => [what, result, i] as const))('notices: %s', (_, result, i) =>
+    check(`product${i}`, result),
+  );
+  test.each(convolutionMistakes.map(([what, , , result], i) => [what, result, i] as const))(
+    'notices in a convolution: %s',
+    (_, result, i) => check(`convolution${i}`, result),
+  );
 });

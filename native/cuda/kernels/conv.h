@@ -19,7 +19,7 @@ struct ConvPhase {
   Divisor taps[kSpatial];    // that of the first axis is not used
 };
 
-constexpr int kMostPhases = 27;  // of a launch
+constexpr int kMostPhases = 12;  // of a launch
 
 // A convolution as a product whose matrix of patches is never there: it is gathered from the source on its way to shared memory.
 //   conv            y [positions, filters] = patches of x [positions, (tap, channel)] kernel [(tap, channel), filters]

@@ -166,6 +166,36 @@ STEEPEST_INLINE void copyBox(void* to, const TensorMap* map, int x, int y, int z
       : "memory");
 }
 
+// Pixels of images with one to three axes, innermost first, and their numbers from `channel` on, as many as the map of patches says
+// (im2col): from `at` on through the box of the map, which is what a filter's first tap sees, row after row and image after
+// image. All that is read lies `offset` behind it, which is where another tap is.
+template <int kAxes>
+STEEPEST_INLINE void copyPatches(void* to, const TensorMap* map, int channel, const int (&at)[3], int image,
+                                 const int (&offset)[3], uint64_t* barrier) {
+  const uint16_t x = static_cast<uint16_t>(offset[0]), y = static_cast<uint16_t>(offset[1]),
+                 z = static_cast<uint16_t>(offset[2]);
+  if constexpr (kAxes == 1) {
+    asm volatile(
+        "cp.async.bulk.tensor.3d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], "
+        "[%2], {%6};\n" ::"r"(sharedAddress(to)),
+        "l"(map), "r"(sharedAddress(barrier)), "r"(channel), "r"(at[0]), "r"(image), "h"(x)
+        : "memory");
+  } else if constexpr (kAxes == 2) {
+    asm volatile(
+        "cp.async.bulk.tensor.4d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, "
+        "%6}], [%2], {%7, %8};\n" ::"r"(sharedAddress(to)),
+        "l"(map), "r"(sharedAddress(barrier)), "r"(channel), "r"(at[0]), "r"(at[1]), "r"(image), "h"(x), "h"(y)
+        : "memory");
+  } else {
+    asm volatile(
+        "cp.async.bulk.tensor.5d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, "
+        "%6, %7}], [%2], {%8, %9, %10};\n" ::"r"(sharedAddress(to)),
+        "l"(map), "r"(sharedAddress(barrier)), "r"(channel), "r"(at[0]), "r"(at[1]), "r"(at[2]), "r"(image), "h"(x),
+        "h"(y), "h"(z)
+        : "memory");
+  }
+}
+
 // ---- products of warp groups (wgmma): 128 threads, operands in shared memory, sums in registers
 
 // Of a matrix in 128-byte runs that copyBox has swizzled. Runs along k: 8 of them, for 8 rows, are `stride` bytes from the next
@@ -192,6 +222,9 @@ STEEPEST_INLINE void awaitProducts() {
 #define STEEPEST_SUMS64(d, i) STEEPEST_SUMS32(d, i), STEEPEST_SUMS32(d, i + 32)
 #define STEEPEST_SUMS128(d, i) STEEPEST_SUMS64(d, i), STEEPEST_SUMS64(d, i + 64)
 // The operands of an asm statement that are its sums, by number.
+#define STEEPEST_PLACES32                                                                           \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, " \
+  "%21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
 #define STEEPEST_PLACES64                                                                           \
   "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, " \
   "%21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, " \
@@ -205,6 +238,15 @@ STEEPEST_INLINE void awaitProducts() {
   "%78, %79, %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, %96, " \
   "%97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, %112, "   \
   "%113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
+template <bool kTransposedA, bool kTransposedB>
+STEEPEST_INLINE void multiplyGroup64(float (&d)[16][2], uint64_t a, uint64_t b, bool accumulate) {
+  asm volatile(
+      "{\n.reg .pred p;\nsetp.ne.b32 p, %34, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" STEEPEST_PLACES32 "}, %32, %33, p, 1, 1, %35, %36;\n}\n"
+      : STEEPEST_SUMS32(d, 0)
+      : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)), "n"(static_cast<int>(kTransposedA)),
+        "n"(static_cast<int>(kTransposedB)));
+}
 template <bool kTransposedA, bool kTransposedB>
 STEEPEST_INLINE void multiplyGroup128(float (&d)[32][2], uint64_t a, uint64_t b, bool accumulate) {
   asm volatile(
@@ -241,6 +283,7 @@ STEEPEST_INLINE void multiplyGroupTf32(float (&d)[64][2], uint64_t a, uint64_t b
 }
 #undef STEEPEST_SUMS8
 #undef STEEPEST_SUMS32
+#undef STEEPEST_PLACES32
 #undef STEEPEST_PLACES64
 #undef STEEPEST_PLACES128
 #undef STEEPEST_SUMS64
@@ -253,9 +296,11 @@ template <int kColumns, bool kTransposedA, bool kTransposedB>
 STEEPEST_INLINE void multiplyGroup(float (&sums)[kColumns / 4][2], uint64_t a, uint64_t b, bool accumulate) {
   if constexpr (kColumns == 256) {
     multiplyGroup256<kTransposedA, kTransposedB>(sums, a, b, accumulate);
-  } else {
-    static_assert(kColumns == 128, "has an instruction here");
+  } else if constexpr (kColumns == 128) {
     multiplyGroup128<kTransposedA, kTransposedB>(sums, a, b, accumulate);
+  } else {
+    static_assert(kColumns == 64, "has an instruction here");
+    multiplyGroup64<kTransposedA, kTransposedB>(sums, a, b, accumulate);
   }
 }
 

@@ -88,6 +88,32 @@ int runText(const char* file) {
   return 0;
 }
 
+// Describes patches of images [2, 6, 5, 8] of bfloat16 numbers, with one argument other than it should be.
+int describe(const std::string& other) {
+  CUdeviceptr x;
+  cuMemAlloc(&x, 2 * 6 * 5 * 8 * 2 + (other == "axes" ? 4096 : 0));
+  alignas(64) unsigned char maps[192];
+  uint64_t shape[] = {8, 5, 6, 2, 1}, strides[] = {16, 80, 480, 960};
+  int lower[] = {-1, -1, 0}, upper[] = {-1, -1, 0};
+  uint32_t steps[] = {1, 2, 1, 1, 1}, channels = 64, pixels = 128;
+  if (other == "memory") shape[3] = 3;
+  if (other == "empty") lower[0] = 4;
+  if (other == "corner") lower[0] = -129;
+  if (other == "corners") upper[1] = 128;
+  if (other == "stride") strides[0] = 24;
+  if (other == "overlap") strides[1] = 64;
+  if (other == "step") steps[1] = 9;
+  if (other == "run") channels = 72;
+  if (other == "pixels") pixels = 1025;
+  if (other == "axis") shape[2] = 0;
+  const CUresult result = cuTensorMapEncodeIm2col(
+      maps + (other == "map" ? 16 : 0), kTensorBfloat16, other == "axes" ? 6 : 4,
+      reinterpret_cast<void*>(x + (other == "address" ? 8 : 0)), shape, strides, lower, upper, channels, pixels, steps, 0,
+      kTensorSwizzle128, kTensorPromote256, 0);
+  std::printf("%d\n", result);
+  return 0;
+}
+
 }  // namespace
 
 int main(int, char** words) {
@@ -102,6 +128,7 @@ int main(int, char** words) {
   std::vector<float> host(64);
   const char what = words[1][0];
   if (what == 'p') return runText(words[2]);
+  if (what == 't') return describe(words[2]);
   CUresult result = 0;
   if (what == 'r') {  // right
     result = launch("fill", {data, 64}, 64);

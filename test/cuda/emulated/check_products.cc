@@ -1,95 +1,153 @@
-// A product on the emulated driver by one of the kernels that test/cuda/twin.test.ts has made of gemm_wgmma.cu, with a mistake in
-// each: prints the largest error, relative to the largest sum, or the driver's result.
-#include <cmath>
-#include <cstdio>
-#include <cstring>
-#include <vector>
+// A product or a convolution on the emulated driver by one of the kernels that test/cuda/twin.test.ts has made of gemm_wgmma.cu and
+// conv_wgmma.cu, with a mistake in each: prints the largest error, relative to the largest sum, or the driver's result.
+#include "check_products.h"
 
-#include "../../../native/cuda/driver_api.h"
+#include <cstdio>
+#include <cstdlib>
+
 #include "cuda.h"
 #include STEEPEST_CHECKED_KERNELS
 
-#define ENTRY(name, symbol, parameters) extern "C" CUresult name parameters __asm__(symbol);
-STEEPEST_CUDA_DRIVER(ENTRY)
-
 using namespace steepest::cuda;
 
-namespace {
-
-CUdeviceptr onDevice(const std::vector<uint16_t>& numbers, CUstream stream) {
-  CUdeviceptr at = 0;
-  cuMemAlloc(&at, numbers.size() * 2);
-  cuMemcpyHtoDAsync(at, numbers.data(), numbers.size() * 2, stream);
-  return at;
+std::vector<uint16_t> drawNumbers(int64_t count) {
+  static uint32_t state = 1;
+  std::vector<uint16_t> numbers(static_cast<size_t>(count));
+  for (uint16_t& x : numbers) {
+    state = state * 1664525u + 1013904223u;
+    x = static_cast<uint16_t>(steepest::emulated::toBfloat16Bits(static_cast<float>(state >> 8) / (1 << 23) - 1.0f));
+  }
+  return numbers;
 }
 
-TensorMap describe(CUdeviceptr at, uint64_t inner, uint64_t outer, uint32_t outerBox) {
+double dot(const uint16_t* a, const uint16_t* b, int64_t count) {
+  double sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += double{steepest::emulated::bfloat16(a[i])} * steepest::emulated::bfloat16(b[i]);
+  return sum;
+}
+
+TensorMap describeBoxes(CUdeviceptr at, uint64_t inner, uint64_t outer, uint64_t batch, uint32_t outerBox) {
   alignas(64) TensorMap map{};
-  const uint64_t shape[] = {inner, outer, 1}, strides[] = {inner * 2, inner * outer * 2};
+  const uint64_t shape[] = {inner, outer, batch}, strides[] = {inner * 2, inner * outer * 2};
   const uint32_t box[] = {64, outerBox, 1}, steps[] = {1, 1, 1};
   cuTensorMapEncodeTiled(&map, kTensorBfloat16, 3, reinterpret_cast<void*>(at), shape, strides, box, steps, 0,
                          kTensorSwizzle128, kTensorPromote256, 0);
   return map;
 }
 
-}  // namespace
+CUdeviceptr Checked::onDevice(const std::vector<uint16_t>& numbers) const {
+  CUdeviceptr at = 0;
+  cuMemAlloc(&at, numbers.size() * 2);
+  cuMemcpyHtoDAsync(at, numbers.data(), numbers.size() * 2, stream);
+  return at;
+}
 
-int main(int, char** words) {
-  constexpr int64_t m = 128, n = 256, k = 448;  // the stages are used again and again
-  CUcontext context;
-  CUstream stream;
-  CUmodule module;
-  CUfunction kernel;
-  cuInit(0);
-  cuDevicePrimaryCtxRetain(&context, 0);
-  cuCtxSetCurrent(context);
-  cuStreamCreate(&stream, 0);
-  std::vector<uint16_t> a(m * k), b(n * k);
-  uint32_t state = 1;
-  const auto draw = [&] {
-    state = state * 1664525u + 1013904223u;
-    return steepest::emulated::toBfloat16Bits(static_cast<float>(state >> 8) / (1 << 23) - 1.0f);
-  };
-  for (uint16_t& x : a) x = static_cast<uint16_t>(draw());
-  for (uint16_t& x : b) x = static_cast<uint16_t>(draw());
-  WgmmaArguments arguments{};
-  arguments.a = describe(onDevice(a, stream), k, m, 128);
-  arguments.b = describe(onDevice(b, stream), k, n, 128);
+std::vector<float> Checked::run(void* arguments, GemmArguments* product) const {
   CUdeviceptr c = 0;
-  cuMemAlloc(&c, m * n * sizeof(float));
-  GemmArguments& g = arguments.product;
-  g.c = reinterpret_cast<float*>(c);
-  g.m = m;
-  g.n = n;
-  g.k = g.partDepth = k;
-  g.parts = g.batch.size = 1;
-  g.size = m * n;
-  g.cRow = n;
-  cuModuleLoadData(&module, nullptr);
-  cuModuleGetFunction(&kernel, module, words[1]);
+  const auto size = static_cast<size_t>(product->size);
+  cuMemAlloc(&c, size * sizeof(float));
+  product->c = reinterpret_cast<float*>(c);
+  product->parts = product->batch.size = 1;
   cuFuncSetAttribute(kernel, kFunctionMaxDynamicShared, static_cast<int>(wgmmaBytes(128)));
-  void* parameters[] = {&arguments};
+  void* parameters[] = {arguments};
   CUresult result = cuLaunchKernel(kernel, 1, 1, 1, kWgmmaThreads, 1, 1, wgmmaBytes(128), stream, parameters, nullptr);
   if (result == kSuccess) result = cuStreamSynchronize(stream);
   if (result != kSuccess) {
     std::printf("%d\n", result);
+    std::fflush(stdout);
+    std::_Exit(0);
+  }
+  std::vector<float> out(size);
+  cuMemcpyDtoHAsync(out.data(), c, size * sizeof(float), stream);
+  cuStreamSynchronize(stream);
+  return out;
+}
+
+double checkProduct(const Checked& checked) {
+  constexpr int64_t m = 128, n = 256, k = 448;  // the stages are used again and again
+  const std::vector<uint16_t> a = drawNumbers(m * k), b = drawNumbers(n * k);
+  WgmmaArguments arguments{};
+  arguments.a = describeBoxes(checked.onDevice(a), k, m, 1, 128);
+  arguments.b = describeBoxes(checked.onDevice(b), k, n, 1, 128);
+  GemmArguments& g = arguments.product;
+  g.m = m;
+  g.n = n;
+  g.k = g.partDepth = k;
+  g.size = m * n;
+  g.cRow = n;
+  const std::vector<float> out = checked.run(arguments, &g);
+  return errorOf(out, [&](int64_t i) { return dot(&a[i / n * k], &b[i % n * k], k); });
+}
+
+namespace {
+
+// What a copy of patches brings to shared memory, of the first channel.
+struct Seen {
+  TensorMap map;
+  float* to;
+  int32_t pixels, at[3], offset[3];
+};
+constexpr uint32_t kMostPixels = 64;
+
+STEEPEST_TILED_KERNEL(1, 1, seePatches, Seen a) {
+  STEEPEST_DYNAMIC_SHARED(shared);
+  auto* const barrier = reinterpret_cast<uint64_t*>(shared + kMostPixels * 128);
+  ptx::initBarrier(barrier, 1);
+  ptx::arriveExpecting(barrier, static_cast<uint32_t>(a.pixels) * 128);
+  ptx::copyPatches<2>(shared, &a.map, 0, a.at, 0, a.offset, barrier);
+  ptx::awaitPhase(barrier, 0);
+  // Its 16 bytes are where the swizzle of a run has put them.
+  for (int i = 0; i < a.pixels; ++i) {
+    a.to[i] = steepest::emulated::bfloat16(*reinterpret_cast<const uint16_t*>(shared + i * 128 + i % 8 * 16));
+  }
+}
+
+// Images [n, height, width] of 1, 2, 3, ...; words are these sizes, then pairs of numbers along x and y: the corners of the box,
+// steps, the position that is asked for, and offsets.
+void see(const Checked& checked, char** words) {
+  int n[13];
+  for (int i = 0; i < 13; ++i) n[i] = std::atoi(words[i]);
+  const int pixels = n[0], images = n[1], height = n[2], width = n[3];
+  const int *const lower = n + 4, *const upper = n + 6;
+  std::vector<uint16_t> x(static_cast<size_t>(images * height * width) * 64);
+  for (size_t i = 0; i < x.size(); i += 64) {
+    x[i] = static_cast<uint16_t>(steepest::emulated::toBfloat16Bits(static_cast<float>(i / 64 + 1)));
+  }
+  Seen seen{{}, nullptr, pixels, {n[10], n[11], 0}, {n[12] % 10, n[12] / 10, 0}};
+  alignas(64) TensorMap map{};
+  const uint64_t shape[] = {64, static_cast<uint64_t>(width), static_cast<uint64_t>(height), static_cast<uint64_t>(images)};
+  const uint64_t strides[] = {128, 128 * shape[1], 128 * shape[1] * shape[2]};
+  const uint32_t steps[] = {1, static_cast<uint32_t>(n[8]), static_cast<uint32_t>(n[9]), 1};
+  cuTensorMapEncodeIm2col(&map, kTensorBfloat16, 4, reinterpret_cast<void*>(checked.onDevice(x)), shape, strides, lower,
+                          upper, 64, static_cast<uint32_t>(pixels), steps, 0, kTensorSwizzle128, kTensorPromote256, 0);
+  seen.map = map;
+  CUdeviceptr to = 0;
+  cuMemAlloc(&to, kMostPixels * sizeof(float));
+  seen.to = reinterpret_cast<float*>(to);
+  void* parameters[] = {&seen};
+  cuLaunchKernel(checked.kernel, 1, 1, 1, 1, 1, 1, kMostPixels * 128 + 8, checked.stream, parameters, nullptr);
+  std::vector<float> numbers(static_cast<size_t>(pixels));
+  cuMemcpyDtoHAsync(numbers.data(), to, numbers.size() * sizeof(float), checked.stream);
+  cuStreamSynchronize(checked.stream);
+  for (const float number : numbers) std::printf("%g ", number);
+}
+
+}  // namespace
+
+int main(int, char** words) {
+  CUcontext context;
+  CUmodule module;
+  Checked checked{};
+  cuInit(0);
+  cuDevicePrimaryCtxRetain(&context, 0);
+  cuCtxSetCurrent(context);
+  cuStreamCreate(&checked.stream, 0);
+  cuModuleLoadData(&module, nullptr);
+  cuModuleGetFunction(&checked.kernel, module, words[1]);
+  if (words[1][0] == 's') {
+    see(checked, words + 2);
     return 0;
   }
-  std::vector<float> out(m * n);
-  cuMemcpyDtoHAsync(out.data(), c, m * n * sizeof(float), stream);
-  cuStreamSynchronize(stream);
-  double error = 0, largest = 0;
-  for (int64_t i = 0; i < m; ++i) {
-    for (int64_t j = 0; j < n; ++j) {
-      double sum = 0;
-      for (int64_t d = 0; d < k; ++d) {
-        sum += double{steepest::emulated::bfloat16(a[i * k + d])} * steepest::emulated::bfloat16(b[j * k + d]);
-      }
-      const double off = std::fabs(static_cast<double>(out[i * n + j]) - sum);
-      error = off <= error ? error : off;  // no number stays
-      largest = std::fmax(largest, std::fabs(sum));
-    }
-  }
-  std::printf("%g\n", error / largest);
+  std::printf("%g\n", words[1][0] == 'c' ? checkConvolution(checked) : checkProduct(checked));
   return 0;
 }

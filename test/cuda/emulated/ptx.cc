@@ -22,7 +22,8 @@ static_assert(sizeof(Barrier) == 8);
 struct Copy {
   unsigned char* to;
   Tensor tensor;
-  int at[3];
+  int at[Tensor::kMostAxes];
+  int offset[3];  // of patches
 };
 
 // Of one thread, see copyAsync.
@@ -62,31 +63,75 @@ void endPhase(Barrier& barrier) {
 // The 128-byte swizzle: which of its eight 16-byte pieces a run holds where depends on the run's address.
 uint32_t swizzled(uint32_t address) { return address ^ (address >> 3 & 0x70); }
 
+// Zero outside of the tensor.
+uint32_t numberAt(const Tensor& t, const int64_t* at) {
+  uint64_t from = t.address;
+  for (uint32_t d = 0; d < t.rank; ++d) {
+    if (at[d] < 0 || static_cast<uint64_t>(at[d]) >= t.shape[d]) return 0;
+    from += static_cast<uint64_t>(at[d]) * t.strides[d];
+  }
+  uint32_t number = 0;
+  std::memcpy(&number, reinterpret_cast<const void*>(from), t.elementBytes);
+  return number;
+}
+
+template <typename Put>
+void eachOfBox(const Copy& copy, Put put) {
+  const Tensor& t = copy.tensor;
+  for (uint32_t z = 0; z < t.box[2]; ++z) {
+    for (uint32_t y = 0; y < t.box[1]; ++y) {
+      for (uint32_t x = 0; x < t.box[0]; ++x) {
+        const int64_t at[] = {copy.at[0] + int64_t{x}, copy.at[1] + int64_t{y}, copy.at[2] + int64_t{z}};
+        put(numberAt(t, at));
+      }
+    }
+  }
+}
+
+// Where the first tap of a filter may be along an axis of images.
+int64_t lowest(const Tensor& t, int d) { return t.lower[d]; }
+int64_t highest(const Tensor& t, int d) { return static_cast<int64_t>(t.shape[1 + d]) - 1 + t.upper[d]; }
+
+template <typename Put>
+void eachOfPatches(const Copy& copy, Put put) {
+  const Tensor& t = copy.tensor;
+  const int axes = static_cast<int>(t.rank) - 2;
+  int64_t base[Tensor::kMostAxes] = {};  // of the first tap, and last the image
+  for (int d = 0; d <= axes; ++d) base[d] = copy.at[1 + d];
+  for (uint32_t pixel = 0; pixel < t.pixels; ++pixel) {
+    int64_t at[Tensor::kMostAxes] = {};
+    for (int d = 0; d < axes; ++d) at[1 + d] = base[d] + copy.offset[d];
+    at[1 + axes] = base[axes];
+    for (uint32_t channel = 0; channel < t.channels; ++channel) {
+      at[0] = copy.at[0] + int64_t{channel};
+      put(numberAt(t, at));
+    }
+    int d = 0;
+    for (; d < axes; ++d) {
+      base[d] += t.steps[d];
+      if (base[d] <= highest(t, d)) break;
+      base[d] = lowest(t, d);
+    }
+    if (d == axes) ++base[axes];
+  }
+}
+
 void deliver(Barrier& barrier) {
   const auto found = copies.find(&barrier);
   if (found == copies.end()) return;
   const std::vector<Copy> arriving = std::move(found->second);
   copies.erase(found);
   for (const Copy& copy : arriving) {
-    const Tensor& t = copy.tensor;
     const uint32_t base = static_cast<uint32_t>(copy.to - sharedMemory().data);
     uint32_t offset = 0;
-    for (uint32_t z = 0; z < t.box[2]; ++z) {
-      for (uint32_t y = 0; y < t.box[1]; ++y) {
-        for (uint32_t x = 0; x < t.box[0]; ++x, offset += t.elementBytes) {
-          const int64_t at[3] = {copy.at[0] + int64_t{x}, copy.at[1] + int64_t{y}, copy.at[2] + int64_t{z}};
-          uint32_t number = 0;
-          bool inside = true;
-          for (int d = 0; d < 3; ++d) inside = inside && at[d] >= 0 && static_cast<uint64_t>(at[d]) < t.shape[d];
-          if (inside) {
-            const uint64_t from = t.address + static_cast<uint64_t>(at[0]) * t.elementBytes +
-                                  static_cast<uint64_t>(at[1]) * t.strides[1] +
-                                  static_cast<uint64_t>(at[2]) * t.strides[2];
-            std::memcpy(&number, reinterpret_cast<const void*>(from), t.elementBytes);
-          }
-          std::memcpy(sharedMemory().data + swizzled(base + offset), &number, t.elementBytes);
-        }
-      }
+    const auto put = [&](uint32_t number) {
+      std::memcpy(sharedMemory().data + swizzled(base + offset), &number, copy.tensor.elementBytes);
+      offset += copy.tensor.elementBytes;
+    };
+    if (copy.tensor.patches != 0) {
+      eachOfPatches(copy, put);
+    } else {
+      eachOfBox(copy, put);
     }
     barrier.bytes -= static_cast<int32_t>(offset);
   }
@@ -258,18 +303,60 @@ void awaitPhase(uint64_t* at, uint32_t parity) {
       &wanted);
 }
 
-void prefetch(const TensorMap*) {}
+namespace {
 
-void copyBox(void* to, const TensorMap* map, int x, int y, int z, uint64_t* at) {
-  Copy copy{static_cast<unsigned char*>(to), {}, {x, y, z}};
-  std::memcpy(&copy.tensor, map, sizeof copy.tensor);
-  if (copy.tensor.magic != Tensor::kMagic) fail("a copy by a tensor map that nobody has made");
+Tensor tensorOf(const TensorMap* map, bool patches) {
+  Tensor tensor;
+  std::memcpy(&tensor, map, sizeof tensor);
+  if (tensor.magic != Tensor::kMagic) fail("a copy by a tensor map that nobody has made");
   if (reinterpret_cast<uintptr_t>(map) % 16 != 0) fail("a tensor map that is not aligned");
-  const unsigned bytes = copy.tensor.box[0] * copy.tensor.box[1] * copy.tensor.box[2] * copy.tensor.elementBytes;
-  checkShared(to, bytes, 1024, "a copy of a box");
-  std::memset(to, 0xff, bytes);
+  if ((tensor.patches != 0) != patches) fail("a copy by a tensor map of the other kind");
+  return tensor;
+}
+
+void deferTensorCopy(const Copy& copy, unsigned bytes, uint64_t* at) {
+  checkShared(copy.to, bytes, 1024, "a copy of a box");
+  std::memset(copy.to, 0xff, bytes);
   copies[&barrierAt(at)].push_back(copy);
 }
+
+}  // namespace
+
+void prefetch(const TensorMap* map) {
+  uint64_t magic;
+  std::memcpy(&magic, map, sizeof magic);
+  if (magic != Tensor::kMagic) fail("a tensor map that nobody has made");
+}
+
+void copyBox(void* to, const TensorMap* map, int x, int y, int z, uint64_t* at) {
+  const Tensor t = tensorOf(map, false);
+  deferTensorCopy({static_cast<unsigned char*>(to), t, {x, y, z}, {}}, t.box[0] * t.box[1] * t.box[2] * t.elementBytes, at);
+}
+
+}  // namespace steepest::cuda::ptx
+
+namespace steepest::emulated {
+
+void deferPatches(void* to, const cuda::TensorMap* map, int axes, int channel, const int* first, int image,
+                  const int* offset, uint64_t* at) {
+  const Tensor t = cuda::ptx::tensorOf(map, true);
+  if (t.rank != static_cast<uint32_t>(axes) + 2) fail("a copy of patches with other axes than its map");
+  Copy copy{static_cast<unsigned char*>(to), t, {channel}, {}};
+  for (int d = 0; d < axes; ++d) {
+    if (first[d] < lowest(t, d) || first[d] > highest(t, d)) fail("a copy of patches from outside of the map's box");
+    if (offset[d] < 0 || offset[d] >= 1 << (axes == 1 ? 16 : axes == 2 ? 8 : 5)) {
+      fail("a copy of patches with an offset of too many bits");
+    }
+    copy.at[1 + d] = first[d];
+    copy.offset[d] = offset[d];
+  }
+  copy.at[1 + axes] = image;
+  cuda::ptx::deferTensorCopy(copy, unsigned{t.pixels} * t.channels * t.elementBytes, at);
+}
+
+}  // namespace steepest::emulated
+
+namespace steepest::cuda::ptx {
 
 void fenceProducts() { products[thread().x].fenced = true; }
 

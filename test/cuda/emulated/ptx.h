@@ -39,6 +39,9 @@ void deferCopy(void* to, const void* from, unsigned bytes, bool there);
 void closeCopyGroup();
 void awaitCopyGroups(unsigned groups);
 
+void deferPatches(void* to, const cuda::TensorMap* map, int axes, int channel, const int* at, int image,
+                  const int* offset, uint64_t* barrier);
+
 // sums [columns / 2] of this thread.
 struct Product {
   float* sums;
@@ -155,6 +158,11 @@ void awaitPhase(uint64_t* barrier, uint32_t parity);
 
 void prefetch(const TensorMap* map);
 void copyBox(void* to, const TensorMap* map, int x, int y, int z, uint64_t* barrier);
+template <int kAxes>
+void copyPatches(void* to, const TensorMap* map, int channel, const int (&at)[3], int image, const int (&offset)[3],
+                 uint64_t* barrier) {
+  emulated::deferPatches(to, map, kAxes, channel, at, image, offset, barrier);
+}
 
 inline uint64_t describeMatrix(const void* p, uint32_t leading, uint32_t stride) {
   emulated::checkShared(p, 16, 16, "a matrix descriptor");

@@ -1,4 +1,5 @@
-// What the emulated driver puts into a TensorMap: up to three axes of numbers, innermost first.
+// What the emulated driver puts into a TensorMap: axes of numbers, innermost first, and what a copy takes of them, a box or patches
+// of images.
 #pragma once
 
 #include <cstdint>
@@ -7,12 +8,27 @@ namespace steepest::emulated {
 
 struct Tensor {
   static constexpr uint64_t kMagic = 0x74656e736f723136;
+  static constexpr int kMostAxes = 5;
   uint64_t magic;
   uint64_t address;
-  uint64_t shape[3];
-  uint64_t strides[3];  // bytes
-  uint32_t box[3], elementBytes;
+  uint64_t shape[kMostAxes];
+  uint64_t strides[kMostAxes];  // bytes
+  uint32_t rank;
+  uint16_t elementBytes;
+  uint16_t patches;  // 1: of patches, otherwise of boxes
+  union {
+    uint32_t box[4];
+    struct {
+      // Where first taps are, from the first cell of an image on and from the last one; and how many channels and pixels a copy
+      // has, in this order, as corners in the upper half of a word would look like an address.
+      int16_t lower[3];
+      uint16_t channels;
+      int16_t upper[3];
+      uint16_t pixels;
+    };
+  };
+  uint8_t steps[8];  // from one first tap to the next
 };
-static_assert(sizeof(Tensor) <= 128);
+static_assert(sizeof(Tensor) == 128, "is a map, with no padding, which would be what was there before");
 
 }  // namespace steepest::emulated

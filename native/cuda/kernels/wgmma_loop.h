@@ -1,0 +1,164 @@
+// The loop of products on the tensor cores of compute capability 9.0. Blocks stay and take tile after tile. The first warp group
+// asks for boxes of the operands, kWgmmaStages of them ahead; the two others multiply, 64 rows each, and finish and store
+// their tile while the first is at the next one.
+#pragma once
+
+#include "gemm_result.h"
+#include "gemm_wgmma.h"
+#include "ptx.h"
+
+namespace steepest::cuda {
+
+// What a kernel multiplies: operands along k, or transposed, along their other axis. kDepth numbers are 128 bytes.
+template <int kColumns_, int kDepth_, bool kTransposedA_, bool kTransposedB_>
+struct WgmmaShape {
+  static constexpr int kColumns = kColumns_, kDepth = kDepth_;
+  static constexpr bool kTransposedA = kTransposedA_, kTransposedB = kTransposedB_;
+};
+
+#ifdef STEEPEST_HAS_WGMMA
+
+constexpr int kWgmmaRun = 64;                   // numbers of bfloat16 in a swizzled run of 128 bytes
+constexpr int kWgmmaBox = kWgmmaRun * 64 * 2;   // bytes of 64 runs
+constexpr int kWgmmaEight = 8 * kWgmmaRun * 2;  // bytes of 8 runs
+constexpr int kWgmmaBytesA = kWgmmaRows * kWgmmaDepth * 2;
+
+// Where the stages of a block are, and which one is next.
+template <int kColumns>
+struct Stages {
+  static constexpr int kBytesB = kColumns * kWgmmaDepth * 2;
+  unsigned char* memory;
+  int stage = 0;
+  uint32_t phase = 0;
+
+  STEEPEST_INLINE unsigned char* a() const { return memory + stage * kWgmmaBytesA; }
+  STEEPEST_INLINE unsigned char* b() const { return memory + kWgmmaStages * kWgmmaBytesA + stage * kBytesB; }
+  // Its data are there; everybody is done with them.
+  STEEPEST_INLINE uint64_t* full(int of) const {
+    return reinterpret_cast<uint64_t*>(memory + kWgmmaStages * (kWgmmaBytesA + kBytesB)) + of;
+  }
+  STEEPEST_INLINE uint64_t* empty(int of) const { return full(kWgmmaStages + of); }
+  STEEPEST_INLINE int before() const { return stage == 0 ? kWgmmaStages - 1 : stage - 1; }
+  STEEPEST_INLINE void next() {
+    if (++stage == kWgmmaStages) {
+      stage = 0;
+      phase ^= 1u;
+    }
+  }
+};
+
+// A tile of an operand from `row` and `depth` on, in one box, or when it lies along its rows, in one for 64 of them.
+template <bool kTransposed, int kRows>
+STEEPEST_INLINE void copyOperand(unsigned char* to, const TensorMap* map, int64_t row, int64_t depth, int z,
+                                 uint64_t* full) {
+  if (kTransposed) {
+    for (int j = 0; j < kRows / kWgmmaRun; ++j) {
+      ptx::copyBox(to + j * kWgmmaBox, map, static_cast<int>(row) + j * kWgmmaRun, static_cast<int>(depth), z, full);
+    }
+  } else {
+    ptx::copyBox(to, map, static_cast<int>(depth), static_cast<int>(row), z, full);
+  }
+}
+
+// `Source` is a WgmmaShape that says what is multiplied:
+//   product(), loopStep()        arguments, by which tiles are numbered
+//   tile(i)                      a GemmTile, or something that knows other places in c
+//   kSomeEmpty                   there may be tiles without depth, which are zeros
+//   copy(tile, depth, a, b, full)    asks for the operands of a stage, whose bytes arrive at `full`
+//   prefetch()                   its tensor maps
+template <typename Source>
+STEEPEST_INLINE int64_t tilesOf(const Source& source) {
+  const GemmArguments& g = source.product();
+  return (g.m + kWgmmaRows - 1) / kWgmmaRows * ((g.n + Source::kColumns - 1) / Source::kColumns) * g.batch.size *
+         g.parts;
+}
+
+// One thread.
+template <typename Source>
+STEEPEST_INLINE void copyTiles(const Source& source, Stages<Source::kColumns> stages) {
+  const int64_t tiles = tilesOf(source);
+  for (int64_t i = blockIdx.x; i < tiles; i += gridDim.x) {
+    const auto tile = source.tile(i);
+    if (!tile.contains(source.product(), {0, 0})) continue;
+    for (int64_t depth = tile.firstDepth; depth < tile.lastDepth; depth += Source::kDepth, stages.next()) {
+      uint64_t* const full = stages.full(stages.stage);
+      ptx::awaitPhase(stages.empty(stages.stage), stages.phase ^ 1u);
+      ptx::arriveExpecting(full, kWgmmaBytesA + Stages<Source::kColumns>::kBytesB);
+      source.copy(tile, depth, stages.a(), stages.b(), full);
+    }
+  }
+}
+
+// A warp group, for its 64 rows of each tile.
+template <typename Source>
+STEEPEST_INLINE void multiplyTiles(const Source& source, Stages<Source::kColumns> stages, int group) {
+  constexpr bool kTransposedA = Source::kTransposedA, kTransposedB = Source::kTransposedB;
+  const GemmArguments& g = source.product();
+  const int64_t tiles = tilesOf(source);
+  const int thread = static_cast<int>(threadIdx.x) % 128;
+  for (int64_t i = blockIdx.x; i < tiles; i += gridDim.x) {
+    const auto tile = source.tile(i);
+    if (!tile.contains(g, {0, 0})) continue;
+    float sums[Source::kColumns / 4][2];
+    for (int64_t depth = tile.firstDepth; depth < tile.lastDepth; depth += Source::kDepth, stages.next()) {
+      ptx::awaitPhase(stages.full(stages.stage), stages.phase);
+      const unsigned char *const a = stages.a() + group * kWgmmaBox, *const b = stages.b();
+      ptx::fenceProducts();
+#pragma unroll
+      for (int k = 0; k < kWgmmaDepth; k += 16) {
+        // 32 bytes along k: two groups of eight runs, or a part of each run.
+        const uint64_t left = kTransposedA ? ptx::describeMatrix(a + k / 8 * kWgmmaEight, kWgmmaBox, kWgmmaEight)
+                                           : ptx::describeMatrix(a + k * 2, 16, kWgmmaEight);
+        const uint64_t right = kTransposedB ? ptx::describeMatrix(b + k / 8 * kWgmmaEight, kWgmmaBox, kWgmmaEight)
+                                            : ptx::describeMatrix(b + k * 2, 16, kWgmmaEight);
+        const bool accumulates = depth != tile.firstDepth || k != 0;
+        if constexpr (Source::kDepth == kWgmmaDepthTf32) {
+          static_assert(!kTransposedA && !kTransposedB, "the instruction cannot");
+          ptx::multiplyGroupTf32(sums, left, right, accumulates);
+        } else {
+          ptx::multiplyGroup<Source::kColumns, kTransposedA, kTransposedB>(sums, left, right, accumulates);
+        }
+      }
+      ptx::closeProducts();
+      // These go on while the ones before are over, and their stage is free.
+      ptx::awaitProducts<1>();
+      if (depth != tile.firstDepth && thread == 0) ptx::arrive(stages.empty(stages.before()));
+    }
+    ptx::awaitProducts<0>();
+    const bool any = tile.firstDepth < tile.lastDepth;
+    if (any && thread == 0) ptx::arrive(stages.empty(stages.before()));
+#pragma unroll
+    for (int j = 0; Source::kSomeEmpty && j < Source::kColumns / 4; ++j) {
+      for (int h = 0; h < 2; ++h) sums[j][h] = any ? sums[j][h] : 0;
+    }
+    const Place corner = {group * 64 + thread / 32 * 16 + thread % 32 / 4, thread % 4 * 2};
+    finishAndStore(g, source.loopStep(), tile, sums,
+                   [&](int run) { return Place{corner.row + run % 2 * 8, corner.column + run / 2 * 8}; });
+  }
+}
+
+template <typename Source>
+STEEPEST_INLINE void wgmmaTiles(const Source& source, unsigned char* shared) {
+  const Stages<Source::kColumns> stages = {shared};
+  if (threadIdx.x == 0) {
+    for (int i = 0; i < kWgmmaStages; ++i) {
+      ptx::initBarrier(stages.full(i), 1);
+      ptx::initBarrier(stages.empty(i), 2);
+    }
+    ptx::fenceBarriers();
+    source.prefetch();
+  }
+  __syncthreads();
+  const int group = static_cast<int>(threadIdx.x) / 128;
+  if (group == 0) {
+    ptx::fewerRegisters<40>();
+    if (threadIdx.x == 0) copyTiles(source, stages);
+  } else {
+    ptx::moreRegisters<232>();
+    multiplyTiles(source, stages, group - 1);
+  }
+}
+
+#endif
+
+}  // namespace steepest::cuda

@@ -1,0 +1,49 @@
+// What check_products.cc and check_convolutions.cc share.
+#pragma once
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "../../../native/cuda/driver_api.h"
+#include "../../../native/cuda/kernels/gemm.h"
+#include "../../../native/cuda/kernels/gemm_wgmma.h"
+
+#define ENTRY(name, symbol, parameters) extern "C" CUresult name parameters __asm__(symbol);
+STEEPEST_CUDA_DRIVER(ENTRY)
+
+std::vector<uint16_t> drawNumbers(int64_t count);  // of bfloat16
+double dot(const uint16_t* a, const uint16_t* b, int64_t count);
+// [batch, outer, inner] for boxes of 64 numbers of `outerBox` runs.
+steepest::cuda::TensorMap describeBoxes(CUdeviceptr at, uint64_t inner, uint64_t outer, uint64_t batch, uint32_t outerBox);
+
+// The kernel of 128 x 128 tiles that is looked at.
+struct Checked {
+  CUstream stream;
+  CUfunction kernel;
+
+  CUdeviceptr onDevice(const std::vector<uint16_t>& numbers) const;
+  // In one block; `product` is part of the arguments, and lacks c and what is 1. Ends the program with the driver's result if there
+  // is one.
+  std::vector<float> run(void* arguments, steepest::cuda::GemmArguments* product) const;
+  template <typename Arguments>
+  std::vector<float> run(Arguments& arguments, steepest::cuda::GemmArguments* product) const {
+    return run(static_cast<void*>(&arguments), product);
+  }
+};
+
+// The largest error, relative to the largest number; no number is one.
+template <typename Expected>
+double errorOf(const std::vector<float>& out, Expected expected) {
+  double error = 0, largest = 0;
+  for (size_t i = 0; i < out.size(); ++i) {
+    const double sum = expected(static_cast<int64_t>(i));
+    const double off = std::fabs(static_cast<double>(out[i]) - sum);
+    error = off <= error ? error : off;
+    largest = std::fmax(largest, std::fabs(sum));
+  }
+  return error / largest;
+}
+
+double checkProduct(const Checked& checked);
+double checkConvolution(const Checked& checked);
