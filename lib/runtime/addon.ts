@@ -72,8 +72,12 @@ export interface AddonInfo {
 /** A block of native memory that data sets and results live in. */
 export interface NativeStorage {
   readonly byteLength: number;
+  /** Whether a device has a copy of the memory as it is. It keeps it until there is need of its memory. */
+  readonly copied: boolean;
   write(byteOffset: number, source: HostArray): void;
   read(byteOffset: number, target: HostArray): void;
+  /** Whether the memory has these bytes. */
+  equals(byteOffset: number, source: HostArray): boolean;
   /** Frees the memory once no queued job uses it. Twice is a no-op; any other use afterwards throws. */
   dispose(): void;
 }

@@ -35,6 +35,8 @@ export interface ColumnType {
 export interface Column extends ColumnType {
   readonly rows: number;
   readonly source: NumberArray;
+  /** The source was made for this column: nobody can bring it again. */
+  readonly isOwn?: boolean;
 }
 
 const isNumberArray = (value: unknown): value is NumberArray =>
@@ -53,7 +55,7 @@ export function readColumn(where: string, type: ColumnType, value: ArrayData): C
   if (Array.isArray(value)) {
     const shape = nestedShape(value);
     const rows = checkShape(where, type, shape);
-    return { ...type, rows, source: flatten(where, type, value, shape) };
+    return { ...type, rows, source: flatten(where, type, value, shape), isOwn: true };
   }
   throw new Error(
     `${where}: ${type.label} must be a typed array of numbers, nested arrays or a tensor, got ${show(value)}`,

@@ -1,7 +1,8 @@
 import { sizeOf } from '../ir/graph.js';
-import type { Job, NativeStorage } from '../runtime/addon.js';
+import type { HostArray, Job, NativeStorage } from '../runtime/addon.js';
 import { loadAddon } from '../runtime/native.js';
 import { bytesOf, type Column, convert, storageType } from './columns.js';
+import type { KeptColumn, KeptColumns } from './kept-columns.js';
 
 /** Above this a copy gives the event loop a turn now and then. */
 const longCopy = 16 << 20;
@@ -21,25 +22,37 @@ export const rowsAtOnce = (columns: readonly Column[], step: number): number => 
   return Math.max(1, Math.floor(chunkBytes / bytes)) * step;
 };
 
+export interface CopyOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Keeps the columns, and has some perhaps. */
+  readonly keeper?: KeptColumns | undefined;
+}
+
 /** Columns in native memory: what jobs feed steps from. */
 export class DataSet {
-  private constructor(readonly feeds: Job['feeds']) {}
+  readonly #feeds: Job['feeds'][number][] = [];
+  /** Those of the feeds that stay behind, by their numbers. */
+  readonly #kept = new Map<number, KeptColumn>();
+
+  private constructor() {}
+
+  get feeds(): Job['feeds'] {
+    return this.#feeds;
+  }
 
   /**
-   * Copies columns into native memory. Small data is copied before this returns its promise; a large copy yields to the
-   * event loop every few megabytes.
+   * Copies columns into native memory, unless they are kept there. Small data is copied before this returns its promise; a
+   * large copy yields to the event loop every few megabytes.
    *
    * @throws Error when a buffer is transferred or resized meanwhile, or a value is not valid
    */
-  static async copy(where: string, columns: readonly Column[], signal?: AbortSignal): Promise<DataSet> {
-    const set = DataSet.#allocate(columns, (column) => column.rows);
+  static async copy(where: string, columns: readonly Column[], options: CopyOptions = {}): Promise<DataSet> {
+    const { signal, keeper } = options;
+    const set = new DataSet();
     const yielding = isLong(columns);
     try {
-      for (const [i, column] of columns.entries()) {
-        const { storage } = set.feeds[i] as Job['feeds'][number];
-        const length = column.rows * sizeOf(column.shape); // that of a transferred source is 0
-        for (let at = 0; at < length; ) {
-          at = copyChunk(where, column, storage, at, length, 0);
+      for (const column of columns) {
+        for (const _ of set.#take(where, column, keeper)) {
           // no turn of the event loop for small data: the caller may change its arrays right after the call
           if (!yielding) continue;
           await new Promise((resolve) => setImmediate(resolve));
@@ -55,14 +68,11 @@ export class DataSet {
 
   /** Copies rows `from` to `to` of the columns, at once. @throws Error as `copy` */
   static copyRows(where: string, columns: readonly Column[], from: number, to: number): DataSet {
-    const set = DataSet.#allocate(columns, () => to - from);
+    const set = new DataSet();
     try {
-      for (const [i, column] of columns.entries()) {
-        const { storage } = set.feeds[i] as Job['feeds'][number];
-        const perRow = sizeOf(column.shape);
-        for (let at = from * perRow; at < to * perRow; ) {
-          at = copyChunk(where, column, storage, at, to * perRow, from * perRow);
-        }
+      for (const column of columns) {
+        const storage = set.#allocate(column, to - from);
+        for (const { byteOffset, values } of chunks(where, column, from, to)) storage.write(byteOffset, values);
       }
       return set;
     } catch (error) {
@@ -71,42 +81,73 @@ export class DataSet {
     }
   }
 
-  static #allocate(columns: readonly Column[], rowsOf: (column: Column) => number): DataSet {
-    const feeds: Job['feeds'][number][] = [];
-    try {
-      for (const column of columns) {
-        const rows = rowsOf(column);
-        const storage = new (loadAddon().Storage)(rows * storedBytes(column));
-        feeds.push({ storage, type: storageType(column), rows });
-      }
-      return new DataSet(feeds);
-    } catch (error) {
-      for (const { storage } of feeds) storage.dispose();
-      throw error;
+  dispose(): void {
+    for (const [i, { storage }] of this.#feeds.entries()) {
+      const kept = this.#kept.get(i);
+      if (kept === undefined) storage.dispose();
+      else kept.release();
     }
   }
 
-  dispose(): void {
-    for (const { storage } of this.feeds) storage.dispose();
+  /** Yields after each few megabytes. */
+  *#take(where: string, column: Column, keeper: KeptColumns | undefined): Generator<void> {
+    if (keeper !== undefined && (yield* this.#reuse(where, column, keeper))) return;
+    const storage = this.#allocate(column, column.rows);
+    const kept = keeper?.add(column, storage);
+    if (kept !== undefined) this.#kept.set(this.#feeds.length - 1, kept);
+    for (const { byteOffset, values } of chunks(where, column, 0, column.rows)) {
+      storage.write(byteOffset, values);
+      yield;
+    }
+    kept?.written();
+  }
+
+  /** Whether a kept column has the values, or could be given them as nobody else uses it. */
+  *#reuse(where: string, column: Column, keeper: KeptColumns): Generator<void, boolean> {
+    const kept = keeper.find(column);
+    if (kept === undefined) return false;
+    const { storage } = kept;
+    this.#kept.set(this.#feeds.push({ storage, type: storageType(column), rows: column.rows }) - 1, kept);
+    for (const { byteOffset, values } of chunks(where, column, 0, column.rows)) {
+      if (!storage.equals(byteOffset, values)) {
+        if (!kept.isWritten) {
+          this.#feeds.pop();
+          this.#kept.delete(this.#feeds.length);
+          kept.release();
+          return false;
+        }
+        storage.write(byteOffset, values);
+      }
+      yield;
+    }
+    kept.written();
+    return true;
+  }
+
+  #allocate(column: Column, rows: number): NativeStorage {
+    const storage = new (loadAddon().Storage)(rows * storedBytes(column));
+    this.#feeds.push({ storage, type: storageType(column), rows });
+    return storage;
   }
 }
 
-/** Copies values from `at` on, at most up to `end`, to a storage that begins with value `first`. @returns where it ended */
-function copyChunk(
+/** Rows `from` to `to` of a column as they are stored, a few megabytes each, and where they belong. */
+function* chunks(
   where: string,
   column: Column,
-  storage: NativeStorage,
-  at: number,
-  end: number,
-  first: number,
-): number {
-  if (column.source.length !== column.rows * sizeOf(column.shape)) {
-    throw new Error(`${where}: the buffer of ${column.label} was transferred or resized while it was copied`);
-  }
+  from: number,
+  to: number,
+): Generator<{ readonly byteOffset: number; readonly values: HostArray }> {
   const type = storageType(column);
-  const to = Math.min(end, at + chunkElements);
-  storage.write((at - first) * bytesOf(type), convert(where, column, type, at, to));
-  return to;
+  const perRow = sizeOf(column.shape);
+  const [first, end] = [from * perRow, to * perRow];
+  for (let at = first; at < end; at += chunkElements) {
+    if (column.source.length !== column.rows * perRow) {
+      throw new Error(`${where}: the buffer of ${column.label} was transferred or resized while it was copied`);
+    }
+    const values = convert(where, column, type, at, Math.min(end, at + chunkElements));
+    yield { byteOffset: (at - first) * bytesOf(type), values };
+  }
 }
 
 /** Rows of a batch step by step: full batches, then a short one. */

@@ -2,6 +2,7 @@ import type { CompiledPlan } from '../compile/index.js';
 import { type HostData, sizeOf } from '../ir/graph.js';
 import type { Job, JobResult } from '../runtime/addon.js';
 import type { FedType } from './feeds.js';
+import { KeptColumns } from './kept-columns.js';
 import { Plans } from './plans.js';
 import { State } from './state.js';
 import { SumBlock } from './sums.js';
@@ -24,6 +25,8 @@ export class Engine {
   readonly training: SumBlock;
   readonly evaluation: SumBlock;
   readonly plans: Plans;
+  /** Of data on the device. Native memory of the CPU is not kept: a copy there takes as long as a comparison. */
+  readonly keeper: KeptColumns | undefined;
   #disposed = false;
 
   constructor(
@@ -46,6 +49,7 @@ export class Engine {
     ];
     this.state = new State(variables, objective?.device);
     this.plans = new Plans(this.state, onPlan);
+    this.keeper = this.state.device === 'cpu' ? undefined : new KeptColumns();
     for (const { variable, initial } of slots) {
       if (initial !== 0) this.state.write(variable, new Float32Array(sizeOf(variable.shape)).fill(initial));
     }
@@ -117,6 +121,7 @@ export class Engine {
 
   dispose(): void {
     this.#disposed = true;
+    this.keeper?.dispose();
     this.state.dispose();
   }
 

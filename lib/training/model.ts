@@ -272,7 +272,7 @@ export class Model {
       const steps = evalSegments(engine, data.types, data.rows, batchSize);
       const release = engine.plans.hold(steps);
       try {
-        const set = await DataSet.copy(where, data.columns, signal);
+        const set = await DataSet.copy(where, data.columns, { signal, keeper: engine.keeper });
         try {
           return await this.#evaluatorOf(engine).run(where, set.feeds, steps, 0, signal);
         } finally {

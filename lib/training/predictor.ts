@@ -7,6 +7,7 @@ import { type ColumnType, exactRows, type ModelData, readColumn } from './column
 import { DataSet, isLong, rowsAtOnce, segmentRows } from './dataset.js';
 import type { Engine } from './engine.js';
 import { type FedType, type Feeds, shareFeeds } from './feeds.js';
+import type { KeptColumns } from './kept-columns.js';
 import { readPredictData } from './prepare.js';
 import { sliceRows } from './slice-rows.js';
 import { inputTypes, sampleShape } from './targets.js';
@@ -20,11 +21,23 @@ function rowsOf<A extends HostData>(values: A, rows: number, from: number, to: n
   return values.subarray(from * perRow, to * perRow) as A;
 }
 
+/** Bytes of results that may be there twice. */
+const mostKnown = 64 << 20;
+const totalBytes = (values: readonly HostData[]): number => values.reduce((bytes, v) => bytes + v.byteLength, 0);
+
 /** Rows that one plan takes at once. */
 interface Slice {
   readonly plan: number;
   readonly from: number;
   readonly to: number;
+}
+
+interface PredictedSlice {
+  readonly from: number;
+  readonly to: number;
+  readonly batchSize: number;
+  /** Of the whole data, which the slice is then. */
+  readonly keeper: KeptColumns | undefined;
 }
 
 interface FlatCall {
@@ -66,12 +79,15 @@ export class Predictor {
     const { rows, columns, types } = this.#read(where, x);
     const batchSize = givenBatchSize ?? Math.min(rows, this.#sliceRows);
     const values = this.#outputs.map((t) => new arrayTypes[t.dtype](rows * sizeOf(sampleShape(t))));
-    const sliceRows = isLong(columns) ? rowsAtOnce(columns, batchSize) : rows;
+    // data that a device has is not worth copying again; its results are in memory as a whole, beside the values
+    const { keeper } = this.engine;
+    const known = keeper !== undefined && columns.every((c) => keeper.knows(c)) && totalBytes(values) <= mostKnown;
+    const sliceRows = isLong(columns) && !known ? rowsAtOnce(columns, batchSize) : rows;
     const running: Promise<void>[] = [];
     try {
       for (let from = 0; from < rows; from += sliceRows) {
         if (running.length >= 2) await running.shift();
-        const slice = { from, to: Math.min(rows, from + sliceRows), batchSize };
+        const slice = { from, to: Math.min(rows, from + sliceRows), batchSize, keeper: known ? keeper : undefined };
         const end = this.#predictSlice(where, { columns, types }, slice, values, signal);
         end.catch(() => {}); // whoever awaits it hears of it
         running.push(end);
@@ -86,7 +102,7 @@ export class Predictor {
   async #predictSlice(
     where: string,
     { columns, types }: Feeds,
-    { from, to, batchSize }: { readonly from: number; readonly to: number; readonly batchSize: number },
+    { from, to, batchSize, keeper }: PredictedSlice,
     values: readonly HostData[],
     signal: AbortSignal | undefined,
   ): Promise<void> {
@@ -98,7 +114,10 @@ export class Predictor {
     const results: NativeStorage[] = [];
     let data: DataSet | undefined;
     try {
-      data = DataSet.copyRows(where, columns, from, to);
+      data =
+        keeper === undefined
+          ? DataSet.copyRows(where, columns, from, to)
+          : await DataSet.copy(where, columns, { signal, keeper });
       const parts = this.#outputs.map((t, i) => {
         const perRow = sizeOf(sampleShape(t));
         return (values[i] as HostData).subarray(from * perRow, to * perRow);

@@ -69,7 +69,8 @@ export async function runFit(run: FitRun): Promise<History> {
   try {
     const segments = hold(trainSegments(engine, data.types, trainingRows, batchSize));
     // one set, so that no turn of the event loop comes between the copies of training and of validation data
-    set = await DataSet.copy(where, [...data.columns, ...(validation?.columns ?? [])], signal);
+    const columns = [...data.columns, ...(validation?.columns ?? [])];
+    set = await DataSet.copy(where, columns, { signal, keeper: engine.keeper });
     const feeds = set.feeds.slice(0, data.columns.length);
     let validate: (() => Promise<Logs>) | undefined;
     if (validation !== undefined) {

@@ -48,7 +48,7 @@ const weightType = { dtype: 'float32', shape: [] as Shape } as const;
 
 const allOnes = (rows: number): Column => ({
   ...weightType,
-  ...{ label: 'sampleWeight', rows, source: new Float32Array(rows).fill(1) },
+  ...{ label: 'sampleWeight', rows, source: new Float32Array(rows).fill(1), isOwn: true },
 });
 
 function sampleWeights(
@@ -153,7 +153,7 @@ function withClassWeights(
     const factor = byClass.get(classOf(source, row, classes)) ?? 1;
     for (let i = row * width; i < (row + 1) * width; i++) weights[i] = (weights[i] as number) * factor;
   }
-  return { ...column, source: weights };
+  return { ...column, source: weights, isOwn: true };
 }
 
 function classOf(source: NumberArray, row: number, width: number): number {

@@ -16,8 +16,9 @@ constexpr napi_type_tag kTag = {0x7374656570657374, 0x73746f7261676531};
 Napi::Function StorageObject::define(Napi::Env env) {
   return DefineClass(
       env, "Storage",
-      {InstanceAccessor<&StorageObject::byteLength>("byteLength"), InstanceMethod<&StorageObject::write>("write"),
-       InstanceMethod<&StorageObject::read>("read"), InstanceMethod<&StorageObject::dispose>("dispose")});
+      {InstanceAccessor<&StorageObject::byteLength>("byteLength"), InstanceAccessor<&StorageObject::copied>("copied"),
+       InstanceMethod<&StorageObject::write>("write"), InstanceMethod<&StorageObject::read>("read"),
+       InstanceMethod<&StorageObject::equals>("equals"), InstanceMethod<&StorageObject::dispose>("dispose")});
 }
 
 std::shared_ptr<Storage> StorageObject::memoryOf(const Napi::Value& value, const std::string& name) {
@@ -41,6 +42,10 @@ Napi::Value StorageObject::byteLength(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(memory()->size()));
 }
 
+Napi::Value StorageObject::copied(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), memory()->isCopied());
+}
+
 void StorageObject::write(const Napi::CallbackInfo& info) {
   const uint64_t byteOffset = integer(info[0], "byteOffset");
   const HostArray source = hostArray(info[1], "source");
@@ -54,6 +59,14 @@ void StorageObject::read(const Napi::CallbackInfo& info) {
   const HostArray target = hostArray(info[1], "target");
   checkRange(info.Env(), byteOffset, target.bytes(), memory()->size(), "storage");
   if (target.length > 0) std::memcpy(target.data, memory_->data() + byteOffset, target.bytes());
+}
+
+Napi::Value StorageObject::equals(const Napi::CallbackInfo& info) {
+  const uint64_t byteOffset = integer(info[0], "byteOffset");
+  const HostArray source = hostArray(info[1], "source");
+  checkRange(info.Env(), byteOffset, source.bytes(), memory()->size(), "storage");
+  const bool equal = source.length == 0 || std::memcmp(memory_->data() + byteOffset, source.data, source.bytes()) == 0;
+  return Napi::Boolean::New(info.Env(), equal);
 }
 
 void StorageObject::dispose(const Napi::CallbackInfo&) { release(); }

@@ -22,8 +22,10 @@ class StorageObject : public Napi::ObjectWrap<StorageObject> {
 
  private:
   Napi::Value byteLength(const Napi::CallbackInfo& info);
+  Napi::Value copied(const Napi::CallbackInfo& info);
   void write(const Napi::CallbackInfo& info);
   void read(const Napi::CallbackInfo& info);
+  Napi::Value equals(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
   const std::shared_ptr<Storage>& memory() const;  // throws when disposed
   void release();

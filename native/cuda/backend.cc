@@ -43,7 +43,7 @@ class CudaBackend::Run final : public BackendRun {
     if (backend.active_ == this) backend.active_ = nullptr;
     try {
       if (copied[0]) backend.copies_->wait();
-    } catch (const DeviceError&) {
+    } catch (const std::exception&) {
       // lost, and nothing is copied any more
     }
     for (Staged& part : staged) {
@@ -76,10 +76,15 @@ class CudaBackend::Run final : public BackendRun {
   std::unique_ptr<Buffer> order;
   bool changed = true;  // the tables
   uint64_t nextRow = 0, rows = 0, nextStep = 0;
-  uint64_t firstFetched = UINT64_MAX, lastFetched = 0;  // rows
-  uint64_t ahead = 0;                                   // steps since the last mark
-  std::unique_ptr<Event> marks[2];                      // in turns, every kStepsAhead steps
-  size_t turn = 0;                                      // of marks
+  // Rows of fetches that steps have made: from where the job began to the end of its first epoch, and in later ones.
+  struct Rows {
+    uint64_t first = UINT64_MAX, last = 0;
+  };
+  Rows made[2];
+  size_t lap = 0;
+  uint64_t ahead = 0;               // steps since the last mark
+  std::unique_ptr<Event> marks[2];  // in turns, every kStepsAhead steps
+  size_t turn = 0;                  // of marks
   // Of staged slots: those that the next step reads, when they are there, and when they may be written again.
   size_t parity = 0;
   std::unique_ptr<Event> copied[2], used[2];
@@ -344,7 +349,7 @@ uint64_t CudaBackend::run(Executor& plan, RunContext& context, uint64_t most) {
       context.stopsAtNonFinite || context.profile != nullptr || !run.staged.empty() ? 1 : std::min(most, kStepsAhead);
   if (!run.staged.empty()) run.stage(plan.feeds());
   activate(run, context);
-  run.firstFetched = std::min(run.firstFetched, context.firstRow);
+  if (context.firstRow < run.made[run.lap].last) run.lap = 1;
   handOver(plan, context, steps);
   if (!run.staged.empty()) {
     if (run.used[run.parity]) stream_.record(*run.used[run.parity]);
@@ -352,7 +357,8 @@ uint64_t CudaBackend::run(Executor& plan, RunContext& context, uint64_t most) {
   }
   run.nextRow += steps * context.rows;
   run.nextStep += steps;
-  run.lastFetched = std::max(run.lastFetched, run.nextRow);
+  Run::Rows& made = run.made[run.lap];
+  made = {std::min(made.first, context.firstRow), std::max(made.last, run.nextRow)};
   run.ahead += steps;
   stream_.check();
   if (context.stopsAtNonFinite) {
@@ -376,12 +382,17 @@ void CudaBackend::end(RunContext& context) {
   for (size_t i = 0; i < run.fetched.size(); ++i) {
     const auto [on, rowBytes] = run.fetched[i];
     const FetchTarget& target = context.fetches[i];
-    // A single step has its rows from the first one on; a job, where its steps have put them.
-    const bool whole = target.storage == nullptr;
-    const uint64_t first = whole ? 0 : std::min(run.firstFetched, run.lastFetched);
-    const uint64_t rows = whole ? target.rows : run.lastFetched - first;
-    stream_.copyOut(static_cast<uint8_t*>(target.data) + first * rowBytes, on + first * rowBytes, rows * rowBytes);
-    if (!whole) target.storage->changed();
+    const auto copyOut = [&](uint64_t first, uint64_t last) {
+      if (first >= last) return;
+      stream_.copyOut(static_cast<uint8_t*>(target.data) + first * rowBytes, on + first * rowBytes,
+                      (last - first) * rowBytes);
+    };
+    if (target.storage == nullptr) {  // of a single step, from the first one on
+      copyOut(0, target.rows);
+      continue;
+    }
+    for (const auto& [first, last] : run.made) copyOut(first, last);
+    target.storage->changed();
   }
   stream_.wait();
   context.run.reset();

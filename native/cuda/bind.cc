@@ -109,7 +109,7 @@ std::vector<std::unique_ptr<Kernel>> bindInstructions(const std::vector<Instruct
     rest.settle();
     rest.addTo(*kernels.back());
   };
-  size_t made = instructions.size();  // by another
+  std::vector<bool> made(instructions.size());  // by others
   for (const Instruction& instruction : instructions) {
     const auto opcode = static_cast<Opcode>(instruction.opcode);
     if (opcode == Opcode::kLoop) {
@@ -125,10 +125,13 @@ std::vector<std::unique_ptr<Kernel>> bindInstructions(const std::vector<Instruct
     }
     Binder binder(backend, memory, instruction, waiting);
     if (opcode == Opcode::kSoftmaxCrossEntropyGrad) {
-      made = lossOf(kernels.size(), instructions, memory);
-      if (made < instructions.size()) binder.setAlso(instructions[made]);
+      const size_t loss = lossOf(kernels.size(), instructions, memory);
+      if (loss < instructions.size()) {
+        made[loss] = true;
+        binder.setAlso(instructions[loss]);
+      }
     }
-    if (made != kernels.size()) bind(instruction, binder);
+    if (!made[kernels.size()]) bind(instruction, binder);
     kernels.push_back(binder.finish());
   }
   settle();

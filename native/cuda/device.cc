@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "../runtime/allocator.h"
+#include "../runtime/storage.h"
 #include "kernel_file.h"
 
 namespace steepest::cuda {
@@ -17,12 +18,7 @@ class DeviceBuffer final : public Buffer {
     size_ = bytes;
   }
   ~DeviceBuffer() override {
-    try {
-      device_.use();
-      device_.driver().cuMemFree(reinterpret_cast<CUdeviceptr>(data_));
-    } catch (const DeviceError&) {
-      // lost, and its memory with it
-    }
+    if (device_.tryUse()) device_.driver().cuMemFree(reinterpret_cast<CUdeviceptr>(data_));
   }
 
  private:
@@ -72,7 +68,11 @@ Device::Device(const Driver& driver, int ordinal)
 
 void Device::loadKernels() {
   const std::string file = kernelFile();
-  images_ = readKernels(file);
+  try {
+    images_ = readKernels(file);
+  } catch (const std::runtime_error& error) {
+    throw DeviceError(Kind::kMissing, joined(name_, "cannot read kernels from " + file + ": " + error.what()));
+  }
   if (images_.empty()) {
     throw DeviceError(Kind::kMissing, joined(name_, "this build has no CUDA kernels: " + file +
                                                         " is not there; npm install steepest-cuda brings them"));
@@ -98,15 +98,18 @@ void Device::throwIfLost() const {
 
 void Device::use() {
   throwIfLost();
-  thread_local Device* current = nullptr;
-  if (current == this) return;
+  // Every time, as other libraries of the process may have chosen another one for the thread.
   check(driver_.cuCtxSetCurrent(context_), "using the context");
-  current = this;
+}
+
+bool Device::tryUse() noexcept {
+  return !isLost_.load(std::memory_order_acquire) && driver_.cuCtxSetCurrent(context_) == kSuccess;
 }
 
 void Device::check(CUresult result, const char* what) {
   if (result == kSuccess) return;
   const std::string text = std::string(what) + ": " + driver_.describe(result);
+  if (result == kOutOfMemory) throw OutOfMemory(0, joined(name_, text));
   if (!isFault(result)) throw DeviceError(Kind::kFailed, joined(name_, text));
   {
     const std::lock_guard lock(mutex_);
@@ -174,7 +177,10 @@ CUfunction Device::assemble(const std::string& text, const char* name) {
 std::unique_ptr<Buffer> Device::allocate(uint64_t bytes) {
   use();
   CUdeviceptr address = 0;
-  const CUresult result = driver_.cuMemAlloc(&address, std::max<uint64_t>(bytes, kUnit));
+  CUresult result = kSuccess;
+  do {
+    result = driver_.cuMemAlloc(&address, std::max<uint64_t>(bytes, kUnit));
+  } while (result == kOutOfMemory && freeUnusedCopy(this));
   if (result == kOutOfMemory) {
     size_t free = 0, total = 0;
     driver_.cuMemGetInfo(&free, &total);
@@ -198,7 +204,9 @@ uint8_t* PinnedMemory::onDevice() const {
   return reinterpret_cast<uint8_t*>(address);
 }
 
-PinnedMemory::~PinnedMemory() { device_.driver().cuMemFreeHost(data_); }
+PinnedMemory::~PinnedMemory() {
+  if (device_.tryUse()) device_.driver().cuMemFreeHost(data_);
+}
 
 std::vector<DeviceDescription> describeDevices(std::string* why) {
   std::vector<DeviceDescription> list;

@@ -23,6 +23,8 @@ class Device {
 
   // Makes it the device of the calling thread; to be called before anything else is.
   void use();
+  // The same for destructors. False when it is lost, and all that was on it.
+  bool tryUse() noexcept;
   // A result of the driver as an exception. After a fault the device is lost for the rest of the process.
   void check(CUresult result, const char* what);
   // A kernel by its name.
@@ -35,7 +37,7 @@ class Device {
   int capability() const;
   // The kernel of a module that is PTX, assembled by the driver once for each text.
   CUfunction assemble(const std::string& text, const char* name);
-  // Not zeroed, aligned to 256 bytes.
+  // Not zeroed, aligned to 256 bytes. Copies of storages that no job uses go first where there is not enough.
   std::unique_ptr<Buffer> allocate(uint64_t bytes);
 
   const Driver& driver() const { return driver_; }

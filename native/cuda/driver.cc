@@ -59,21 +59,24 @@ DriverResult load() {
     return result;
   }
   static Driver driver;
-#define STEEPEST_ENTRY(function, symbol, parameters)        \
-  if (!library.find(#function, symbol, &driver.function)) { \
-    result.tried = name + ": has no " + symbol;             \
-    return result;                                          \
-  }
+  std::string missing;
+#define STEEPEST_ENTRY(function, symbol, parameters) \
+  if (!library.find(#function, symbol, &driver.function) && missing.empty()) missing = symbol;
   STEEPEST_CUDA_DRIVER(STEEPEST_ENTRY)
 #undef STEEPEST_ENTRY
-  CUresult status = driver.cuInit(0);
-  if (status == kSuccess) status = driver.cuDriverGetVersion(&driver.version);
-  if (status == kSuccess && driver.version < kLeastVersion) {
+  // Older drivers lack functions too: their version says more than the first of those.
+  const bool tells = driver.cuDriverGetVersion != nullptr && driver.cuDriverGetVersion(&driver.version) == kSuccess;
+  if (tells && driver.version < kLeastVersion) {
     result.tooOld = true;
     result.tried = name + ": the driver is for CUDA " + versionText(driver.version) + ", " +
                    versionText(kLeastVersion) + " or newer is needed";
     return result;
   }
+  if (!missing.empty()) {
+    result.tried = name + ": has no " + missing;
+    return result;
+  }
+  CUresult status = driver.cuInit(0);
   if (status == kSuccess) status = driver.cuDeviceGetCount(&driver.devices);
   if (status == kSuccess && driver.devices == 0) status = kNoDevice;
   if (status != kSuccess) {

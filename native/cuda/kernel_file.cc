@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <stdexcept>
 
 #if defined(__linux__)
 #include <dlfcn.h>
@@ -85,9 +86,19 @@ std::vector<std::vector<char>> readKernels(const std::string& file) {
     FatHeader header{};
     const size_t left = bytes.size() - at;
     if (left >= sizeof header) std::memcpy(&header, bytes.data() + at, sizeof header);
-    // Anything else is one image, for the driver to judge.
-    const bool fat = header.magic == kMagic && header.bytes <= left && header.headerBytes <= left - header.bytes;
-    const size_t size = fat && header.headerBytes > 0 ? header.headerBytes + header.bytes : left;
+    // A file of another kind is one image, for the driver to judge, which finds its end as it would that of a text.
+    if (at == 0 && header.magic != kMagic) {
+      images.push_back(bytes);
+      images.back().push_back('\0');
+      break;
+    }
+    // The driver would read as far as the header says.
+    if (header.magic != kMagic || header.headerBytes < sizeof header || header.bytes > left ||
+        header.headerBytes > left - header.bytes) {
+      throw std::runtime_error("it is damaged or cut off at byte " + std::to_string(at) + " of " +
+                               std::to_string(bytes.size()));
+    }
+    const size_t size = header.headerBytes + header.bytes;
     images.emplace_back(bytes.begin() + static_cast<std::ptrdiff_t>(at),
                         bytes.begin() + static_cast<std::ptrdiff_t>(at + size));
     at += size;

@@ -12,7 +12,7 @@ std::string kernelFile();
 // The file for when none lies beside the addon. Devices that are in use already keep their kernels.
 void setInstalledKernels(const std::string& file);
 
-// The images in it, one for each family of kernels. Empty when there is no such file.
+// The images in it, one for each family of kernels. Empty when there is no such file. Throws std::runtime_error when it is damaged.
 std::vector<std::vector<char>> readKernels(const std::string& file);
 
 }  // namespace steepest::cuda

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <stdexcept>
 #include <utility>
 
 #include "../plan/table.h"
@@ -41,6 +42,12 @@ class Launches final : public Kernel {
 };
 
 }  // namespace
+
+uint32_t gridOf(const char* kernel, int64_t blocks) {
+  if (blocks >= 0 && blocks <= INT32_MAX) return static_cast<uint32_t>(blocks);
+  throw std::length_error("the kernel " + std::string(kernel) + " would have " + std::to_string(blocks) +
+                          " blocks, more than a launch can have");
+}
 
 const char* nameOf(const Instruction& instruction) {
   const InstructionInfo* const info = instructionInfo(instruction.opcode);
@@ -168,7 +175,7 @@ Launch launchOf(Device& device, const emit::Kernel& kernel, int64_t blocks, std:
   Launch launch;
   launch.function = device.assemble(kernel.text, kernel.name);
   launch.name = kernel.name;
-  launch.grid = static_cast<uint32_t>(blocks);
+  launch.grid = gridOf(kernel.name, blocks);
   launch.block = static_cast<uint32_t>(kernel.threads);
   launch.arguments = std::move(arguments);
   return launch;

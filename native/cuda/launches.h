@@ -18,6 +18,9 @@ namespace steepest::cuda {
 // Of dynamic shared memory, that a block may have without asking for it.
 constexpr uint32_t kSharedBytes = 48 << 10;
 
+// So many blocks, which have to fit a launch. Throws std::length_error.
+uint32_t gridOf(const char* kernel, int64_t blocks);
+
 // `grid` blocks of `block` threads; `arguments` is the struct that the kernel takes. Throws DeviceError.
 template <typename Arguments>
 Launch prepare(Device& device, const char* kernel, int64_t grid, int block, const Arguments& arguments,
@@ -26,7 +29,7 @@ Launch prepare(Device& device, const char* kernel, int64_t grid, int block, cons
   Launch launch;
   launch.function = device.function(kernel);
   launch.name = kernel;
-  launch.grid = static_cast<uint32_t>(grid);
+  launch.grid = gridOf(kernel, grid);
   launch.block = static_cast<uint32_t>(block);
   launch.sharedBytes = sharedBytes;
   if (sharedBytes > kSharedBytes) device.allowShared(launch.function, sharedBytes);

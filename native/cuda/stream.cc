@@ -20,11 +20,15 @@ Event::Event(Device& device) : device_(device) {
   device_.check(device_.driver().cuEventCreate(&event_, kEventDisableTiming), "making an event");
 }
 
-Event::~Event() { device_.driver().cuEventDestroy(event_); }
+Event::~Event() {
+  if (device_.tryUse()) device_.driver().cuEventDestroy(event_);
+}
 
 void Event::wait() { device_.check(device_.driver().cuEventSynchronize(event_), "waiting for the device"); }
 
-Graph::~Graph() { device_.driver().cuGraphExecDestroy(executable_); }
+Graph::~Graph() {
+  if (device_.tryUse()) device_.driver().cuGraphExecDestroy(executable_);
+}
 
 Stream::Stream(Device& device) : device_(device), synchronous_(wantsSynchronous()) {
   device_.use();
@@ -32,13 +36,9 @@ Stream::Stream(Device& device) : device_(device), synchronous_(wantsSynchronous(
 }
 
 Stream::~Stream() {
-  try {
-    device_.use();
-    device_.driver().cuStreamSynchronize(stream_);
-    device_.driver().cuStreamDestroy(stream_);
-  } catch (const DeviceError&) {
-    // lost, and the stream with it
-  }
+  if (!device_.tryUse()) return;
+  device_.driver().cuStreamSynchronize(stream_);
+  device_.driver().cuStreamDestroy(stream_);
 }
 
 void Stream::launch(const Launch& launch) noexcept {

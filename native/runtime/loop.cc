@@ -50,9 +50,14 @@ JobResult Loop::run() {
   const auto start = std::chrono::steady_clock::now();
   {
     std::lock_guard lock(turnstile_);
-    backend_.begin(context_, plans_.front()->feeds(), plans_.front()->fetches());
-    while (step_ < job_.end && !stopped_) runEpoch(step_ / stepsPerEpoch_);
-    backend_.end(context_);
+    try {
+      backend_.begin(context_, plans_.front()->feeds(), plans_.front()->fetches());
+      while (step_ < job_.end && !stopped_) runEpoch(step_ / stepsPerEpoch_);
+      backend_.end(context_);
+    } catch (...) {
+      context_.run.reset();  // in its turn
+      throw;
+    }
     if (!stopped_) inspect();
   }
   result_.next = step_;

@@ -51,10 +51,10 @@ void Session::writeState(uint64_t byteOffset, const void* source, uint64_t bytes
 }
 
 DataError Session::runSync(uint32_t plan, const FeedSource* feeds, const FetchTarget* fetches) {
+  Executor& executor = *plans_[plan];
+  std::lock_guard lock(turnstile_);  // until what the backend has for the step is gone, if it fails too
   RunContext context{Threads::pool(), feeds, fetches, nullptr, 0};
   context.abandoned = &abandoned_;
-  Executor& executor = *plans_[plan];
-  std::lock_guard lock(turnstile_);
   backend_->begin(context, executor.feeds(), executor.fetches());
   backend_->run(executor, context, 1);
   backend_->end(context);

@@ -173,6 +173,76 @@ onDevice('a device that fails', () => {
     );
   });
 
+  describe('files', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'steepest-files-'));
+    const file = path.join(folder, 'file');
+    afterAll(() => rmSync(folder, { recursive: true }));
+    /** A fat binary of this many bytes behind its header, of which some are there. */
+    const image = (bytes: number, there = bytes, headerBytes = 16, magic = 0xba55ed50): Buffer => {
+      const header = Buffer.alloc(16);
+      header.writeUInt32LE(magic, 0);
+      header.writeUInt16LE(1, 4);
+      header.writeUInt16LE(headerBytes, 6);
+      header.writeBigUInt64LE(BigInt(bytes), 8);
+      return Buffer.concat([header, Buffer.alloc(there)]);
+    };
+    const first = (parts: readonly Buffer[]): string | undefined => {
+      writeFileSync(file, Buffer.concat(parts));
+      return lines({ STEEPEST_CUDA_KERNELS: file })[1];
+    };
+
+    test('kernels in several images', () => {
+      expect(first([image(64), image(0), image(32)])).toMatch(/^trained/);
+    });
+
+    test.each([
+      ['in an image', [image(64), image(64, 63)], 'cut off at byte 80 of 159'],
+      ['in a header', [image(64), image(0).subarray(0, 15)], 'cut off at byte 80 of 95'],
+      ['with an image of no possible length', [image(2 ** 52, 64)], 'cut off at byte 0 of 80'],
+      ['with a header of no length', [image(64, 64, 0)], 'cut off at byte 0 of 80'],
+      ['with something else behind an image', [image(64), Buffer.alloc(64)], 'cut off at byte 80 of 144'],
+    ])('kernels that are cut off: %s', (_, parts, why) => {
+      expect(first(parts)).toBe(`ERR_DEVICE_MISSING cuda:0: cannot read kernels from ${file}: it is damaged or ${why}`);
+    });
+
+    test('no kernels in the file', () => {
+      expect(first([])).toMatch(/^ERR_DEVICE_MISSING cuda:0: this build has no CUDA kernels/);
+    });
+
+    /** A copy of the driver that lacks a function. */
+    const without = (symbol: string): string => {
+      const bytes = readFileSync(emulated);
+      for (let at = bytes.indexOf(symbol); at >= 0; at = bytes.indexOf(symbol, at + 1)) bytes[at] = 'x'.charCodeAt(0);
+      writeFileSync(file, bytes);
+      return file;
+    };
+
+    test('a driver that lacks a function', () => {
+      const [list, error] = lines({ STEEPEST_CUDA_DRIVER: without('cuTensorMapEncodeTiled') });
+      expect(list).toBe('cpu');
+      expect(error).toContain(`no CUDA device: ${file}: has no cuTensorMapEncodeTiled`);
+    });
+
+    test('an old driver that lacks a function is called old', () => {
+      const driver = { STEEPEST_CUDA_DRIVER: without('cuTensorMapEncodeTiled'), STEEPEST_EMULATED_VERSION: '11040' };
+      expect(lines(driver)[1]).toContain('the driver is for CUDA 11.4, 12.0 or newer is needed');
+    });
+
+    test('a file that is no library', () => {
+      writeFileSync(file, 'nothing');
+      const [list, error] = lines({ STEEPEST_CUDA_DRIVER: file });
+      expect(list).toBe('cpu');
+      expect(error).toContain(`no CUDA device: ${file}: `);
+    });
+  });
+
+  test.each([1, 9])('no memory for launch %d is an error that leaves the device in use', (launch) => {
+    const [, first, second, last] = lines({ STEEPEST_EMULATED_REFUSE: String(launch) });
+    expect(first).toMatch(/^ERR_OUT_OF_MEMORY cuda:0: running the kernel .*: CUDA_ERROR_OUT_OF_MEMORY/);
+    expect(second).toMatch(/^trained/);
+    expect(second).toBe(last);
+  });
+
   test('out of memory is an error that leaves the device in use', () => {
     const [, first, , last] = lines({ STEEPEST_EMULATED_MEMORY: '20000' });
     expect(first).toMatch(/^ERR_OUT_OF_MEMORY out of memory on cuda:0: \d+ bytes wanted, \d+ of 20000 free$/);

@@ -104,6 +104,30 @@ onDevice('graphs', () => {
     session.dispose();
   });
 
+  test('rows of a fetch that no step makes stay as they are', async () => {
+    const session = new addon.Session(0, 'cuda:0');
+    const plan = session.addPlan(passThroughPlan(2, 3));
+    const from = new addon.Storage(10 * 24);
+    const to = new addon.Storage(10 * 24);
+    from.write(
+      0,
+      Float32Array.from({ length: 60 }, (_, i) => i),
+    );
+    to.write(0, new Float32Array(60).fill(-1));
+    // the last two steps of an epoch, and the first three of the next one
+    const segments = [{ plan, rows: 2, steps: 8 }];
+    const feeds = [{ storage: from, type: 'float32', rows: 20 } as const];
+    await session.run(job({ segments, feeds, fetches: [{ storage: to, rows: 20 }], begin: 6, end: 11, firstRow: 2 }));
+    const got = new Float32Array(60);
+    to.read(0, got);
+    const made = [...new Array(6).keys()].map((row) => row + 2).concat([14, 15, 16, 17]);
+    const expected = [...new Array(20).keys()].flatMap((row) =>
+      [0, 1, 2].map((column) => (made.includes(row) ? row * 3 + column : -1)),
+    );
+    expect([...got]).toEqual(expected);
+    session.dispose();
+  });
+
   test.each([
     [4094, times(3, 'graph of 4096')],
     [4095, []],

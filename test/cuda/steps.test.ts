@@ -105,23 +105,6 @@ onDevice('steps on a device', () => {
     expect(rows).toEqual(Array.from({ length: 5 * perRow }, (_, i) => i));
   });
 
-  test('data that fit are copied to the device once for all epochs, and again when they are another argument', () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'steepest-copies-'));
-    const file = path.join(folder, 'copies');
-    run(
-      `const model = make('cuda:0');
-      await model.fit(x, y, { epochs: 3, batchSize: 60, validationSplit: 0.25 });
-      await model.fit(x, y, { epochs: 1, batchSize: 60, validationData: [x, y] });
-      await model.evaluate(x, y);
-      return 1;`,
-      { STEEPEST_EMULATED_COPIES: file },
-    );
-    const copies = readFileSync(file, 'utf8').trim().split('\n').map(Number);
-    // x is a megabyte: for the first fit, for training and validation of the second, and for evaluation
-    expect(copies.filter((bytes) => bytes >= 1 << 18)).toEqual(new Array(4).fill(1 << 20));
-    rmSync(folder, { recursive: true });
-  });
-
   test.each([
     ['resident data', {}],
     ['rows that are copied step by step', { STEEPEST_EMULATED_MEMORY: '1500000' }],

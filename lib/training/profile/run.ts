@@ -38,7 +38,7 @@ export async function runProfile({ where, engine, settings, rows, columns, types
   const fetched: NativeStorage[] = [];
   try {
     const plan = planOf(copy, mode, { ...types, rows: batchSize });
-    data = await DataSet.copy(where, columns, signal);
+    data = await DataSet.copy(where, columns, { signal });
     if (mode === 'predict') {
       const { outputs } = engine.topology;
       for (const t of outputs) fetched.push(new (loadAddon().Storage)(rows * sizeOf(sampleShape(t)) * 4));

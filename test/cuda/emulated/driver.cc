@@ -15,6 +15,7 @@
 //   STEEPEST_EMULATED_MULTIPROCESSORS   of a device, 2
 //   STEEPEST_EMULATED_MEMORY    bytes of a device, 8 GB
 //   STEEPEST_EMULATED_FAULT     the number of the launch that faults, from 1 on, on the first device
+//   STEEPEST_EMULATED_REFUSE    the number of the launch that there is no memory for, from 1 on
 //   STEEPEST_EMULATED_TRACE     a file that the names of launched kernels are added to, a line each; of a graph, how many it has
 //   STEEPEST_EMULATED_COPIES    a file that the bytes of copies to a device are added to, a line each
 //   STEEPEST_EMULATED_PTX       a folder for the PTX that is assembled, a file for each
@@ -294,7 +295,7 @@ EXPORT CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
   *total = memoryLimit();
-  *free = *total - current->memory.used();
+  *free = *total - std::min(*total, current->memory.used());
   return kSuccess;
 }
 EXPORT CUresult cuMemAlloc_v2(CUdeviceptr* address, size_t bytes) {
@@ -647,6 +648,8 @@ EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gri
   if (gridX == 0 || gridY == 0 || gridZ == 0 || threads == 0 || threads > 1024) {
     return refuse(kInvalidValue, "a grid or a block of no possible size");
   }
+  static size_t launches = 0;
+  if (++launches == number("STEEPEST_EMULATED_REFUSE", 0)) return kOutOfMemory;
   if (sharedBytes > sharedLimitOf(function)) return refuse(kInvalidValue, "more shared memory than the kernel may have");
   const auto& kernel = *reinterpret_cast<const steepest::emulated::Kernel*>(function);
   trace(kernel.text != nullptr ? kernel.text->name : steepest::emulated::nameOf(kernel));

@@ -1,3 +1,4 @@
+import { make } from '../../../lib/ir/build';
 import type { Tensor } from '../../../lib/ir/graph';
 import * as ops from '../../../lib/ir/ops/index';
 import { awayFrom, type Draw } from '../domains';
@@ -71,6 +72,17 @@ for (const [rank, largest] of [
     };
   });
 }
+// Positions beyond the input see nothing. Coordinates of these leave 29 bits, which kernels may count on otherwise.
+define('conv at positions far away', (random) => {
+  const [groups, width, filters] = [random.pick([1, 2]), random.int(1, 5), random.int(1, 4)];
+  const attrs = { strides: [2 ** 24 - 1, 2], dilation: [1, 1], padding: [0, 0], groups };
+  const [n, rows, columns] = [random.int(1, 3), random.int(2, 5), random.int(3, 7)];
+  const shape = [n, 33, Math.floor((columns - 3) / 2) + 1, groups * filters];
+  return {
+    inputs: [float(random, [n, rows, columns, groups * width]), float(random, [2, 3, width, groups * filters])],
+    run: (x, kernel) => make('conv', [x, kernel], attrs, shape, 'float32'),
+  };
+});
 define('separableConv', (random) => {
   const { sizes, window, options } = sliding(random, 2, 6);
   const [channels, filters] = [random.int(1, 5), random.int(1, 5)];

@@ -1,3 +1,4 @@
+import { make } from '../../../lib/ir/build';
 import * as ops from '../../../lib/ir/ops/index';
 import { distinct } from '../domains';
 import type { Random } from '../random';
@@ -47,6 +48,21 @@ for (const kind of ['maxPool', 'averagePool'] as const) {
     const x = [random.int(1, 2), random.int(5, 9), random.int(5, 9), 4 * random.int(1, 9)];
     const [strides, padding] = [[random.int(1, 2), random.int(1, 2)], random.pick(['valid', 'same'] as const)];
     return { inputs: [float(random, x, distinct())], run: (t) => ops[kind](t, 3, { strides, padding }) };
+  });
+}
+// Positions beyond the input see nothing. Coordinates of these leave 29 bits, which kernels may count on otherwise.
+for (const kind of ['maxPool', 'averagePool'] as const) {
+  define(`${kind} at positions far away`, (random) => {
+    const [n, rows, columns, channels] = [random.int(1, 2), random.int(2, 3), random.int(3, 6), random.pick([1, 3, 8])];
+    const attrs = { window: [2, 2], strides: [2 ** 24 - 1, random.int(1, 2)], padding: [0, 0] };
+    const shape = [n, 33, Math.floor((columns - 2) / (attrs.strides[1] as number)) + 1, channels];
+    return {
+      inputs: [float(random, [n, rows, columns, channels], distinct())],
+      run: (t) =>
+        kind === 'maxPool'
+          ? ops.maximum(make('maxPool', [t], attrs, shape, 'float32'), -1000)
+          : make('averagePool', [t], { ...attrs, counted: [[0, 0], [0, 0]] }, shape, 'float32'),
+    };
   });
 }
 define('adaptiveAveragePool', (random) => {
