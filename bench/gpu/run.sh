@@ -115,11 +115,14 @@ else
   part kernels 25 "$release/cuda-kernels" "$release/cuda-kernels" --repeat 5
   part sanitizer 20 "$(command -v compute-sanitizer || echo compute-sanitizer)" \
     compute-sanitizer --error-exitcode 9 "$release/cuda-kernels" --small
+  STEEPEST_CUDA_PRODUCTS=attentionWgmma part sanitizer-attention 20 "$(command -v compute-sanitizer || echo compute-sanitizer)" \
+    compute-sanitizer --error-exitcode 9 "$release/cuda-kernels" --repeat 1 attentionGradBfloat16 1 140 2 64
   node_part cases 60 out/cuda-cases.js --seconds 40 --json "$out/cases.json"
   # small products through the kernels for large ones: all forms of operands, around the edges of tiles
   for kernel in wgmma mma; do
     STEEPEST_CUDA_PRODUCTS=$kernel node_part "cases-$kernel" 20 out/cuda-cases.js --only bfloat16 --draws 2
   done
+  STEEPEST_CUDA_PRODUCTS=attentionWgmma node_part cases-attention 10 out/cuda-cases.js --only attention --draws 2
   if [ -e "$golden" ]; then node_part golden 50 out/test/golden/main.js "$golden"; fi
 fi
 
@@ -132,12 +135,19 @@ kernel_speed() {
   for shape in '768 2304' '768 768' '768 3072' '3072 768' '768 50304'; do "$k" --repeat 3 matmulBfloat16 8192 $shape; done
   "$k" --repeat 3 matmul 2048 2048 2048
   "$k" --repeat 3 attention 8 1024 12 64
-  "$k" --repeat 3 attentionBfloat16 8 1024 12 64
+  for way in attentionWgmma attentionMma; do
+    export STEEPEST_CUDA_PRODUCTS=$way
+    echo "{\"kernels\":\"$way\"}"
+    for shape in '8 1024 12 64' '4 2048 8 128'; do
+      "$k" --repeat 3 attentionBfloat16 $shape
+      "$k" --repeat 3 attentionGradBfloat16 $shape
+    done
+  done
 }
 export -f kernel_speed
 if [ -z "$smoke" ]; then
   for turn in 1 2; do
-    part "speed-$turn" 25 "$release/cuda-kernels" bash -c "kernel_speed $release/cuda-kernels"
+    part "speed-$turn" 30 "$release/cuda-kernels" bash -c "kernel_speed $release/cuda-kernels"
     if [ -n "$python" ]; then part "speed-torch-$turn" 25 - "$python" bench/gpu/torch_gpu.py --device "$STEEPEST_DEVICE"; fi
   done
 fi

@@ -237,6 +237,44 @@ Work attention(const Sizes& s, Precision precision) {
 Work attention(const Sizes& s) { return attention(s, Precision::kFloat32); }
 Work attentionBfloat16(const Sizes& s) { return attention(s, Precision::kBfloat16); }
 
+// Of any y and logarithms of sums, which dquery is a function of where keys are more than a tile. Operations are those of the five products that are
+// needed at least.
+Work attentionGradBfloat16(const Sizes& s) {
+  const int64_t time = s[1], heads = s[2], features = s[3];
+  const float scale = 1 / std::sqrt(static_cast<float>(features));
+  const Array x{{s[0], time, heads, features}};
+  Work work = of(Opcode::kAttentionGrad, {bits(scale), 1, static_cast<uint32_t>(Precision::kBfloat16)},
+                 {x, x, x, x, {{s[0], heads, time}}, x}, {x, x, x});
+  work.flops = 5.0 * static_cast<double>(x.size()) * static_cast<double>(time + 1);
+  work.reference = [=](const std::vector<Numbers>& in, int64_t i) {
+    const int64_t f = i % features, h = i / features % heads, t = i / (features * heads) % time;
+    const int64_t batch = i / (features * heads * time);
+    const auto operand = [&](size_t which, int64_t step, int64_t feature) {
+      return roundedToBfloat16(in[which][((batch * time + step) * heads + h) * features + feature]);
+    };
+    double mean = 0, meanMagnitude = 0;
+    for (int64_t g = 0; g < features; ++g) {
+      const double term = in[3][((batch * time + t) * heads + h) * features + g] * operand(5, t, g);
+      mean += term;
+      meanMagnitude += std::fabs(term);
+    }
+    Expected sum{0, 0, t + features + 8 + (int64_t{1} << 28)};  // gradients of scores are rounded, each by 2^-9 at most
+    for (int64_t u = 0; u <= t; ++u) {
+      double score = 0, gradient = 0, magnitude = meanMagnitude;
+      for (int64_t g = 0; g < features; ++g) {
+        score += operand(0, t, g) * operand(1, u, g);
+        gradient += operand(5, t, g) * operand(2, u, g);
+        magnitude += std::fabs(operand(5, t, g) * operand(2, u, g));
+      }
+      const double by = std::exp(score * scale - in[4][(batch * heads + h) * time + t]) * scale * operand(1, u, f);
+      sum.value += by * (gradient - mean);
+      sum.magnitude += std::fabs(by) * magnitude;
+    }
+    return sum;
+  };
+  return work;
+}
+
 const Family kFamilies[] = {
     {"map", "N", {1 << 26}, {1000}, map},
     {"reduce", "ROWS COLUMNS", {16384, 4096}, {5, 700}, reduce},
@@ -246,6 +284,7 @@ const Family kFamilies[] = {
     {"matmulBfloat16", "M K N", {2048, 2048, 2048}, {33, 47, 29}, matmulBfloat16},
     {"attention", "BATCH TIME HEADS FEATURES", {8, 1024, 12, 64}, {1, 9, 2, 8}, attention},
     {"attentionBfloat16", "BATCH TIME HEADS FEATURES", {8, 1024, 12, 64}, {1, 9, 2, 8}, attentionBfloat16},
+    {"attentionGradBfloat16", "BATCH TIME HEADS FEATURES", {8, 1024, 12, 64}, {1, 40, 2, 8}, attentionGradBfloat16},
 };
 
 // Between -1 and 1; the same in every run.

@@ -55,6 +55,7 @@ onDevice('bench/gpu/run.sh --smoke', () => {
       'matmulBfloat16 true',
       'attention true',
       'attentionBfloat16 true',
+      'attentionGradBfloat16 true',
     ]);
     expect(parts.cases?.log).toMatch(
       /: (\d+) of \1 cases passed, 0 failed, 0 not reached; 4 of 4 trainings as on the CPU/,

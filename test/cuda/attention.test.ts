@@ -14,7 +14,7 @@ import { onDevice, setEnvironment } from './device';
 const folder = mkdtempSync(path.join(tmpdir(), 'steepest-attention-'));
 const trace = path.join(folder, 'kernels');
 afterAll(async () => {
-  await setEnvironment({ STEEPEST_EMULATED_TRACE: '' });
+  await setEnvironment({ STEEPEST_CUDA_PRODUCTS: '', STEEPEST_EMULATED_TRACE: '', STEEPEST_EMULATED_CAPABILITY: '' });
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -27,12 +27,13 @@ interface Sizes {
   readonly d: number;
   readonly e: number;
   readonly causal?: boolean;
+  readonly scale?: number;
   /** Shape of a mask, which broadcasts. */
   readonly mask?: readonly number[];
 }
 
 function attention(random: Random, sizes: Sizes, precision: ProductPrecision = 'float32'): Instance {
-  const { n = 1, heads: [own, group] = [1, 1], t, s, d, e, causal = false, mask: shape } = sizes;
+  const { n = 1, heads: [own, group] = [1, 1], t, s, d, e, causal = false, scale, mask: shape } = sizes;
   const inputs = [
     float(random, [n, own, group, t, d]),
     float(random, [n, own, 1, s, d]),
@@ -42,13 +43,13 @@ function attention(random: Random, sizes: Sizes, precision: ProductPrecision = '
   return {
     inputs,
     run: (q, k, v, mask) =>
-      withProductPrecision(precision, () => ops.scaledDotProductAttention(q, k, v, { mask, causal })),
+      withProductPrecision(precision, () => ops.scaledDotProductAttention(q, k, v, { mask, causal, scale })),
   };
 }
 
-async function launched(body: () => void): Promise<string[]> {
+async function launched(body: () => void, kernel = ''): Promise<string[]> {
   rmSync(trace, { force: true });
-  await setEnvironment({ STEEPEST_EMULATED_TRACE: trace });
+  await setEnvironment({ STEEPEST_CUDA_PRODUCTS: kernel, STEEPEST_EMULATED_TRACE: trace });
   body();
   return [...new Set(readFileSync(trace, 'utf8').split('\n'))].filter((name) => name.startsWith('attention')).sort();
 }
@@ -93,6 +94,41 @@ onDevice('attention', () => {
       ...[`attentionMma${width}`, `attentionMmaKeyGrad${width}`, `attentionMmaQueryGrad${width}`],
       'attentionPack',
     ]);
+  });
+
+  // tiles of 128 queries and 128 keys, of which three are ahead, or two of wide heads
+  const byWarpGroups: typeof around = [
+    ['queries and keys beyond a tile', 64, { t: 129, s: 130, d: 5, e: 3 }],
+    ['a mask', 64, { t: 9, s: 258, d: 3, e: 2, mask: [9, 258] }],
+    ['causal', 64, { t: 260, s: 258, d: 8, e: 4, causal: true }],
+    ['causal with keys that nobody sees', 64, { t: 3, s: 129, d: 4, e: 8, causal: true }],
+    ['few keys', 64, { t: 130, s: 3, d: 4, e: 4, causal: true, mask: [130, 1] }],
+    ['heads that share keys', 64, { n: 2, heads: [2, 2], t: 3, s: 129, d: 4, e: 8, mask: [2, 1, 1, 1, 129] }],
+    ['more keys than are ahead', 64, { t: 5, s: 641, d: 64, e: 64 }],
+    ['wider heads', 128, { t: 65, s: 9, d: 72, e: 68 }],
+    ['wider heads, more keys than are ahead', 128, { t: 17, s: 390, d: 128, e: 128 }],
+    ['wider heads, causal', 128, { heads: [1, 2], t: 66, s: 33, d: 17, e: 128, causal: true }],
+  ];
+  test.each(byWarpGroups)('in bfloat16 by wgmma, %s', async (_, width, sizes) => {
+    const names = await launched(() => check(attention(new Random(5), sizes, 'bfloat16')), 'attentionWgmma');
+    expect(names).toEqual([
+      'attentionPack',
+      ...[`attentionWgmma${width}`, `attentionWgmmaKeyGrad${width}`, `attentionWgmmaQueryGrad${width}`],
+    ]);
+  });
+
+  test.each([
+    ['long sequences', { t: 128, s: 128 }, '90', 'attentionWgmma64'],
+    ['too few queries', { t: 127, s: 128 }, '90', 'attentionMma64'],
+    ['too few keys', { t: 128, s: 127 }, '90', 'attentionMma64'],
+    ['a negative scale', { t: 128, s: 128, scale: -0.5 }, '90', 'attentionMma64'],
+    ['devices without the instruction', { t: 128, s: 128 }, '80', 'attentionMma64'],
+  ])('in bfloat16, what %s take', async (_, sizes, capability, kernel) => {
+    await setEnvironment({ STEEPEST_EMULATED_CAPABILITY: capability });
+    const instance = attention(new Random(5), { ...sizes, d: 4, e: 4 }, 'bfloat16');
+    expect(await launched(() => checkOnDevice(problem(instance, false, 1), 'cuda:0'))).toEqual(
+      [kernel, 'attentionPack'].sort(),
+    );
   });
 
   test('in bfloat16, heads wider than a tile', async () => {

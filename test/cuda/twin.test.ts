@@ -91,18 +91,123 @@ const convolutionMistakes: Mistake[] = [
   ],
 ];
 
+/** Of the forward kernel. */
+const attentionMistakes: Mistake[] = [
+  ['none', '', '', /^0\.00[0-3]\d*$/],
+  [
+    'a phase that never comes is waited for',
+    'ptx::awaitPhase(memory.empty(which, stage.stage), stage.phase ^ 1u);',
+    'ptx::awaitPhase(memory.empty(which, stage.stage), stage.phase);',
+    /^719 .*threads that wait for what does not come/,
+  ],
+  [
+    'both groups wait for their turn',
+    'turnPhase = group == 0 ? 1 : 0;',
+    'turnPhase = 0;',
+    /^719 .*threads that wait for what does not come/,
+  ],
+  [
+    'values that nobody waits for',
+    'ptx::awaitPhase(memory.full(kE, values.stage), values.phase);\n        ptx::awaitPhase(memory.turn',
+    'ptx::awaitPhase(memory.turn',
+    /^719 .*more arrivals at an mbarrier than it counts/,
+  ],
+  ['rows that are replaced while they are in use', 'ptx::awaitPhase(memory.rowsEmpty(), phase ^ 1u);', '', /^nan$/],
+  [
+    'values that are given back before the products are done with them',
+    `ptx::awaitProducts<0>();
+        ptx::readProducts(results[0]);
+        if (arrives) ptx::arrive(memory.empty(kE, values.stage));`,
+    `if (arrives) ptx::arrive(memory.empty(kE, values.stage));
+        ptx::awaitProducts<0>();
+        ptx::readProducts(results[0]);`,
+    /^nan$/,
+  ],
+  [
+    'scores that are read before they are there',
+    'ptx::awaitProducts<1>();',
+    'ptx::awaitProducts<2>();',
+    /^719 .*sums of wgmma that are read before they have been waited for/,
+  ],
+  [
+    'weights that change while they are multiplied',
+    'weighTile(tile);\n        ptx::awaitProducts<0>();',
+    'weighTile(tile);\n        packWeights();\n        ptx::awaitProducts<0>();',
+    /^719 .*registers of an operand that change before wgmma is done with them/,
+  ],
+  [
+    'products without a fence',
+    'ptx::fenceProducts();\n        multiplyWeights',
+    'multiplyWeights',
+    /^719 .*wgmma without a fence before it/,
+  ],
+  [
+    'a wrong stride in a descriptor',
+    'kColumns * kSwizzledRun, kSwizzledEight)',
+    'kColumns * kSwizzledRun, kSwizzledEight / 2)',
+    /^[01]\.\d+$/,
+  ],
+  ['weights in a wrong order', 'weights[j / 4][j % 4] =', 'weights[j / 4][j % 4 ^ 1] =', /^[0-3]\.\d+$/],
+  ['tiles of a head that nobody takes', 'heads - section()', 'together', /^\d(\.\d+)?e\+\d+$/],
+];
+
+/** Of the gradients of keys and values. */
+const attentionGradMistakes: Mistake[] = [
+  ['none', '', '', /^0\.00[0-3]\d*$/],
+  [
+    'statistics that are not announced',
+    'Memory::kColumnBytes + (which == kD ? kStatisticBytes : 0)',
+    'Memory::kColumnBytes',
+    /^719 .*threads that wait for what does not come/,
+  ],
+  [
+    'the phase before is waited for',
+    'ptx::awaitPhase(memory.full(kD, stage.stage), stage.phase);',
+    'ptx::awaitPhase(memory.full(kD, stage.stage), stage.phase ^ 1u);',
+    /^719 .*threads that wait for what does not come/,
+  ],
+  [
+    'columns that are given back at once, and the last ones twice',
+    'item > 0 && arrives) ptx::arrive(memory.empty(kD, stage.before()));',
+    'arrives) ptx::arrive(memory.empty(kD, stage.stage));',
+    /^719 .*threads that wait for what does not come/,
+  ],
+  [
+    'columns that are never given back',
+    'if (kGoesOn && item > 0 && arrives) ptx::arrive(memory.empty(kD, stage.before()));',
+    '',
+    /^719 .*threads that wait for what does not come/,
+  ],
+  [
+    'gradients that are read before they are there',
+    'ptx::awaitProducts<kKeysDown ? 1 : 0>();',
+    'ptx::awaitProducts<2>();',
+    /^719 .*sums of wgmma that are read before they have been waited for/,
+  ],
+  [
+    'results that are read before they are there',
+    `      ptx::awaitProducts<0>();
+      ptx::readProducts(resultsD[0]);
+      if`,
+    `      ptx::readProducts(resultsD[0]);
+      if`,
+    /^719 .*sums of wgmma that are read before they have been waited for/,
+  ],
+];
+
 onDevice('the twin of the instructions', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'steepest-twin-'));
   const program = path.join(folder, 'check');
   const text = (file: string) => readFileSync(path.join(kernels, file), 'utf8');
 
-  /** A kernel on the loop of products, with a mistake, in a namespace and under a name of its own. */
+  /** A kernel and the loop that it is made of, with a mistake, in a namespace and under a name of its own. */
   function variant(file: string, kernel: string, [, from, to]: Mistake, name: string): string {
-    const loop = text('wgmma_loop.h').replace('#pragma once', '');
     const source = text(file)
-      .replace('#include "wgmma_loop.h"', () => loop)
+      .replace(/#include "(wgmma_loop|attention_pipeline).h"/, (_, loop) =>
+        text(`${loop}.h`).replace('#pragma once', ''),
+      )
       .replace(
-        /#define STEEPEST_(CONV_)?WGMMA\([\s\S]*/,
+        /#define STEEPEST_((CONV_)?WGMMA|ATTENTION)\([\s\S]*/,
         `${kernel.replace('NAME', name)}\n}  // namespace steepest::cuda\n`,
       );
     if (from !== '') expect(source.split(from)).toHaveLength(2); // it is there once
@@ -120,13 +225,26 @@ onDevice('the twin of the instructions', () => {
     const convolution = `STEEPEST_TILED_KERNEL(kWgmmaThreads, 1, NAME, ConvWgmmaArguments arguments) {
       STEEPEST_CONV_WGMMA_TILES(PatchSource<128, kWgmmaDepth>)
     }`;
+    const attention = `STEEPEST_TILED_KERNEL(kAttentionWgmmaThreads, 1, NAME, AttentionWgmmaArguments arguments) {
+      STEEPEST_ATTEND(0)
+    }`;
     const variants = [
       ...mistakes.map((mistake, i) => variant('gemm_wgmma.cu', product, mistake, `product${i}`)),
       ...convolutionMistakes.map((mistake, i) => variant('conv_wgmma.cu', convolution, mistake, `convolution${i}`)),
+      ...attentionMistakes.map((mistake, i) => variant('attention_wgmma.cu', attention, mistake, `attention${i}`)),
+      ...attentionGradMistakes.map((mistake, i) =>
+        variant(
+          'attention_wgmma_grad.cu',
+          attention.replace('ATTEND(0)', 'ATTEND_BACK(true, 0)'),
+          mistake,
+          `attentionGrad${i}`,
+        ),
+      ),
     ];
     const file = path.join(folder, 'kernels.cu');
     writeFileSync(file, variants.join('\n'));
     const sources = [
+      'check_attention',
       'check_convolutions',
       'check_products',
       'driver',
@@ -171,5 +289,13 @@ onDevice('the twin of the instructions', () => {
   test.each(convolutionMistakes.map(([what, , , result], i) => [what, result, i] as const))(
     'notices in a convolution: %s',
     (_, result, i) => check(`convolution${i}`, result),
+  );
+  test.each(attentionMistakes.map(([what, , , result], i) => [what, result, i] as const))(
+    'notices in attention: %s',
+    (_, result, i) => check(`attention${i}`, result),
+  );
+  test.each(attentionGradMistakes.map(([what, , , result], i) => [what, result, i] as const))(
+    'notices in gradients of attention: %s',
+    (_, result, i) => check(`attentionGrad${i}`, result),
   );
 });

@@ -2,31 +2,11 @@
 // says of its way goes for this one. Operands are rounded to memory first, as every block reads all keys. A warp has
 // 16 rows or 32, whose scores are fragments in its registers, and so are the weights that the next product takes: they are
 // rounded where they are. Sums, exponentials and what is subtracted from them are float32.
-#include "attention_sight.h"
+#include "attention_fragments.h"
 #include "bfloat16.h"
-#include "gemm_result.h"
-#include "ptx.h"
 
 namespace steepest::cuda {
 namespace {
-
-constexpr float kLog2E = 1.44269504088896341f;
-
-STEEPEST_INLINE int laneOf() { return static_cast<int>(threadIdx.x) % 32; }
-STEEPEST_INLINE int warpOf() { return static_cast<int>(threadIdx.x) / 32; }
-// Of a fragment of 16 rows, this lane has columns `pairOf` and the next one of every 8, in rows `rowOf` and 8 below.
-STEEPEST_INLINE int rowOf() { return laneOf() / 4; }
-STEEPEST_INLINE int pairOf() { return laneOf() % 4 * 2; }
-
-// Combines a number of each of the four lanes that share a row; all get the result.
-template <typename Combine>
-STEEPEST_INLINE float acrossRow(float value, Combine combine) {
-  value = combine(value, __shfl_xor_sync(0xffffffffu, value, 2));
-  return combine(value, __shfl_xor_sync(0xffffffffu, value, 1));
-}
-STEEPEST_INLINE float sumAcrossRow(float value) {
-  return acrossRow(value, [](float a, float b) { return a + b; });
-}
 
 // Begins to copy kRows steps from `first` on to a tile; zeros for steps that are not there.
 template <int kRows, int kWidth>
@@ -104,33 +84,6 @@ STEEPEST_INLINE void addResults(float (&sums)[kDown][kWidth / 4][2], const float
   }
 }
 
-// Step r of a head goes to result + r * step.
-template <int kDown, int kRuns, typename Factor>
-STEEPEST_INLINE void storeResults(const float (&sums)[kDown][kRuns][2], float* result, int64_t step, int first,
-                                  int count, int width, bool pairs, Factor factor) {
-#pragma unroll
-  for (int m = 0; m < kDown; ++m) {
-#pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      const int r = first + m * 16 + i * 8 + rowOf();
-      if (r >= count) continue;
-      const float by = factor(m, i);
-#pragma unroll
-      for (int j = 0; j < kRuns / 2; ++j) {
-        const int c = 8 * j + pairOf();
-        const float x = sums[m][2 * j + i][0] * by, y = sums[m][2 * j + i][1] * by;
-        float* const to = result + r * step + c;
-        if (pairs && c < width) {
-          *reinterpret_cast<Pair*>(to) = {{x, y}};
-        } else {
-          if (c < width) to[0] = x;
-          if (c + 1 < width) to[1] = y;
-        }
-      }
-    }
-  }
-}
-
 template <int kTiles>
 STEEPEST_INLINE void attend(const AttentionArguments& a, uint16_t* shared) {
   constexpr AttentionMmaTiles kSizes = kAttentionMmaTiles[kTiles];
@@ -177,38 +130,8 @@ STEEPEST_INLINE void attend(const AttentionArguments& a, uint16_t* shared) {
           scores[m][2 * j + i][0] *= a.scale;
           scores[m][2 * j + i][1] *= a.scale;
         }
-        if (!all) {
-#pragma unroll
-          for (int j = 0; j < kScores; ++j) {
-#pragma unroll
-            for (int c = 0; c < 2; ++c) {
-              float& s = scores[m][2 * j + i][c];
-              s = sight.sees(query, k0 + 8 * j + pairOf() + c) ? s : -INFINITY;
-            }
-          }
-        }
-        float top = -INFINITY;
-#pragma unroll
-        for (int j = 0; j < 2 * kScores; ++j) {
-          const float s = scores[m][j / 2 * 2 + i][j % 2];
-          top = s > top ? s : top;
-        }
-        // NaN is left out, as it shows in the sums.
-        const float now = acrossRow(larger(most[m][i], top), [](float x, float y) { return x > y ? x : y; });
-        const float shift = now == -INFINITY ? 0.0f : now * kLog2E;
-        const float fade = ptx::powerOfTwo(::fmaf(most[m][i], kLog2E, -shift));
-        most[m][i] = now;
-        float sum = 0;
-#pragma unroll
-        for (int j = 0; j < kScores; ++j) {
-#pragma unroll
-          for (int c = 0; c < 2; ++c) {
-            float& s = scores[m][2 * j + i][c];
-            s = ptx::powerOfTwo(::fmaf(s, kLog2E, -shift));
-            sum += s;
-          }
-        }
-        total[m][i] = total[m][i] * fade + sum;
+        if (!all) hide<false>(scores[m], i, -INFINITY, sight, query, k0);
+        const float fade = weigh(scores[m], i, kLog2E, &most[m][i], &total[m][i]);
 #pragma unroll
         for (int j = 0; j < kFeatures; ++j) {
           results[m][2 * j + i][0] *= fade;
@@ -313,15 +236,8 @@ STEEPEST_INLINE void attendBack(const AttentionArguments& a, uint16_t* shared) {
         const int t = first + warpRow + m * 16 + i * 8 + rowOf();
         logSum[m][i] = t < a.t ? a.logSum[(n * a.h + head) * a.t + t] : INFINITY;
         if (single) continue;
-        const float* const y = a.y + ((n * a.t + t) * a.h + head) * a.e;
-        const uint16_t* const dy = a.packedDy + ((n * a.h + head) * a.t + t) * kWidth;
-        float sum = 0;
-        for (int e = pairOf(); e < a.e && t < a.t; e += 8) {
-          const uint32_t pair = *reinterpret_cast<const uint32_t*>(dy + e);
-          sum = ::fmaf(y[e], scalar::sameBits<float>(pair << 16), sum);
-          if (e + 1 < a.e) sum = ::fmaf(y[e + 1], scalar::sameBits<float>(pair & 0xffff0000u), sum);
-        }
-        mean[m][i] = sumAcrossRow(sum);
+        mean[m][i] = sumOfProducts(a.y + ((n * a.t + t) * a.h + head) * a.e,
+                                   a.packedDy + ((n * a.h + head) * a.t + t) * kWidth, t < a.t ? a.e : 0);
       }
     }
   }
@@ -353,17 +269,7 @@ STEEPEST_INLINE void attendBack(const AttentionArguments& a, uint16_t* shared) {
             s = ptx::powerOfTwo(::fmaf(s, scale, -minus * kLog2E));
           }
         }
-        if (!all) {
-#pragma unroll
-          for (int j = 0; j < kScores; ++j) {
-#pragma unroll
-            for (int c = 0; c < 2; ++c) {
-              const int column = c0 + 8 * j + pairOf() + c;
-              float& s = scores[m][2 * j + i][c];
-              s = (kKeysDown ? sight.sees(column, r) : sight.sees(r, column)) ? s : 0.0f;
-            }
-          }
-        }
+        if (!all) hide<kKeysDown>(scores[m], i, 0.0f, sight, r, c0);
         if (!kKeysDown && single) {
           float sum = 0, weighted = 0, left = 0;
 #pragma unroll

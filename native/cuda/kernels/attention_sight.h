@@ -26,6 +26,13 @@ struct Sight {
     return query < t && key < s && !(causal && key > query) &&
            (mask == nullptr || mask[query * maskQuery + key * maskKey] != 0);
   }
+  // Without the mask: the keys that a query sees, the queries that see a key.
+  struct Range {
+    int begin, end;
+    STEEPEST_INLINE bool has(int i) const { return i >= begin && i < end; }
+  };
+  STEEPEST_INLINE Range keysOf(int query) const { return {0, query >= t ? 0 : causal ? smaller(s, query + 1) : s}; }
+  STEEPEST_INLINE Range queriesOf(int key) const { return {causal ? key : 0, key < s ? t : 0}; }
   // All of so many queries see all of so many keys.
   STEEPEST_INLINE bool seesAll(int query, int queries, int key, int keys) const {
     return mask == nullptr && query + queries <= t && key + keys <= s && !(causal && key + keys - 1 > query);

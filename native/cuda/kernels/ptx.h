@@ -69,6 +69,13 @@ STEEPEST_INLINE uint32_t packBfloat16(float low, float high) {
   return packed;
 }
 
+// The same of numbers that are not subnormal, as those of powerOfTwo.
+STEEPEST_INLINE uint32_t packNormalBfloat16(float low, float high) {
+  uint32_t packed;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;\n" : "=r"(packed) : "f"(high), "f"(low));
+  return packed;
+}
+
 // Four 8 x 8 matrices of 16-bit numbers; lane 8 i + j names row j of matrix i, 16 bytes at a multiple of 16. A lane gets
 // elements 2 (lane % 4) and the next one of row lane / 4, or with kTransposed, of that column.
 template <bool kTransposed>
@@ -166,6 +173,14 @@ STEEPEST_INLINE void copyBox(void* to, const TensorMap* map, int x, int y, int z
       : "memory");
 }
 
+// Neighbours, as many bytes as are a multiple of 16, from such an address to such an address; they arrive at the barrier.
+STEEPEST_INLINE void copyBytes(void* to, const void* from, uint32_t bytes, uint64_t* barrier) {
+  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];\n" ::"r"(
+                   sharedAddress(to)),
+               "l"(from), "r"(bytes), "r"(sharedAddress(barrier))
+               : "memory");
+}
+
 // Pixels of images with one to three axes, innermost first, and their numbers from `channel` on, as many as the map of patches says
 // (im2col): from `at` on through the box of the map, which is what a filter's first tap sees, row after row and image after
 // image. All that is read lies `offset` behind it, which is where another tap is.
@@ -212,6 +227,13 @@ STEEPEST_INLINE void closeProducts() { asm volatile("wgmma.commit_group.sync.ali
 template <int kGroups>
 STEEPEST_INLINE void awaitProducts() {
   asm volatile("wgmma.wait_group.sync.aligned %0;\n" ::"n"(kGroups) : "memory");
+}
+
+// Behind a wait: sums of the products that it has waited for. The compiler reads them no earlier.
+template <int kRuns>
+STEEPEST_INLINE void readProducts(float (&sums)[kRuns][2]) {
+#pragma unroll
+  for (int i = 0; i < kRuns; ++i) asm volatile("" : "+f"(sums[i][0]), "+f"(sums[i][1])::"memory");
 }
 
 #define STEEPEST_SUMS8(d, i)                                                                                           \
@@ -281,6 +303,27 @@ STEEPEST_INLINE void multiplyGroupTf32(float (&d)[64][2], uint64_t a, uint64_t b
       : STEEPEST_SUMS128(d, 0)
       : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)));
 }
+// With a in registers.
+template <bool kTransposedB>
+STEEPEST_INLINE void multiplyHeld64(float (&d)[16][2], const uint32_t (&a)[4], uint64_t b, bool accumulate) {
+  asm volatile(
+      "{\n.reg .pred p;\nsetp.ne.b32 p, %37, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" STEEPEST_PLACES32
+      "}, {%32, %33, %34, %35}, %36, p, 1, 1, %38;\n}\n"
+      : STEEPEST_SUMS32(d, 0)
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(accumulate)),
+        "n"(static_cast<int>(kTransposedB)));
+}
+template <bool kTransposedB>
+STEEPEST_INLINE void multiplyHeld128(float (&d)[32][2], const uint32_t (&a)[4], uint64_t b, bool accumulate) {
+  asm volatile(
+      "{\n.reg .pred p;\nsetp.ne.b32 p, %69, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {" STEEPEST_PLACES64
+      "}, {%64, %65, %66, %67}, %68, p, 1, 1, %70;\n}\n"
+      : STEEPEST_SUMS64(d, 0)
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(accumulate)),
+        "n"(static_cast<int>(kTransposedB)));
+}
 #undef STEEPEST_SUMS8
 #undef STEEPEST_SUMS32
 #undef STEEPEST_PLACES32
@@ -301,6 +344,17 @@ STEEPEST_INLINE void multiplyGroup(float (&sums)[kColumns / 4][2], uint64_t a, u
   } else {
     static_assert(kColumns == 64, "has an instruction here");
     multiplyGroup64<kTransposedA, kTransposedB>(sums, a, b, accumulate);
+  }
+}
+// The same with a in registers, which stay as they are until the product has been waited for. With g and t as above, words are
+// those of row 16 warp + g, 8 below it, and both again, of columns 2 t and, of the second two, 2 t + 8, and the one after each.
+template <int kColumns, bool kTransposedB>
+STEEPEST_INLINE void multiplyHeld(float (&sums)[kColumns / 4][2], const uint32_t (&a)[4], uint64_t b, bool accumulate) {
+  if constexpr (kColumns == 128) {
+    multiplyHeld128<kTransposedB>(sums, a, b, accumulate);
+  } else {
+    static_assert(kColumns == 64, "has an instruction here");
+    multiplyHeld64<kTransposedB>(sums, a, b, accumulate);
   }
 }
 

@@ -1,9 +1,10 @@
-// A product or a convolution on the emulated driver by one of the kernels that test/cuda/twin.test.ts has made of gemm_wgmma.cu and
-// conv_wgmma.cu, with a mistake in each: prints the largest error, relative to the largest sum, or the driver's result.
+// A product, a convolution or attention on the emulated driver by one of the kernels that test/cuda/twin.test.ts has made of
+// gemm_wgmma.cu, conv_wgmma.cu, attention_wgmma.cu and attention_wgmma_grad.cu, with a mistake in each: prints the largest error, relative to the largest sum, or the driver's result.
 #include "check_products.h"
 
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 
 #include "cuda.h"
 #include STEEPEST_CHECKED_KERNELS
@@ -42,25 +43,32 @@ CUdeviceptr Checked::onDevice(const std::vector<uint16_t>& numbers) const {
   return at;
 }
 
+std::vector<float> Checked::read(CUdeviceptr from, size_t count) const {
+  std::vector<float> numbers(count);
+  cuMemcpyDtoHAsync(numbers.data(), from, count * sizeof(float), stream);
+  cuStreamSynchronize(stream);
+  return numbers;
+}
+
+void Checked::launch(void* arguments, unsigned blocks, unsigned threads, uint32_t sharedBytes) const {
+  cuFuncSetAttribute(kernel, kFunctionMaxDynamicShared, static_cast<int>(sharedBytes));
+  void* parameters[] = {arguments};
+  CUresult result = cuLaunchKernel(kernel, blocks, 1, 1, threads, 1, 1, sharedBytes, stream, parameters, nullptr);
+  if (result == kSuccess) result = cuStreamSynchronize(stream);
+  if (result == kSuccess) return;
+  std::printf("%d\n", result);
+  std::fflush(stdout);
+  std::_Exit(0);
+}
+
 std::vector<float> Checked::run(void* arguments, GemmArguments* product) const {
   CUdeviceptr c = 0;
   const auto size = static_cast<size_t>(product->size);
   cuMemAlloc(&c, size * sizeof(float));
   product->c = reinterpret_cast<float*>(c);
   product->parts = product->batch.size = 1;
-  cuFuncSetAttribute(kernel, kFunctionMaxDynamicShared, static_cast<int>(wgmmaBytes(128)));
-  void* parameters[] = {arguments};
-  CUresult result = cuLaunchKernel(kernel, 1, 1, 1, kWgmmaThreads, 1, 1, wgmmaBytes(128), stream, parameters, nullptr);
-  if (result == kSuccess) result = cuStreamSynchronize(stream);
-  if (result != kSuccess) {
-    std::printf("%d\n", result);
-    std::fflush(stdout);
-    std::_Exit(0);
-  }
-  std::vector<float> out(size);
-  cuMemcpyDtoHAsync(out.data(), c, size * sizeof(float), stream);
-  cuStreamSynchronize(stream);
-  return out;
+  launch(arguments, 1, kWgmmaThreads, wgmmaBytes(128));
+  return read(c, size);
 }
 
 double checkProduct(const Checked& checked) {
@@ -148,6 +156,11 @@ int main(int, char** words) {
     see(checked, words + 2);
     return 0;
   }
-  std::printf("%g\n", words[1][0] == 'c' ? checkConvolution(checked) : checkProduct(checked));
+  const std::string name = words[1];
+  const auto is = [&](const char* what) { return name.rfind(what, 0) == 0; };
+  std::printf("%g\n", is("convolution")     ? checkConvolution(checked)
+                      : is("attentionGrad") ? checkAttentionGrad(checked)
+                      : is("attention")     ? checkAttention(checked)
+                                            : checkProduct(checked));
   return 0;
 }

@@ -1,4 +1,4 @@
-// What check_products.cc and check_convolutions.cc share.
+// What check_products.cc, check_convolutions.cc and check_attention.cc share.
 #pragma once
 
 #include <cmath>
@@ -17,14 +17,16 @@ double dot(const uint16_t* a, const uint16_t* b, int64_t count);
 // [batch, outer, inner] for boxes of 64 numbers of `outerBox` runs.
 steepest::cuda::TensorMap describeBoxes(CUdeviceptr at, uint64_t inner, uint64_t outer, uint64_t batch, uint32_t outerBox);
 
-// The kernel of 128 x 128 tiles that is looked at.
+// The kernel that is looked at.
 struct Checked {
   CUstream stream;
   CUfunction kernel;
 
   CUdeviceptr onDevice(const std::vector<uint16_t>& numbers) const;
-  // In one block; `product` is part of the arguments, and lacks c and what is 1. Ends the program with the driver's result if there
-  // is one.
+  std::vector<float> read(CUdeviceptr from, size_t count) const;
+  // Ends the program with the driver's result if there is one.
+  void launch(void* arguments, unsigned blocks, unsigned threads, uint32_t sharedBytes) const;
+  // Of 128 x 128 tiles in one block; `product` is part of the arguments, and lacks c and what is 1.
   std::vector<float> run(void* arguments, steepest::cuda::GemmArguments* product) const;
   template <typename Arguments>
   std::vector<float> run(Arguments& arguments, steepest::cuda::GemmArguments* product) const {
@@ -39,7 +41,7 @@ double errorOf(const std::vector<float>& out, Expected expected) {
   for (size_t i = 0; i < out.size(); ++i) {
     const double sum = expected(static_cast<int64_t>(i));
     const double off = std::fabs(static_cast<double>(out[i]) - sum);
-    error = off <= error ? error : off;
+    error = off <= error || std::isnan(error) ? error : off;
     largest = std::fmax(largest, std::fabs(sum));
   }
   return error / largest;
@@ -47,3 +49,5 @@ double errorOf(const std::vector<float>& out, Expected expected) {
 
 double checkProduct(const Checked& checked);
 double checkConvolution(const Checked& checked);
+double checkAttention(const Checked& checked);
+double checkAttentionGrad(const Checked& checked);  // of keys and values

@@ -1,5 +1,6 @@
 #include "ptx.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -24,6 +25,8 @@ struct Copy {
   Tensor tensor;
   int at[Tensor::kMostAxes];
   int offset[3];  // of patches
+  const void* from = nullptr;  // instead of a box, so many bytes
+  uint32_t bytes = 0;
 };
 
 // Of one thread, see copyAsync.
@@ -122,6 +125,11 @@ void deliver(Barrier& barrier) {
   const std::vector<Copy> arriving = std::move(found->second);
   copies.erase(found);
   for (const Copy& copy : arriving) {
+    if (copy.from != nullptr) {
+      std::memcpy(copy.to, copy.from, copy.bytes);
+      barrier.bytes -= static_cast<int32_t>(copy.bytes);
+      continue;
+    }
     const uint32_t base = static_cast<uint32_t>(copy.to - sharedMemory().data);
     uint32_t offset = 0;
     const auto put = [&](uint32_t number) {
@@ -161,7 +169,17 @@ void elementsAt(uint64_t descriptor, bool transposed, bool isTf32, unsigned i, f
 void compute(const Product& p) {
   const unsigned t = thread().x % 128, row = t / 32 * 16 + t % 32 / 4, column = t % 4 * 2;
   float a[2][16];
-  for (unsigned h = 0; h < 2; ++h) elementsAt(p.a, p.transposedA, p.tf32, row + 8 * h, a[h]);
+  for (unsigned h = 0; h < 2; ++h) {
+    if (p.held == nullptr) elementsAt(p.a, p.transposedA, p.tf32, row + 8 * h, a[h]);
+  }
+  if (p.held != nullptr) {
+    if (std::memcmp(p.held, p.words[t % 4], sizeof p.words[0]) != 0) {
+      fail("registers of an operand that change before wgmma is done with them");
+    }
+    for (unsigned k = 0; k < 16; ++k) {
+      for (unsigned h = 0; h < 2; ++h) a[h][k] = bfloat16(p.words[k % 8 / 2][k / 8 * 2 + h] >> k % 2 * 16 & 0xffffu);
+    }
+  }
   for (int j = 0; j < p.columns / 8; ++j) {
     for (unsigned c = 0; c < 2; ++c) {
       float sums[2] = {}, b[16];
@@ -249,6 +267,22 @@ void deferProduct(const Product& product) {
   Products& mine = products[thread().x];
   if (!mine.fenced) fail("wgmma without a fence before it");
   mine.open.push_back(product);
+}
+
+void deferHeld(Product product) {
+  const WarpWords& of = shareWords(product.held, 4);
+  for (unsigned i = 0; i < 4; ++i) std::memcpy(product.words[i], of[lane() / 4 * 4 + i], sizeof product.words[i]);
+  deferProduct(product);
+}
+
+void checkComputed(const float* sums) {
+  const Products& mine = products[thread().x];
+  const auto makes = [&](const std::vector<Product>& group) {
+    return std::any_of(group.begin(), group.end(), [&](const Product& p) { return p.sums == sums; });
+  };
+  if (makes(mine.open) || std::any_of(mine.groups.begin(), mine.groups.end(), makes)) {
+    fail("sums of wgmma that are read before they have been waited for");
+  }
 }
 
 void awaitDeferred(unsigned groups) {
@@ -357,6 +391,13 @@ void deferPatches(void* to, const cuda::TensorMap* map, int axes, int channel, c
 }  // namespace steepest::emulated
 
 namespace steepest::cuda::ptx {
+
+void copyBytes(void* to, const void* from, uint32_t bytes, uint64_t* at) {
+  checkShared(to, bytes, 16, "a copy of bytes");
+  if (reinterpret_cast<uintptr_t>(from) % 16 != 0 || bytes % 16 != 0) fail("a copy of bytes that are not aligned");
+  std::memset(to, 0xff, bytes);
+  copies[&barrierAt(at)].push_back({static_cast<unsigned char*>(to), {}, {}, {}, from, bytes});
+}
 
 void fenceProducts() { products[thread().x].fenced = true; }
 

@@ -42,15 +42,20 @@ void awaitCopyGroups(unsigned groups);
 void deferPatches(void* to, const cuda::TensorMap* map, int axes, int channel, const int* at, int image,
                   const int* offset, uint64_t* barrier);
 
-// sums [columns / 2] of this thread.
+// sums [columns / 2] of this thread. `held` are its words of a in registers, or null.
 struct Product {
   float* sums;
   int columns;
   bool transposedA, transposedB, tf32;
   uint64_t a, b;
   bool accumulate;
+  const uint32_t* held = nullptr;
+  uint32_t words[4][4] = {};  // of the lanes that share its rows, when it was issued
 };
 void deferProduct(const Product& product);
+void deferHeld(Product product);
+// Fails while a product with these sums is on its way.
+void checkComputed(const float* sums);
 void awaitDeferred(unsigned groups);
 
 }  // namespace steepest::emulated
@@ -87,6 +92,13 @@ inline float powerOfTwo(float x) {
 
 inline uint32_t packBfloat16(float low, float high) {
   return emulated::toBfloat16Bits(low) | emulated::toBfloat16Bits(high) << 16;
+}
+
+inline uint32_t packNormalBfloat16(float low, float high) {
+  for (const float x : {low, high}) {
+    if (x != 0 && std::fabs(x) < 1.17549435e-38f) emulated::fail("a subnormal number that is packed as it is");
+  }
+  return packBfloat16(low, high);
 }
 
 template <bool kTransposed>
@@ -158,6 +170,7 @@ void awaitPhase(uint64_t* barrier, uint32_t parity);
 
 void prefetch(const TensorMap* map);
 void copyBox(void* to, const TensorMap* map, int x, int y, int z, uint64_t* barrier);
+void copyBytes(void* to, const void* from, uint32_t bytes, uint64_t* barrier);
 template <int kAxes>
 void copyPatches(void* to, const TensorMap* map, int channel, const int (&at)[3], int image, const int (&offset)[3],
                  uint64_t* barrier) {
@@ -178,6 +191,14 @@ void awaitProducts() {
 template <int kColumns, bool kTransposedA, bool kTransposedB>
 void multiplyGroup(float (&sums)[kColumns / 4][2], uint64_t a, uint64_t b, bool accumulate) {
   emulated::deferProduct({sums[0], kColumns, kTransposedA, kTransposedB, false, a, b, accumulate});
+}
+template <int kColumns, bool kTransposedB>
+void multiplyHeld(float (&sums)[kColumns / 4][2], const uint32_t (&a)[4], uint64_t b, bool accumulate) {
+  emulated::deferHeld({sums[0], kColumns, false, kTransposedB, false, 0, b, accumulate, a});
+}
+template <int kRuns>
+void readProducts(float (&sums)[kRuns][2]) {
+  emulated::checkComputed(sums[0]);
 }
 template <int kHalves>
 void multiplyGroupTf32(float (&sums)[kHalves][2], uint64_t a, uint64_t b, bool accumulate) {

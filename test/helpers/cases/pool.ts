@@ -61,7 +61,19 @@ for (const kind of ['maxPool', 'averagePool'] as const) {
       run: (t) =>
         kind === 'maxPool'
           ? ops.maximum(make('maxPool', [t], attrs, shape, 'float32'), -1000)
-          : make('averagePool', [t], { ...attrs, counted: [[0, 0], [0, 0]] }, shape, 'float32'),
+          : make(
+              'averagePool',
+              [t],
+              {
+                ...attrs,
+                counted: [
+                  [0, 0],
+                  [0, 0],
+                ],
+              },
+              shape,
+              'float32',
+            ),
     };
   });
 }
