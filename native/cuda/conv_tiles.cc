@@ -153,7 +153,7 @@ bool addConv(ConvKind kind, const ConvProblem& p, GemmArguments g, Binder& binde
   g.partDepth = g.k;
   const bool aQuads = isAligned(g.a) && width % 4 == 0;
   g.bQuads = isAligned(g.b) && p.filters / p.groups % 4 == 0;
-  g.cQuads = isAligned(g.c) && g.n % 4 == 0;
+  g.cQuads = canQuads(g);
   std::vector<const ConvTiles*> able = tiledBy(g, aQuads && (!adjoint || g.bQuads));
   if (canConvWgmma(kind, p, geometry, g, binder.device())) {
     const std::vector<const ConvTiles*> more = wgmmaBy(kind, g);

@@ -129,6 +129,11 @@ bool isAligned(const void* p, int64_t slide) {
   return (reinterpret_cast<uintptr_t>(p) | static_cast<uintptr_t>(slide)) % 16 == 0;
 }
 
+bool canQuads(const GemmArguments& g) {
+  const GemmFinish& f = g.finish;
+  return g.n % 4 == 0 && isAligned(g.c, g.cSlide) && isAligned(f.added, f.addedSlide) && isAligned(f.gate, f.gateSlide);
+}
+
 void cutIntoParts(GemmArguments* g, const GemmShape& shape, Binder& binder) {
   const int64_t wanted = std::min(kBlocksWanted / std::max<int64_t>(tilesOf(*g, shape), 1), g->k / kLeastDepth);
   if (wanted < 2) return;
@@ -186,7 +191,7 @@ bool addGemm(const MatmulProblem& p, GemmArguments g, Binder& binder) {
   const bool aAlongK = isAlongK(form, 0), bAlongK = isAlongK(form, 1);
   g.aQuads = inQuads(g.a, g.aSlide, aAlongK ? g.aRow : g.aDepth, g.aBatch, g.batch.rank);
   g.bQuads = inQuads(g.b, g.bSlide, bAlongK ? g.bColumn : g.bDepth, g.bBatch, g.batch.rank);
-  g.cQuads = isAligned(g.c, g.cSlide) && g.n % 4 == 0;
+  g.cQuads = canQuads(g);
   const std::vector<Tiles> able =
       g.bfloat16 + g.tf32 != 0 ? tensorCoreTiles(g, form, binder.device()) : float32Tiles(g, form);
   const auto chosen = std::find_if(

@@ -22,6 +22,8 @@ int64_t tilesOf(const GemmArguments& g, const GemmShape& shape);
 // With such tiles, or parts of k of them.
 bool fillsDevice(const GemmArguments& g, const GemmShape& shape);
 bool isAligned(const void* p, int64_t slide = 0);
+// Whether rows of c, and of what its finish reads, are quads.
+bool canQuads(const GemmArguments& g);
 // With few tiles and a long k, parts of k are summed on their own; addParts adds them up where that is so.
 void cutIntoParts(GemmArguments* g, const GemmShape& shape, Binder& binder);
 void addParts(const GemmArguments& g, Binder& binder);

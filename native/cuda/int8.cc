@@ -31,7 +31,7 @@ void add(MatmulInt8Arguments arguments, Binder& binder) {
   const auto address = reinterpret_cast<uintptr_t>(arguments.b) | static_cast<uintptr_t>(g.bSlide);
   g.bQuads = alongK ? (address | static_cast<uintptr_t>(g.bColumn)) % 16 == 0
                     : g.bColumn == 1 && (address | static_cast<uintptr_t>(g.bDepth)) % 4 == 0;
-  g.cQuads = isAligned(g.c, g.cSlide) && g.n % 4 == 0;
+  g.cQuads = canQuads(g);
   const Int8Tiles& tiles = chooseTiles(g);
   cutIntoParts(&g, tiles.shape, binder);
   const auto bytes = static_cast<uint32_t>(2 * (tiles.shape.rows + tiles.shape.columns) * (kInt8Depth + 16));

@@ -62,7 +62,7 @@ const mistakes: Mistake[] = [
   [
     'stages beyond the shared memory of the block',
     'b() const { return memory +',
-    'b() const { return memory + kWgmmaBytesA +',
+    'b() const { return memory + 2 * kWgmmaStages * kWgmmaBytesA +',
     /^719 .*outside of the dynamic shared memory of the block/,
   ],
 ];

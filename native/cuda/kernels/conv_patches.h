@@ -189,7 +189,7 @@ STEEPEST_INLINE void convolve(const ConvArguments& a, Tile& product) {
       }
     });
   }
-  finishAndStore(g, 0, tile, product.sums, [&](int run) { return product.placeOf(run); });
+  finishProduct(g, 0, tile, product);
 }
 
 }  // namespace steepest::cuda

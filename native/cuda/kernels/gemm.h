@@ -27,6 +27,11 @@ struct GemmArguments {
   uint32_t unused;
 };
 
+// Shared memory of a warp for 16 x 32 of its sums, see gemm_strip.h. The gap behind a row spreads what half a warp writes at once
+// over all banks.
+constexpr int kStripRow = 32 + 8;
+constexpr int kStripBytes = 16 * kStripRow * 4;
+
 // Edges of the tiles of a kernel.
 struct GemmShape {
   int64_t rows, columns, depth;

@@ -11,6 +11,7 @@ struct Float32Tile {
   static constexpr int kRows = kRows_, kColumns = kColumns_, kDepth = kDepth_;
   static constexpr int kThreadRows = kRows / kDown, kThreadColumns = kColumns / kAcross;
   static constexpr int kThreads = kThreadRows * kThreadColumns;
+  static constexpr int kLine = kAcross / 4;  // quads of a thread beside each other
   // Tiles are [depth][rows + kGap], which keeps quads aligned and spreads columns over banks.
   static constexpr int kGap = 4;
   static constexpr int kStrideA = (kRows + kGap) / 4, kStrideB = (kColumns + kGap) / 4;
@@ -53,10 +54,19 @@ struct Float32Tile {
     }
   }
 
-  // Of a run of sums, in the tile.
-  STEEPEST_INLINE Place placeOf(int run) const {
-    const int i = run / (kAcross / 4), j = run % (kAcross / 4);
-    return {(i / 4 * kThreadRows + y) * 4 + i % 4, (j * kThreadColumns + x) * 4};
+  // Quads of 4 rows beneath each other.
+  static constexpr int kTurns = kDown * kAcross / 16, kRowStep = 1;
+  STEEPEST_INLINE void take(int turn, float (&quads)[4][4]) const {
+#pragma unroll
+    for (int t = 0; t < kTurns; ++t) {
+      if (t != turn) continue;
+#pragma unroll
+      for (int i = 0; i < 16; ++i) quads[i / 4][i % 4] = sums[(t / kLine * 4 + i / 4) * kLine + t % kLine][i % 4];
+    }
+  }
+  // Of the first of them, in the tile.
+  STEEPEST_INLINE Place placeOf(int turn) const {
+    return {(turn / kLine * kThreadRows + y) * 4, (turn % kLine * kThreadColumns + x) * 4};
   }
 
  private:

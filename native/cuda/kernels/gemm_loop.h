@@ -37,7 +37,7 @@ STEEPEST_INLINE void multiplyMatrices(const GemmArguments& g, Tile& product) {
                 nextA.load(a, aStride, tile.row, g.m, depth, tile.lastDepth, g.aQuads != 0);
                 nextB.load(b, bStride, tile.column, g.n, depth, tile.lastDepth, g.bQuads != 0);
               });
-  finishAndStore(g, g.loopStep, tile, product.sums, [&](int run) { return product.placeOf(run); });
+  finishProduct(g, g.loopStep, tile, product);
 }
 
 }  // namespace steepest::cuda

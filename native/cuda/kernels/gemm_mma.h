@@ -3,6 +3,7 @@
 #pragma once
 
 #include "gemm_stage.h"
+#include "gemm_strip.h"
 #include "ptx.h"
 
 namespace steepest::cuda {
@@ -122,10 +123,22 @@ struct MmaTile {
     }
   }
 
-  // Of a run of sums, in the tile.
-  STEEPEST_INLINE Place placeOf(int run) const {
-    const int lane = static_cast<int>(threadIdx.x) % 32, i = run / 2 / kN, j = run / 2 % kN;
-    return {firstRow + i * 16 + run % 2 * 8 + lane / 4, firstColumn + j * 8 + lane % 4 * 2};
+  // 16 rows of a warp, by way of where the tiles have been.
+  static constexpr int kTurns = kM, kRowStep = WarpStrip::kRowStep;
+  static_assert(kN == 4 && kThreads / 32 * kStripBytes <= 2 * (A::kSize + B::kSize) * sizeof(Number));
+  STEEPEST_INLINE void take(int turn, float (&quads)[4][4]) const {
+    const WarpStrip strip(tilesA, static_cast<int>(threadIdx.x) / 32);
+    __syncwarp();
+#pragma unroll
+    for (int i = 0; i < kM; ++i) {
+      if (i == turn) strip.put(sums + i * kN * 2);
+    }
+    __syncwarp();
+    strip.get(quads);
+  }
+  // Of the first of them, in the tile.
+  STEEPEST_INLINE Place placeOf(int turn) const {
+    return {firstRow + turn * 16 + WarpStrip::row(), firstColumn + WarpStrip::column()};
   }
 };
 

@@ -13,9 +13,13 @@ struct alignas(8) Pair {
   float x[2];
 };
 
+// In bytes and not in numbers of an address, which would hide from the compiler that they are global memory.
+STEEPEST_INLINE float* slid(float* p, int64_t bytes) {
+  return reinterpret_cast<float*>(reinterpret_cast<unsigned char*>(p) + bytes);
+}
 template <typename T>
-STEEPEST_INLINE T* slid(T* p, int64_t bytes) {
-  return reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(p) + static_cast<uintptr_t>(bytes));
+STEEPEST_INLINE const T* slid(const T* p, int64_t bytes) {
+  return reinterpret_cast<const T*>(reinterpret_cast<const unsigned char*>(p) + bytes);
 }
 
 // A place in c, or in a tile of it.
@@ -59,53 +63,126 @@ struct GemmTile {
   }
 };
 
-// Of one number.
-STEEPEST_INLINE float finished(const GemmFinish& f, int64_t loopStep, float v, int64_t column, int64_t element) {
-  v *= f.scale;
-  if (f.scales != nullptr) v *= f.scales[f.scalesStep * column];
-  if (f.bias != nullptr) v += f.bias[f.biasStep * column];
-  if (f.added != nullptr) v += slid(f.added, loopStep * f.addedSlide)[element];
-  if (f.relu) v = v < 0 ? 0 : v;
-  if (f.gate != nullptr) {
-    const bool open = slid(f.gate, loopStep * f.gateSlide)[element] > 0;
-    v = f.gateMultiplies ? v * (open ? 1.0f : 0.0f) : open ? v : 0;
-  }
-  return v;
-}
-
-// Finishes and stores neighbours of a row from a place in the tile on. With several parts they are sums, stored as they are. Runs
-// of 2 and 4 begin where quads of c do, or in their middle. All comes from the arguments each time: registers are needed for the
-// numbers. `Tile` is a GemmTile or something that knows other places in c.
-template <int kRun, typename Tile>
-STEEPEST_INLINE void finishAndStore(const GemmArguments& g, int64_t loopStep, const Tile& tile, const Place& at,
-                                    const float (&v)[kRun]) {
-  if (!tile.contains(g, at)) return;
-  const int64_t element = tile.elementOf(g, at), column = tile.columnOf(g, at);
-  const int64_t left = g.n - tile.column - at.column;
-  float x[kRun];
+// Neighbours in memory, of which `left` are there; `whole`: they all are, at a multiple of their size.
+template <int kRun>
+STEEPEST_INLINE void loadSome(const float* from, int64_t left, bool whole, float (&to)[kRun]) {
+  if (kRun == 4 && whole) {
+    const Quad quad = *reinterpret_cast<const Quad*>(from);
 #pragma unroll
-  for (int j = 0; j < kRun; ++j) {
-    x[j] = g.parts > 1 || j >= left ? v[j] : finished(g.finish, loopStep, v[j], column + j, element + j);
+    for (int j = 0; j < kRun; ++j) to[j] = quad.x[j % 4];
+  } else if (kRun == 2 && whole) {
+    const Pair pair = *reinterpret_cast<const Pair*>(from);
+#pragma unroll
+    for (int j = 0; j < kRun; ++j) to[j] = pair.x[j % 2];
+  } else {
+#pragma unroll
+    for (int j = 0; j < kRun; ++j) to[j] = j < left ? from[j] : 0;
   }
-  float* const to = (g.parts > 1 ? g.sums + tile.part * g.size : slid(g.c, loopStep * g.cSlide)) + element;
-  if (kRun == 4 && g.cQuads != 0) {
-    *reinterpret_cast<Quad*>(to) = {{x[0], x[kRun / 4], x[kRun / 2], x[kRun - 1]}};
-  } else if (kRun == 2 && g.cQuads != 0) {
-    *reinterpret_cast<Pair*>(to) = {{x[0], x[kRun - 1]}};
+}
+template <int kRun>
+STEEPEST_INLINE void storeSome(float* to, int64_t left, bool whole, const float (&from)[kRun]) {
+  if (kRun == 4 && whole) {
+    *reinterpret_cast<Quad*>(to) = {{from[0], from[kRun / 4], from[kRun / 2], from[kRun - 1]}};
+  } else if (kRun == 2 && whole) {
+    *reinterpret_cast<Pair*>(to) = {{from[0], from[kRun - 1]}};
   } else {
 #pragma unroll
     for (int j = 0; j < kRun; ++j) {
-      if (j < left) to[j] = x[j];
+      if (j < left) to[j] = from[j];
     }
   }
 }
 
-// Of all runs of a thread; where(i) is where run i begins in the tile.
-template <int kRuns, int kRun, typename Tile, typename Where>
-STEEPEST_INLINE void finishAndStore(const GemmArguments& g, int64_t loopStep, const Tile& tile,
-                                    const float (&v)[kRuns][kRun], Where where) {
+constexpr int64_t kNoElement = -1;
+
+// Of kRows runs in the same columns, each from one of c's elements on. A step at a time for all of them: that is one branch, and
+// what they read is on its way together.
+template <int kRows, int kRun>
+STEEPEST_INLINE void finish(const GemmFinish& f, int64_t loopStep, int64_t column, int64_t left, bool whole,
+                            const int64_t (&elements)[kRows], float (&v)[kRows][kRun]) {
+  // each(number, which row, which neighbour)
+  const auto each = [&](auto change) {
 #pragma unroll
-  for (int i = 0; i < kRuns; ++i) finishAndStore(g, loopStep, tile, where(i), v[i]);
+    for (int i = 0; i < kRows; ++i) {
+#pragma unroll
+      for (int j = 0; j < kRun; ++j) change(v[i][j], i, j);
+    }
+  };
+  const auto ofColumns = [&](const float* from, int64_t step, float (&x)[kRun]) {
+#pragma unroll
+    for (int j = 0; j < kRun; ++j) x[j] = j < left ? from[step * (column + j)] : 0;
+  };
+  const auto ofElements = [&](const float* from, float (&x)[kRows][kRun]) {
+#pragma unroll
+    for (int i = 0; i < kRows; ++i) {
+      if (elements[i] != kNoElement) loadSome(from + elements[i], left, whole, x[i]);
+    }
+  };
+  each([&](float& x, int, int) { x *= f.scale; });
+  if (f.scales != nullptr) {
+    float scales[kRun];
+    ofColumns(f.scales, f.scalesStep, scales);
+    each([&](float& x, int, int j) { x *= scales[j]; });
+  }
+  if (f.bias != nullptr) {
+    float bias[kRun];
+    ofColumns(f.bias, f.biasStep, bias);
+    each([&](float& x, int, int j) { x += bias[j]; });
+  }
+  if (f.added != nullptr) {
+    float added[kRows][kRun] = {};
+    ofElements(slid(f.added, loopStep * f.addedSlide), added);
+    each([&](float& x, int i, int j) { x += added[i][j]; });
+  }
+  if (f.relu) each([&](float& x, int, int) { x = x < 0 ? 0 : x; });
+  if (f.gate != nullptr) {
+    float gate[kRows][kRun] = {};
+    ofElements(slid(f.gate, loopStep * f.gateSlide), gate);
+    const bool multiplies = f.gateMultiplies;
+    each([&](float& x, int i, int j) { x = gate[i][j] > 0 ? x : multiplies ? x * 0.0f : 0; });
+  }
+}
+
+// Of one number.
+STEEPEST_INLINE float finished(const GemmFinish& f, int64_t loopStep, float v, int64_t column, int64_t element) {
+  float one[1][1] = {{v}};
+  const int64_t elements[1] = {element};
+  finish(f, loopStep, column, 1, false, elements, one);
+  return one[0][0];
+}
+
+// Finishes and stores runs of neighbours, kRowStep rows apart from a place in the tile on. With several parts they are sums,
+// stored as they are. Runs of 2 and 4 begin where quads of c do, or in their middle. All comes from the arguments each time:
+// registers are needed for the numbers. `Tile` is a GemmTile or something that knows other places in c.
+template <int kRowStep = 0, int kRows, int kRun, typename Tile>
+STEEPEST_INLINE void finishAndStore(const GemmArguments& g, int64_t loopStep, const Tile& tile, const Place& at,
+                                    float (&v)[kRows][kRun]) {
+  const int64_t left = g.n - tile.column - at.column;
+  const bool whole = kRun > 1 && g.cQuads != 0;
+  int64_t elements[kRows];
+#pragma unroll
+  for (int i = 0; i < kRows; ++i) {
+    const Place place = {at.row + i * kRowStep, at.column};
+    elements[i] = tile.contains(g, place) ? tile.elementOf(g, place) : kNoElement;
+  }
+  if (g.parts == 1) finish(g.finish, loopStep, tile.columnOf(g, at), left, whole, elements, v);
+  float* const to = g.parts > 1 ? g.sums + tile.part * g.size : slid(g.c, loopStep * g.cSlide);
+#pragma unroll
+  for (int i = 0; i < kRows; ++i) {
+    if (elements[i] != kNoElement) storeSome(to + elements[i], left, whole, v[i]);
+  }
+}
+
+// Of the sums of a product (such as a Float32Tile), a few quads at a time by code that is there once: take(turn, quads) is those of
+// a turn, placeOf(turn) where they begin.
+template <typename Tile, typename Product>
+STEEPEST_INLINE void finishProduct(const GemmArguments& g, int64_t loopStep, const Tile& tile, const Product& product) {
+#pragma unroll 1
+  for (int turn = 0; turn < Product::kTurns; ++turn) {
+    float quads[4][4];
+    product.take(turn, quads);
+    finishAndStore<Product::kRowStep>(g, loopStep, tile, product.placeOf(turn), quads);
+  }
 }
 
 }  // namespace steepest::cuda

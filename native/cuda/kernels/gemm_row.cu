@@ -12,7 +12,7 @@ STEEPEST_INLINE float operandOf(const GemmArguments& g, float x) { return g.bflo
 // `column` of the tile.
 STEEPEST_INLINE void finishOne(const GemmArguments& g, const GemmTile& tile, int64_t column, float sum) {
   float one[1][1] = {{sum}};
-  finishAndStore(g, g.loopStep, tile, one, [&](int) { return Place{0, column}; });
+  finishAndStore(g, g.loopStep, tile, Place{0, column}, one);
 }
 
 }  // namespace

@@ -14,20 +14,29 @@ struct Staged {
   static constexpr int kEach = (kQuads + kThreads - 1) / kThreads;
   Quad quads[kEach];
 
-  // `whole`: quads begin at multiples of 16 bytes.
+  // `whole`: quads begin at multiples of 16 bytes. Those of a thread are all within their lines, or none is: one branch.
   STEEPEST_INLINE void load(const float* p, int64_t stride, int64_t firstRow, int64_t rows, int64_t firstDepth,
                             int64_t depths, bool whole) {
-    each([&](int row, int depth, Quad& quad) {
-      const int64_t r = firstRow + row, d = firstDepth + depth;
-      const float* const from = p + (kAlongK ? r * stride + d : d * stride + r);
-      const int64_t left = kAlongK ? (r < rows ? depths - d : 0) : (d < depths ? rows - r : 0);
-      if (whole && left >= 4) {
-        quad = *reinterpret_cast<const Quad*>(from);
-      } else {
+    const int rowsLeft = static_cast<int>(smaller<int64_t>(rows - firstRow, kRows));
+    const int depthsLeft = static_cast<int>(smaller<int64_t>(depths - firstDepth, kDepth));
+    const int lines = kAlongK ? rowsLeft : depthsLeft, left = (kAlongK ? depthsLeft : rowsLeft) - along();
+    const float* const from =
+        p + ((kAlongK ? firstRow : firstDepth) + line(0)) * stride + (kAlongK ? firstDepth : firstRow) + along();
+    const int64_t step = kThreads / kLine * stride;
+    if (whole && left >= 4) {
 #pragma unroll
-        for (int j = 0; j < 4; ++j) quad.x[j] = j < left ? from[j] : 0;
+      for (int i = 0; i < kEach; ++i) {
+        if (has(i)) quads[i] = line(i) < lines ? *reinterpret_cast<const Quad*>(from + i * step) : Quad{};
       }
-    });
+    } else {
+#pragma unroll
+      for (int i = 0; i < kEach; ++i) {
+#pragma unroll
+        for (int j = 0; j < 4; ++j) {
+          if (has(i)) quads[i].x[j] = line(i) < lines && j < left ? from[i * step + j] : 0;
+        }
+      }
+    }
   }
 
   // Of quad i of this thread: whether there is one, and its first element in the tile. Quads of a thread are parts of the same

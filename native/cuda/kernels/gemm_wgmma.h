@@ -34,9 +34,10 @@ constexpr int kWgmmaRows = 128, kWgmmaDepth = 64, kWgmmaStages = 4, kWgmmaThread
 constexpr int kWgmmaDepthTf32 = kWgmmaDepth / 2;  // as many bytes
 constexpr int kTransposeEdge = 32;
 
-// Of a block: stages, their barriers.
+// Of a block: stages, their barriers; strips of the warps that multiply.
 constexpr uint32_t wgmmaBytes(int64_t columns) {
-  return static_cast<uint32_t>(kWgmmaStages * ((kWgmmaRows + columns) * kWgmmaDepth * 2 + 2 * 8));
+  return static_cast<uint32_t>(kWgmmaStages * ((kWgmmaRows + columns) * kWgmmaDepth * 2 + 2 * 8) +
+                               kWgmmaRows / 16 * kStripBytes);
 }
 
 }  // namespace steepest::cuda

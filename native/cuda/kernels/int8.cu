@@ -1,6 +1,7 @@
 // Products of rows that are rounded to int8 and int8 matrices, on tensor cores (mma.sync). Sums are exact, so no order of them
 // shows.
 #include "gemm_loop.h"
+#include "gemm_strip.h"
 #include "int8.h"
 #include "ptx.h"
 #include "scalar.h"
@@ -166,10 +167,28 @@ struct Int8Tile {
     }
   }
 
-  // Of a run of sums, in the tile.
-  STEEPEST_INLINE Place placeOf(int run) const {
-    const int lane = static_cast<int>(threadIdx.x) % 32, i = run / 2 / kN, j = run / 2 % kN;
-    return {firstRow + i * 16 + run % 2 * 8 + lane / 4, firstColumn + j * 8 + lane % 4 * 2};
+  // As in gemm_mma.h; `asBits`: whole numbers still, as floats with their bits.
+  static constexpr int kTurns = kM, kRowStep = WarpStrip::kRowStep;
+  static_assert(kN == 4 && kThreads / 32 * kStripBytes <= 2 * (kRows + kColumns) * kRun);
+  STEEPEST_INLINE void take(int turn, bool asBits, float (&quads)[4][4]) const {
+    const WarpStrip strip(tilesA, static_cast<int>(threadIdx.x) / 32);
+    __syncwarp();
+#pragma unroll
+    for (int i = 0; i < kM; ++i) {
+      if (i != turn) continue;
+      float runs[kN * 2][2];
+#pragma unroll
+      for (int n = 0; n < kN * 4; ++n) {
+        const int32_t sum = sums[i * kN * 2 + n / 2][n % 2];
+        runs[n / 2][n % 2] = asBits ? scalar::sameBits<float>(sum) : static_cast<float>(sum);
+      }
+      strip.put(runs);
+    }
+    __syncwarp();
+    strip.get(quads);
+  }
+  STEEPEST_INLINE Place placeOf(int turn) const {
+    return {firstRow + turn * 16 + WarpStrip::row(), firstColumn + WarpStrip::column()};
   }
 };
 
@@ -186,20 +205,22 @@ STEEPEST_INLINE void multiplyInt8Matrices(const MatmulInt8Arguments& arguments, 
     nextA.load(arguments.rows, arguments.run, 1, tile.row, g.m, depth, arguments.run, true);
     nextB.load(b, g.bColumn, g.bDepth, tile.column, g.n, depth, tile.lastDepth, g.bQuads != 0);
   });
-  constexpr int kRuns = Tile::kM * Tile::kN * 2;
+  // Parts are sums of whole numbers still.
+  const bool parts = g.parts > 1;
+#pragma unroll 1
+  for (int turn = 0; turn < Tile::kTurns; ++turn) {
+    float quads[4][4];
+    product.take(turn, parts, quads);
+    const Place at = product.placeOf(turn);
 #pragma unroll
-  for (int run = 0; run < kRuns; ++run) {
-    const Place at = product.placeOf(run);
-    if (!tile.contains(g, at)) continue;
-    // Parts are sums of whole numbers still.
-    const float step = g.parts > 1 ? 0 : arguments.steps[tile.row + at.row];
-    float v[2];
+    for (int i = 0; i < 4; ++i) {
+      const int64_t row = tile.row + at.row + i * Tile::kRowStep;
+      if (parts || row >= g.m) continue;
+      const float step = arguments.steps[row];
 #pragma unroll
-    for (int j = 0; j < 2; ++j) {
-      v[j] =
-          g.parts > 1 ? scalar::sameBits<float>(product.sums[run][j]) : static_cast<float>(product.sums[run][j]) * step;
+      for (int j = 0; j < 4; ++j) quads[i][j] *= step;
     }
-    finishAndStore(g, arguments.loopStep, tile, at, v);
+    finishAndStore<Tile::kRowStep>(g, arguments.loopStep, tile, at, quads);
   }
 }
 

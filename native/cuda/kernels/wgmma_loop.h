@@ -3,7 +3,7 @@
 // their tile while the first is at the next one.
 #pragma once
 
-#include "gemm_result.h"
+#include "gemm_strip.h"
 #include "gemm_wgmma.h"
 #include "ptx.h"
 
@@ -38,6 +38,7 @@ struct Stages {
     return reinterpret_cast<uint64_t*>(memory + kWgmmaStages * (kWgmmaBytesA + kBytesB)) + of;
   }
   STEEPEST_INLINE uint64_t* empty(int of) const { return full(kWgmmaStages + of); }
+  STEEPEST_INLINE unsigned char* strips() const { return reinterpret_cast<unsigned char*>(full(2 * kWgmmaStages)); }
   STEEPEST_INLINE int before() const { return stage == 0 ? kWgmmaStages - 1 : stage - 1; }
   STEEPEST_INLINE void next() {
     if (++stage == kWgmmaStages) {
@@ -89,6 +90,28 @@ STEEPEST_INLINE void copyTiles(const Source& source, Stages<Source::kColumns> st
   }
 }
 
+// Those of a warp, 16 rows, for finishProduct.
+template <int kColumns>
+struct WgmmaSums {
+  static constexpr int kTurns = kColumns / 32, kRowStep = WarpStrip::kRowStep;
+  const float (&sums)[kColumns / 4][2];
+  WarpStrip strip;
+  int firstRow;
+
+  STEEPEST_INLINE void take(int turn, float (&quads)[4][4]) const {
+    __syncwarp();
+#pragma unroll
+    for (int t = 0; t < kTurns; ++t) {
+      if (t == turn) strip.put(sums + t * 8);
+    }
+    __syncwarp();
+    strip.get(quads);
+  }
+  STEEPEST_INLINE Place placeOf(int turn) const {
+    return {firstRow + WarpStrip::row(), turn * 32 + WarpStrip::column()};
+  }
+};
+
 // A warp group, for its 64 rows of each tile.
 template <typename Source>
 STEEPEST_INLINE void multiplyTiles(const Source& source, Stages<Source::kColumns> stages, int group) {
@@ -131,9 +154,9 @@ STEEPEST_INLINE void multiplyTiles(const Source& source, Stages<Source::kColumns
     for (int j = 0; Source::kSomeEmpty && j < Source::kColumns / 4; ++j) {
       for (int h = 0; h < 2; ++h) sums[j][h] = any ? sums[j][h] : 0;
     }
-    const Place corner = {group * 64 + thread / 32 * 16 + thread % 32 / 4, thread % 4 * 2};
-    finishAndStore(g, source.loopStep(), tile, sums,
-                   [&](int run) { return Place{corner.row + run % 2 * 8, corner.column + run / 2 * 8}; });
+    const WgmmaSums<Source::kColumns> result = {sums, WarpStrip(stages.strips(), group * 4 + thread / 32),
+                                                group * 64 + thread / 32 * 16};
+    finishProduct(g, source.loopStep(), tile, result);
   }
 }
 
