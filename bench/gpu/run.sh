@@ -113,13 +113,15 @@ if [ -n "$smoke" ]; then
   node_part cases 60 out/cuda-cases.js --draws 1 --every 60
 else
   part kernels 25 "$release/cuda-kernels" "$release/cuda-kernels" --repeat 5
+  STEEPEST_CUDA_PRODUCTS=Wgmma part sanitizer-convolutions 20 "$(command -v compute-sanitizer || echo compute-sanitizer)" \
+    compute-sanitizer --error-exitcode 9 "$release/cuda-kernels" --repeat 1 convInputGradBfloat16 2 9 68 20 3 2
   part sanitizer 20 "$(command -v compute-sanitizer || echo compute-sanitizer)" \
     compute-sanitizer --error-exitcode 9 "$release/cuda-kernels" --small
   STEEPEST_CUDA_PRODUCTS=attentionWgmma part sanitizer-attention 20 "$(command -v compute-sanitizer || echo compute-sanitizer)" \
     compute-sanitizer --error-exitcode 9 "$release/cuda-kernels" --repeat 1 attentionGradBfloat16 1 140 2 64
   node_part cases 60 out/cuda-cases.js --seconds 40 --json "$out/cases.json"
-  # small products through the kernels for large ones: all forms of operands, around the edges of tiles
-  for kernel in wgmma mma; do
+  # small products through the kernels for large ones: all forms of operands, around the edges of tiles; Wgmma is those of convolutions
+  for kernel in wgmma mma Wgmma; do
     STEEPEST_CUDA_PRODUCTS=$kernel node_part "cases-$kernel" 20 out/cuda-cases.js --only bfloat16 --draws 2
   done
   STEEPEST_CUDA_PRODUCTS=attentionWgmma node_part cases-attention 10 out/cuda-cases.js --only attention --draws 2
@@ -144,8 +146,20 @@ kernel_speed() {
     done
   done
 }
-export -f kernel_speed
+# Some 3 x 3 convolutions of ResNet-50, by both kinds of kernels
+convolution_speed() {
+  local k=$1 way shape what
+  for way in Wgmma Mma; do
+    export STEEPEST_CUDA_PRODUCTS=$way
+    echo "{\"kernels\":\"$way\"}"
+    for shape in '28 128 128 3 1' '14 256 256 3 1' '28 256 256 3 2' '56 64 64 3 1'; do
+      for what in conv convInputGrad convKernelGrad; do "$k" --repeat 3 ${what}Bfloat16 128 $shape; done
+    done
+  done
+}
+export -f kernel_speed convolution_speed
 if [ -z "$smoke" ]; then
+  part speed-convolutions 40 "$release/cuda-kernels" bash -c "convolution_speed $release/cuda-kernels"
   for turn in 1 2; do
     part "speed-$turn" 30 "$release/cuda-kernels" bash -c "kernel_speed $release/cuda-kernels"
     if [ -n "$python" ]; then part "speed-torch-$turn" 25 - "$python" bench/gpu/torch_gpu.py --device "$STEEPEST_DEVICE"; fi

@@ -275,6 +275,61 @@ Work attentionGradBfloat16(const Sizes& s) {
   return work;
 }
 
+// Of square images and windows, whose padding keeps the edge but for strides. `which` of x, kernel and y is made of the two others.
+Work convolution(const Sizes& s, Opcode opcode, size_t which) {
+  const int64_t edge = s[1], channels = s[2], filters = s[3], window = s[4], stride = s[5], padding = (window - 1) / 2;
+  const int64_t out = (edge + 2 * padding - window) / stride + 1;
+  const auto step = static_cast<uint32_t>(stride), pad = static_cast<uint32_t>(padding);
+  std::vector<Array> arrays = {{{s[0], edge, edge, channels}}, {{window, window, channels, filters}}, {{s[0], out, out, filters}}};
+  const Array made = arrays[which];
+  arrays.erase(arrays.begin() + static_cast<ptrdiff_t>(which));
+  if (which == 0) std::swap(arrays[0], arrays[1]);  // dy, kernel
+  Work work = of(opcode, {0, 1, step, step, 1, 1, 1, 0, pad, pad, 1, static_cast<uint32_t>(Precision::kBfloat16)}, arrays, {made});
+  work.flops = 2.0 * static_cast<double>(s[0] * out * out * filters) * static_cast<double>(window * window * channels);
+  work.reference = [=](const std::vector<Numbers>& in, int64_t i) {
+    Expected sum{0, 0, 0};
+    const Numbers& xs = in[0];
+    const Numbers& ys = in[which == 0 ? 0 : 1];
+    const auto x = [&](int64_t n, int64_t h, int64_t w, int64_t c) { return roundedToBfloat16(xs[((n * edge + h) * edge + w) * channels + c]); };
+    const auto y = [&](int64_t n, int64_t h, int64_t w, int64_t f) { return roundedToBfloat16(ys[((n * out + h) * out + w) * filters + f]); };
+    const auto kernel = [&](int64_t r, int64_t q, int64_t c, int64_t f) { return roundedToBfloat16(in[1][((r * window + q) * channels + c) * filters + f]); };
+    const auto add = [&](double term) {
+      sum.value += term;
+      sum.magnitude += std::fabs(term);
+      ++sum.terms;
+    };
+    const auto inside = [&](int64_t at) { return at >= 0 && at < edge; };
+    if (which == 1) {
+      const int64_t f = i % filters, c = i / filters % channels, q = i / (filters * channels) % window, r = i / (filters * channels * window);
+      for (int64_t p = 0; p < s[0] * out * out; ++p) {
+        const int64_t n = p / (out * out), h = p / out % out * stride - padding + r, w = p % out * stride - padding + q;
+        if (inside(h) && inside(w)) add(x(n, h, w, c) * y(n, p / out % out, p % out, f));
+      }
+      return sum;
+    }
+    const int64_t last = which == 0 ? channels : filters, side = which == 0 ? edge : out;
+    const int64_t mine = i % last, w = i / last % side, h = i / (last * side) % side, n = i / (last * side * side);
+    for (int64_t r = 0; r < window; ++r) {
+      for (int64_t q = 0; q < window; ++q) {
+        if (which == 2) {
+          const int64_t atH = h * stride - padding + r, atW = w * stride - padding + q;
+          if (!inside(atH) || !inside(atW)) continue;
+          for (int64_t c = 0; c < channels; ++c) add(x(n, atH, atW, c) * kernel(r, q, c, mine));
+        } else {
+          const int64_t atH = h + padding - r, atW = w + padding - q;
+          if (atH < 0 || atW < 0 || atH % stride != 0 || atW % stride != 0 || atH / stride >= out || atW / stride >= out) continue;
+          for (int64_t f = 0; f < filters; ++f) add(y(n, atH / stride, atW / stride, f) * kernel(r, q, mine, f));
+        }
+      }
+    }
+    return sum;
+  };
+  return work;
+}
+Work convBfloat16(const Sizes& s) { return convolution(s, Opcode::kConv, 2); }
+Work convInputGradBfloat16(const Sizes& s) { return convolution(s, Opcode::kConvInputGrad, 0); }
+Work convKernelGradBfloat16(const Sizes& s) { return convolution(s, Opcode::kConvKernelGrad, 1); }
+
 const Family kFamilies[] = {
     {"map", "N", {1 << 26}, {1000}, map},
     {"reduce", "ROWS COLUMNS", {16384, 4096}, {5, 700}, reduce},
@@ -285,6 +340,9 @@ const Family kFamilies[] = {
     {"attention", "BATCH TIME HEADS FEATURES", {8, 1024, 12, 64}, {1, 9, 2, 8}, attention},
     {"attentionBfloat16", "BATCH TIME HEADS FEATURES", {8, 1024, 12, 64}, {1, 9, 2, 8}, attentionBfloat16},
     {"attentionGradBfloat16", "BATCH TIME HEADS FEATURES", {8, 1024, 12, 64}, {1, 40, 2, 8}, attentionGradBfloat16},
+    {"convBfloat16", "BATCH EDGE CHANNELS FILTERS WINDOW STRIDE", {128, 28, 128, 128, 3, 1}, {2, 9, 12, 20, 3, 2}, convBfloat16},
+    {"convInputGradBfloat16", "BATCH EDGE CHANNELS FILTERS WINDOW STRIDE", {128, 28, 128, 128, 3, 1}, {2, 9, 12, 20, 3, 2}, convInputGradBfloat16},
+    {"convKernelGradBfloat16", "BATCH EDGE CHANNELS FILTERS WINDOW STRIDE", {128, 28, 128, 128, 3, 1}, {2, 9, 12, 20, 3, 2}, convKernelGradBfloat16},
 };
 
 // Between -1 and 1; the same in every run.

@@ -56,6 +56,9 @@ onDevice('bench/gpu/run.sh --smoke', () => {
       'attention true',
       'attentionBfloat16 true',
       'attentionGradBfloat16 true',
+      'convBfloat16 true',
+      'convInputGradBfloat16 true',
+      'convKernelGradBfloat16 true',
     ]);
     expect(parts.cases?.log).toMatch(
       /: (\d+) of \1 cases passed, 0 failed, 0 not reached; 4 of 4 trainings as on the CPU/,
