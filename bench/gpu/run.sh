@@ -125,6 +125,10 @@ else
     STEEPEST_CUDA_PRODUCTS=$kernel node_part "cases-$kernel" 20 out/cuda-cases.js --only bfloat16 --draws 2
   done
   STEEPEST_CUDA_PRODUCTS=attentionWgmma node_part cases-attention 10 out/cuda-cases.js --only attention --draws 2
+  # loops over time in one launch, by blocks alone and in clusters
+  for members in 1 2; do
+    STEEPEST_CUDA_LOOPS=$members node_part "cases-loops-$members" 15 out/cuda-cases.js --only recurrent --draws 2
+  done
   if [ -e "$golden" ]; then node_part golden 50 out/test/golden/main.js "$golden"; fi
 fi
 
@@ -182,6 +186,10 @@ else
   bench steps-gpt2xl 70 --case gpt2xl --against steepest-bf16 --rounds 2 --seconds 1
   if [ -n "$python" ]; then bench steps-gpt2xl-torch 60 --case gpt2xl --against torch-bf16 --rounds 2 --seconds 1; fi
   node_part profile 30 out/bench/gpu/profile.js mnist,cifar,gpt2 mixedBfloat16
+  # an LSTM: launches for each step, one for all of them by blocks alone and by clusters, and what is chosen
+  for members in 0 1 8 ''; do
+    STEEPEST_CUDA_LOOPS=$members bench "steps-lstm${members:+-$members}" 10 --case i --against steepest --rounds 2 --seconds 0.5
+  done
   # torch.compile takes longest to start: what time is left
   if [ -n "$python" ]; then
     bench steps-gpt2-compile 60 --case gpt2 --against steepest-bf16,torch-compile-bf16 --rounds 2 --seconds 1

@@ -57,8 +57,7 @@ LoopProduct divided(const View& a, const View& b, int64_t rows, int members) {
 int64_t weightBytes(const LoopProduct& p) { return 4 * p.parts * p.partDepth * p.columns; }
 
 // False when the block's memory is too small.
-bool plan(const LoopBody& body, const std::vector<emit::Meeting>& meetings, int64_t sharedLimit, int multiprocessors,
-          Way* way) {
+bool plan(const LoopBody& body, const LoopMeetings& meetings, int64_t sharedLimit, int multiprocessors, Way* way) {
   int64_t staged = 0, sums = 0, weights = 0;
   for (const LoopPart& part : body.parts) {
     way->products.emplace_back();
@@ -80,7 +79,7 @@ bool plan(const LoopBody& body, const std::vector<emit::Meeting>& meetings, int6
   const auto blocks = static_cast<double>(std::min(groups, together) * way->members);
   double step = 0, begin = 0;
   for (size_t i = 0; i < body.parts.size(); ++i) {
-    step += meetings[i] == emit::Meeting::kCluster ? kCluster : kPart;
+    step += meetings.before[i] == emit::Meeting::kCluster ? kCluster : kPart;
     if (body.parts[i].product == nullptr) continue;
     LoopProduct& p = way->products[i];
     p.held = p.partDepth;
@@ -93,7 +92,9 @@ bool plan(const LoopBody& body, const std::vector<emit::Meeting>& meetings, int6
     const double bytes = 4 * columns * depth;
     const double reads = static_cast<double>(way->rowsOfBlock / p.rowsOfThread) * held * bytes / kSharedBytes;
     const double rest = (1 - held) * bytes;
-    step += kPart + std::max({multiply, reads + rest / kL2Bytes, rest * blocks / kAllL2Bytes});
+    p.staged = meetings.staged[i];
+    step += (p.staged == emit::Meeting::kCluster ? kCluster : kPart) +
+            std::max({multiply, reads + rest / kL2Bytes, rest * blocks / kAllL2Bytes});
     begin += held * bytes / kL2Bytes;
   }
   way->sharedBytes = static_cast<uint32_t>(at);
@@ -110,6 +111,18 @@ double clocksUnrolled(const Instruction& loop, const LoopBody& body, int multipr
     step += static_cast<double>(body.rows * b.shape[0] * b.shape[1]) / (kMultiplyAdds * kOfPeak * multiprocessors);
   }
   return static_cast<double>(body.steps) * step;
+}
+
+// What a kernel can take.
+constexpr size_t kMostWords = 4096 / 8;
+
+// At most: a word, three of each product, two of each operand.
+size_t wordsOf(const LoopBody& body) {
+  size_t words = 1;
+  for (const LoopPart& part : body.parts) {
+    words += 3 + 2 * (static_cast<size_t>(part.slices) + part.inputs.size() + part.outputs.size());
+  }
+  return words;
 }
 
 bool canHave(const LoopBody& body, int members, Device& device) {
@@ -214,8 +227,7 @@ const uint8_t* weightsOf(const View& b, const LoopProduct& p, const LoopBody& bo
   return copy;
 }
 
-std::unique_ptr<Kernel> bindWay(const LoopBody& body, const std::vector<emit::Meeting>& meetings, const Way& way,
-                                Binder& binder) {
+std::unique_ptr<Kernel> bindWay(const LoopBody& body, const LoopMeetings& meetings, const Way& way, Binder& binder) {
   LoopLayout layout;
   layout.steps = body.steps;
   layout.rows = body.rows;
@@ -226,7 +238,7 @@ std::unique_ptr<Kernel> bindWay(const LoopBody& body, const std::vector<emit::Me
   for (size_t i = 0; i < body.parts.size(); ++i) {
     const LoopPart& part = body.parts[i];
     emit::LoopInstruction in;
-    in.before = meetings[i];
+    in.before = meetings.before[i];
     if (part.product != nullptr) {
       LoopProduct p = way.products[i];
       const Operand a = binder.operand(part.product->inputs[0]);
@@ -264,10 +276,11 @@ std::unique_ptr<Kernel> bindLoopTogether(const Instruction& loop, const Memory& 
   LoopBody body;
   const std::string why = readLoop(loop, memory, &body);
   if (!why.empty()) return refuse(why);
+  if (wordsOf(body) > kMostWords) return refuse("it has too many operands");
   Device& device = backend.stream().device();
   const int64_t sharedLimit = device.sharedBytes();
   const int multiprocessors = device.multiprocessors();
-  const std::vector<emit::Meeting> alone = meetingsOf(body, false), joined = meetingsOf(body, true);
+  const LoopMeetings alone = meetingsOf(body, false), joined = meetingsOf(body, true);
   Way best{};
   for (const int count : {1, 2, 4, 8}) {
     if ((members > 0 && count != members) || !canHave(body, count, device)) continue;

@@ -55,11 +55,12 @@ struct Touch {
   const View* view;
   LoopAccess access;
   RowBytes bytes;
-  int64_t slide;  // bytes
 };
 
 Touch touchOf(const View& view, const Memory& memory, bool written) {
-  return {&view, {rangeOf(view, memory), written, false}, rowOf(view, memory), slideOf(view)};
+  View now = view;
+  now.steps = 0;
+  return {&view, {rangeOf(view, memory), rangeOf(now, memory), slideOf(view), written, false}, rowOf(view, memory)};
 }
 
 // Touches of one region, some of which are written. Their rows have to lie one after the other, and steps to be whole batches:
@@ -68,12 +69,12 @@ bool rowsAreApart(std::vector<Touch*>& region, int64_t rows, int64_t units) {
   int64_t row = region[0]->bytes.row;
   if (rows == 1) {
     row = int64_t{1} << 40;
-    for (const Touch* t : region) row = t->slide != 0 ? std::abs(t->slide) : row;
+    for (const Touch* t : region) row = t->access.slide != 0 ? std::abs(t->access.slide) : row;
   }
   const int64_t period = rows * row;
   if (row <= 0) return false;
   for (const Touch* t : region) {
-    if ((rows > 1 && t->bytes.row != row) || t->slide % period != 0) return rows == 1;
+    if ((rows > 1 && t->bytes.row != row) || t->access.slide % period != 0) return rows == 1;
   }
   const auto fits = [&](int64_t start) {
     return std::all_of(region.begin(), region.end(),
@@ -108,13 +109,13 @@ std::string readRows(const Memory& memory, LoopBody* body) {
   std::vector<Touch*> sorted;
   for (Touch& touch : touches) sorted.push_back(&touch);
   std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const Touch* a, const Touch* b) { return a->access.range.begin < b->access.range.begin; });
+                   [](const Touch* a, const Touch* b) { return a->access.all.begin < b->access.all.begin; });
   std::vector<std::vector<Touch*>> regions;
   const uint8_t* end = nullptr;
   for (Touch* touch : sorted) {
-    if (regions.empty() || touch->access.range.begin >= end) regions.emplace_back();
+    if (regions.empty() || touch->access.all.begin >= end) regions.emplace_back();
     regions.back().push_back(touch);
-    end = std::max(end, touch->access.range.end);
+    end = std::max(end, touch->access.all.end);
   }
   for (std::vector<Touch*>& region : regions) {
     const bool written = std::any_of(region.begin(), region.end(), [](const Touch* t) { return t->access.written; });
@@ -166,6 +167,7 @@ std::string readLoop(const Instruction& loop, const Memory& memory, LoopBody* bo
     }
     if (!why.empty()) return why;
   }
+  if (body->parts.empty()) return "it does nothing";
   joinMaps(body->parts, memory);
   body->rows = body->parts[0].domain().shape[0];
   body->units = INT64_MAX;
@@ -196,25 +198,41 @@ std::string readLoop(const Instruction& loop, const Memory& memory, LoopBody* bo
 
 namespace {
 
-bool conflict(const LoopAccess& a, const LoopAccess& b) {
-  return (a.written || b.written) && overlaps(a.range, b.range);
+// Whether one touches what an earlier one has touched, in its step or, with `lastStep`, in steps before it.
+bool conflict(const LoopAccess& earlier, const LoopAccess& later, bool lastStep, int64_t steps) {
+  if ((!earlier.written && !later.written) || !overlaps(earlier.all, later.all)) return false;
+  if (earlier.slide != later.slide) return true;
+  for (int64_t step = lastStep ? 1 : 0; step < steps; ++step) {
+    const int64_t way = step * later.slide;
+    if (overlaps(earlier.first, {later.first.begin + way, later.first.end + way})) return true;
+    if (way == 0) continue;
+    // Further away with each step.
+    if (way > 0 ? later.first.begin + way >= earlier.first.end : later.first.end + way <= earlier.first.begin)
+      return false;
+  }
+  return false;
 }
+
+struct Pending {
+  LoopAccess access;
+  size_t part;
+};
 
 }  // namespace
 
-std::vector<Meeting> meetingsOf(const LoopBody& body, bool members) {
+LoopMeetings meetingsOf(const LoopBody& body, bool members) {
   const size_t count = body.parts.size();
-  std::vector<Meeting> meetings(count, Meeting::kNone);
+  LoopMeetings meetings{std::vector<Meeting>(count, Meeting::kNone), std::vector<Meeting>(count, Meeting::kBlock)};
   // What was touched since the threads of a block, and since members, met. The second time round is that of later steps, in which a
   // meeting that it adds changes nothing of what was right without it.
-  std::vector<LoopAccess> sinceBlock, sinceCluster;
+  std::vector<Pending> sinceBlock, sinceCluster;
   const auto meet = [&](Meeting meeting) {
     if (meeting != Meeting::kNone) sinceBlock.clear();
     if (meeting == Meeting::kCluster) sinceCluster.clear();
   };
-  const auto anyOf = [](const std::vector<LoopAccess>& earlier, const LoopAccess& later, bool alsoByUnit) {
-    return std::any_of(earlier.begin(), earlier.end(), [&](const LoopAccess& e) {
-      return conflict(e, later) && (alsoByUnit || !e.byUnit || !later.byUnit);
+  const auto anyOf = [&](const std::vector<Pending>& earlier, const LoopAccess& later, size_t part, bool alsoByUnit) {
+    return std::any_of(earlier.begin(), earlier.end(), [&](const Pending& e) {
+      return conflict(e.access, later, e.part >= part, body.steps) && (alsoByUnit || !e.access.byUnit || !later.byUnit);
     });
   };
   for (int round = 0; round < 2; ++round) {
@@ -222,24 +240,31 @@ std::vector<Meeting> meetingsOf(const LoopBody& body, bool members) {
       const LoopPart& part = body.parts[i];
       LoopAccess factor = part.factor;
       factor.byUnit = false;  // every member reads all of it
-      Meeting need = meetings[i];
+      Meeting need = meetings.before[i];
       for (size_t k = 0; k <= part.accesses.size(); ++k) {
         const bool isFactor = k == part.accesses.size();
         if (isFactor && part.product == nullptr) continue;
         const LoopAccess& access = isFactor ? factor : part.accesses[k];
-        if (members && anyOf(sinceCluster, access, false)) need = Meeting::kCluster;
+        if (members && anyOf(sinceCluster, access, i, false)) need = Meeting::kCluster;
         // Those of a product's map come after its own meetings.
-        if ((isFactor || part.product == nullptr) && anyOf(sinceBlock, access, true))
+        if ((isFactor || part.product == nullptr) && anyOf(sinceBlock, access, i, true))
           need = std::max(need, Meeting::kBlock);
       }
-      meetings[i] = need;
+      meetings.before[i] = need;
       meet(need);
       if (part.product != nullptr) {
-        sinceCluster.push_back(factor);
-        meet(Meeting::kBlock);  // its results do not overlap its factors, whatever the step
+        sinceCluster.push_back({factor, i});
+        // A product does not write what it reads, but a map that is its end can, as where a state has one place for all steps.
+        if (members && std::any_of(part.accesses.begin(), part.accesses.end(),
+                                   [&](const LoopAccess& access) { return conflict(factor, access, false, 1); })) {
+          meetings.staged[i] = Meeting::kCluster;
+        }
+        meet(meetings.staged[i]);
       }
-      for (auto* since : {&sinceBlock, &sinceCluster})
-        since->insert(since->end(), part.accesses.begin(), part.accesses.end());
+      for (const LoopAccess& access : part.accesses) {
+        sinceBlock.push_back({access, i});
+        sinceCluster.push_back({access, i});
+      }
     }
   }
   return meetings;

@@ -11,9 +11,10 @@
 
 namespace steepest::cuda {
 
-// What a part of the body touches, in all steps.
+// What a part of the body touches.
 struct LoopAccess {
-  Range range;
+  Range all, first;  // in all steps, and in the first one,
+  int64_t slide;     // from which it moves on by so many bytes with each
   bool written;
   // In memory that the loop writes: where number u of the units lies is a function of u, and the same for all that touch it.
   bool byUnit;
@@ -49,7 +50,11 @@ inline int64_t modulo(int64_t a, int64_t period) { return (a % period + period) 
 // Why not, or nothing.
 std::string readLoop(const Instruction& loop, const Memory& memory, LoopBody* body);
 
-// Where the threads of a block, or members of a cluster, have to meet: before each part.
-std::vector<emit::Meeting> meetingsOf(const LoopBody& body, bool members);
+// Where the threads of a block, or members of a cluster, have to meet: before each part, and between the copy of a product's first
+// operand and its sums.
+struct LoopMeetings {
+  std::vector<emit::Meeting> before, staged;
+};
+LoopMeetings meetingsOf(const LoopBody& body, bool members);
 
 }  // namespace steepest::cuda

@@ -119,10 +119,9 @@ bool joinMap(LoopPart& part, const LoopPart& map, const Memory& memory) {
     if (found < 0 && meet(input, made, memory)) return false;
     sliceOfInput.push_back(found);
   }
-  // A thread makes all of an element while others still read what their ends need, and members of a cluster their first operand.
+  // A thread makes all of an element while others still read what their ends need.
   for (const View& output : map.outputs) {
     if (touches(part.inputs, output, memory) || meet(output, made, memory)) return false;
-    if (meet(output, part.product->inputs[0], memory)) return false;
   }
 
   LoopPart joined;

@@ -103,6 +103,19 @@ onDevice('the emulator', () => {
       expect(changed(from, to)).toMatch(new RegExp(`^218 ${message}`));
     });
 
+    test.each([
+      ['run', 1, ['arrive', 'wait'], /^0 -0 -8 -1 -47$/],
+      ['are whole', 2, ['arrive', 'wait'], /^719 .*a grid that is not of whole clusters/],
+      ['are no more than portable', 16, ['arrive', 'wait'], /^218 line \d+: expected \.reqnctapercluster/],
+      ['arrive before they wait', 1, ['wait'], /^218 line \d+: waiting for a cluster without arriving/],
+      ['wait where they have arrived', 1, ['arrive'], /^218 line \d+: expected to wait for the cluster/],
+    ] as const)('blocks of a cluster %s', (_, members, barriers, result) => {
+      const header = `.version 7.8\n.target sm_90\n$1.maxntid $2\n.explicitcluster\n.reqnctapercluster ${members}, 1, 1\n`;
+      const meeting = barriers.map((name) => `barrier.cluster.${name};\n`).join('');
+      const all = /^\.version 7\.0\n\.target sm_80\n([\s\S]*)\.maxntid (.*)\n([\s\S]*)ret;/;
+      expect(changed(all, `${header}$3${meeting}ret;`)).toMatch(result);
+    });
+
     test('an address that is not a multiple of the size', () => {
       expect(changed(/mad\.wide\.s32 (%q\d+), (%r\d+), 4/, 'mad.wide.s32 $1, $2, 3')).toMatch(
         /^700 .*an address that is not a multiple of 4/,

@@ -157,25 +157,45 @@ onDevice('recurrent layers in one launch', () => {
     }
   });
 
-  test('what cannot be one says why', () => {
+  /** What a prediction of `layer` for zeros of this shape, in a process of its own, says, and the names of its kernels. */
+  function predict(layer: string, shape: readonly number[], env: Record<string, string>) {
     const script = `
       const { layers, sequential, tensor } = require('steepest');
-      const model = sequential([
-        layers.convLstm1d({ filters: 2, kernelSize: 3, padding: 'same', inputShape: [3, 5, 1] }),
-      ]);
+      const model = sequential([${layer}]);
       model.compile({ optimizer: 'sgd', loss: 'meanSquaredError', device: 'cuda:0' });
-      model.predictSync(tensor(new Float32Array(30), [2, 3, 5, 1]));`;
+      model.predictSync(tensor(new Float32Array(${shape.join(' * ')}), ${JSON.stringify(shape)}));`;
+    trace.clear();
+    const folder = mkdtempSync(path.join(texts, 'of-'));
+    const drivers = { STEEPEST_CUDA_DRIVER: emulated, STEEPEST_CUDA_KERNELS: emulated };
     const { stderr } = spawnSync(process.execPath, ['-e', script], {
       cwd: path.join(__dirname, '..', '..'),
       encoding: 'utf8',
       env: {
-        ...process.env,
-        STEEPEST_CUDA_DRIVER: emulated,
-        STEEPEST_CUDA_KERNELS: emulated,
-        STEEPEST_CUDA_LOOPS: '1',
+        ...{ ...process.env, ...drivers, STEEPEST_EMULATED_TRACE: trace.file, STEEPEST_EMULATED_PTX: folder },
+        ...{ STEEPEST_CUDA_LOOPS: '', STEEPEST_EMULATED_MULTIPROCESSORS: '132', ...env },
       },
     });
-    expect(stderr).toMatch(/^steepest: the loop of instruction \d+ is launched step by step: it has 'conv'\n/);
+    const all = readdirSync(folder).map((name) => readFileSync(path.join(folder, name), 'utf8'));
+    rmSync(folder, { recursive: true });
+    return { stderr, loops: loops(), texts: all.filter((text) => text.includes('.entry loop(')) };
+  }
+
+  test('what cannot be one says why', () => {
+    const layer = "layers.convLstm1d({ filters: 2, kernelSize: 3, padding: 'same', inputShape: [3, 5, 1] })";
+    const refused = /^steepest: the loop of instruction \d+ is launched step by step: it has 'conv'\n/;
+    expect(predict(layer, [2, 3, 5, 1], { STEEPEST_CUDA_LOOPS: '1' }).stderr).toMatch(refused);
+  });
+
+  test.each([
+    ['a cluster where the weights do not fit one block', 128, '90', 1, /reqnctapercluster 8/],
+    ['blocks alone where they do', 32, '90', 1, /target sm_80/],
+    ['blocks alone before 9.0', 128, '80', 1, /target sm_80/],
+    ['launches for each step where reading the weights takes longer', 256, '80', 0, undefined],
+  ] as const)('an estimate chooses %s', (_, units, capability, count, text) => {
+    const layer = `layers.lstm({ units: ${units}, inputShape: [9, 1], kernelInitializer: 'zeros', recurrentInitializer: 'zeros' })`;
+    const got = predict(layer, [2, 9, 1], { STEEPEST_EMULATED_CAPABILITY: capability });
+    expect([got.stderr, got.loops]).toEqual(['', count]);
+    if (text !== undefined) expect(got.texts[0]).toMatch(text);
   });
 
   test('a step of training has a launch for each loop, and its weights', async () => {

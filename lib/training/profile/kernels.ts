@@ -24,7 +24,7 @@ export interface ProfileTotals {
 export interface KernelProfile extends ProfileTotals {
   /** Number in the plan: '3', and '3.0' for the first instruction of the loop that is number 3. */
   readonly id: string;
-  /** 'matmul', 'map' (a fused elementwise program), 'conv', ... A loop's own row has what its body does not account for. */
+  /** 'matmul', 'map' (a fused elementwise program), 'conv', ... A loop's own row has what its body does not account for: all of it, where it is one launch on a GPU. */
   readonly operation: string;
   /** 'product', 'convolution', 'elementwise', ... */
   readonly family: string;

@@ -155,7 +155,7 @@ class LoopWriter {
       out_.place(none);
       storeShared(plus(plus(shared_, row, 4 * stagedStride(p)), group, 4 * width), 0, width, lanes);
     });
-    meet(Meeting::kBlock);
+    meet(p.staged);
   }
 
   // sums += a * weights along `count` rows of the weights, four at a time.

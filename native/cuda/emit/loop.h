@@ -24,8 +24,9 @@ struct LoopProduct {
   int64_t columns = 0;       // of a member, a multiple of 4
   int64_t rowsOfThread = 1;  // and 4 columns
   int64_t parts = 1, partDepth = 4;
-  int64_t held = 0;       // rows of each part of the weights that are in shared memory,
-  int64_t weightsAt = 0;  // there, in bytes
+  int64_t held = 0;                  // rows of each part of the weights that are in shared memory,
+  int64_t weightsAt = 0;             // there, in bytes
+  Meeting staged = Meeting::kBlock;  // once a is in shared memory
   // { a, its slide, weights }: those of all members one after the other, each [parts * partDepth, columns].
   int64_t arguments = 0;
 };

@@ -34,7 +34,7 @@ class Parser {
     std::string line;
     next(&line);
     clusters_ = line == ".version 7.8";
-    if (!clusters_ && line != ".version 7.0") fail("expected a version, got '" + line + "'");
+    if (!clusters_ && line != ".version 7.0") fail("expected '.version 7.0' or 7.8, got '" + line + "'");
     expect(clusters_ ? ".target sm_90" : ".target sm_80");
     expect(".address_size 64");
     header();
