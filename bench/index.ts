@@ -97,31 +97,50 @@ async function calibrate(worker: Worker, spec: Case): Promise<Timer> {
   return timer;
 }
 
+/** What is measured so far, if the process has to end. */
+let soFar: () => readonly Result[] = () => [];
+
 async function runCase(id: string, spec: Case, names: readonly string[], rounds: number): Promise<Result[]> {
   const workers = await startAll(id, spec, names);
-  try {
-    const timers = [];
-    for (const worker of workers) timers.push(await calibrate(worker, spec));
-    for (let round = 0; round < rounds; round++) {
-      for (const timer of timers) if (!timer.once) await timer.run();
+  let timers: Timer[] = [];
+  const results = (): Result[] => timers.filter((t) => t.times.length > 0).map((timer) => resultOf(id, spec, timer));
+  soFar = results;
+  // one that fails is left out from then on; the others go on
+  const trying = async (framework: string, work: () => Promise<unknown>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      process.exitCode = 1;
+      process.stderr.write(`case ${id}: ${framework} failed: ${(error as Error).message}\n`);
+      timers = timers.filter((timer) => timer.framework !== framework);
     }
-    return timers.map(({ framework, times: own, loss }) => {
-      const us = median(own);
-      return {
-        framework,
-        case: id,
-        device: options.device,
-        us_per_step: round2(us),
-        best_us_per_step: round2(Math.min(...own)),
-        worst_us_per_step: round2(Math.max(...own)),
-        samples_per_s: Number(((spec.batch / us) * 1e6).toPrecision(5)),
-        rounds: own.length,
-        loss: Number(loss.toPrecision(4)),
-      };
-    });
+  };
+  try {
+    for (const worker of workers) {
+      await trying(worker.framework, async () => timers.push(await calibrate(worker, spec)));
+    }
+    for (let round = 0; round < rounds; round++) {
+      for (const timer of [...timers]) if (!timer.once) await trying(timer.framework, () => timer.run());
+    }
+    return results();
   } finally {
     for (const worker of workers) worker.stop();
   }
+}
+
+function resultOf(id: string, spec: Case, { framework, times, loss }: Timer): Result {
+  const us = median(times);
+  return {
+    framework,
+    case: id,
+    device: options.device,
+    us_per_step: round2(us),
+    best_us_per_step: round2(Math.min(...times)),
+    worst_us_per_step: round2(Math.max(...times)),
+    samples_per_s: Number(((spec.batch / us) * 1e6).toPrecision(5)),
+    rounds: times.length,
+    loss: Number(loss.toPrecision(4)),
+  };
 }
 
 const round2 = (x: number): number => Math.round(x * 100) / 100;
@@ -172,11 +191,19 @@ async function main(): Promise<void> {
   }
   if (options.latency) return benchLatency(ids, names, rounds, options.json);
   const all: Result[] = [];
+  const print = (results: readonly Result[]): void => {
+    for (const r of results) process.stdout.write(`${JSON.stringify(r)}\n`);
+  };
+  process.once('SIGTERM', () => {
+    if (options.json) print(soFar());
+    process.exit(143);
+  });
   for (const id of ids) {
     const results = await runCase(id, findCase(id) as Case, names, rounds);
     if (results.length === 0) process.exitCode = 1; // what was left out has been said
     all.push(...results);
-    if (options.json) for (const r of results) process.stdout.write(`${JSON.stringify(r)}\n`);
+    soFar = () => [];
+    if (options.json) print(results);
     else process.stderr.write(`case ${id}: ${results.map((r) => `${r.framework} ${r.us_per_step}`).join(', ')}\n`);
   }
   if (!options.json) printTable(all);

@@ -2,17 +2,20 @@
 # Everything to know about a machine with an NVIDIA GPU, in one command and under ten minutes:
 #
 #   npm run build:gpu-bench            # once; what it builds can be carried to the machine: out, dist, build/Release and
-#                                      # node_modules/node-gyp-build
+#                                      # node_modules/node-gyp-build beside what the repository has; with a Node as out/node
+#                                      # if the machine has none (all that is 30 MB as .tar.xz)
 #   bench/gpu/run.sh [--smoke] [--only part,part] [OUT]     # OUT is out/gpu unless given
 #
-# Each part has a time limit of its own, all have one together, and none stops the others. OUT gets a .log and, where a part prints JSON, a .jsonl for
-# each, and summary.json with all of it, which is all that has to come back. Exits with 1 when a part failed.
+# First whether results are right, then what the machine can do, kernels, and training steps beside PyTorch. Each part has a time limit of
+# its own, all have one together, and none stops the others, whether it fails, crashes or hangs. OUT gets a .log and, where a part
+# prints JSON, a .jsonl for each, and summary.json with all of it, which is all that has to come back: it is written again after each
+# part, so that it is there and whole whenever this is killed. Exits with 1 when a part failed.
 #
 #   STEEPEST_NODE           the Node to use, instead of the one on PATH
 #   STEEPEST_PEERS_PYTHON   a Python with PyTorch, which is measured in turns with ours
 #   STEEPEST_DEVICE         cuda:0 unless given
 #   STEEPEST_GOLDEN         a folder of golden cases, test/golden/data unless given
-#   STEEPEST_SECONDS        for all parts together, 580 unless given: what comes later has less time, or none
+#   STEEPEST_SECONDS        for all parts together, 570 unless given: what comes later has less time, or none
 #
 # --smoke takes tiny sizes: it tries the script, with the emulated driver too, and its times mean nothing.
 set -uo pipefail
@@ -33,46 +36,111 @@ mkdir -p "$out" || exit 2
 out=$(cd "$out" && pwd)
 cd "$root" || exit 2
 export STEEPEST_DEVICE=${STEEPEST_DEVICE:-cuda:0}
-node=${STEEPEST_NODE:-$(command -v node || true)}
+node=${STEEPEST_NODE:-$(command -v node || { [ -x out/node ] && echo "$root/out/node"; } || true)}
 golden=${STEEPEST_GOLDEN:-test/golden/data}
 release=${STEEPEST_RELEASE:-build/Release}
 parts=()
-deadline=$(($(date +%s) + ${STEEPEST_SECONDS:-580}))
+deadline=$((SECONDS + ${STEEPEST_SECONDS:-570}))
+stopped=
+trap 'stopped=1' TERM INT HUP
 
-with_torch() { "$1" -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; }
-python=
-if [ -z "$smoke" ]; then
-  for candidate in "${STEEPEST_PEERS_PYTHON:-}" python3 python; do
-    if [ -n "$candidate" ] && with_torch "$candidate"; then python=$(command -v "$candidate"); break; fi
+# ---- processes that end in time
+
+# bounded SECONDS COMMAND...: status 124 when it was out of time, 125 when it does not even end then. What it leaves behind goes with it:
+# it is the leader of a group.
+bounded() {
+  local end=$((SECONDS + $1)) status late=
+  shift
+  setsid "$@" </dev/null &
+  local leader=$!
+  while kill -0 "$leader" 2>/dev/null; do
+    if [ -z "$late" ] && { [ -n "$stopped" ] || [ "$SECONDS" -ge "$end" ]; }; then
+      late=1 end=$((SECONDS + 4))
+      kill -TERM -- "-$leader" 2>/dev/null
+      kill -CONT -- "-$leader" 2>/dev/null
+    elif [ "$late" = 1 ] && [ "$SECONDS" -ge "$end" ]; then
+      late=2 end=$((SECONDS + 3))
+      kill -KILL -- "-$leader" 2>/dev/null
+    elif [ "$late" = 2 ] && [ "$SECONDS" -ge "$end" ]; then
+      return 125
+    fi
+    sleep 0.1
   done
-fi
-[ -n "$python" ] && export STEEPEST_PEERS_PYTHON=$python
+  wait "$leader" 2>/dev/null
+  status=$?
+  kill -KILL -- "-$leader" 2>/dev/null
+  [ -n "$late" ] && return 124
+  return "$status"
+}
+
+# ---- what is known, as JSON
 
 # As a string of JSON.
 json_string() { printf '"'; LC_ALL=C tr -d '\000-\010\013-\037\177-\377' | awk '{ gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); gsub(/\t/, " "); printf "%s%s", (NR > 1 ? "\\n" : ""), $0 }'; printf '"'; }
 
+# The lines that are JSON. What is no number there (C and Python print it so) is null.
+json_lines() {
+  LC_ALL=C grep -a '^{.*}$' | LC_ALL=C sed -E 's/([:[,] ?)-?(nan|inf|NaN|Infinity)([],}])/\1null\3/g' | if [ -n "$node" ]; then
+    "$node" -e '
+      for (const line of require("node:fs").readFileSync(0, "latin1").split("\n")) {
+        try { JSON.parse(line); console.log(line); } catch {}
+      }'
+  else
+    cat
+  fi
+}
+
+# Of all parts so far, and the one that runs.
+write_summary() {
+  local comma= part state status seconds
+  {
+    printf '{"date":"%s","gpu":' "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+    printf '%s' "${gpu:-no nvidia-smi}" | json_string
+    printf ',"device":"%s","smoke":%s' "${device:-none}" "$([ -n "$smoke" ] && echo true || echo false)"
+    printf ',"running":"%s","stopped":%s,"parts":{' "${1:-}" "$([ -n "$stopped" ] && echo true || echo false)"
+    for entry in ${parts[@]+"${parts[@]}"}; do
+      IFS='|' read -r part state status seconds <<<"$entry"
+      printf '%s\n"%s":{"state":"%s","status":%s,"seconds":%s' "$comma" "$part" "$state" "$status" "$seconds"
+      if [ -s "$out/$part.jsonl" ]; then printf ',"results":[%s]' "$(paste -sd, "$out/$part.jsonl")"; fi
+      printf ',"log":'
+      LC_ALL=C grep -a -v '^{.*}$' "$out/$part.log" | tail -c 4000 | json_string
+      printf '}'
+      comma=,
+    done
+    printf '\n}}\n'
+  } >"$out/summary.json.new" && mv "$out/summary.json.new" "$out/summary.json"
+}
+
 # part NAME SECONDS NEEDS COMMAND...: runs it within its time, unless what it needs (a file, or nothing) is not there.
 # What it prints is kept: lines of JSON, and the rest.
 part() {
-  local name=$1 limit=$2 needs=$3 began status state left
+  local name=$1 limit=$2 needs=$3 began=$SECONDS status=0 state='left out' left=$((deadline - SECONDS))
   shift 3
   case ",$only," in ,,|*",$name,"*) ;; *) return 0 ;; esac
-  began=$(date +%s)
   rm -f "$out/$name.jsonl"
-  if [ "$needs" != - ] && [ ! -e "$needs" ]; then
+  if [ -n "$stopped" ]; then
+    echo 'left out: stopped by a signal' >"$out/$name.log"
+  elif [ "$needs" != - ] && [ ! -e "$needs" ]; then
     echo "left out: there is no ${needs:-Node (STEEPEST_NODE names one)}" >"$out/$name.log"
-    state='left out' status=0
-  elif left=$((deadline - began)) && [ "$left" -lt 3 ]; then
+  elif [ "$left" -lt 3 ]; then
     echo 'left out: the time for all parts is over' >"$out/$name.log"
-    state='left out' status=0
   else
-    timeout -k 5 "$((limit < left ? limit : left))" "$@" >"$out/$name.log" 2>&1
+    write_summary "$name"
+    bounded "$((limit < left ? limit : left))" "$@" >"$out/$name.log" 2>&1
     status=$?
-    grep -a '^{.*}$' "$out/$name.log" >"$out/$name.jsonl" || rm -f "$out/$name.jsonl"
-    case $status in 0) state=passed ;; 124 | 137) state='out of time' ;; *) state=failed ;; esac
+    json_lines <"$out/$name.log" >"$out/$name.jsonl"
+    [ -s "$out/$name.jsonl" ] || rm -f "$out/$name.jsonl"
+    case $status in
+      0) state=passed ;;
+      124) state='out of time' ;;
+      125) state='does not end' ;;
+      *) state=failed ;;
+    esac
+    [ -n "$stopped" ] && state=stopped
   fi
-  parts+=("$name|$state|$status|$(($(date +%s) - began))")
-  echo "$name: $state ($(($(date +%s) - began)) s)"
+  parts+=("$name|$state|$status|$((SECONDS - began))")
+  echo "$name: $state ($((SECONDS - began)) s)"
+  write_summary
 }
 
 # Needs both Node and a file.
@@ -88,6 +156,23 @@ bench() {
   node_part "$name" "$limit" out/bench/index.js --device "$STEEPEST_DEVICE" --json "$@"
 }
 
+# each_of SECONDS LINES COMMAND...: the command with the words of each line, in a process and a time of its own.
+each_of() {
+  local seconds=$1 lines=$2 line failed=0 status
+  shift 2
+  while read -r line; do
+    # shellcheck disable=SC2086
+    timeout -k 2 "$seconds" "$@" $line
+    status=$?
+    if [ "$status" != 0 ]; then
+      echo "FAILED $line: $([ "$status" = 124 ] || [ "$status" = 137 ] && echo "no end after $seconds s" || echo "status $status")"
+      failed=1
+    fi
+  done <<<"$lines"
+  return "$failed"
+}
+export -f each_of
+
 gpu_state() {
   nvidia-smi --query-gpu=name,driver_version,memory.total,power.limit,clocks.sm,clocks.mem,clocks.max.sm,temperature.gpu --format=csv
   nvidia-smi -q -d CLOCK,POWER,PERFORMANCE
@@ -95,77 +180,76 @@ gpu_state() {
   uname -r
   grep -m1 'model name' /proc/cpuinfo
 }
-
-# ---- the machine and its limits
 export -f gpu_state
-part machine 10 "$(command -v nvidia-smi || echo nvidia-smi)" bash -c gpu_state
-# By CUDA's own runtime, which knows only real devices.
-[ -n "$smoke" ] || part limits 30 "$release/cuda-limits" "$release/cuda-limits"
 
-# ---- starting: the kernels as they are, and assembled by the driver from PTX
-part load 10 "$release/cuda-kernels" "$release/cuda-kernels" --load
-part load-ptx 30 "$release/cuda-kernels" env CUDA_FORCE_PTX_JIT=1 CUDA_CACHE_DISABLE=1 "$release/cuda-kernels" --load
+# ---- the machine, and starting
+part machine 10 "$(command -v nvidia-smi || echo nvidia-smi)" bash -c gpu_state
+gpu=$(sed -n 2p "$out/machine.log" | cut -d, -f1)
+case $gpu in *' '*) ;; *) gpu= ;; esac
+part load 20 "$release/cuda-kernels" "$release/cuda-kernels" --load
+device=$(grep -a -o '"device":"[^"]*"' "$out/load.log" 2>/dev/null | cut -d'"' -f4)
 node_part start 20 out/bench/gpu/start.js
 
-# ---- results
+# ---- whether results are right
+families=$(printf '%s\n' map reduce softmax normalize matmul matmulBfloat16 attention attentionBfloat16 \
+  attentionGradBfloat16 convBfloat16 convInputGradBfloat16 convKernelGradBfloat16)
 if [ -n "$smoke" ]; then
-  part kernels 30 "$release/cuda-kernels" "$release/cuda-kernels" --small
-  node_part cases 60 out/cuda-cases.js --draws 1 --every 60
+  part kernels 60 "$release/cuda-kernels" bash -c 'each_of 3 "$1" "$2" --small' - "$families" "$release/cuda-kernels"
+  node_part cases 60 out/cuda-cases.js --draws 1 --every 60 --each 5
+  node_part golden 20 out/test/golden/main.js "$golden" --seconds 4
 else
-  part kernels 25 "$release/cuda-kernels" "$release/cuda-kernels" --repeat 5
-  STEEPEST_CUDA_PRODUCTS=Wgmma part sanitizer-convolutions 20 "$(command -v compute-sanitizer || echo compute-sanitizer)" \
-    compute-sanitizer --error-exitcode 9 "$release/cuda-kernels" --repeat 1 convInputGradBfloat16 2 9 68 20 3 2
-  part sanitizer 20 "$(command -v compute-sanitizer || echo compute-sanitizer)" \
-    compute-sanitizer --error-exitcode 9 "$release/cuda-kernels" --small
-  STEEPEST_CUDA_PRODUCTS=attentionWgmma part sanitizer-attention 20 "$(command -v compute-sanitizer || echo compute-sanitizer)" \
-    compute-sanitizer --error-exitcode 9 "$release/cuda-kernels" --repeat 1 attentionGradBfloat16 1 140 2 64
-  node_part cases 60 out/cuda-cases.js --seconds 40 --json "$out/cases.json"
+  part kernels 40 "$release/cuda-kernels" bash -c 'each_of 8 "$1" "$2" --repeat 5' - "$families" "$release/cuda-kernels"
+  node_part cases 60 out/cuda-cases.js --seconds 50 --json "$out/cases.json"
   # small products through the kernels for large ones: all forms of operands, around the edges of tiles; Wgmma is those of convolutions
   for kernel in wgmma mma Wgmma; do
-    STEEPEST_CUDA_PRODUCTS=$kernel node_part "cases-$kernel" 20 out/cuda-cases.js --only bfloat16 --draws 2
+    STEEPEST_CUDA_PRODUCTS=$kernel node_part "cases-$kernel" 20 out/cuda-cases.js --only bfloat16 --draws 2 --seconds 15
   done
-  STEEPEST_CUDA_PRODUCTS=attentionWgmma node_part cases-attention 10 out/cuda-cases.js --only attention --draws 2
+  STEEPEST_CUDA_PRODUCTS=attentionWgmma node_part cases-attention 12 out/cuda-cases.js --only attention --draws 2 --seconds 10
   # loops over time in one launch, by blocks alone and in clusters
   for members in 1 2; do
-    STEEPEST_CUDA_LOOPS=$members node_part "cases-loops-$members" 15 out/cuda-cases.js --only recurrent --draws 2
+    STEEPEST_CUDA_LOOPS=$members node_part "cases-loops-$members" 15 out/cuda-cases.js --only recurrent --draws 2 --seconds 12
   done
-  if [ -e "$golden" ]; then node_part golden 50 out/test/golden/main.js "$golden"; fi
+  node_part golden 50 out/test/golden/main.js "$golden" --seconds 45
 fi
 
+# ---- what the machine can do, by CUDA's own runtime, which knows only real devices
+[ -n "$smoke" ] || part limits 30 "$release/cuda-limits" "$release/cuda-limits"
+
 # ---- speed of single kernels, in turns with PyTorch
-kernel_speed() {
-  local k=$1
-  "$k" --repeat 20 map 67108864
-  "$k" --repeat 3 matmulBfloat16 8192 8192 8192
-  # GPT-2: 8 x 1024 symbols to queries, keys and values; back; hidden; output; classifier
-  for shape in '768 2304' '768 768' '768 3072' '3072 768' '768 50304'; do "$k" --repeat 3 matmulBfloat16 8192 $shape; done
-  "$k" --repeat 3 matmul 2048 2048 2048
-  "$k" --repeat 3 attention 8 1024 12 64
-  for way in attentionWgmma attentionMma; do
-    export STEEPEST_CUDA_PRODUCTS=$way
-    echo "{\"kernels\":\"$way\"}"
-    for shape in '8 1024 12 64' '4 2048 8 128'; do
-      "$k" --repeat 3 attentionBfloat16 $shape
-      "$k" --repeat 3 attentionGradBfloat16 $shape
-    done
+python=
+with_torch() { bounded 40 "$1" -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; }
+if [ -z "$smoke" ] && [ -z "$stopped" ]; then
+  for candidate in "${STEEPEST_PEERS_PYTHON:-}" python3 python; do
+    if [ -n "$candidate" ] && command -v "$candidate" >/dev/null && with_torch "$candidate"; then
+      python=$(command -v "$candidate")
+      export STEEPEST_PEERS_PYTHON=$python
+      break
+    fi
   done
-}
-# Some 3 x 3 convolutions of ResNet-50, by both kinds of kernels
-convolution_speed() {
-  local k=$1 way shape what
-  for way in Wgmma Mma; do
-    export STEEPEST_CUDA_PRODUCTS=$way
-    echo "{\"kernels\":\"$way\"}"
-    for shape in '28 128 128 3 1' '14 256 256 3 1' '28 256 256 3 2' '56 64 64 3 1'; do
-      for what in conv convInputGrad convKernelGrad; do "$k" --repeat 3 ${what}Bfloat16 128 $shape; done
-    done
-  done
-}
-export -f kernel_speed convolution_speed
+fi
+# GPT-2: 8 x 1024 symbols to queries, keys and values; back; hidden; output; classifier
+work='--repeat 20 map 67108864
+--repeat 3 matmulBfloat16 8192 8192 8192
+--repeat 3 matmulBfloat16 8192 768 2304
+--repeat 3 matmulBfloat16 8192 768 768
+--repeat 3 matmulBfloat16 8192 768 3072
+--repeat 3 matmulBfloat16 8192 3072 768
+--repeat 3 matmulBfloat16 8192 768 50304
+--repeat 3 matmul 2048 2048 2048
+--repeat 3 attention 8 1024 12 64
+--repeat 3 attentionBfloat16 8 1024 12 64'
+# Attention, and some 3 x 3 convolutions of ResNet-50, by both kinds of kernels
+attention=$(printf -- '--repeat 3 %s\n' attention{,Grad}Bfloat16\ {8\ 1024\ 12\ 64,4\ 2048\ 8\ 128})
+convolutions=$(printf -- '--repeat 3 %s\n' conv{,InputGrad,KernelGrad}Bfloat16\ 128\ {28\ 128\ 128\ 3\ 1,14\ 256\ 256\ 3\ 1,28\ 256\ 256\ 3\ 2,56\ 64\ 64\ 3\ 1})
 if [ -z "$smoke" ]; then
-  part speed-convolutions 40 "$release/cuda-kernels" bash -c "convolution_speed $release/cuda-kernels"
+  for way in Wgmma Mma; do
+    STEEPEST_CUDA_PRODUCTS=attention$way part "speed-attention-$way" 20 "$release/cuda-kernels" \
+      bash -c 'each_of 8 "$1" "$2"' - "$attention" "$release/cuda-kernels"
+    STEEPEST_CUDA_PRODUCTS=$way part "speed-convolutions-$way" 25 "$release/cuda-kernels" \
+      bash -c 'each_of 8 "$1" "$2"' - "$convolutions" "$release/cuda-kernels"
+  done
   for turn in 1 2; do
-    part "speed-$turn" 30 "$release/cuda-kernels" bash -c "kernel_speed $release/cuda-kernels"
+    part "speed-$turn" 30 "$release/cuda-kernels" bash -c 'each_of 8 "$1" "$2"' - "$work" "$release/cuda-kernels"
     if [ -n "$python" ]; then part "speed-torch-$turn" 25 - "$python" bench/gpu/torch_gpu.py --device "$STEEPEST_DEVICE"; fi
   done
 fi
@@ -190,35 +274,27 @@ else
   for members in 0 1 8 ''; do
     STEEPEST_CUDA_LOOPS=$members bench "steps-lstm${members:+-$members}" 10 --case i --against steepest --rounds 2 --seconds 0.5
   done
-  # torch.compile takes longest to start: what time is left
+fi
+
+# ---- with what time is left: the driver's assembler alone, races and accesses, and torch.compile, which takes longest to start
+part load-ptx 30 "$release/cuda-kernels" env CUDA_FORCE_PTX_JIT=1 CUDA_CACHE_DISABLE=1 "$release/cuda-kernels" --load
+if [ -z "$smoke" ]; then
+  part sanitizer 30 "$(command -v compute-sanitizer || echo compute-sanitizer)" \
+    compute-sanitizer --error-exitcode 9 "$release/cuda-kernels" --small
+  STEEPEST_CUDA_PRODUCTS=Wgmma part sanitizer-convolutions 20 "$(command -v compute-sanitizer || echo compute-sanitizer)" \
+    compute-sanitizer --error-exitcode 9 "$release/cuda-kernels" --repeat 1 convInputGradBfloat16 2 9 68 20 3 2
+  STEEPEST_CUDA_PRODUCTS=attentionWgmma part sanitizer-attention 20 "$(command -v compute-sanitizer || echo compute-sanitizer)" \
+    compute-sanitizer --error-exitcode 9 "$release/cuda-kernels" --repeat 1 attentionGradBfloat16 1 140 2 64
   if [ -n "$python" ]; then
     bench steps-gpt2-compile 60 --case gpt2 --against steepest-bf16,torch-compile-bf16 --rounds 2 --seconds 1
     bench steps-resnet50-compile 60 --case resnet50 --against steepest-bf16,torch-compile-bf16 --rounds 2 --seconds 1
   fi
 fi
 
-# ---- the summary
-device=$("$root/$release/cuda-kernels" --load 2>/dev/null | grep -a -o '"device":"[^"]*"' | cut -d'"' -f4)
-name=$( (nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null || echo 'no nvidia-smi') | head -1)
 failed=0
-{
-  printf '{"date":"%s","gpu":' "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
-  printf '%s' "$name" | json_string
-  printf ',"device":"%s","smoke":%s,"parts":{' "${device:-none}" "$([ -n "$smoke" ] && echo true || echo false)"
-  comma=
-  for entry in "${parts[@]}"; do
-    IFS='|' read -r part state status seconds <<<"$entry"
-    printf '%s\n"%s":{"state":"%s","status":%s,"seconds":%s' "$comma" "$part" "$state" "$status" "$seconds"
-    if [ -s "$out/$part.jsonl" ]; then printf ',"results":[%s]' "$(paste -sd, "$out/$part.jsonl")"; fi
-    printf ',"log":'
-    grep -a -v '^{.*}$' "$out/$part.log" | tail -c 4000 | json_string
-    printf '}'
-    comma=,
-  done
-  printf '\n}}\n'
-} >"$out/summary.json"
-for entry in "${parts[@]}"; do
+for entry in ${parts[@]+"${parts[@]}"}; do
   case $entry in *'|passed|'* | *'|left out|'*) ;; *) failed=$((failed + 1)) ;; esac
 done
+write_summary
 echo "$out/summary.json: ${#parts[@]} parts, $failed failed"
 [ "$failed" = 0 ]

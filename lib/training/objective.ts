@@ -53,6 +53,8 @@ export interface CompileOptions {
   /**
    * Where the model is trained, evaluated and asked: 'cpu', or a GPU by its name, 'cuda:0' (see `devices`). The default is the
    * environment variable STEEPEST_DEVICE, or the CPU. Results on another device differ by rounding. Not saved with the model.
+   * A GPU keeps the data of `fit` and `evaluate` as long as model and arrays are there and it has room: the next call over the same
+   * arrays compares them with what was copied, and copies what has changed.
    */
   readonly device?: string;
 }

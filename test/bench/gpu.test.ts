@@ -1,5 +1,6 @@
 // bench/gpu on the emulated driver: that everything is there and runs, on the day when there is a GPU. Times mean nothing here.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -16,6 +17,14 @@ interface Part {
   readonly log: string;
   readonly results?: readonly Record<string, unknown>[];
 }
+const families = [
+  ...['map', 'reduce', 'softmax', 'normalize'],
+  ...['matmul', 'matmulBfloat16', 'attention', 'attentionBfloat16', 'attentionGradBfloat16'],
+  ...['convBfloat16', 'convInputGradBfloat16', 'convKernelGradBfloat16'],
+];
+const kernelsOf = (parts: Summary['parts']): string[] =>
+  (parts.kernels?.results ?? []).filter((r) => 'kernel' in r).map(({ kernel, ok }) => `${kernel} ${ok}`);
+
 interface Summary {
   readonly date: string;
   readonly device: string;
@@ -45,27 +54,54 @@ onDevice('bench/gpu/run.sh --smoke', () => {
     for (const name of ['load', 'load-ptx', 'start', 'kernels', 'cases', 'steps', 'steps-bottlenecks', 'profile']) {
       expect([name, parts[name]?.state, parts[name]?.status]).toEqual([name, 'passed', 0]);
     }
-    const kernels = (parts.kernels?.results ?? []).slice(1);
-    expect(kernels.map(({ kernel, ok }) => `${kernel} ${ok}`)).toEqual([
-      'map true',
-      'reduce true',
-      'softmax true',
-      'normalize true',
-      'matmul true',
-      'matmulBfloat16 true',
-      'attention true',
-      'attentionBfloat16 true',
-      'attentionGradBfloat16 true',
-      'convBfloat16 true',
-      'convInputGradBfloat16 true',
-      'convKernelGradBfloat16 true',
-    ]);
+    expect(kernelsOf(parts)).toEqual(families.map((name) => `${name} true`));
     expect(parts.cases?.log).toMatch(
       /: (\d+) of \1 cases passed, 0 failed, 0 not reached; 4 of 4 trainings as on the CPU/,
     );
     expect(parts.steps?.results).toMatchObject([{ framework: 'steepest', case: 'b', device: 'cuda:0', rounds: 1 }]);
     expect(parts['steps-bottlenecks']?.results).toMatchObject([{ framework: 'steepest-bf16', case: 'bottlenecks' }]);
     expect(JSON.stringify(parts.profile?.results)).toContain('"operation":"matmul');
+  });
+
+  test.each([
+    ['a fault in one kernel', 'fault softmaxWarp', families.filter((name) => name !== 'softmax'), 'status 1'],
+    ['a crash', 'crash softmaxWarp', families.filter((name) => name !== 'softmax'), 'status 134'],
+    ['a hang', 'hang softmaxWarp', families.filter((name) => name !== 'softmax'), 'no end after 3 s'],
+    ['a wrong result', 'skip softmaxWarp', families, 'status 1'],
+  ])('%s leaves the results of all others', (_, mistake, others, why) => {
+    const { status, summary } = run({ STEEPEST_EMULATED_MISTAKE: mistake }, '--only', 'load,kernels,steps');
+    const { load, kernels, steps } = summary.parts;
+    expect([status, load?.state, kernels?.state, steps?.state]).toEqual([1, 'passed', 'failed', 'passed']);
+    expect(kernels?.log).toContain(`FAILED softmax: ${why}`);
+    expect(kernelsOf(summary.parts)).toEqual(others.map((name) => `${name} ${name !== 'softmax'}`));
+  });
+
+  test('out of memory in one part leaves the others', () => {
+    const { status, summary } = run(
+      { STEEPEST_EMULATED_MEMORY: '60000' },
+      '--only',
+      'load,start,kernels,steps-bottlenecks',
+    );
+    const states = Object.entries(summary.parts).map(([name, { state }]) => `${name} ${state}`);
+    expect([status, states]).toEqual([
+      1,
+      ['load passed', 'start passed', 'kernels failed', 'steps-bottlenecks failed'],
+    ]);
+    expect(summary.parts['steps-bottlenecks']?.log).toContain('out of memory on cuda:0');
+    expect(kernelsOf(summary.parts)).toContain('map true');
+  });
+
+  test.each(['SIGKILL', 'SIGTERM'] as const)('%s leaves what is known by then, as JSON', async (signal) => {
+    const child = spawn(path.join(root, 'bench/gpu/run.sh'), ['--smoke', '--only', 'load,steps', out], {
+      env: { ...env, STEEPEST_NODE: process.execPath, STEEPEST_EMULATED_MISTAKE: 'hang gemm' },
+      stdio: 'ignore',
+    });
+    setTimeout(() => child.kill(signal), 2500);
+    await once(child, 'exit');
+    const summary = JSON.parse(readFileSync(path.join(out, 'summary.json'), 'utf8')) as Summary & { running: string };
+    expect(summary.parts.load).toMatchObject({ state: 'passed', results: [{ device: 'cuda:0' }] });
+    if (signal === 'SIGKILL') expect([summary.running, summary.parts.steps]).toEqual(['steps', undefined]);
+    else expect([summary.running, summary.parts.steps?.state]).toEqual(['', 'stopped']);
   });
 
   test('when the time for all parts is over, the rest is left out', () => {
@@ -81,6 +117,40 @@ onDevice('bench/gpu/run.sh --smoke', () => {
     expect(Object.keys(summary.parts)).toEqual(['load', 'start']);
     expect(summary.parts.load).toMatchObject({ state: 'failed', status: 1 });
     expect(summary.parts.load?.log).toContain('cuda:0: this build has no CUDA kernels: /nowhere is not there');
+  });
+});
+
+onDevice('cuda-cases', () => {
+  const cases = (mistake: string, ...args: string[]) => {
+    const { status, stdout } = spawnSync(process.execPath, ['out/cuda-cases.js', '--draws', '1', ...args], {
+      cwd: root,
+      encoding: 'utf8',
+      env: { ...env, STEEPEST_EMULATED_MISTAKE: mistake },
+    });
+    const last = JSON.parse(stdout.trim().split('\n').at(-1) as string);
+    return { status, ...last, failed: (last.failed as { name: string; why: string }[]).map(({ why }) => why) };
+  };
+
+  test('go on behind a fault', () => {
+    const { status, cases: all, done, trained, failed } = cases('fault argReduce', '--only', 'arg');
+    expect([status, trained, done]).toEqual([1, 4, all]);
+    expect(failed.length).toBeGreaterThan(0);
+    expect(failed.length).toBeLessThan(all);
+    for (const why of failed) expect(why).toContain('the device was lost to a fault');
+  });
+
+  test.each([
+    ['a crash', 'crash cumsum', 'the process ended with SIGABRT'],
+    ['a hang', 'hang cumsum', 'no end after 2 s'],
+  ])('go on behind %s', (_, mistake, why) => {
+    const { status, cases: all, done, failed } = cases(mistake, '--only', 'cumsum', '--each', '2');
+    expect([status, done, [...new Set(failed)]]).toEqual([1, all, [why]]);
+  });
+
+  test('say how far they came', () => {
+    const { status, cases: all, done, failed } = cases('hang advance', '--seconds', '1');
+    expect([status, done, failed]).toEqual([0, 0, []]);
+    expect(all).toBeGreaterThan(100);
   });
 });
 

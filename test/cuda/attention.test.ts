@@ -3,8 +3,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+import { gradients } from '../../lib/compile/autodiff';
+import { make } from '../../lib/ir/build';
+import type { Tensor } from '../../lib/ir/graph';
 import * as ops from '../../lib/ir/ops/index';
 import { type ProductPrecision, withProductPrecision } from '../../lib/ir/precision';
+import { Executable } from '../../lib/transforms/executable';
 import type { Instance } from '../helpers/cases';
 import { bool, float } from '../helpers/cases/inputs';
 import { checkOnDevice, problem } from '../helpers/native';
@@ -130,6 +134,24 @@ onDevice('attention', () => {
       [kernel, 'attentionPack'].sort(),
     );
   });
+  test.each(['float32', 'bfloat16'] as const)(
+    'what all values share leaves no gradient of scores, in %s',
+    (precision) => {
+      // one tile of keys, where the mean of all gradients is known to more than its rounding
+      const [s, d] = [24, 8];
+      const q = float(new Random(1), [1, 1, 1, 1, d]);
+      const k = float(new Random(2), [1, 1, 1, s, d]);
+      const v = { ...float(new Random(3), [1, 1, 1, s, d]), values: Array.from({ length: s * d }, () => 1000) };
+      const feeds = [q, k, v].map(({ values }) => Float32Array.from(values));
+      const inputs = [q, k, v].map(({ shape }, slot) => make('input', [], { slot }, shape, 'float32'));
+      const y = withProductPrecision(precision, () =>
+        ops.scaledDotProductAttention(inputs[0] as Tensor, inputs[1] as Tensor, inputs[2] as Tensor),
+      );
+      const outputs = gradients(y, inputs.slice(0, 2), ops.full(y.shape, 1));
+      const results = new Executable({ inputs, outputs, writes: [] }, { device: 'cuda:0' }).run(feeds);
+      for (const gradient of results) expect(Math.max(...Array.from(gradient, Math.abs))).toBeLessThan(1e-5);
+    },
+  );
 
   test('in bfloat16, heads wider than a tile', async () => {
     const sizes = { heads: [1, 2], t: 2, s: 3, d: 129, e: 5 } as const;

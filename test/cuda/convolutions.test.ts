@@ -215,7 +215,7 @@ onDevice('convolutions', () => {
 
   test('more residues of the strides than a launch has phases', async () => {
     const names = await launched('', () =>
-      check(convolution({ x: [1, 6, 9, 4], window: [4, 2], filters: 8, strides: [6, 5], padding: 'same' })),
+      check(convolution({ x: [1, 6, 9, 4], window: [7, 6], filters: 8, strides: [6, 5], padding: 'same' })),
     );
     expect(names).toContain('convInputGrad128x32');
   });
@@ -244,6 +244,12 @@ onDevice('convolutions', () => {
       check(convolution({ x: [5, 3, 2, 4], window: [3, 2], filters: 20 }));
     });
     expect([...names].filter((name) => name.startsWith('conv'))).toEqual([]);
+    // positions beyond the input see zeros
+    const behind: ops.Padding = [
+      [0, 0],
+      [0, 2],
+    ];
+    check(convolution({ x: [2, 5, 4, 12], window: [1, 1], filters: 20, padding: behind }));
     expect([...names].filter((name) => name.startsWith('gemm')).length).toBeGreaterThan(2);
   });
 });

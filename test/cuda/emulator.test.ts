@@ -97,23 +97,10 @@ onDevice('the emulator', () => {
       ['a register that is not declared', /neg\.f32 %f\d+/, 'neg.f32 %f99', 'line \\d+: %f99 is not declared'],
       ['a register that nothing has written', /\tld\.global.*\n/, '', 'line \\d+: %f0 is read before it is written'],
       ['a branch to nowhere', /bra L1/, 'bra L9', 'line \\d+: there is no label L9'],
-      ['a newer version', '.version 7.0', '.version 8.0', 'line 1: expected a version'],
+      ['a newer version', '.version 7.0', '.version 8.0', "line 1: expected a version, got '.version 8.0'"],
       ['no semicolon', 'ret;', 'ret', "line \\d+: expected ';'"],
     ])('refuses %s, with its line', (_, from, to, message) => {
       expect(changed(from, to)).toMatch(new RegExp(`^218 ${message}`));
-    });
-
-    test.each([
-      ['run', 1, ['arrive', 'wait'], /^0 -0 -8 -1 -47$/],
-      ['are whole', 2, ['arrive', 'wait'], /^719 .*a grid that is not of whole clusters/],
-      ['are no more than portable', 16, ['arrive', 'wait'], /^218 line \d+: expected \.reqnctapercluster/],
-      ['arrive before they wait', 1, ['wait'], /^218 line \d+: waiting for a cluster without arriving/],
-      ['wait where they have arrived', 1, ['arrive'], /^218 line \d+: expected to wait for the cluster/],
-    ] as const)('blocks of a cluster %s', (_, members, barriers, result) => {
-      const header = `.version 7.8\n.target sm_90\n$1.maxntid $2\n.explicitcluster\n.reqnctapercluster ${members}, 1, 1\n`;
-      const meeting = barriers.map((name) => `barrier.cluster.${name};\n`).join('');
-      const all = /^\.version 7\.0\n\.target sm_80\n([\s\S]*)\.maxntid (.*)\n([\s\S]*)ret;/;
-      expect(changed(all, `${header}$3${meeting}ret;`)).toMatch(result);
     });
 
     test('an address that is not a multiple of the size', () => {
@@ -254,6 +241,12 @@ onDevice('a device that fails', () => {
     expect(first).toMatch(/^ERR_OUT_OF_MEMORY cuda:0: running the kernel .*: CUDA_ERROR_OUT_OF_MEMORY/);
     expect(second).toMatch(/^trained/);
     expect(second).toBe(last);
+  });
+
+  test('no memory for a launch that is captured: it is launched without a graph', () => {
+    const [, first, , last] = lines({ STEEPEST_EMULATED_REFUSE: '30' });
+    expect(first).toMatch(/^trained/);
+    expect(first).toBe(last);
   });
 
   test('out of memory is an error that leaves the device in use', () => {

@@ -104,6 +104,23 @@ onDevice('graphs', () => {
     session.dispose();
   });
 
+  test('neighbours that slide off multiples of 16 bytes are read one by one', async () => {
+    // four numbers of each row of six
+    const rows = 5;
+    const plan = new PlanWords(0, 4);
+    const part = { space: 'state', shape: [4], slide: [rows, 6] } as const;
+    const words = plan
+      .loop(rows, () => plan.instruction('map', [plan.view(part)], [plan.view(part)], [1, ...addConstant(1)]))
+      .words();
+    const session = new addon.Session(256, 'cuda:0');
+    const number = session.addPlan(words);
+    await session.run(job({ segments: [{ plan: number, rows: 1, steps: 2 }], end: 2 }));
+    const state = new Float32Array(rows * 6);
+    session.readState(0, state);
+    expect([...state]).toEqual(Array.from({ length: rows * 6 }, (_, i) => (i % 6 < 4 ? 2 : 0)));
+    session.dispose();
+  });
+
   test('rows of a fetch that no step makes stay as they are', async () => {
     const session = new addon.Session(0, 'cuda:0');
     const plan = session.addPlan(passThroughPlan(2, 3));

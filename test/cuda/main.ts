@@ -1,16 +1,18 @@
 // The checks of a GPU as a plain program, for machines without jest: npm run gpu:cases
 //
-//   node out/cuda-cases.js [--device cuda:0] [--draws n] [--only text] [--every n] [--seconds n] [--json file]
+//   node out/cuda-cases.js [--device cuda:0] [--draws n] [--only text] [--every n] [--seconds n] [--each n] [--json file]
 //
-// Runs the case list on the device against float64, then trains small models there and on the CPU. Exits with 1 when
-// something differs, 3 when it could not start. The case list stops at the limit of seconds and says how far it came.
+// Trains small models on the device and on the CPU, then runs the case list there against float64, in a process that is started
+// again where it crashes, hangs (--each seconds for one case) or loses the device. Exits with 1 when something differs, 3 when it
+// could not start. It stops at the limit of seconds and says how far it came; the last line is JSON.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { devices } from '../../lib/index';
 import { cases } from '../helpers/cases';
+import { type Item, isolated } from '../helpers/isolated';
 import { checkOnDevice, problem } from '../helpers/native';
 import { Random } from '../helpers/random';
-import { type Difference, trajectories } from './trajectories';
+import { trainings } from './trajectories';
 
 const { values: options } = parseArgs({
   options: {
@@ -19,36 +21,29 @@ const { values: options } = parseArgs({
     only: { type: 'string', default: '' },
     every: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '240' },
+    each: { type: 'string', default: '20' },
     json: { type: 'string' },
   },
 });
 
-function whole(name: 'draws' | 'every' | 'seconds'): number {
+function whole(name: 'draws' | 'every' | 'seconds' | 'each'): number {
   const value = Number(options[name]);
   if (!Number.isInteger(value) || value < 1)
     throw new Error(`--${name}: expected a whole number, got ${options[name]}`);
   return value;
 }
 
-function runCases(device: string) {
-  const [draws, every, seconds] = [whole('draws'), whole('every'), whole('seconds')];
+function caseItems(device: string): Item[] {
+  const [draws, every] = [whole('draws'), whole('every')];
   const list = cases.filter(({ family, name }, i) => `${family} ${name}`.includes(options.only) && i % every === 0);
-  const until = Date.now() + seconds * 1000;
-  const failed: { case: string; why: string }[] = [];
-  let done = 0;
-  for (const { family, name, build, differentiable, large } of list) {
-    if (Date.now() > until) break;
-    try {
+  return list.map(({ family, name, build, differentiable, large }) => ({
+    name: `${family}: ${name}`,
+    run: () => {
       for (let seed = 1; seed <= (large ? 1 : draws); seed++) {
         checkOnDevice(problem(build(new Random(seed)), differentiable, seed), device);
       }
-    } catch (error) {
-      failed.push({ case: `${family}: ${name}`, why: (error as Error).message });
-      console.log(`FAILED ${family}: ${name}: ${(error as Error).message}`);
-    }
-    done++;
-  }
-  return { cases: list.length, done, failed };
+    },
+  }));
 }
 
 async function main(): Promise<void> {
@@ -59,20 +54,38 @@ async function main(): Promise<void> {
     process.exitCode = 3;
     return;
   }
+  const { description } = found;
   const began = Date.now();
-  const list = runCases(device);
-  const trained: Difference[] = await trajectories(device);
-  const wrong = trained.filter((t) => !t.ok);
-  for (const { model, why } of wrong) console.log(`FAILED training ${model}: ${why}`);
-  const seconds = (Date.now() - began) / 1000;
-  const ok = list.failed.length === 0 && wrong.length === 0;
-  const result = { ok, device, description: found.description, seconds, ...list, trained };
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result, null, 1)}\n`);
+  const list = caseItems(device);
+  // a few trainings say more than the last of the cases
+  const trained = trainings(device);
+  const limits = { seconds: whole('seconds'), each: whole('each') };
+  const result = await isolated([...trained, ...list], limits);
+  const { done, failed } = result;
+  const failures = (isTraining: boolean) => failed.filter(({ name }) => name.startsWith('training ') === isTraining);
+  const trainingsDone = Math.min(done, trained.length);
+  const counts = {
+    cases: list.length,
+    done: done - trainingsDone,
+    trainings: trained.length,
+    trained: trainingsDone - failures(true).length,
+  };
+  const summary = {
+    ok: failed.length === 0,
+    device,
+    description,
+    seconds: (Date.now() - began) / 1000,
+    ...counts,
+    failed,
+  };
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(summary, null, 1)}\n`);
+  const wrong = failures(false).length;
   console.log(
-    `${found.description}: ${list.done - list.failed.length} of ${list.cases} cases passed, ${list.failed.length} failed, ` +
-      `${list.cases - list.done} not reached; ${trained.length - wrong.length} of ${trained.length} trainings as on the CPU`,
+    `${description}: ${counts.done - wrong} of ${counts.cases} cases passed, ${wrong} failed, ` +
+      `${counts.cases - counts.done} not reached; ${counts.trained} of ${counts.trainings} trainings as on the CPU`,
   );
-  if (!ok) process.exitCode = 1;
+  console.log(JSON.stringify(summary));
+  if (failed.length > 0) process.exitCode = 1;
 }
 
 main().catch((error: Error) => {

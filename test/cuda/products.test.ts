@@ -125,6 +125,26 @@ onDevice('bfloat16 products', () => {
     }
   });
 
+  test.each(['mma64x64', 'wgmma128x128', 'matmul'])('a matrix that all of a batch share: %s', async (kernel) => {
+    const random = new Random(8);
+    const [m, k, n] = [130, 68, 12];
+    // matrices of the batch with something between them, so that they are not one
+    const rows = (t: Parameters<typeof ops.slice>[0], of: number[]) => ops.slice(t, [0, 0, 0], of);
+    const right: Instance = {
+      inputs: [float(random, [2, m + 3, k]), float(random, [k, n])],
+      run: (a, b) => ops.matmul(rows(a, [2, m, k]), b),
+    };
+    const left: Instance = {
+      inputs: [float(random, [m, k]), float(random, [2, k + 3, n])],
+      run: (a, b) => ops.matmul(a, rows(b, [2, k, n])),
+    };
+    const names = await launched(
+      kernel,
+      rounded(() => [right, left].forEach(check)),
+    );
+    expect([...names].some((name) => name.startsWith(kernel))).toBe(true);
+  });
+
   test('both transposed', async () => {
     const run = () => check(product(new Random(5), 'TT', [65, 67, 33], [], false));
     expect(await launched('', rounded(run))).toContain('mma64x64TT');

@@ -78,6 +78,21 @@ onDevice('rows on cuda:0', () => {
     );
   });
 
+  test.each([-1, 8, 2 ** 31 - 1])(
+    'with the label %i of 8 have no loss and no gradient, and the job ends',
+    async (label) => {
+      const x = make('input', [], { slot: 0 }, [2, 8], 'float32');
+      const labels = make('input', [], { slot: 1 }, [2], 'int32');
+      const loss = ops.sparseSoftmaxCrossEntropy(x, labels);
+      const upstream = ops.full([2], 1);
+      for (const outputs of [[loss], gradients(loss, [x], upstream), [loss, ...gradients(loss, [x], upstream)]]) {
+        const graph = { inputs: [x, labels], outputs, writes: [] };
+        const feeds = [new Float32Array(16), Int32Array.of(3, label)];
+        expect(() => new Executable(graph, { device: 'cuda:0' }).run(feeds)).toThrow('a label is out of range');
+      }
+    },
+  );
+
   test('of nothing but -Infinity give NaN', () => {
     const x = new Float32Array(40).fill(Number.NEGATIVE_INFINITY);
     expect(Array.from(run(x, 1, ops.softmax))).toEqual(new Array(40).fill(Number.NaN));

@@ -193,12 +193,67 @@ const attentionGradMistakes: Mistake[] = [
       if`,
     /^719 .*sums of wgmma that are read before they have been waited for/,
   ],
+/** The same for products by mma.sync: of tf32, where fragments come by ldmatrix or number by number, */
+const tf32Mistakes: Mistake[] = [
+  ['none', '', '', /^\d(\.\d+)?e-0[78]$/],
+  [
+    'operands that are not rounded',
+    'ptx::toTf32(quad.x[0])',
+    'scalar::sameBits<uint32_t>(quad.x[0])',
+    /^719 .*has not been rounded/,
+  ],
+  [
+    'a tile that is multiplied before all is there',
+    'tile.store(0, a, b);\n  __syncthreads();',
+    'tile.store(0, a, b);',
+    /^719 .*has not been rounded/,
+  ],
+  ['the next tile over this one', 'tile.store(now ^ 1, a, b)', 'tile.store(now, a, b)', /^719 .*has not been rounded/],
+  ['the same tile again', 'tile.multiply(now)', 'tile.multiply(0)', /^(nan|[01]\.\d+)$/],
+  ['halves of k exchanged in one operand', 'i % 2 : i / 2) * kHalf)]', 'i / 2 : i % 2) * kHalf)]', /^[01]\.\d+$/],
+  [
+    'fragments of another lane',
+    'at(row + lane / 4, depth + lane % 4)',
+    'at(row + lane / 4, depth + lane / 8)',
+    /^[01]\.\d+$/,
+  ],
+  ['rows that do not begin at 16 bytes', 'kDepth + kHalf :', 'kDepth + 1 :', /^719 .*multiple of 16/],
+  ['sums of other columns', 'firstColumn + j * 8 + lane % 4 * 2', 'firstColumn + j * 8 + lane % 4', /^[01]\.\d+$/],
+];
+
+/** and of int8, whose sums are exact. */
+const int8Mistakes: Mistake[] = [
+  ['none', '', '', /^0$/],
+  [
+    'rows for halves of k',
+    'which % 2 * 8 + line) * kRun + which / 2 * 16',
+    'which / 2 * 8 + line) * kRun + which % 2 * 16',
+    /^[01]\.\d+$/,
+  ],
+  ['bytes that are not turned', '>> 8 * c & 0xffu) << 8 * j', '>> 8 * j & 0xffu) << 8 * j', /^[01]\.\d+$/],
+  ['the first half of k again', 'b + j * 8 * kRun + k)', 'b + j * 8 * kRun)', /^[01]\.\d+$/],
+  ['the first tile of a again', 'tilesA + (from * kRows', 'tilesA + (0 * kRows', /^[01]\.\d+$/],
+  ['a tile over the other one', 'b.store(tilesB + to * kColumns * kRun)', 'b.store(tilesB)', /^[01]\.\d+$/],
 ];
 
 onDevice('the twin of the instructions', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'steepest-twin-'));
   const program = path.join(folder, 'check');
   const text = (file: string) => readFileSync(path.join(kernels, file), 'utf8');
+
+  const mma = path.join(folder, 'check-mma');
+  /** A kernel by mma.sync, with a mistake, as `variant`. */
+  function mmaVariant(file: string, tile: string, [, from, to]: Mistake, name: string): string {
+    const whole = text(file)
+      .replace(/#include "(gemm_loop|gemm_mma)\.h"/g, (_, header) => text(`${header}.h`).replace('#pragma once', ''))
+      .replace(/STEEPEST_KERNEL\(quantizeRows[\s\S]*?\nnamespace \{/, 'namespace {')
+      .replace(/#define STEEPEST_(MMA|INT8)\([\s\S]*/, '');
+    if (from !== '') expect(whole.split(from)).toHaveLength(2);
+    const kernel = `STEEPEST_TILED_KERNEL(128, 1, ${name}, ${tile}\n}  // namespace steepest::cuda\n`;
+    return (whole.replace(from, () => to) + kernel)
+      .replaceAll('namespace steepest::cuda {', `namespace steepest::cuda { namespace ${name}of {`)
+      .replaceAll('}  // namespace steepest::cuda', '}}');
+  }
 
   /** A kernel and the loop that it is made of, with a mistake, in a namespace and under a name of its own. */
   function variant(file: string, kernel: string, [, from, to]: Mistake, name: string): string {
@@ -263,10 +318,43 @@ onDevice('the twin of the instructions', () => {
       ...['-o', program],
     ]);
   });
+  beforeAll(() => {
+    const tf32 = `GemmArguments g) {
+      STEEPEST_DYNAMIC_SHARED(shared);
+      MmaTile<Tf32, 64, 64, 2, 2, true, false> product(shared);
+      multiplyMatrices(g, product);
+    }`;
+    const int8 = `MatmulInt8Arguments a) {
+      STEEPEST_DYNAMIC_SHARED(shared);
+      multiplyInt8Matrices<Int8Tile<64, 64, 2, 2, false>>(a, shared);
+    }`;
+    const file = path.join(folder, 'mma.cu');
+    const variants = [
+      ...tf32Mistakes.map((mistake, i) => mmaVariant('gemm_mma.cu', tf32, mistake, `tf32of${i}`)),
+      ...int8Mistakes.map((mistake, i) => mmaVariant('int8.cu', int8, mistake, `int8of${i}`)),
+    ];
+    writeFileSync(file, `#include "scalar.h"\n${variants.join('\n')}`);
+    const sources = [
+      'check_mma',
+      'driver',
+      'fiber',
+      'launch',
+      'memory',
+      'ptx',
+      'ptx_operations',
+      'ptx_parse',
+      'ptx_run',
+    ];
+    execFileSync('g++', [
+      ...['-std=c++20', '-O1', '-w', `-DSTEEPEST_CHECKED_MMA="${file}"`, `-I${kernels}`],
+      ...sources.map((name) => path.join(emulated, `${name}.cc`)),
+      ...['-o', mma],
+    ]);
+  });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  const check = (kernel: string, result: RegExp, words: string[] = []) => {
-    const { stdout, stderr } = spawnSync(program, [kernel, ...words], { encoding: 'utf8' });
+  const check = (kernel: string, result: RegExp, words: string[] = [], by = program) => {
+    const { stdout, stderr } = spawnSync(by, [kernel, ...words], { encoding: 'utf8' });
     expect(`${stdout.trim()} ${stderr.trim()}`.trim()).toMatch(result);
   };
   // As the PTX manual has it under "im2col mode"; worked out by hand.
@@ -283,6 +371,7 @@ onDevice('the twin of the instructions', () => {
     const words = [...sizes, ...corners, ...steps, ...at, offset].map(String);
     check('seePatches', new RegExp(`^${result}$`), words);
   });
+  test('patches of convolutions as large as 32 bits can name are where 64 bits say', () => check('wrongPlaces', /^0$/));
   test.each(mistakes.map(([what, , , result], i) => [what, result, i] as const))('notices: %s', (_, result, i) =>
     check(`product${i}`, result),
   );
@@ -297,5 +386,12 @@ onDevice('the twin of the instructions', () => {
   test.each(attentionGradMistakes.map(([what, , , result], i) => [what, result, i] as const))(
     'notices in gradients of attention: %s',
     (_, result, i) => check(`attentionGrad${i}`, result),
+  test.each(tf32Mistakes.map(([what, , , result], i) => [what, result, i] as const))(
+    'notices in a product of tf32: %s',
+    (_, result, i) => check(`tf32of${i}`, result, [], mma),
+  );
+  test.each(int8Mistakes.map(([what, , , result], i) => [what, result, i] as const))(
+    'notices in a product of int8: %s',
+    (_, result, i) => check(`int8of${i}`, result, [], mma),
   );
 });

@@ -1,23 +1,49 @@
-// npm run golden -- <folder>: runs every case of a golden set through the public API.
-import { runSet } from './runner';
+// npm run golden -- <folder> [--seconds n]: runs every case of a golden set through the public API, in a process that is started
+// again where it crashes, hangs or loses its device. The last line is JSON.
+import { parseArgs } from 'node:util';
+import { isolated } from '../helpers/isolated';
+import { type Outcome, runCase, tableOf } from './runner';
 import { openSet } from './set';
 
-const [folder] = process.argv.slice(2);
-if (folder === undefined) {
-  console.error('usage: npm run golden -- <folder with manifest.json>');
-  process.exitCode = 2;
-} else {
-  const { failed, outcomes, table } = runSet(openSet(folder));
-  console.log(table);
-  const missing = new Map<string, number>();
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { seconds: { type: 'string', default: '1000000' } },
+});
+
+async function main(folder: string): Promise<void> {
+  const set = openSet(folder);
+  const items = set.cases.map((golden) => ({
+    name: golden.id,
+    run: () => {
+      const outcome = runCase(set, golden);
+      if (outcome.result === 'failed') throw new Error(outcome.reason);
+      return outcome.result === 'unsupported' ? outcome.reason : undefined;
+    },
+  }));
+  const { done, failed, left } = await isolated(items, { seconds: Number(options.seconds), each: 60 });
+  const reasons = new Map(failed.map(({ name, why }) => [name, why]));
+  const outcomes = set.cases.slice(0, done).map((golden): Outcome => {
+    const [wrong, missing] = [reasons.get(golden.id), left.get(golden.id)];
+    if (wrong !== undefined) return { golden, result: 'failed', reason: wrong };
+    return missing !== undefined ? { golden, result: 'unsupported', reason: missing } : { golden, result: 'passed' };
+  });
+  console.log(tableOf(outcomes));
+  const lines = new Map<string, number>();
   for (const outcome of outcomes) {
     if (outcome.result !== 'unsupported' || outcome.reason === 'no such operation') continue;
     const line = `${outcome.golden.group}/${outcome.golden.op}: ${outcome.reason}`;
-    missing.set(line, (missing.get(line) ?? 0) + 1);
+    lines.set(line, (lines.get(line) ?? 0) + 1);
   }
-  for (const [line, count] of missing) console.log(`unsupported ${count} x ${line}`);
-  for (const outcome of failed) {
-    if (outcome.result === 'failed') console.log(`FAILED ${outcome.golden.id}: ${outcome.reason}`);
-  }
+  for (const [line, count] of lines) console.log(`unsupported ${count} x ${line}`);
+  const counts = { cases: set.cases.length, done, passed: done - failed.length - left.size, unsupported: left.size };
+  console.log(JSON.stringify({ golden: folder, ...counts, failed }));
   process.exitCode = failed.length > 0 ? 1 : 0;
+}
+
+const [folder] = positionals;
+if (folder === undefined || !(Number(options.seconds) > 0)) {
+  console.error('usage: npm run golden -- <folder with manifest.json> [--seconds n]');
+  process.exitCode = 2;
+} else {
+  main(folder);
 }

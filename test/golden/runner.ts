@@ -119,6 +119,11 @@ export interface Summary {
 /** Runs all cases of a set. */
 export function runSet(set: GoldenSet, cases: readonly GoldenCase[] = set.cases): Summary {
   const outcomes = cases.map((golden) => runCase(set, golden));
+  return { outcomes, failed: outcomes.filter((o) => o.result === 'failed'), table: tableOf(outcomes) };
+}
+
+/** One line for each operation: passed, failed, unsupported. */
+export function tableOf(outcomes: readonly Outcome[]): string {
   const rows = new Map<string, { passed: number; failed: number; unsupported: number }>();
   for (const { golden, result } of outcomes) {
     for (const name of [`${golden.group}/${golden.op}`, 'total']) {
@@ -130,9 +135,8 @@ export function runSet(set: GoldenSet, cases: readonly GoldenCase[] = set.cases)
   }
   const line = (...cells: unknown[]) =>
     cells.map((c, i) => (i === 0 ? String(c).padEnd(42) : String(c).padStart(12))).join('');
-  const table = [
+  return [
     line('operation', 'passed', 'failed', 'unsupported'),
     ...[...rows].map(([name, row]) => line(name, row.passed, row.failed, row.unsupported)),
   ].join('\n');
-  return { outcomes, failed: outcomes.filter((o) => o.result === 'failed'), table };
 }

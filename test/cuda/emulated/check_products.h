@@ -51,3 +51,5 @@ double checkProduct(const Checked& checked);
 double checkConvolution(const Checked& checked);
 double checkAttention(const Checked& checked);
 double checkAttentionGrad(const Checked& checked);  // of keys and values
+// Of positions and taps of convolutions about as large as 32 bits can name: how many see another place than 64-bit numbers say.
+int64_t wrongPlaces();

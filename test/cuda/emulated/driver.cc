@@ -16,6 +16,7 @@
 //   STEEPEST_EMULATED_MEMORY    bytes of a device, 8 GB
 //   STEEPEST_EMULATED_FAULT     the number of the launch that faults, from 1 on, on the first device
 //   STEEPEST_EMULATED_REFUSE    the number of the launch that there is no memory for, from 1 on
+//   STEEPEST_EMULATED_MISTAKE   'fault NAME', 'hang NAME', 'crash NAME' or 'skip NAME': what launches of kernels do whose names begin so
 //   STEEPEST_EMULATED_TRACE     a file that the names of launched kernels are added to, a line each; of a graph, how many it has
 //   STEEPEST_EMULATED_COPIES    a file that the bytes of copies to a device are added to, a line each
 //   STEEPEST_EMULATED_PTX       a folder for the PTX that is assembled, a file for each
@@ -128,6 +129,14 @@ void trace(const std::string& line) { addLine("STEEPEST_EMULATED_TRACE", line); 
 bool forgetsWaits(const std::string& who) {
   const char* const text = std::getenv("STEEPEST_EMULATED_NO_WAITS");
   return text != nullptr && text == who;
+}
+
+// Whether a kernel is to make this mistake.
+bool makes(const char* mistake, const std::string& kernel) {
+  const char* const text = std::getenv("STEEPEST_EMULATED_MISTAKE");
+  if (text == nullptr) return false;
+  const std::string wanted = text, prefix = std::string(mistake) + " ";
+  return wanted.rfind(prefix, 0) == 0 && kernel.rfind(wanted.substr(prefix.size()), 0) == 0;
 }
 
 using Lock = std::lock_guard<std::recursive_mutex>;
@@ -662,6 +671,11 @@ EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gri
   Context* const context = current;
   hand(*streamOf(stream), [=, &kernel] {
     if (++context->launches == number("STEEPEST_EMULATED_FAULT", 0) && context == &contexts[0]) return kIllegalAddress;
+    const std::string name = kernel.text != nullptr ? kernel.text->name : steepest::emulated::nameOf(kernel);
+    if (makes("fault", name)) return kIllegalAddress;
+    if (makes("skip", name)) return kSuccess;
+    if (makes("hang", name)) sleep(20);  // nobody waits for longer
+    if (makes("hang", name) || makes("crash", name)) std::abort();
     void* pointer = arguments->data();
     const steepest::emulated::Dimensions grid{gridX, gridY, gridZ}, block{blockX, blockY, blockZ};
     std::string wrong =
