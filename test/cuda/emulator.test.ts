@@ -97,7 +97,7 @@ onDevice('the emulator', () => {
       ['a register that is not declared', /neg\.f32 %f\d+/, 'neg.f32 %f99', 'line \\d+: %f99 is not declared'],
       ['a register that nothing has written', /\tld\.global.*\n/, '', 'line \\d+: %f0 is read before it is written'],
       ['a branch to nowhere', /bra L1/, 'bra L9', 'line \\d+: there is no label L9'],
-      ['a newer version', '.version 7.0', '.version 8.0', "line 1: expected a version, got '.version 8.0'"],
+      ['a newer version', '.version 7.0', '.version 8.0', "line 1: expected '.version 7.0' or 7.8, got '.version 8.0'"],
       ['no semicolon', 'ret;', 'ret', "line \\d+: expected ';'"],
     ])('refuses %s, with its line', (_, from, to, message) => {
       expect(changed(from, to)).toMatch(new RegExp(`^218 ${message}`));

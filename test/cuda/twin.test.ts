@@ -193,6 +193,8 @@ const attentionGradMistakes: Mistake[] = [
       if`,
     /^719 .*sums of wgmma that are read before they have been waited for/,
   ],
+];
+
 /** The same for products by mma.sync: of tf32, where fragments come by ldmatrix or number by number, */
 const tf32Mistakes: Mistake[] = [
   ['none', '', '', /^\d(\.\d+)?e-0[78]$/],
@@ -218,7 +220,12 @@ const tf32Mistakes: Mistake[] = [
     /^[01]\.\d+$/,
   ],
   ['rows that do not begin at 16 bytes', 'kDepth + kHalf :', 'kDepth + 1 :', /^719 .*multiple of 16/],
-  ['sums of other columns', 'firstColumn + j * 8 + lane % 4 * 2', 'firstColumn + j * 8 + lane % 4', /^[01]\.\d+$/],
+  [
+    'sums of other columns',
+    'firstColumn + WarpStrip::column()',
+    'firstColumn + (WarpStrip::column() ^ 4)',
+    /^[01]\.\d+$/,
+  ],
 ];
 
 /** and of int8, whose sums are exact. */
@@ -386,6 +393,7 @@ onDevice('the twin of the instructions', () => {
   test.each(attentionGradMistakes.map(([what, , , result], i) => [what, result, i] as const))(
     'notices in gradients of attention: %s',
     (_, result, i) => check(`attentionGrad${i}`, result),
+  );
   test.each(tf32Mistakes.map(([what, , , result], i) => [what, result, i] as const))(
     'notices in a product of tf32: %s',
     (_, result, i) => check(`tf32of${i}`, result, [], mma),

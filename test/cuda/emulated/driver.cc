@@ -250,7 +250,11 @@ bool hasHostAddress(const void* parameters, unsigned bytes) {
 
 }  // namespace
 
-EXPORT CUresult cuInit(unsigned) { return kSuccess; }
+EXPORT CUresult cuInit(unsigned) {
+  // When the process ends, whoever is in the driver gets done, and nobody comes in again: what is here is about to be destroyed.
+  [[maybe_unused]] static const int registered = std::atexit([] { mutex.lock(); });
+  return kSuccess;
+}
 EXPORT CUresult cuDriverGetVersion(int* version) {
   *version = static_cast<int>(number("STEEPEST_EMULATED_VERSION", 13000));
   return kSuccess;
