@@ -131,25 +131,21 @@ for (const form of ['as it lies', 'transposed'] as const) {
 }
 // One row, and rows of B longer than what is in registers: they are read some at a time. One column is a row of the transposed.
 for (const form of ['a row', 'a column'] as const) {
-  define(
-    `product that is ${form}, of a wide matrix`,
-    (random) => {
-      const [k, n] = [random.int(1, 70), random.int(100, 400)];
-      const [left, right, bias]: Shape[] =
-        form === 'a row'
-          ? [[1, k], [k, n], [n]]
-          : [
-              [k, n],
-              [k, 1],
-              [n, 1],
-            ];
-      return {
-        inputs: [float(random, left as Shape), float(random, right as Shape), float(random, bias as Shape)],
-        run: (a, b, c) => ops.relu(ops.add(ops.matmul(form === 'a row' ? a : ops.transpose(a), b), c)),
-      };
-    },
-    notDifferentiable,
-  );
+  define(`product that is ${form}, of a wide matrix`, (random) => {
+    const [k, n] = [random.int(1, 70), random.int(100, 400)];
+    const [left, right, bias]: Shape[] =
+      form === 'a row'
+        ? [[1, k], [k, n], [n]]
+        : [
+            [k, n],
+            [k, 1],
+            [n, 1],
+          ];
+    return {
+      inputs: [float(random, left as Shape), float(random, right as Shape), float(random, bias as Shape)],
+      run: (a, b, c) => ops.add(ops.matmul(form === 'a row' ? a : ops.transpose(a), b), c),
+    };
+  });
 }
 // Fewer columns than a vector has, or few rows: products of rows, or C turned; what follows in registers and as a program.
 for (const form of ['NN', 'NT', 'TN'] as const) {
