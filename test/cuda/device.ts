@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 
@@ -8,6 +8,14 @@ export const emulated =
   process.env.STEEPEST_CUDA_DRIVER ?? path.join(__dirname, '..', '..', 'build/Release/libcuda-emulated.so');
 
 export const onDevice = existsSync(emulated) ? describe : describe.skip;
+
+/** The sources of the emulated driver, for programs with kernels of their own. */
+export function driverSources(): string[] {
+  const folder = path.join(__dirname, 'emulated');
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.cc') && !name.startsWith('check'))
+    .map((name) => path.join(folder, name));
+}
 
 /** Sets variables of the process, which native code reads: in tests, `process.env` is a copy. */
 export async function setEnvironment(variables: Record<string, string>): Promise<void> {

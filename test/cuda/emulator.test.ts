@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { Random } from '../helpers/random';
-import { emulated, onDevice } from './device';
+import { driverSources, emulated, onDevice } from './device';
 import { feedsOf, transposedPlan } from './random-plans';
 import { results } from './run-plans';
 
@@ -15,10 +15,8 @@ onDevice('the emulator', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'steepest-emulator-'));
   const program = path.join(folder, 'check');
   beforeAll(() => {
-    const sources = ['check', 'driver', 'fiber', 'launch', 'memory', 'ptx_operations', 'ptx_parse', 'ptx_run'].map(
-      (name) => path.join(root, `test/cuda/emulated/${name}.cc`),
-    );
-    execFileSync('g++', ['-std=c++20', '-O1', '-w', ...sources, '-o', program]);
+    const check = path.join(root, 'test/cuda/emulated/check.cc');
+    execFileSync('g++', ['-std=c++20', '-O1', '-w', check, ...driverSources(), '-o', program]);
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 

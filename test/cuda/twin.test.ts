@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { onDevice } from './device';
+import { driverSources, onDevice } from './device';
 
 const root = path.join(__dirname, '..', '..');
 const kernels = path.join(root, 'native/cuda/kernels');
@@ -305,22 +305,11 @@ onDevice('the twin of the instructions', () => {
     ];
     const file = path.join(folder, 'kernels.cu');
     writeFileSync(file, variants.join('\n'));
-    const sources = [
-      'check_attention',
-      'check_convolutions',
-      'check_products',
-      'driver',
-      'fiber',
-      'launch',
-      'memory',
-      'ptx',
-      'ptx_operations',
-      'ptx_parse',
-      'ptx_run',
-    ];
+    const checks = ['check_attention', 'check_convolutions', 'check_products'];
     execFileSync('g++', [
       ...['-std=c++20', '-O1', '-w', `-DSTEEPEST_CHECKED_KERNELS="${file}"`, `-I${kernels}`],
-      ...sources.map((name) => path.join(emulated, `${name}.cc`)),
+      ...checks.map((name) => path.join(emulated, `${name}.cc`)),
+      ...driverSources(),
       path.join(root, 'native/cuda/conv_geometry.cc'),
       ...['-o', program],
     ]);
@@ -341,20 +330,10 @@ onDevice('the twin of the instructions', () => {
       ...int8Mistakes.map((mistake, i) => mmaVariant('int8.cu', int8, mistake, `int8of${i}`)),
     ];
     writeFileSync(file, `#include "scalar.h"\n${variants.join('\n')}`);
-    const sources = [
-      'check_mma',
-      'driver',
-      'fiber',
-      'launch',
-      'memory',
-      'ptx',
-      'ptx_operations',
-      'ptx_parse',
-      'ptx_run',
-    ];
     execFileSync('g++', [
       ...['-std=c++20', '-O1', '-w', `-DSTEEPEST_CHECKED_MMA="${file}"`, `-I${kernels}`],
-      ...sources.map((name) => path.join(emulated, `${name}.cc`)),
+      path.join(emulated, 'check_mma.cc'),
+      ...driverSources(),
       ...['-o', mma],
     ]);
   });

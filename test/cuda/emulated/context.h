@@ -1,0 +1,36 @@
+// What all entry points of the emulated driver share: the device that the calling thread works with, one lock, and errors.
+#pragma once
+
+#include <mutex>
+#include <string>
+
+#include "../../../native/cuda/driver_api.h"
+#include "memory.h"
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace steepest::emulated {
+
+using namespace steepest::cuda;
+
+struct Context {
+  DeviceMemory memory;
+  CUresult fault = kSuccess;  // sticky
+  size_t launches = 0;
+};
+
+constexpr int kMostDevices = 16;
+extern Context contexts[kMostDevices];
+extern thread_local Context* current;
+extern std::recursive_mutex mutex;
+using Lock = std::lock_guard<std::recursive_mutex>;
+
+// `result`; the reason goes to stderr.
+CUresult refuse(CUresult result, const std::string& why);
+// What every call but the first ones needs.
+CUresult ready();
+
+// Device memory, host memory that it is copied from or to unless null.
+CUresult checkRanges(CUdeviceptr device, const void* host, size_t bytes, const char* what);
+
+}  // namespace steepest::emulated

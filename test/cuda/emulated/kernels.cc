@@ -1,0 +1,143 @@
+// The driver's entry points for modules, and for launching their kernels.
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <map>
+
+#include <unistd.h>
+
+#include "launch.h"
+#include "ptx_text.h"
+#include "settings.h"
+#include "work.h"
+
+using namespace steepest::emulated;
+
+namespace {
+
+int theModule;  // what handles point at
+
+// Of a block's dynamic shared memory: what any kernel has, unless it has asked for more.
+std::map<CUfunction, unsigned> sharedLimits;
+unsigned sharedLimitOf(CUfunction function) {
+  const auto found = sharedLimits.find(function);
+  return found != sharedLimits.end() ? found->second : 48u << 10;
+}
+
+// A module of PTX, which has one kernel.
+struct Assembled {
+  ptx::Kernel text;
+  Kernel kernel;
+};
+std::vector<std::unique_ptr<Assembled>> assembled;
+
+void keep(const char* text) {
+  const char* const folder = std::getenv("STEEPEST_EMULATED_PTX");
+  if (folder == nullptr) return;
+  const std::string name = std::to_string(getpid()) + "-" + std::to_string(assembled.size()) + ".ptx";
+  std::ofstream(std::string(folder) + "/" + name) << text;
+}
+
+// Host addresses among a kernel's parameters: numbers in the range of user space that are no device addresses.
+bool hasHostAddress(const void* parameters, unsigned bytes) {
+  for (unsigned at = 0; at + 8 <= bytes; at += 8) {
+    uint64_t word;
+    std::memcpy(&word, static_cast<const char*>(parameters) + at, 8);
+    const bool address = word >> 40 >= 0x55 && word >> 48 == 0;
+    if (address && !current->memory.contains(word, 0)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+// The kernels are in this library, whatever the image says.
+EXPORT CUresult cuModuleLoadData(CUmodule* module, const void*) {
+  *module = reinterpret_cast<CUmodule>(&theModule);
+  return ready();
+}
+EXPORT CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned count, int* options, void** values) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  const auto* const text = static_cast<const char*>(image);
+  keep(text);
+  try {
+    auto made = std::make_unique<Assembled>();
+    made->text = ptx::parse(text);
+    made->kernel = {nullptr, made->text.parameterBytes, &made->text};
+    *module = reinterpret_cast<CUmodule>(made.get());
+    assembled.push_back(std::move(made));
+    return kSuccess;
+  } catch (const std::runtime_error& error) {
+    char* log = nullptr;
+    size_t bytes = 0;
+    for (unsigned i = 0; i < count; ++i) {
+      if (options[i] == kJitErrorLog) log = static_cast<char*>(values[i]);
+      if (options[i] == kJitErrorLogBytes) bytes = reinterpret_cast<size_t>(values[i]);
+    }
+    if (log != nullptr) std::snprintf(log, bytes, "%s", error.what());
+    return refuse(kInvalidPtx, error.what());
+  }
+}
+EXPORT CUresult cuModuleGetFunction(CUfunction* function, CUmodule module, const char* name) {
+  const Lock lock(mutex);
+  const Kernel* kernel = findKernel(name);
+  for (const auto& made : assembled) {
+    if (module != reinterpret_cast<CUmodule>(made.get())) continue;
+    kernel = made->text.name == name ? &made->kernel : nullptr;
+  }
+  *function = reinterpret_cast<CUfunction>(const_cast<Kernel*>(kernel));
+  return kernel != nullptr ? ready() : kNotFound;
+}
+EXPORT CUresult cuFuncSetAttribute(CUfunction function, int attribute, int value) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  if (attribute != kFunctionMaxDynamicShared || value < 0 || value > mostShared()) {
+    return refuse(kInvalidValue, "an attribute that a kernel cannot have");
+  }
+  sharedLimits[function] = static_cast<unsigned>(value);
+  return kSuccess;
+}
+EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,
+                               unsigned blockY, unsigned blockZ, unsigned sharedBytes, CUstream stream, void** parameters, void**) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  if (const CUresult result = checkStream(stream)) return result;
+  const size_t threads = size_t{blockX} * blockY * blockZ;
+  if (gridX == 0 || gridY == 0 || gridZ == 0 || threads == 0 || threads > 1024) {
+    return refuse(kInvalidValue, "a grid or a block of no possible size");
+  }
+  static size_t launches = 0;
+  if (++launches == number("STEEPEST_EMULATED_REFUSE", 0)) return kOutOfMemory;
+  if (sharedBytes > sharedLimitOf(function)) return refuse(kInvalidValue, "more shared memory than the kernel may have");
+  const auto& kernel = *reinterpret_cast<const Kernel*>(function);
+  addLine("STEEPEST_EMULATED_TRACE", kernel.text != nullptr ? kernel.text->name : nameOf(kernel));
+  if (hasHostAddress(parameters[0], kernel.parameterBytes)) {
+    return current->fault = refuse(kIllegalAddress, "a host address among the parameters of a kernel");
+  }
+  const char* const begin = static_cast<const char*>(parameters[0]);
+  // Aligned as what allocates aligns, which the structs need.
+  const auto arguments = std::make_shared<std::vector<char>>(begin, begin + kernel.parameterBytes);
+  Context* const context = current;
+  hand(*streamOf(stream), [=, &kernel] {
+    if (++context->launches == number("STEEPEST_EMULATED_FAULT", 0) && context == &contexts[0]) return kIllegalAddress;
+    const std::string name = kernel.text != nullptr ? kernel.text->name : nameOf(kernel);
+    if (makes("fault", name)) return kIllegalAddress;
+    if (makes("skip", name)) return kSuccess;
+    if (makes("hang", name)) sleep(20);  // nobody waits for longer
+    if (makes("hang", name) || makes("crash", name)) std::abort();
+    void* pointer = arguments->data();
+    const Dimensions grid{gridX, gridY, gridZ}, block{blockX, blockY, blockZ};
+    std::string wrong =
+        kernel.text != nullptr
+            ? ptx::run(*kernel.text, grid, block, sharedBytes, pointer,
+                                           [context](uint64_t at) { return context->memory.blockOf(at); })
+            : launch(kernel, grid, block, &pointer, sharedBytes);
+    if (!wrong.empty()) {
+      return refuse(wrong.find("an address") != std::string::npos ? kIllegalAddress : kLaunchFailed, wrong);
+    }
+    wrong = context->memory.damage();
+    return wrong.empty() ? kSuccess : refuse(kIllegalAddress, "a kernel " + wrong);
+  });
+  return kSuccess;
+}

@@ -1,0 +1,39 @@
+// What the environment says of the emulated device, and mistakes that it is asked to make.
+//
+//   STEEPEST_EMULATED_ORDER     late or early, late
+//   STEEPEST_EMULATED_NO_WAITS  a mistake for tests to notice: 'host' does not wait for events, or the number of a stream (the
+//                               first that the process makes is 1) that does not
+//   STEEPEST_EMULATED_NO_GRAPHS 1: nothing can be captured
+//   STEEPEST_EMULATED_DEVICES   how many devices there are, 1
+//   STEEPEST_EMULATED_VERSION   of the driver, 13000
+//   STEEPEST_EMULATED_CAPABILITY   80, 90 or 120; 90
+//   STEEPEST_EMULATED_MULTIPROCESSORS   of a device, 2
+//   STEEPEST_EMULATED_MEMORY    bytes of a device, 8 GB
+//   STEEPEST_EMULATED_FAULT     the number of the launch that faults, from 1 on, on the first device
+//   STEEPEST_EMULATED_REFUSE    the number of the launch that there is no memory for, from 1 on
+//   STEEPEST_EMULATED_MISTAKE   'fault NAME', 'hang NAME', 'crash NAME' or 'skip NAME': what launches of kernels do whose names begin so
+//   STEEPEST_EMULATED_TRACE     a file that the names of launched kernels are added to, a line each; of a graph, how many it has
+//   STEEPEST_EMULATED_COPIES    a file that the bytes of copies to a device are added to, a line each
+//   STEEPEST_EMULATED_PTX       a folder for the PTX that is assembled, a file for each
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace steepest::emulated {
+
+// What a variable says, or otherwise.
+size_t number(const char* variable, size_t otherwise);
+// Bytes of a device; its compute capability times ten; of dynamic shared memory, that a kernel may ask for.
+size_t memoryLimit();
+size_t capability();
+int mostShared();
+
+// To the file that a variable names.
+void addLine(const char* variable, const std::string& line);
+// Whether the mistake is made that these do not wait.
+bool forgetsWaits(const std::string& who);
+// Whether a kernel is to make this mistake.
+bool makes(const char* mistake, const std::string& kernel);
+
+}  // namespace steepest::emulated
