@@ -1,18 +1,12 @@
 // The twin of ptx.h has to notice mistakes in a pipeline of copies and products that a GPU would answer with wrong numbers now
 // and then, or with a hang: each is put into a copy of the kernel's source.
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { driverSources, onDevice } from './device';
-
-const root = path.join(__dirname, '..', '..');
-const kernels = path.join(root, 'native/cuda/kernels');
-const emulated = path.join(root, 'test/cuda/emulated');
-
-/** A mistake, the text that is replaced by another one, and what comes of it. */
-type Mistake = [string, from: string, to: string, result: RegExp];
+import { onDevice } from './device';
+import { compile, int8Product, type Mistake, mmaVariant, tf32Product, variant, wgmmaProduct } from './planted';
 
 const mistakes: Mistake[] = [
   ['none', '', '', /^\d(\.\d+)?e-0[78]$/],
@@ -246,44 +240,10 @@ const int8Mistakes: Mistake[] = [
 onDevice('the twin of the instructions', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'steepest-twin-'));
   const program = path.join(folder, 'check');
-  const text = (file: string) => readFileSync(path.join(kernels, file), 'utf8');
 
   const mma = path.join(folder, 'check-mma');
-  /** A kernel by mma.sync, with a mistake, as `variant`. */
-  function mmaVariant(file: string, tile: string, [, from, to]: Mistake, name: string): string {
-    const whole = text(file)
-      .replace(/#include "(gemm_loop|gemm_mma)\.h"/g, (_, header) => text(`${header}.h`).replace('#pragma once', ''))
-      .replace(/STEEPEST_KERNEL\(quantizeRows[\s\S]*?\nnamespace \{/, 'namespace {')
-      .replace(/#define STEEPEST_(MMA|INT8)\([\s\S]*/, '');
-    if (from !== '') expect(whole.split(from)).toHaveLength(2);
-    const kernel = `STEEPEST_TILED_KERNEL(128, 1, ${name}, ${tile}\n}  // namespace steepest::cuda\n`;
-    return (whole.replace(from, () => to) + kernel)
-      .replaceAll('namespace steepest::cuda {', `namespace steepest::cuda { namespace ${name}of {`)
-      .replaceAll('}  // namespace steepest::cuda', '}}');
-  }
-
-  /** A kernel and the loop that it is made of, with a mistake, in a namespace and under a name of its own. */
-  function variant(file: string, kernel: string, [, from, to]: Mistake, name: string): string {
-    const source = text(file)
-      .replace(/#include "(wgmma_loop|attention_pipeline).h"/, (_, loop) =>
-        text(`${loop}.h`).replace('#pragma once', ''),
-      )
-      .replace(
-        /#define STEEPEST_((CONV_)?WGMMA|ATTENTION)\([\s\S]*/,
-        `${kernel.replace('NAME', name)}\n}  // namespace steepest::cuda\n`,
-      );
-    if (from !== '') expect(source.split(from)).toHaveLength(2); // it is there once
-    return source
-      .replace(from, () => to)
-      .replaceAll('namespace steepest::cuda {', `namespace steepest::cuda { namespace ${name}of {`)
-      .replaceAll('}  // namespace steepest::cuda', '}}')
-      .replaceAll(/#define (STEEPEST_\w+)/g, '#undef $1\n#define $1');
-  }
 
   beforeAll(() => {
-    const product = `STEEPEST_TILED_KERNEL(kWgmmaThreads, 1, NAME, WgmmaArguments arguments) {
-      STEEPEST_WGMMA_TILES(128, kWgmmaDepth, false, false)
-    }`;
     const convolution = `STEEPEST_TILED_KERNEL(kWgmmaThreads, 1, NAME, ConvWgmmaArguments arguments) {
       STEEPEST_CONV_WGMMA_TILES(PatchSource<128, kWgmmaDepth>)
     }`;
@@ -291,7 +251,7 @@ onDevice('the twin of the instructions', () => {
       STEEPEST_ATTEND(0)
     }`;
     const variants = [
-      ...mistakes.map((mistake, i) => variant('gemm_wgmma.cu', product, mistake, `product${i}`)),
+      ...mistakes.map((mistake, i) => variant('gemm_wgmma.cu', wgmmaProduct, mistake, `product${i}`)),
       ...convolutionMistakes.map((mistake, i) => variant('conv_wgmma.cu', convolution, mistake, `convolution${i}`)),
       ...attentionMistakes.map((mistake, i) => variant('attention_wgmma.cu', attention, mistake, `attention${i}`)),
       ...attentionGradMistakes.map((mistake, i) =>
@@ -305,37 +265,20 @@ onDevice('the twin of the instructions', () => {
     ];
     const file = path.join(folder, 'kernels.cu');
     writeFileSync(file, variants.join('\n'));
-    const checks = ['check_attention', 'check_convolutions', 'check_products'];
-    execFileSync('g++', [
-      ...['-std=c++20', '-O1', '-w', `-DSTEEPEST_CHECKED_KERNELS="${file}"`, `-I${kernels}`],
-      ...checks.map((name) => path.join(emulated, `${name}.cc`)),
-      ...driverSources(),
-      path.join(root, 'native/cuda/conv_geometry.cc'),
-      ...['-o', program],
-    ]);
+    compile(
+      program,
+      ['check_attention', 'check_convolutions', 'check_products'],
+      [`-DSTEEPEST_CHECKED_KERNELS="${file}"`],
+    );
   });
   beforeAll(() => {
-    const tf32 = `GemmArguments g) {
-      STEEPEST_DYNAMIC_SHARED(shared);
-      MmaTile<Tf32, 64, 64, 2, 2, true, false> product(shared);
-      multiplyMatrices(g, product);
-    }`;
-    const int8 = `MatmulInt8Arguments a) {
-      STEEPEST_DYNAMIC_SHARED(shared);
-      multiplyInt8Matrices<Int8Tile<64, 64, 2, 2, false>>(a, shared);
-    }`;
     const file = path.join(folder, 'mma.cu');
     const variants = [
-      ...tf32Mistakes.map((mistake, i) => mmaVariant('gemm_mma.cu', tf32, mistake, `tf32of${i}`)),
-      ...int8Mistakes.map((mistake, i) => mmaVariant('int8.cu', int8, mistake, `int8of${i}`)),
+      ...tf32Mistakes.map((mistake, i) => mmaVariant('gemm_mma.cu', tf32Product, mistake, `tf32of${i}`)),
+      ...int8Mistakes.map((mistake, i) => mmaVariant('int8.cu', int8Product, mistake, `int8of${i}`)),
     ];
     writeFileSync(file, `#include "scalar.h"\n${variants.join('\n')}`);
-    execFileSync('g++', [
-      ...['-std=c++20', '-O1', '-w', `-DSTEEPEST_CHECKED_MMA="${file}"`, `-I${kernels}`],
-      path.join(emulated, 'check_mma.cc'),
-      ...driverSources(),
-      ...['-o', mma],
-    ]);
+    compile(mma, ['check_mma'], [`-DSTEEPEST_CHECKED_MMA="${file}"`]);
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 

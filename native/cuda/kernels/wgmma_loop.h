@@ -22,6 +22,8 @@ constexpr int kWgmmaRun = 64;                   // numbers of bfloat16 in a swiz
 constexpr int kWgmmaBox = kWgmmaRun * 64 * 2;   // bytes of 64 runs
 constexpr int kWgmmaEight = 8 * kWgmmaRun * 2;  // bytes of 8 runs
 constexpr int kWgmmaBytesA = kWgmmaRows * kWgmmaDepth * 2;
+// Of a warp group. A lane of each arrives where it is done with a stage: what a warp has waited for are its own products.
+constexpr int kWgmmaWarps = 4;
 
 // Where the stages of a block are, and which one is next.
 template <int kColumns>
@@ -119,6 +121,7 @@ STEEPEST_INLINE void multiplyTiles(const Source& source, Stages<Source::kColumns
   const GemmArguments& g = source.product();
   const int64_t tiles = tilesOf(source);
   const int thread = static_cast<int>(threadIdx.x) % 128;
+  const bool arrives = thread % 32 == 0;
   for (int64_t i = blockIdx.x; i < tiles; i += gridDim.x) {
     const auto tile = source.tile(i);
     if (!tile.contains(g, {0, 0})) continue;
@@ -145,11 +148,11 @@ STEEPEST_INLINE void multiplyTiles(const Source& source, Stages<Source::kColumns
       ptx::closeProducts();
       // These go on while the ones before are over, and their stage is free.
       ptx::awaitProducts<1>();
-      if (depth != tile.firstDepth && thread == 0) ptx::arrive(stages.empty(stages.before()));
+      if (depth != tile.firstDepth && arrives) ptx::arrive(stages.empty(stages.before()));
     }
     ptx::awaitProducts<0>();
     const bool any = tile.firstDepth < tile.lastDepth;
-    if (any && thread == 0) ptx::arrive(stages.empty(stages.before()));
+    if (any && arrives) ptx::arrive(stages.empty(stages.before()));
 #pragma unroll
     for (int j = 0; Source::kSomeEmpty && j < Source::kColumns / 4; ++j) {
       for (int h = 0; h < 2; ++h) sums[j][h] = any ? sums[j][h] : 0;
@@ -166,7 +169,7 @@ STEEPEST_INLINE void wgmmaTiles(const Source& source, unsigned char* shared) {
   if (threadIdx.x == 0) {
     for (int i = 0; i < kWgmmaStages; ++i) {
       ptx::initBarrier(stages.full(i), 1);
-      ptx::initBarrier(stages.empty(i), 2);
+      ptx::initBarrier(stages.empty(i), 2 * kWgmmaWarps);
     }
     ptx::fenceBarriers();
     source.prefetch();

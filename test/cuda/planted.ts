@@ -1,0 +1,70 @@
+// Kernels with mistakes in them, in programs with the emulated driver.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+import { driverSources } from './device';
+
+const root = path.join(__dirname, '..', '..');
+const kernels = path.join(root, 'native/cuda/kernels');
+const text = (file: string) => readFileSync(path.join(kernels, file), 'utf8');
+
+/** A mistake, the text that is replaced by another one, and what comes of it. */
+export type Mistake = [string, from: string, to: string, result: RegExp];
+
+/** A kernel by mma.sync, with a mistake, as `variant`. */
+export function mmaVariant(file: string, tile: string, [, from, to]: Mistake, name: string): string {
+  const whole = text(file)
+    .replace(/#include "(gemm_loop|gemm_mma)\.h"/g, (_, header) => text(`${header}.h`).replace('#pragma once', ''))
+    .replace(/STEEPEST_KERNEL\(quantizeRows[\s\S]*?\nnamespace \{/, 'namespace {')
+    .replace(/#define STEEPEST_(MMA|INT8)\([\s\S]*/, '');
+  if (from !== '') expect(whole.split(from)).toHaveLength(2);
+  const kernel = `STEEPEST_TILED_KERNEL(128, 1, ${name}, ${tile}\n}  // namespace steepest::cuda\n`;
+  return (whole.replace(from, () => to) + kernel)
+    .replaceAll('namespace steepest::cuda {', `namespace steepest::cuda { namespace ${name}of {`)
+    .replaceAll('}  // namespace steepest::cuda', '}}');
+}
+
+/** A kernel and the loop that it is made of, with a mistake, in a namespace and under a name of its own. */
+export function variant(file: string, kernel: string, [, from, to]: Mistake, name: string): string {
+  const source = text(file)
+    .replace(/#include "(wgmma_loop|attention_pipeline).h"/, (_, loop) => text(`${loop}.h`).replace('#pragma once', ''))
+    .replace(
+      /#define STEEPEST_((CONV_)?WGMMA|ATTENTION)\([\s\S]*/,
+      `${kernel.replace('NAME', name)}\n}  // namespace steepest::cuda\n`,
+    );
+  if (from !== '') expect(source.split(from)).toHaveLength(2); // it is there once
+  return source
+    .replace(from, () => to)
+    .replaceAll('namespace steepest::cuda {', `namespace steepest::cuda { namespace ${name}of {`)
+    .replaceAll('}  // namespace steepest::cuda', '}}')
+    .replaceAll(/#define (STEEPEST_\w+)/g, '#undef $1\n#define $1');
+}
+
+/** Products of one tile: by wgmma, and by mma.sync of tf32 and int8. */
+export const wgmmaProduct = `STEEPEST_TILED_KERNEL(kWgmmaThreads, 1, NAME, WgmmaArguments arguments) {
+  STEEPEST_WGMMA_TILES(128, kWgmmaDepth, false, false)
+}`;
+export const tf32Product = `GemmArguments g) {
+  STEEPEST_DYNAMIC_SHARED(shared);
+  MmaTile<Tf32, 64, 64, 2, 2, true, false> product(shared);
+  multiplyMatrices(g, product);
+}`;
+export const int8Product = `MatmulInt8Arguments a) {
+  STEEPEST_DYNAMIC_SHARED(shared);
+  multiplyInt8Matrices<Int8Tile<64, 64, 2, 2, false>>(a, shared);
+}`;
+
+/** A program of these checks (test/cuda/emulated/check_*.cc), which include kernels; with `races`, those that nothing orders are looked for. */
+export function compile(program: string, checks: readonly string[], flags: readonly string[], races = false): void {
+  const common = ['-std=c++20', '-O1', '-w', `-I${kernels}`, ...flags, ...(races ? ['-DSTEEPEST_RACES'] : [])];
+  const files = checks.map((name) => path.join(__dirname, 'emulated', `${name}.cc`));
+  const others = [...driverSources(), path.join(root, 'native/cuda/conv_geometry.cc')];
+  // Only kernels tell what they access, and the sanitizer's own runtime is not wanted.
+  const objects = files.map((file, i) => {
+    const object = `${program}-${i}.o`;
+    execFileSync('g++', [...common, ...(races ? ['-fsanitize=thread'] : []), '-c', file, '-o', object]);
+    return object;
+  });
+  execFileSync('g++', [...common, ...objects, ...others, '-o', program]);
+}
