@@ -1,6 +1,6 @@
 // Kernels with mistakes in them, in programs with the emulated driver.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { driverSources } from './device';
@@ -55,16 +55,32 @@ export const int8Product = `MatmulInt8Arguments a) {
   multiplyInt8Matrices<Int8Tile<64, 64, 2, 2, false>>(a, shared);
 }`;
 
-/** A program of these checks (test/cuda/emulated/check_*.cc), which include kernels; with `races`, those that nothing orders are looked for. */
-export function compile(program: string, checks: readonly string[], flags: readonly string[], races = false): void {
-  const common = ['-std=c++20', '-O1', '-w', `-I${kernels}`, ...flags, ...(races ? ['-DSTEEPEST_RACES'] : [])];
+const objects = new Map<string, string[]>();
+
+/** Objects of sources, in a folder for them; what is there is not made again. */
+function objectsOf(folder: string, sources: readonly string[], flags: readonly string[]): string[] {
+  const known = objects.get(folder);
+  if (known !== undefined) return known;
+  mkdirSync(folder);
+  execFileSync('g++', [...flags, '-c', ...sources], { cwd: folder });
+  const made = sources.map((file) => path.join(folder, path.basename(file).replace(/cc$/, 'o')));
+  objects.set(folder, made);
+  return made;
+}
+
+/**
+ * A program of these checks (test/cuda/emulated/check_*.cc), which include kernels, beside others in a folder. With `races`, accesses that
+ * nothing orders are looked for.
+ */
+export function compile(program: string, checks: readonly string[], defined: readonly string[], races = false): void {
+  const flags = ['-std=c++20', '-O1', '-w', `-I${kernels}`, ...(races ? ['-DSTEEPEST_RACES'] : [])];
+  const driver = [...driverSources(), path.join(root, 'native/cuda/conv_geometry.cc')];
   const files = checks.map((name) => path.join(__dirname, 'emulated', `${name}.cc`));
-  const others = [...driverSources(), path.join(root, 'native/cuda/conv_geometry.cc')];
   // Only kernels tell what they access, and the sanitizer's own runtime is not wanted.
-  const objects = files.map((file, i) => {
-    const object = `${program}-${i}.o`;
-    execFileSync('g++', [...common, ...(races ? ['-fsanitize=thread'] : []), '-c', file, '-o', object]);
-    return object;
-  });
-  execFileSync('g++', [...common, ...objects, ...others, '-o', program]);
+  const own = [...flags, ...defined, ...(races ? ['-fsanitize=thread', '-g1'] : [])];
+  execFileSync('g++', [
+    ...objectsOf(`${program}-kernels`, files, own),
+    ...objectsOf(path.join(path.dirname(program), 'driver'), driver, flags),
+    ...['-o', program],
+  ]);
 }

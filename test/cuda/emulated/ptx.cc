@@ -162,17 +162,10 @@ void checkSource(const Tensor& t, const int64_t* at, uint64_t* barrier) {
 }
 
 // Elements (i, 0 .. 15) of an operand that a descriptor tells of, or (i, 0 .. 7) in tf32; i is along its rows, or columns of B.
-// Nowhere to: they are read only as far as races are concerned.
 void elementsAt(uint64_t descriptor, bool transposed, bool isTf32, unsigned i, float* to) {
   const auto field = [&](int shift) { return static_cast<uint32_t>(descriptor >> shift & 0x3fff) << 4; };
   const uint32_t start = field(0), leading = field(16), stride = field(32);
   const uint32_t first = transposed ? start + i / 64 * leading + i % 64 * 2 : start + i / 8 * stride + i % 8 * 128;
-  const unsigned char* const shared = sharedMemory().data;
-  for (unsigned k = 0; races::kEnabled && k < (transposed ? 16u : 2u); ++k) {
-    const uint32_t address = first + (transposed ? k / 8 * stride + k % 8 * 128 : k * 16);
-    races::check(shared + (swizzled(address) & ~3u), transposed ? 4 : 16, races::Kind::kRead);
-  }
-  if (to == nullptr) return;
   for (unsigned k = 0; isTf32 && k < 8; ++k) {
     if (first + k * 4 + 4 > sharedMemory().bytes) fail("wgmma reads behind the shared memory of the block");
     uint32_t bits;
@@ -218,13 +211,24 @@ void compute(const Product& p) {
   }
 }
 
-// For races: what it reads, at any time until it has been waited for.
+// What elementsAt reads, for races.
+void checkElements(uint64_t descriptor, bool transposed, unsigned i) {
+  const auto field = [&](int shift) { return static_cast<uint32_t>(descriptor >> shift & 0x3fff) << 4; };
+  const uint32_t start = field(0), leading = field(16), stride = field(32);
+  const uint32_t first = transposed ? start + i / 64 * leading + i % 64 * 2 : start + i / 8 * stride + i % 8 * 128;
+  for (unsigned k = 0; k < (transposed ? 16u : 2u); ++k) {
+    const uint32_t address = first + (transposed ? k / 8 * stride + k % 8 * 128 : k * 16);
+    races::checkProduct(sharedMemory().data + (swizzled(address) & ~3u), transposed ? 4 : 16);
+  }
+}
+// Of what a product reads, a lane's part: the lanes of a warp read all of it, and wait for it together.
 void checkOperands(const Product& p) {
   if (!races::kEnabled) return;
-  const unsigned t = thread().x % 128, row = t / 32 * 16 + t % 32 / 4, column = t % 4 * 2;
-  for (unsigned h = 0; h < 2 && p.held == nullptr; ++h) elementsAt(p.a, p.transposedA, p.tf32, row + 8 * h, nullptr);
-  for (unsigned j = 0; j < static_cast<unsigned>(p.columns); j += 8) {
-    for (unsigned c = 0; c < 2; ++c) elementsAt(p.b, p.transposedB, p.tf32, j + column + c, nullptr);
+  const unsigned t = thread().x % 128, row = t / 32 * 16 + t % 32 / 4;
+  if (p.held == nullptr && t % 4 < 2) checkElements(p.a, p.transposedA, row + 8 * (t % 4));
+  const unsigned step = p.transposedB ? 2 : 1;  // neighbours share words
+  for (unsigned i = t % 32 * step; i < static_cast<unsigned>(p.columns); i += 32 * step) {
+    checkElements(p.b, p.transposedB, i);
   }
 }
 
@@ -310,6 +314,7 @@ void awaitCopyGroups(unsigned groups) {
 void deferProduct(const Product& product) {
   Products& mine = products[thread().x];
   if (!mine.fenced) fail("wgmma without a fence before it");
+  // As for copies: it reads at any time from now on until it has been waited for.
   checkOperands(product);
   mine.open.push_back(product);
 }
@@ -335,11 +340,15 @@ void awaitDeferred(unsigned groups) {
   waitUntil([](void*) { return true; }, nullptr);
   std::vector<std::vector<Product>>& all = products[thread().x].groups;
   while (all.size() > groups) {
-    for (const Product& product : all.front()) compute(product);
+    for (const Product& product : all.front()) {
+      checkOperands(product);
+      compute(product);
+    }
     all.erase(all.begin());
   }
   // A warp does it as one: no lane goes on, and tells others so, before all have read what they multiply.
-  exchange(0xffffffffu, 0, 0, true);
+  exchange(0xffffffffu, 0, 0);
+  races::awaitProducts();
 }
 
 }  // namespace steepest::emulated

@@ -33,12 +33,13 @@ struct Clock {
   Time group = 0;    // all that was done before is known,
   Time block = 0;    // and of the own block,
   std::array<Time, kLanes> lanes = {};  // of lanes of the own warp,
-  Times others;                         // of anybody, copies too, who arrived at an mbarrier
+  Time products = 0;                    // and of its products;
+  Times others;                         // and of anybody, copies and products too, who arrived at an mbarrier
 };
 
 // What arrivals at an mbarrier tell: in this phase, and in the one before, which is over.
 struct Phase {
-  unsigned copies = 0;  // the number of what copies do that arrive here, behind all threads
+  unsigned copies = 0;  // the number of what copies do that arrive here, behind all threads and products of warps
   Time group = 0, block = 0;
   Times times;
   struct {
@@ -79,6 +80,7 @@ Times joined(const Times& a, const Times& b) {
 
 bool knows(const Clock& mine, unsigned me, unsigned other, Time segment) {
   if (mine.others != nullptr && other < mine.others->size() && segment < (*mine.others)[other]) return true;
+  if (other == state.threads + me / kLanes) return segment < mine.products;
   if (other >= state.threads) return false;
   if (segment < mine.group) return true;
   if (blockOf(me) != blockOf(other)) return false;
@@ -170,7 +172,8 @@ struct Access {
 };
 
 std::string who(unsigned group, unsigned thread) {
-  if (thread >= state.threads) return "a copy to shared memory";
+  if (thread >= state.threads + state.threads / kLanes) return "a copy to shared memory";
+  if (thread >= state.threads) return "a product of warp " + std::to_string(thread - state.threads);
   const unsigned members = state.threads / state.blockThreads;
   return "thread " + std::to_string(thread % state.blockThreads) + " of block " +
          std::to_string(group * members + thread / state.blockThreads);
@@ -394,7 +397,15 @@ void meetBlock(unsigned member) {
   const Time now = ++state.now;
   Times all;
   const auto begin = state.clocks.begin() + member * state.blockThreads, end = begin + state.blockThreads;
-  for (auto clock = begin; clock != end; ++clock) all = joined(all, clock->others);
+  std::vector<Time> products;
+  for (auto clock = begin; clock != end; ++clock) {
+    all = joined(all, clock->others);
+    if (clock->products == 0) continue;
+    products.resize(state.threads + state.threads / kLanes);
+    Time& known = products[state.threads + static_cast<size_t>(clock - state.clocks.begin()) / kLanes];
+    known = std::max(known, clock->products);
+  }
+  if (!products.empty()) all = joined(all, std::make_shared<std::vector<Time>>(std::move(products)));
   for (auto clock = begin; clock != end; ++clock) {
     clock->segment = clock->block = now;
     clock->others = all;
@@ -409,6 +420,7 @@ void meetLanes(unsigned anyThread, unsigned lanes) {
     if ((lanes >> l & 1) == 0) continue;
     all.group = std::max(all.group, warp[l].group);
     all.block = std::max(all.block, warp[l].block);
+    all.products = std::max(all.products, warp[l].products);
     all.others = joined(all.others, warp[l].others);
     for (unsigned k = 0; k < kLanes; ++k) all.lanes[k] = std::max(all.lanes[k], warp[l].lanes[k]);
   }
@@ -435,7 +447,9 @@ namespace {
 
 Phase& phaseOf(const void* barrier) {
   Phase& phase = state.phases[barrier];
-  if (phase.copies == 0) phase.copies = state.threads + static_cast<unsigned>(state.phases.size());
+  if (phase.copies == 0) {
+    phase.copies = state.threads + state.threads / kLanes + static_cast<unsigned>(state.phases.size());
+  }
   return phase;
 }
 
@@ -460,6 +474,7 @@ void arrive(const void* barrier) {
   std::array<Time, kLanes> known = mine.lanes;
   known[state.me % kLanes] = now;
   add(phase, state.me / kLanes * kLanes, known.data(), kLanes);
+  if (mine.products != 0) add(phase, state.threads + state.me / kLanes, &mine.products, 1);
   mine.segment = now;
 }
 
@@ -488,6 +503,14 @@ void arriveCopy(const void* barrier) {
   const Time now = ++state.now;
   add(phase, phase.copies, &now, 1);
 }
+
+void checkProduct(const void* at, size_t bytes) {
+  if (!state.active) return;
+  checkFrom(at, bytes, Kind::kRead, state.threads + state.me / kLanes, state.now,
+            reinterpret_cast<uintptr_t>(__builtin_return_address(0)));
+}
+
+void awaitProducts() { state.clocks[state.me].products = ++state.now; }
 
 }  // namespace steepest::emulated::races
 
