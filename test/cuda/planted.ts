@@ -55,6 +55,10 @@ export const int8Product = `MatmulInt8Arguments a) {
   multiplyInt8Matrices<Int8Tile<64, 64, 2, 2, false>>(a, shared);
 }`;
 
+export const attentionKeyGradient = `STEEPEST_TILED_KERNEL(kAttentionWgmmaThreads, 1, NAME, AttentionWgmmaArguments arguments) {
+  STEEPEST_ATTEND_BACK(true, 0)
+}`;
+
 const objects = new Map<string, string[]>();
 
 /** Objects of sources, in a folder for them; what is there is not made again. */

@@ -6,7 +6,16 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { onDevice } from './device';
-import { compile, int8Product, type Mistake, mmaVariant, tf32Product, variant, wgmmaProduct } from './planted';
+import {
+  attentionKeyGradient,
+  compile,
+  int8Product,
+  type Mistake,
+  mmaVariant,
+  tf32Product,
+  variant,
+  wgmmaProduct,
+} from './planted';
 
 const productMistakes: Mistake[] = [
   ['none', '', '', /^\d(\.\d+)?e-0[78]$/],
@@ -33,6 +42,15 @@ const productMistakes: Mistake[] = [
     '    __syncwarp();\n    strip.get(quads);',
     '    strip.get(quads);',
     /^719 .*a race: thread \d+ of block 0 \w+ shared memory at /,
+  ],
+];
+
+const attentionGradMistakes: Mistake[] = [
+  [
+    'statistics that one lane gives back for all of them',
+    'if constexpr (kKeysDown) __syncwarp();',
+    '',
+    /^719 .*a race: a copy to shared memory writes shared memory .* that thread \d+ of block 0 has read/,
   ],
 ];
 
@@ -75,7 +93,10 @@ onDevice('races', () => {
     const variants = productMistakes.map((mistake, i) =>
       variant('gemm_wgmma.cu', wgmmaProduct, mistake, `product${i}`),
     );
-    writeFileSync(file, variants.join('\n'));
+    const gradients = attentionGradMistakes.map((mistake, i) =>
+      variant('attention_wgmma_grad.cu', attentionKeyGradient, mistake, `attentionGrad${i}`),
+    );
+    writeFileSync(file, [...variants, ...gradients].join('\n'));
     const checks = ['check_attention', 'check_convolutions', 'check_products'];
     compile(products, checks, [`-DSTEEPEST_CHECKED_KERNELS="${file}"`], true);
     const mmaFile = path.join(folder, 'mma.cu');
@@ -168,6 +189,10 @@ onDevice('races', () => {
   test.each(productMistakes.map(([what, , , result], i) => [what, result, i] as const))(
     'in a product by wgmma: %s',
     (_, result, i) => check(products, [`product${i}`], result),
+  );
+  test.each(attentionGradMistakes.map(([what, , , result], i) => [what, result, i] as const))(
+    'in gradients of attention: %s',
+    (_, result, i) => check(products, [`attentionGrad${i}`], result),
   );
   test.each(mmaMistakes.map(([what, , , result], i) => [what, result, i] as const))(
     'in a product by mma.sync: %s',

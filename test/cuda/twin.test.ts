@@ -6,7 +6,16 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { onDevice } from './device';
-import { compile, int8Product, type Mistake, mmaVariant, tf32Product, variant, wgmmaProduct } from './planted';
+import {
+  attentionKeyGradient,
+  compile,
+  int8Product,
+  type Mistake,
+  mmaVariant,
+  tf32Product,
+  variant,
+  wgmmaProduct,
+} from './planted';
 
 const mistakes: Mistake[] = [
   ['none', '', '', /^\d(\.\d+)?e-0[78]$/],
@@ -255,12 +264,7 @@ onDevice('the twin of the instructions', () => {
       ...convolutionMistakes.map((mistake, i) => variant('conv_wgmma.cu', convolution, mistake, `convolution${i}`)),
       ...attentionMistakes.map((mistake, i) => variant('attention_wgmma.cu', attention, mistake, `attention${i}`)),
       ...attentionGradMistakes.map((mistake, i) =>
-        variant(
-          'attention_wgmma_grad.cu',
-          attention.replace('ATTEND(0)', 'ATTEND_BACK(true, 0)'),
-          mistake,
-          `attentionGrad${i}`,
-        ),
+        variant('attention_wgmma_grad.cu', attentionKeyGradient, mistake, `attentionGrad${i}`),
       ),
     ];
     const file = path.join(folder, 'kernels.cu');

@@ -180,6 +180,8 @@ struct Backward {
           }
           toScores[j / 4][j % 4] = ptx::packBfloat16(gradients[j][0], gradients[j][1]);
         }
+        // One lane gives the stage back: it has to know that the others have read the statistics.
+        if constexpr (kKeysDown) __syncwarp();
         ptx::fenceProducts();
         multiplyWeights<kWidth, kColumns>(resultsD[0], toScores, memory.columns(kD, stage.stage), true);
         ptx::closeProducts();

@@ -48,6 +48,7 @@ struct Running {
   size_t current = 0;
   size_t next = 0;  // how many threads have begun
   std::vector<unsigned> order;  // in which they do
+  int pending = 0;
   Order threadOrder, laneOrder;
   SharedMemory shared = {sharedBytesOfBlock, 0};
   std::string wrong;
@@ -105,7 +106,7 @@ void resume(size_t thread) {
 std::string runBlock() {
   for (Thread& thread : now.threads) thread = {State::kReady, nullptr, thread.index};
   for (Warp& warp : now.warps) warp = Warp{};
-  now.next = 0;
+  now.next = now.pending = 0;
   const auto count = static_cast<unsigned>(now.threads.size());
   now.order = now.threadOrder.of(count);
   if (now.shared.bytes > 0) {
@@ -164,7 +165,7 @@ std::string runBlock() {
     return "wrote behind the shared memory of a block";
   }
   for (auto& fiber : used) idle.push_back(std::move(fiber));
-  return "";
+  return now.pending == 0 ? "" : "copies or products that nobody has waited for when the block ends";
 }
 
 }  // namespace
@@ -191,6 +192,8 @@ void waitUntil(bool (*ready)(void*), void* what) {
   now.threads[now.current].what = what;
   wait(State::kWaiting);
 }
+
+void addPending(int count) { now.pending += count; }
 
 void fail(const std::string& why) {
   now.wrong = why;

@@ -29,6 +29,8 @@ uint64_t exchange(unsigned mask, uint64_t value, unsigned from, bool isBarrier =
 
 // Until `ready(what)`, which may be right now; others run before.
 void waitUntil(bool (*ready)(void*), void* what);
+// Something that goes on while threads do begins, or ends; none may be left when the block is done.
+void addPending(int count);
 // Ends the launch: the thread that runs has done what hardware does not allow.
 [[noreturn]] void fail(const std::string& why);
 

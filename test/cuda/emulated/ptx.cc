@@ -127,6 +127,7 @@ void deliver(Barrier& barrier) {
   if (found == copies.end()) return;
   const std::vector<Copy> arriving = std::move(found->second);
   copies.erase(found);
+  addPending(-static_cast<int>(arriving.size()));
   for (const Copy& copy : arriving) {
     if (copy.from != nullptr) {
       std::memcpy(copy.to, copy.from, copy.bytes);
@@ -288,6 +289,7 @@ void deferCopy(void* to, const void* from, unsigned bytes, bool there) {
   checkRaces({to, there ? from : nullptr, bytes});
   std::memset(to, 0xff, bytes);
   threadCopies[thread().x].open.push_back({to, there ? from : nullptr, bytes});
+  addPending(1);
 }
 
 void closeCopyGroup() {
@@ -299,6 +301,7 @@ void closeCopyGroup() {
 void awaitCopyGroups(unsigned groups) {
   std::vector<std::vector<ThreadCopy>>& all = threadCopies[thread().x].groups;
   while (all.size() > groups) {
+    addPending(-static_cast<int>(all.front().size()));
     for (const ThreadCopy& copy : all.front()) {
       checkRaces(copy);
       if (copy.from == nullptr) {
@@ -317,6 +320,7 @@ void deferProduct(const Product& product) {
   // As for copies: it reads at any time from now on until it has been waited for.
   checkOperands(product);
   mine.open.push_back(product);
+  addPending(1);
 }
 
 void deferHeld(Product product) {
@@ -340,6 +344,7 @@ void awaitDeferred(unsigned groups) {
   waitUntil([](void*) { return true; }, nullptr);
   std::vector<std::vector<Product>>& all = products[thread().x].groups;
   while (all.size() > groups) {
+    addPending(-static_cast<int>(all.front().size()));
     for (const Product& product : all.front()) {
       checkOperands(product);
       compute(product);
@@ -422,6 +427,7 @@ void deferTensorCopy(const Copy& copy, unsigned bytes, uint64_t* at) {
   }
   std::memset(copy.to, 0xff, bytes);
   copies[&barrierAt(at)].push_back(copy);
+  addPending(1);
 }
 
 }  // namespace
@@ -470,6 +476,7 @@ void copyBytes(void* to, const void* from, uint32_t bytes, uint64_t* at) {
   races::checkCopy(from, bytes, races::Kind::kRead, at);
   std::memset(to, 0xff, bytes);
   copies[&barrierAt(at)].push_back({static_cast<unsigned char*>(to), {}, {}, {}, from, bytes});
+  addPending(1);
 }
 
 void fenceProducts() { products[thread().x].fenced = true; }
