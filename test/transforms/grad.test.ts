@@ -47,11 +47,8 @@ describe('grad', () => {
   it('of clip passes at the limits, of activations with limits it does not', () => {
     const x = tensor([-1.5, -1, 0, 1, 1.5, Number.NaN]);
     expect(jit(grad((v: Tensor) => ops.sum(ops.clip(v, -1, 1))))(x).toArray()).toEqual([0, 1, 1, 1, 0, 0]);
-    expect(
-      jit(grad((v: Tensor) => ops.sum(ops.hardTanh(v))))(x)
-        .toArray()
-        .slice(0, 5),
-    ).toEqual([0, 0, 1, 0, 0]);
+    const atLimits = jit(grad((v: Tensor) => ops.sum(ops.hardTanh(v))))(x);
+    expect([...atLimits.data].slice(0, 5)).toEqual([0, 0, 1, 0, 0]);
   });
 
   it('tells apart the roles of a tensor that is passed twice, or captured', () => {
