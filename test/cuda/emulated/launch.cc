@@ -155,7 +155,7 @@ std::string runBlock() {
     return "wrote behind the shared memory of a block";
   }
   for (auto& fiber : used) idle.push_back(std::move(fiber));
-  return "";
+  return leftBehind();
 }
 
 }  // namespace
@@ -225,7 +225,9 @@ std::string launch(const Kernel& kernel, const Dimensions& grid, const Dimension
       for (unsigned x = 0; x < grid.x; ++x) {
         now.block.index = {x, y, z};
         const std::string wrong = runBlock();
-        if (!wrong.empty()) return wrong;
+        if (wrong.empty()) continue;
+        leftBehind();
+        return wrong;
       }
     }
   }

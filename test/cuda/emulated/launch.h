@@ -24,6 +24,9 @@ void barrier();
 // A value for each lane of the warp; returns that of lane `from`. Waits for the lanes in `mask` that have not ended.
 uint64_t exchange(unsigned mask, uint64_t value, unsigned from);
 
+// At the end of a block: what of its copies and products goes on, or nothing. They are forgotten.
+std::string leftBehind();
+
 // Until `ready(what)`, which may be right now; others run before.
 void waitUntil(bool (*ready)(void*), void* what);
 // Ends the launch: the thread that runs has done what hardware does not allow.
