@@ -1,21 +1,16 @@
 // The twin of ptx.h has to notice mistakes in a pipeline of copies and products that a GPU would answer with wrong numbers now
 // and then, or with a hang: each is put into a copy of the kernel's source.
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { driverSources, onDevice } from './device';
+import { onDevice } from './device';
+import type { Mistake as Planted } from './planted';
+import { compile, int8Product, type Kernel, tf32Product, variant, wgmmaProduct } from './planted';
 
-const root = path.join(__dirname, '..', '..');
-const kernels = path.join(root, 'native/cuda/kernels');
-const emulated = path.join(root, 'test/cuda/emulated');
-
-/**
- * A mistake, the text that is replaced by another one, and what comes of it: numbers that are wrong, none, or the message of a
- * launch that fails.
- */
-type Mistake = [what: string, from: string, to: string, result: string];
+/** What comes of it are numbers that are wrong, or none, or the message of a launch that fails. */
+type Mistake = Planted<string>;
 
 const unread = 'a copy over what a thread has read without a fence after that';
 const stuck = 'threads that wait for what does not come';
@@ -143,120 +138,55 @@ const int8Mistakes: Mistake[] = [
 interface Family {
   /** How the names of its kernels begin, by which check_products.cc and check_mma.cc know what they compute. */
   readonly name: string;
-  readonly file: string;
-  /** The kernel's arguments and its body. */
-  readonly kernel: readonly [string, string];
+  readonly kernel: Kernel;
   /** The largest error without a mistake. */
   readonly error: number;
   readonly mistakes: readonly Mistake[];
 }
 
+const convolution: Kernel = {
+  file: 'conv_wgmma.cu',
+  parameter: 'ConvWgmmaArguments arguments',
+  body: 'STEEPEST_CONV_WGMMA_TILES(PatchSource<128, kWgmmaDepth>)',
+};
+const attention: Kernel = {
+  file: 'attention_wgmma.cu',
+  parameter: 'AttentionWgmmaArguments arguments',
+  body: 'STEEPEST_ATTEND(0)',
+};
+const attentionGrad = { ...attention, file: 'attention_wgmma_grad.cu', body: 'STEEPEST_ATTEND_BACK(true, 0)' };
+
 const wgmma: Family[] = [
-  {
-    name: 'product',
-    file: 'gemm_wgmma.cu',
-    kernel: ['WgmmaArguments arguments', 'STEEPEST_WGMMA_TILES(128, kWgmmaDepth, false, false)'],
-    error: 1e-6,
-    mistakes,
-  },
-  {
-    name: 'convolution',
-    file: 'conv_wgmma.cu',
-    kernel: ['ConvWgmmaArguments arguments', 'STEEPEST_CONV_WGMMA_TILES(PatchSource<128, kWgmmaDepth>)'],
-    error: 1e-6,
-    mistakes: convolutionMistakes,
-  },
-  {
-    name: 'attention',
-    file: 'attention_wgmma.cu',
-    kernel: ['AttentionWgmmaArguments arguments', 'STEEPEST_ATTEND(0)'],
-    error: 0.004,
-    mistakes: attentionMistakes,
-  },
-  {
-    name: 'attentionGrad',
-    file: 'attention_wgmma_grad.cu',
-    kernel: ['AttentionWgmmaArguments arguments', 'STEEPEST_ATTEND_BACK(true, 0)'],
-    error: 0.004,
-    mistakes: attentionGradMistakes,
-  },
+  { name: 'product', kernel: wgmmaProduct, error: 1e-6, mistakes },
+  { name: 'convolution', kernel: convolution, error: 1e-6, mistakes: convolutionMistakes },
+  { name: 'attention', kernel: attention, error: 0.004, mistakes: attentionMistakes },
+  { name: 'attentionGrad', kernel: attentionGrad, error: 0.004, mistakes: attentionGradMistakes },
 ];
 const mma: Family[] = [
-  {
-    name: 'tf32of',
-    file: 'gemm_mma.cu',
-    kernel: [
-      'GemmArguments g',
-      `STEEPEST_DYNAMIC_SHARED(shared);
-      MmaTile<Tf32, 64, 64, 2, 2, true, false> product(shared);
-      multiplyMatrices(g, product);`,
-    ],
-    error: 1e-6,
-    mistakes: tf32Mistakes,
-  },
-  {
-    name: 'int8of',
-    file: 'int8.cu',
-    kernel: [
-      'MatmulInt8Arguments a',
-      `STEEPEST_DYNAMIC_SHARED(shared);
-      multiplyInt8Matrices<Int8Tile<64, 64, 2, 2, false>>(a, shared);`,
-    ],
-    error: 0,
-    mistakes: int8Mistakes,
-  },
+  { name: 'tf32of', kernel: tf32Product, error: 1e-6, mistakes: tf32Mistakes },
+  { name: 'int8of', kernel: int8Product, error: 0, mistakes: int8Mistakes },
 ];
 const none: Mistake = ['none', '', '', 'right'];
 const withNone = (family: Family) => [none, ...family.mistakes];
 
 onDevice('the twin of the instructions', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'steepest-twin-'));
-  const text = (file: string) => readFileSync(path.join(kernels, file), 'utf8');
-
-  /** The family's kernel and the loop that it is made of, with a mistake, in a namespace and under a name of its own. */
-  function variant({ file, kernel }: Family, [, from, to]: Mistake, name: string): string {
-    const source = text(file)
-      .replace(/#include "(wgmma_loop|attention_pipeline|gemm_loop|gemm_mma)\.h"/g, (_, loop) =>
-        text(`${loop}.h`).replace('#pragma once', ''),
-      )
-      .replace(/STEEPEST_KERNEL\(quantizeRows[\s\S]*?\nnamespace \{/, 'namespace {')
-      .replace(
-        /#define STEEPEST_((CONV_)?WGMMA|ATTENTION|MMA|INT8)\([\s\S]*/,
-        `STEEPEST_TILED_KERNEL(0, 1, ${name}, ${kernel[0]}) {\n${kernel[1]}\n}\n}  // namespace steepest::cuda\n`,
-      );
-    if (from !== '') expect(source.split(from)).toHaveLength(2); // it is there once
-    return source
-      .replace(from, () => to)
-      .replaceAll('namespace steepest::cuda {', `namespace steepest::cuda { namespace ${name}of {`)
-      .replaceAll('}  // namespace steepest::cuda', '}}')
-      .replaceAll(/#define (STEEPEST_\w+)/g, '#undef $1\n#define $1');
-  }
+  const [wgmmaProgram, mmaProgram] = [path.join(folder, 'wgmma'), path.join(folder, 'mma')];
 
   /** A program that runs the kernel that its argument names. */
-  function build(name: string, families: Family[], macro: string, checks: string[]): string {
-    const file = path.join(folder, `${name}.cu`);
-    const program = path.join(folder, name);
+  function build(program: string, families: Family[], macro: string, checks: string[]): void {
+    const file = `${program}.cu`;
     const variants = families.flatMap((family) =>
-      withNone(family).map((mistake, i) => variant(family, mistake, family.name + i)),
+      withNone(family).map((mistake, i) => variant(family.kernel, mistake, family.name + i)),
     );
     writeFileSync(file, `#include "scalar.h"\n${variants.join('\n')}`);
-    execFileSync('g++', [
-      ...['-std=c++20', '-O1', '-w', `-D${macro}="${file}"`, `-I${kernels}`],
-      ...checks.map((check) => path.join(emulated, `${check}.cc`)),
-      ...driverSources(),
-      path.join(root, 'native/cuda/conv_geometry.cc'),
-      ...['-o', program],
-    ]);
-    return program;
+    compile(program, checks, [`-D${macro}="${file}"`]);
   }
-  let [wgmmaProgram, mmaProgram] = ['', ''];
   beforeAll(() => {
     const checks = ['check_attention', 'check_convolutions', 'check_products'];
-    wgmmaProgram = build('wgmma', wgmma, 'STEEPEST_CHECKED_KERNELS', checks);
+    build(wgmmaProgram, wgmma, 'STEEPEST_CHECKED_KERNELS', checks);
   });
-  beforeAll(() => {
-    mmaProgram = build('mma', mma, 'STEEPEST_CHECKED_MMA', ['check_mma']);
-  });
+  beforeAll(() => build(mmaProgram, mma, 'STEEPEST_CHECKED_MMA', ['check_mma']));
   afterAll(() => rmSync(folder, { recursive: true }));
 
   const run = (program: string, words: string[]): string => {
