@@ -131,8 +131,14 @@ CUfunction Device::function(const char* name) {
 }
 
 void Device::allowShared(CUfunction function, uint32_t bytes) {
-  check(driver_.cuFuncSetAttribute(function, kFunctionMaxDynamicShared, static_cast<int>(bytes)),
-        "asking for shared memory");
+  use();
+  std::unique_lock lock(mutex_);
+  uint32_t& most = shared_[function];
+  if (bytes <= most) return;
+  const CUresult result = driver_.cuFuncSetAttribute(function, kFunctionMaxDynamicShared, static_cast<int>(bytes));
+  if (result == kSuccess) most = bytes;
+  lock.unlock();  // check() takes it
+  check(result, "asking for shared memory");
 }
 
 int64_t Device::sharedBytes() const {

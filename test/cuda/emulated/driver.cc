@@ -144,20 +144,16 @@ EXPORT CUresult cuMemFreeHost(void* address) {
   }
   return current->fault;
 }
-// Page-locked memory is read when the copy runs, other memory at once.
+// Host memory is read when the copy runs. Drivers stage what is not page-locked before they return, but need not where a
+// device reads any memory of the host.
 EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void* from, size_t bytes, CUstream stream) {
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
   if (const CUresult result = checkStream(stream)) return result;
   if (const CUresult result = checkRanges(to, from, bytes, "copy to the device")) return result;
   addLine("STEEPEST_EMULATED_COPIES", std::to_string(bytes));
-  std::shared_ptr<std::vector<char>> kept;
-  if (!isPinned(from, bytes)) {
-    const char* const begin = static_cast<const char*>(from);
-    kept = std::make_shared<std::vector<char>>(begin, begin + bytes);
-  }
   hand(*streamOf(stream), [=] {
-    std::memcpy(reinterpret_cast<void*>(to), kept ? kept->data() : from, bytes);
+    std::memcpy(reinterpret_cast<void*>(to), from, bytes);
     return kSuccess;
   });
   return kSuccess;
