@@ -91,7 +91,7 @@ EXPORT CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
 }
 EXPORT CUresult cuMemAlloc_v2(CUdeviceptr* address, size_t bytes) {
   const Lock lock(mutex);
-  if (const CUresult result = ready()) return result;
+  if (const CUresult result = readyAndNotCapturing("memory is allocated")) return result;
   if (bytes == 0) return refuse(kInvalidValue, "allocates 0 bytes");
   *address = current->memory.allocate(bytes, memoryLimit());
   return *address != 0 ? kSuccess : kOutOfMemory;
@@ -99,7 +99,7 @@ EXPORT CUresult cuMemAlloc_v2(CUdeviceptr* address, size_t bytes) {
 // Waits for all work of the device, as freeing does.
 EXPORT CUresult cuMemFree_v2(CUdeviceptr address) {
   const Lock lock(mutex);
-  if (const CUresult result = ready()) return result;
+  if (const CUresult result = readyAndNotCapturing("memory is freed")) return result;
   DeviceMemory& memory = current->memory;
   if (!memory.isBlock(address)) return refuse(kInvalidValue, "frees what is not allocated");
   finishAll(current);
@@ -113,7 +113,7 @@ constexpr size_t kPinnedGuard = 1 << 16;
 constexpr unsigned char kGuardByte = 0xa5;
 EXPORT CUresult cuMemHostAlloc(void** address, size_t bytes, unsigned) {
   const Lock lock(mutex);
-  if (const CUresult result = ready()) return result;
+  if (const CUresult result = readyAndNotCapturing("memory is allocated")) return result;
   *address = std::calloc(1, bytes + kPinnedGuard);
   if (*address == nullptr) return kOutOfMemory;
   std::memset(static_cast<char*>(*address) + bytes, kGuardByte, kPinnedGuard);
@@ -129,7 +129,7 @@ EXPORT CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr* device, void* host, un
 }
 EXPORT CUresult cuMemFreeHost(void* address) {
   const Lock lock(mutex);
-  if (const CUresult result = ready()) return result;
+  if (const CUresult result = readyAndNotCapturing("memory is freed")) return result;
   finishAll(current);
   const auto found = pinned.find(reinterpret_cast<uintptr_t>(address));
   if (found == pinned.end()) return refuse(kInvalidValue, "frees host memory that is not its own");
