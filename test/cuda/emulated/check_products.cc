@@ -40,6 +40,7 @@ CUdeviceptr Checked::onDevice(const std::vector<uint16_t>& numbers) const {
   CUdeviceptr at = 0;
   cuMemAlloc(&at, numbers.size() * 2);
   cuMemcpyHtoDAsync(at, numbers.data(), numbers.size() * 2, stream);
+  cuStreamSynchronize(stream);  // the numbers may go now
   return at;
 }
 
