@@ -10,28 +10,25 @@ const kernels = path.join(root, 'native/cuda/kernels');
 const text = (file: string) => readFileSync(path.join(kernels, file), 'utf8');
 
 /** A mistake, the text that is replaced by another one, and what comes of it. */
-export type Mistake = [string, from: string, to: string, result: RegExp];
+export type Mistake<Result = RegExp> = readonly [what: string, from: string, to: string, result: Result];
 
-/** A kernel by mma.sync, with a mistake, as `variant`. */
-export function mmaVariant(file: string, tile: string, [, from, to]: Mistake, name: string): string {
-  const whole = text(file)
-    .replace(/#include "(gemm_loop|gemm_mma)\.h"/g, (_, header) => text(`${header}.h`).replace('#pragma once', ''))
-    .replace(/STEEPEST_KERNEL\(quantizeRows[\s\S]*?\nnamespace \{/, 'namespace {')
-    .replace(/#define STEEPEST_(MMA|INT8)\([\s\S]*/, '');
-  if (from !== '') expect(whole.split(from)).toHaveLength(2);
-  const kernel = `STEEPEST_TILED_KERNEL(128, 1, ${name}, ${tile}\n}  // namespace steepest::cuda\n`;
-  return (whole.replace(from, () => to) + kernel)
-    .replaceAll('namespace steepest::cuda {', `namespace steepest::cuda { namespace ${name}of {`)
-    .replaceAll('}  // namespace steepest::cuda', '}}');
+/** A kernel in one of the library's files. */
+export interface Kernel {
+  readonly file: string;
+  readonly parameter: string;
+  readonly body: string;
 }
 
-/** A kernel and the loop that it is made of, with a mistake, in a namespace and under a name of its own. */
-export function variant(file: string, kernel: string, [, from, to]: Mistake, name: string): string {
+/** Its file, and the loop that it is made of, with a mistake, in a namespace and under a name of its own. */
+export function variant({ file, parameter, body }: Kernel, [, from, to]: Mistake<unknown>, name: string): string {
   const source = text(file)
-    .replace(/#include "(wgmma_loop|attention_pipeline).h"/, (_, loop) => text(`${loop}.h`).replace('#pragma once', ''))
+    .replace(/#include "(wgmma_loop|attention_pipeline|gemm_loop|gemm_mma)\.h"/g, (_, loop) =>
+      text(`${loop}.h`).replace('#pragma once', ''),
+    )
+    .replace(/STEEPEST_KERNEL\(quantizeRows[\s\S]*?\nnamespace \{/, 'namespace {')
     .replace(
-      /#define STEEPEST_((CONV_)?WGMMA|ATTENTION)\([\s\S]*/,
-      `${kernel.replace('NAME', name)}\n}  // namespace steepest::cuda\n`,
+      /#define STEEPEST_((CONV_)?WGMMA|ATTENTION|MMA|INT8)\([\s\S]*/,
+      `STEEPEST_TILED_KERNEL(0, 1, ${name}, ${parameter}) {\n${body}\n}\n}  // namespace steepest::cuda\n`,
     );
   if (from !== '') expect(source.split(from)).toHaveLength(2); // it is there once
   return source
@@ -41,23 +38,37 @@ export function variant(file: string, kernel: string, [, from, to]: Mistake, nam
     .replaceAll(/#define (STEEPEST_\w+)/g, '#undef $1\n#define $1');
 }
 
-/** Products of one tile: by wgmma, and by mma.sync of tf32 and int8. */
-export const wgmmaProduct = `STEEPEST_TILED_KERNEL(kWgmmaThreads, 1, NAME, WgmmaArguments arguments) {
-  STEEPEST_WGMMA_TILES(128, kWgmmaDepth, false, false)
-}`;
-export const tf32Product = `GemmArguments g) {
-  STEEPEST_DYNAMIC_SHARED(shared);
-  MmaTile<Tf32, 64, 64, 2, 2, true, false> product(shared);
-  multiplyMatrices(g, product);
-}`;
-export const int8Product = `MatmulInt8Arguments a) {
-  STEEPEST_DYNAMIC_SHARED(shared);
-  multiplyInt8Matrices<Int8Tile<64, 64, 2, 2, false>>(a, shared);
-}`;
+/** Products: by wgmma, and by mma.sync of tf32 and int8. */
+export const wgmmaProduct: Kernel = {
+  file: 'gemm_wgmma.cu',
+  parameter: 'WgmmaArguments arguments',
+  body: 'STEEPEST_WGMMA_TILES(128, kWgmmaDepth, false, false)',
+};
+export const tf32Product: Kernel = {
+  file: 'gemm_mma.cu',
+  parameter: 'GemmArguments g',
+  body: `STEEPEST_DYNAMIC_SHARED(shared);
+    MmaTile<Tf32, 64, 64, 2, 2, true, false> product(shared);
+    multiplyMatrices(g, product);`,
+};
+export const int8Product: Kernel = {
+  file: 'int8.cu',
+  parameter: 'MatmulInt8Arguments a',
+  body: `STEEPEST_DYNAMIC_SHARED(shared);
+    multiplyInt8Matrices<Int8Tile<64, 64, 2, 2, false>>(a, shared);`,
+};
 
-export const attentionKeyGradient = `STEEPEST_TILED_KERNEL(kAttentionWgmmaThreads, 1, NAME, AttentionWgmmaArguments arguments) {
-  STEEPEST_ATTEND_BACK(true, 0)
-}`;
+/** Attention by wgmma, and its gradients of keys and values. */
+export const attention: Kernel = {
+  file: 'attention_wgmma.cu',
+  parameter: 'AttentionWgmmaArguments arguments',
+  body: 'STEEPEST_ATTEND(0)',
+};
+export const attentionGrad: Kernel = {
+  ...attention,
+  file: 'attention_wgmma_grad.cu',
+  body: 'STEEPEST_ATTEND_BACK(true, 0)',
+};
 
 const objects = new Map<string, string[]>();
 

@@ -5,7 +5,7 @@
 
 #include "gemm_strip.h"
 #include "gemm_wgmma.h"
-#include "ptx.h"
+#include "warp_groups.h"
 
 namespace steepest::cuda {
 
@@ -22,8 +22,6 @@ constexpr int kWgmmaRun = 64;                   // numbers of bfloat16 in a swiz
 constexpr int kWgmmaBox = kWgmmaRun * 64 * 2;   // bytes of 64 runs
 constexpr int kWgmmaEight = 8 * kWgmmaRun * 2;  // bytes of 8 runs
 constexpr int kWgmmaBytesA = kWgmmaRows * kWgmmaDepth * 2;
-// Of a warp group. A lane of each arrives where it is done with a stage: what a warp has waited for are its own products.
-constexpr int kWgmmaWarps = 4;
 
 // Where the stages of a block are, and which one is next.
 template <int kColumns>
@@ -142,7 +140,7 @@ STEEPEST_INLINE void multiplyTiles(const Source& source, Stages<Source::kColumns
           static_assert(!kTransposedA && !kTransposedB, "the instruction cannot");
           ptx::multiplyGroupTf32(sums, left, right, accumulates);
         } else {
-          ptx::multiplyGroup<Source::kColumns, kTransposedA, kTransposedB>(sums, left, right, accumulates);
+          ptx::multiplyGroup<kTransposedA, kTransposedB>(sums, left, right, accumulates);
         }
       }
       ptx::closeProducts();
@@ -151,6 +149,7 @@ STEEPEST_INLINE void multiplyTiles(const Source& source, Stages<Source::kColumns
       if (depth != tile.firstDepth && arrives) ptx::arrive(stages.empty(stages.before()));
     }
     ptx::awaitProducts<0>();
+    ptx::readProducts(sums);
     const bool any = tile.firstDepth < tile.lastDepth;
     if (any && arrives) ptx::arrive(stages.empty(stages.before()));
 #pragma unroll
@@ -166,23 +165,16 @@ STEEPEST_INLINE void multiplyTiles(const Source& source, Stages<Source::kColumns
 template <typename Source>
 STEEPEST_INLINE void wgmmaTiles(const Source& source, unsigned char* shared) {
   const Stages<Source::kColumns> stages = {shared};
-  if (threadIdx.x == 0) {
-    for (int i = 0; i < kWgmmaStages; ++i) {
-      ptx::initBarrier(stages.full(i), 1);
-      ptx::initBarrier(stages.empty(i), 2 * kWgmmaWarps);
-    }
-    ptx::fenceBarriers();
-    source.prefetch();
-  }
-  __syncthreads();
-  const int group = static_cast<int>(threadIdx.x) / 128;
-  if (group == 0) {
-    ptx::fewerRegisters<40>();
-    if (threadIdx.x == 0) copyTiles(source, stages);
-  } else {
-    ptx::moreRegisters<232>();
-    multiplyTiles(source, stages, group - 1);
-  }
+  divideBlock<40, 232>(
+      [&] {
+        for (int i = 0; i < kWgmmaStages; ++i) {
+          ptx::initBarrier(stages.full(i), 1);
+          ptx::initBarrier(stages.empty(i), 2 * kGroupWarps);
+        }
+        ptx::fenceBarriers();
+        source.prefetch();
+      },
+      [&] { copyTiles(source, stages); }, [&](int group) { multiplyTiles(source, stages, group); });
 }
 
 #endif

@@ -48,7 +48,6 @@ struct Running {
   size_t current = 0;
   size_t next = 0;  // how many threads have begun
   std::vector<unsigned> order;  // in which they do
-  int pending = 0;
   Order threadOrder, laneOrder;
   SharedMemory shared = {sharedBytesOfBlock, 0};
   std::string wrong;
@@ -106,7 +105,7 @@ void resume(size_t thread) {
 std::string runBlock() {
   for (Thread& thread : now.threads) thread = {State::kReady, nullptr, thread.index};
   for (Warp& warp : now.warps) warp = Warp{};
-  now.next = now.pending = 0;
+  now.next = 0;
   const auto count = static_cast<unsigned>(now.threads.size());
   now.order = now.threadOrder.of(count);
   if (now.shared.bytes > 0) {
@@ -165,7 +164,7 @@ std::string runBlock() {
     return "wrote behind the shared memory of a block";
   }
   for (auto& fiber : used) idle.push_back(std::move(fiber));
-  return now.pending == 0 ? "" : "copies or products that nobody has waited for when the block ends";
+  return leftBehind();
 }
 
 }  // namespace
@@ -192,8 +191,6 @@ void waitUntil(bool (*ready)(void*), void* what) {
   now.threads[now.current].what = what;
   wait(State::kWaiting);
 }
-
-void addPending(int count) { now.pending += count; }
 
 void fail(const std::string& why) {
   now.wrong = why;
@@ -242,7 +239,9 @@ std::string launch(const Kernel& kernel, const Dimensions& grid, const Dimension
     now.block.index = {number % grid.x, number / grid.x % grid.y, number / grid.x / grid.y};
     races::beginGroup(number, 1, static_cast<unsigned>(now.threads.size()));
     wrong = runBlock();
-    if (!wrong.empty()) break;
+    if (wrong.empty()) continue;
+    leftBehind();
+    break;
   }
   races::endLaunch();
   return wrong;

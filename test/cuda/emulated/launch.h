@@ -27,10 +27,11 @@ void barrier();
 // to memory before is ordered by it when it is a barrier, __syncwarp, and not when it is a shuffle.
 uint64_t exchange(unsigned mask, uint64_t value, unsigned from, bool isBarrier = false);
 
+// At the end of a block: what of its copies and products goes on, or nothing. They are forgotten.
+std::string leftBehind();
+
 // Until `ready(what)`, which may be right now; others run before.
 void waitUntil(bool (*ready)(void*), void* what);
-// Something that goes on while threads do begins, or ends; none may be left when the block is done.
-void addPending(int count);
 // Ends the launch: the thread that runs has done what hardware does not allow.
 [[noreturn]] void fail(const std::string& why);
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "races.h"
+#include "rules.h"
 #include "tensor_map.h"
 
 namespace steepest::emulated {
@@ -50,6 +51,7 @@ struct Products {
 std::map<Barrier*, std::vector<Copy>> copies;  // on their way
 Products products[kThreads];
 ThreadCopies threadCopies[kThreads];
+bool isPlain = true;  // a block without any of these
 WarpWords words[kThreads / 32][2];
 unsigned rounds[kThreads];
 
@@ -127,11 +129,11 @@ void deliver(Barrier& barrier) {
   if (found == copies.end()) return;
   const std::vector<Copy> arriving = std::move(found->second);
   copies.erase(found);
-  addPending(-static_cast<int>(arriving.size()));
   for (const Copy& copy : arriving) {
     if (copy.from != nullptr) {
       std::memcpy(copy.to, copy.from, copy.bytes);
       barrier.bytes -= static_cast<int32_t>(copy.bytes);
+      rules::arrived(copy.to, copy.bytes, reinterpret_cast<const uint64_t*>(&barrier));
       continue;
     }
     const uint32_t base = static_cast<uint32_t>(copy.to - sharedMemory().data);
@@ -235,6 +237,26 @@ void checkOperands(const Product& p) {
 
 }  // namespace
 
+std::string leftBehind() {
+  if (isPlain) return "";
+  isPlain = true;
+  const char* const unfinished = rules::unfinished();
+  std::string wrong = unfinished != nullptr ? unfinished : "";
+  const auto isThere = [](const std::vector<ThreadCopy>& group) { return !group.empty(); };
+  for (unsigned i = 0; i < kThreads; ++i) {
+    if (!products[i].open.empty() || !products[i].groups.empty()) wrong = "a thread that ends while its products go on";
+    const ThreadCopies& mine = threadCopies[i];
+    if (isThere(mine.open) || std::any_of(mine.groups.begin(), mine.groups.end(), isThere)) {
+      wrong = "a thread that ends while its copies go on";
+    }
+    products[i] = {};
+    threadCopies[i] = {};
+  }
+  if (!copies.empty()) wrong = "a block that ends while copies to it go on";
+  copies.clear();
+  return wrong;
+}
+
 void checkShared(const void* p, unsigned bytes, unsigned alignment, const char* what) {
   const auto at = reinterpret_cast<uintptr_t>(p), first = reinterpret_cast<uintptr_t>(sharedMemory().data);
   if (at < first || at + bytes > first + sharedMemory().bytes) {
@@ -284,12 +306,12 @@ void checkRaces(const ThreadCopy& copy) {
 }  // namespace
 
 void deferCopy(void* to, const void* from, unsigned bytes, bool there) {
+  isPlain = false;
   checkShared(to, bytes, bytes, "cp.async");
   if (there && reinterpret_cast<uintptr_t>(from) % bytes != 0) fail("cp.async from an address that is not aligned");
   checkRaces({to, there ? from : nullptr, bytes});
   std::memset(to, 0xff, bytes);
   threadCopies[thread().x].open.push_back({to, there ? from : nullptr, bytes});
-  addPending(1);
 }
 
 void closeCopyGroup() {
@@ -301,7 +323,6 @@ void closeCopyGroup() {
 void awaitCopyGroups(unsigned groups) {
   std::vector<std::vector<ThreadCopy>>& all = threadCopies[thread().x].groups;
   while (all.size() > groups) {
-    addPending(-static_cast<int>(all.front().size()));
     for (const ThreadCopy& copy : all.front()) {
       checkRaces(copy);
       if (copy.from == nullptr) {
@@ -315,12 +336,16 @@ void awaitCopyGroups(unsigned groups) {
 }
 
 void deferProduct(const Product& product) {
+  isPlain = false;
   Products& mine = products[thread().x];
   if (!mine.fenced) fail("wgmma without a fence before it");
+  if (product.held == nullptr) rules::checkDescriptor(product.a);
+  rules::checkDescriptor(product.b);
+  const unsigned flags = product.transposedA | product.transposedB << 1 | product.tf32 << 2 | product.accumulate << 3;
+  rules::issued({product.a, product.b, product.columns, flags});
   // As for copies: it reads at any time from now on until it has been waited for.
   checkOperands(product);
   mine.open.push_back(product);
-  addPending(1);
 }
 
 void deferHeld(Product product) {
@@ -344,7 +369,6 @@ void awaitDeferred(unsigned groups) {
   waitUntil([](void*) { return true; }, nullptr);
   std::vector<std::vector<Product>>& all = products[thread().x].groups;
   while (all.size() > groups) {
-    addPending(-static_cast<int>(all.front().size()));
     for (const Product& product : all.front()) {
       checkOperands(product);
       compute(product);
@@ -365,12 +389,16 @@ using namespace steepest::emulated;
 void initBarrier(uint64_t* at, uint32_t count) {
   Barrier& barrier = barrierAt(at);
   if (count == 0 || count >= 1u << 16) fail("an mbarrier for no possible number of arrivals");
+  isPlain = false;
   races::check(at, 8, races::Kind::kWrite);
   copies.erase(&barrier);
+  rules::newBarrier(at);
   barrier = {static_cast<uint16_t>(count), static_cast<uint16_t>(count), 0, 0};
 }
 
-void fenceBarriers() {}
+void fenceBarriers() { rules::fencedBarriers(); }
+
+void fenceCopies() { rules::fencedCopies(); }
 
 void arrive(uint64_t* at) {
   Barrier& barrier = barrierAt(at);
@@ -384,6 +412,7 @@ void arrive(uint64_t* at) {
 void arriveExpecting(uint64_t* at, uint32_t bytes) {
   Barrier& barrier = barrierAt(at);
   barrier.bytes += static_cast<int32_t>(bytes);
+  if (barrier.bytes >= 1 << 20) fail("more bytes than an mbarrier can count");
   arrive(at);
 }
 
@@ -400,6 +429,7 @@ void awaitPhase(uint64_t* at, uint32_t parity) {
         return w.barrier.phase != w.parity;
       },
       &wanted);
+  rules::waitedFor(at);
   races::acquire(at);
 }
 
@@ -426,8 +456,8 @@ void deferTensorCopy(const Copy& copy, unsigned bytes, uint64_t* at) {
     eachOfBox(copy, put);
   }
   std::memset(copy.to, 0xff, bytes);
+  rules::copyTo(at);
   copies[&barrierAt(at)].push_back(copy);
-  addPending(1);
 }
 
 }  // namespace
@@ -471,12 +501,13 @@ namespace steepest::cuda::ptx {
 void copyBytes(void* to, const void* from, uint32_t bytes, uint64_t* at) {
   checkShared(to, bytes, 16, "a copy of bytes");
   if (reinterpret_cast<uintptr_t>(from) % 16 != 0 || bytes % 16 != 0) fail("a copy of bytes that are not aligned");
+  rules::replaces(to, bytes);
+  rules::copyTo(at);
   races::check(at, 8, races::Kind::kAtomic);
   races::checkCopy(to, bytes, races::Kind::kWrite, at);
   races::checkCopy(from, bytes, races::Kind::kRead, at);
   std::memset(to, 0xff, bytes);
   copies[&barrierAt(at)].push_back({static_cast<unsigned char*>(to), {}, {}, {}, from, bytes});
-  addPending(1);
 }
 
 void fenceProducts() { products[thread().x].fenced = true; }

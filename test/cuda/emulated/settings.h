@@ -10,6 +10,7 @@
 //   STEEPEST_EMULATED_VERSION   of the driver, 13000
 //   STEEPEST_EMULATED_CAPABILITY   80, 90 or 120; 90
 //   STEEPEST_EMULATED_MULTIPROCESSORS   of a device, 2
+//   STEEPEST_EMULATED_CLUSTER   the most blocks of a cluster that it has room for, 8
 //   STEEPEST_EMULATED_MEMORY    bytes of a device, 8 GB
 //   STEEPEST_EMULATED_FAULT     the number of the launch that faults, from 1 on, on the first device
 //   STEEPEST_EMULATED_REFUSE    the number of the launch that there is no memory for, from 1 on
@@ -30,6 +31,7 @@ size_t number(const char* variable, size_t otherwise);
 size_t memoryLimit();
 size_t capability();
 int mostShared();
+unsigned mostMembers();
 
 // To the file that a variable names.
 void addLine(const char* variable, const std::string& line);
