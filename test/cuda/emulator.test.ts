@@ -1,11 +1,12 @@
 // The emulated driver has to notice what a GPU would fault on, or worse, would not. And what the library makes of faults.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { Random } from '../helpers/random';
-import { driverSources, emulated, onDevice } from './device';
+import { emulated, onDevice } from './device';
+import { compile } from './planted';
 import { feedsOf, transposedPlan } from './random-plans';
 import { results } from './run-plans';
 
@@ -15,8 +16,7 @@ onDevice('the emulator', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'steepest-emulator-'));
   const program = path.join(folder, 'check');
   beforeAll(() => {
-    const check = path.join(root, 'test/cuda/emulated/check.cc');
-    execFileSync('g++', ['-std=c++20', '-O1', '-w', check, ...driverSources(), '-o', program]);
+    compile(program, ['check'], []);
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 

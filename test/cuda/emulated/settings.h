@@ -1,6 +1,8 @@
 // What the environment says of the emulated device, and mistakes that it is asked to make.
 //
 //   STEEPEST_EMULATED_ORDER     late or early, late
+//   STEEPEST_EMULATED_THREADS   first, last or mixed, first: which threads and blocks of a kernel begin and go on before the others;
+//                               mixed is drawn anew whenever threads have waited
 //   STEEPEST_EMULATED_NO_WAITS  a mistake for tests to notice: 'host' does not wait for events, or the number of a stream (the
 //                               first that the process makes is 1) that does not
 //   STEEPEST_EMULATED_NO_GRAPHS 1: nothing can be captured
