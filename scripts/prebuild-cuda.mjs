@@ -16,7 +16,9 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const require = createRequire(import.meta.url);
 const name = 'steepest-cuda';
 
-const { values } = parseArgs({ options: { kernels: { type: 'string' }, cuda: { type: 'string' }, out: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { kernels: { type: 'string' }, cuda: { type: 'string' }, out: { type: 'string' } },
+});
 const folder = path.resolve(values.out ?? path.join(root, 'out', name));
 
 /** Compiles the kernels only, in a folder of its own. Returns their file. */
@@ -37,7 +39,9 @@ function compiler() {
     const release = /release (\d+\.\d+)/.exec(spawnSync(nvcc, ['--version'], { encoding: 'utf8' }).stdout ?? '');
     if (release !== null) return release[1];
   }
-  throw new Error('--cuda: expected the version of CUDA that compiled the kernels, like 12.8, as there is no nvcc here');
+  throw new Error(
+    '--cuda: expected the version of CUDA that compiled the kernels, like 12.8, as there is no nvcc here',
+  );
 }
 
 const readme = (cuda) => `# ${name}

@@ -178,9 +178,19 @@ onDevice('a device that fails', () => {
   });
 
   test.each([
-    ['a newer compiler', '200', 'TOO_OLD', /the driver, for CUDA 12\.4, cannot read the kernels in .*: a driver for the CUDA /],
+    [
+      'a newer compiler',
+      '200',
+      'TOO_OLD',
+      /the driver, for CUDA 12\.4, cannot read the kernels in .*: a driver for the CUDA /,
+    ],
     ['newer PTX', '222', 'TOO_OLD', /the driver, for CUDA 12\.4, cannot read the kernels in /],
-    ['another GPU', '209', 'MISSING', /no kernels for this GPU, of compute capability 8\.0, in .* that the driver, for CUDA 12\.4,/],
+    [
+      'another GPU',
+      '209',
+      'MISSING',
+      /no kernels for this GPU, of compute capability 8\.0, in .* that the driver, for CUDA 12\.4,/,
+    ],
   ])('kernels of %s', (_, result, code, message) => {
     const env = { STEEPEST_EMULATED_VERSION: '12040', STEEPEST_EMULATED_CAPABILITY: '80' };
     const [, first, , last] = lines({ ...env, STEEPEST_EMULATED_LOADING: result });
