@@ -59,7 +59,12 @@ onDevice('steepest-cuda', () => {
     const kernels = path.join(app, 'stand-in');
     writeFileSync(kernels, 'kernels');
     const folder = path.join(app, 'folder');
-    execFileSync(process.execPath, ['scripts/prebuild-cuda.mjs', '--kernels', kernels, '--out', folder], { cwd: root });
+    const of = (cuda: string) => ['scripts/prebuild-cuda.mjs', '--kernels', kernels, '--cuda', cuda, '--out', folder];
+    expect(spawnSync(process.execPath, of('thirteen'), { cwd: root }).status).toBe(1);
+    execFileSync(process.execPath, of('12.9'), { cwd: root });
+    expect(readFileSync(path.join(folder, 'README.md'), 'utf8')).toContain('driver for CUDA 12.0 or newer');
+    execFileSync(process.execPath, of('13.0'), { cwd: root });
+    expect(readFileSync(path.join(folder, 'README.md'), 'utf8')).toContain('driver for CUDA 13.0 or newer');
     expect(install(folder, 'steepest-cuda')).toEqual([
       'LICENSE',
       'README.md',
