@@ -58,6 +58,18 @@ export const int8Product: Kernel = {
     multiplyInt8Matrices<Int8Tile<64, 64, 2, 2, false>>(a, shared);`,
 };
 
+/** Attention by wgmma, and its gradients of keys and values. */
+export const attention: Kernel = {
+  file: 'attention_wgmma.cu',
+  parameter: 'AttentionWgmmaArguments arguments',
+  body: 'STEEPEST_ATTEND(0)',
+};
+export const attentionGrad: Kernel = {
+  ...attention,
+  file: 'attention_wgmma_grad.cu',
+  body: 'STEEPEST_ATTEND_BACK(true, 0)',
+};
+
 const objects = new Map<string, string[]>();
 
 /** Objects of sources, in a folder for them; what is there is not made again. */

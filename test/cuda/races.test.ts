@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { onDevice } from './device';
-import { compile, int8Product, type Mistake, tf32Product, variant, wgmmaProduct } from './planted';
+import { attentionGrad, compile, int8Product, type Mistake, tf32Product, variant, wgmmaProduct } from './planted';
 
 const productMistakes: Mistake[] = [
   ['none', '', '', /^\d(\.\d+)?e-0[78]$/],
@@ -33,6 +33,15 @@ const productMistakes: Mistake[] = [
     '    __syncwarp();\n    strip.get(quads);',
     '    strip.get(quads);',
     /^719 .*a race: thread \d+ of block 0 \w+ shared memory at /,
+  ],
+];
+
+const attentionGradMistakes: Mistake[] = [
+  [
+    'statistics that one lane gives back for all of them',
+    'ptx::fenceCopies();  // the statistics have been read\n          __syncwarp();',
+    'ptx::fenceCopies();',
+    /^719 .*a race: a copy to shared memory writes shared memory .* that thread \d+ of block 0 has read/,
   ],
 ];
 
@@ -73,7 +82,8 @@ onDevice('races', () => {
     compile(own, ['check_races'], [], true);
     const file = path.join(folder, 'kernels.cu');
     const variants = productMistakes.map((mistake, i) => variant(wgmmaProduct, mistake, `product${i}`));
-    writeFileSync(file, variants.join('\n'));
+    const gradients = attentionGradMistakes.map((mistake, i) => variant(attentionGrad, mistake, `attentionGrad${i}`));
+    writeFileSync(file, [...variants, ...gradients].join('\n'));
     const checks = ['check_attention', 'check_convolutions', 'check_products'];
     compile(products, checks, [`-DSTEEPEST_CHECKED_KERNELS="${file}"`], true);
     const mmaFile = path.join(folder, 'mma.cu');
@@ -166,6 +176,10 @@ onDevice('races', () => {
   test.each(productMistakes.map(([what, , , result], i) => [what, result, i] as const))(
     'in a product by wgmma: %s',
     (_, result, i) => check(products, [`product${i}`], result),
+  );
+  test.each(attentionGradMistakes.map(([what, , , result], i) => [what, result, i] as const))(
+    'in gradients of attention: %s',
+    (_, result, i) => check(products, [`attentionGrad${i}`], result),
   );
   test.each(mmaMistakes.map(([what, , , result], i) => [what, result, i] as const))(
     'in a product by mma.sync: %s',

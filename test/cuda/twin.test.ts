@@ -7,7 +7,7 @@ import path from 'node:path';
 
 import { onDevice } from './device';
 import type { Mistake as Planted } from './planted';
-import { compile, int8Product, type Kernel, tf32Product, variant, wgmmaProduct } from './planted';
+import { attention, attentionGrad, compile, int8Product, type Kernel, tf32Product, variant, wgmmaProduct } from './planted';
 
 /** What comes of it are numbers that are wrong, or none, or the message of a launch that fails. */
 type Mistake = Planted<string>;
@@ -149,12 +149,6 @@ const convolution: Kernel = {
   parameter: 'ConvWgmmaArguments arguments',
   body: 'STEEPEST_CONV_WGMMA_TILES(PatchSource<128, kWgmmaDepth>)',
 };
-const attention: Kernel = {
-  file: 'attention_wgmma.cu',
-  parameter: 'AttentionWgmmaArguments arguments',
-  body: 'STEEPEST_ATTEND(0)',
-};
-const attentionGrad = { ...attention, file: 'attention_wgmma_grad.cu', body: 'STEEPEST_ATTEND_BACK(true, 0)' };
 
 const wgmma: Family[] = [
   { name: 'product', kernel: wgmmaProduct, error: 1e-6, mistakes },
