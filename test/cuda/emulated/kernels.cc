@@ -111,6 +111,7 @@ EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gri
   if (++launches == number("STEEPEST_EMULATED_REFUSE", 0)) return kOutOfMemory;
   if (sharedBytes > sharedLimitOf(function)) return refuse(kInvalidValue, "more shared memory than the kernel may have");
   const auto& kernel = *reinterpret_cast<const Kernel*>(function);
+  if (threads > kernel.mostThreads) return refuse(kInvalidValue, "more threads than the kernel is bounded to");
   addLine("STEEPEST_EMULATED_TRACE", kernel.text != nullptr ? kernel.text->name : nameOf(kernel));
   if (hasHostAddress(parameters[0], kernel.parameterBytes)) {
     return current->fault = refuse(kIllegalAddress, "a host address among the parameters of a kernel");
