@@ -123,7 +123,7 @@ export function problems({ parts }: Summary): string[] {
       }
       for (const { name: item, why } of (r.failed ?? []) as { name: string; why: string }[]) add(`${item}: ${why}`);
     }
-    for (const [, what] of part.log.matchAll(/^FAILED (.*)$/gm)) {
+    for (const [, what] of part.state === 'passed' ? [] : part.log.matchAll(/^FAILED (.*)$/gm)) {
       // a wrong result has a line above
       if (!(what?.endsWith('status 1') && lines.slice(before).some((l) => l.includes(`${what.split(/[ :]/)[0]} `))))
         add(what as string);
@@ -223,14 +223,9 @@ export function goals(readings: Readings): string[][] {
     number(readings.peer('mnist')?.us_per_step),
     'us',
   );
-  const [cifar, cifarPeer] = [readings.step('cifar'), readings.peer('cifar')].map((r) => number(r?.us_per_step));
-  add(
-    'ResNet-20 for CIFAR, as fast as the best of PyTorch',
-    '1.3 times',
-    (cifarPeer as number) / (cifar as number),
-    1,
-    'times',
-  );
+  const cifar = number(readings.peer('cifar')?.us_per_step) / number(readings.step('cifar')?.us_per_step);
+  const best = Number.isFinite(cifar) ? 1 : Number.NaN;
+  add('ResNet-20 for CIFAR, as fast as the best of PyTorch', '1.3 times', cifar, best, 'times');
   add(
     'ResNet-50 in bfloat16, images a second',
     '5,000',
@@ -306,6 +301,28 @@ function stepTable(readings: Readings): string {
   return table(['case', 'framework', 'us a step', 'a second', 'time / ours'], rows);
 }
 
+interface Instruction {
+  readonly operation: string;
+  readonly shapes: unknown;
+  readonly us_per_call: number;
+  readonly gflop_per_s: number;
+  readonly gbytes_per_s: number;
+}
+
+function instructionTable(readings: Readings): string {
+  const rows = readings.all(/^profile$/).flatMap(({ case: id, instructions = [] }) =>
+    (instructions as Instruction[])
+      .slice(0, 6)
+      .map((i) => [
+        `${id}: ${i.operation} ${i.shapes}`,
+        digits(i.us_per_call, 4),
+        digits(tera(i.gflop_per_s)),
+        digits(tera(i.gbytes_per_s)),
+      ]),
+  );
+  return table(['slowest instructions, alone', 'us a call', 'TFLOP/s', 'TB/s'], rows);
+}
+
 export function report(summary: Summary): string {
   const readings = new Readings(summary.parts);
   const wrong = problems(summary);
@@ -329,6 +346,7 @@ export function report(summary: Summary): string {
     );
   }
   sections.push(`## Kernels\n\n${kernelTable(readings)}`, `## Training steps\n\n${stepTable(readings)}`);
+  if (readings.all(/^profile$/).length > 0) sections.push(instructionTable(readings));
   if (leftOut.length > 0) {
     sections.push(`## Left out\n\n${leftOut.map(([name, { log }]) => `- ${name}: ${lastLine(log)}`).join('\n')}`);
   }

@@ -93,7 +93,7 @@ json_lines() {
 
 # Of all parts so far, and the one that runs.
 write_summary() {
-  local comma= part state status seconds
+  local comma='' part state status seconds
   {
     printf '{"date":"%s","gpu":' "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
     printf '%s' "${gpu:-no nvidia-smi}" | json_string
@@ -186,7 +186,7 @@ export -f gpu_state
 
 # ---- the machine, and starting
 part machine 10 "$(command -v nvidia-smi || echo nvidia-smi)" bash -c gpu_state
-gpu=$(sed -n 2p "$out/machine.log" | cut -d, -f1)
+gpu=$(sed -n 2p "$out/machine.log" 2>/dev/null | cut -d, -f1)
 case $gpu in *' '*) ;; *) gpu= ;; esac
 part load 20 "$release/cuda-kernels" "$release/cuda-kernels" --load --device "$STEEPEST_DEVICE"
 device=$(grep -a -o '"device":"[^"]*"' "$out/load.log" 2>/dev/null | cut -d'"' -f4)
@@ -268,10 +268,10 @@ if [ -n "$smoke" ]; then
 else
   peers=${python:+,torch,torch-compile,torch-graph}
   bfloat16=${python:+,torch-bf16,torch-graph-bf16}
-  bench steps-gpt2 75 --case gpt2 --against "steepest-bf16$bfloat16" --rounds 2 --seconds 1
+  bench steps-gpt2 75 --case gpt2 --against "steepest-bf16$bfloat16" --rounds 3 --seconds 1
   bench steps-mnist 40 --case mnist,d --against "steepest$peers" --rounds 3 --seconds 0.5
-  bench steps-resnet50 60 --case resnet50 --against "steepest-bf16$bfloat16" --rounds 2 --seconds 1
-  bench steps-cifar 50 --case cifar --against "steepest$peers" --rounds 2 --seconds 1
+  bench steps-resnet50 60 --case resnet50 --against "steepest-bf16$bfloat16" --rounds 3 --seconds 1
+  bench steps-cifar 50 --case cifar --against "steepest$peers" --rounds 3 --seconds 1
   for way in Wgmma Mma; do
     STEEPEST_CUDA_PRODUCTS=attention$way part "speed-attention-$way" 15 "$release/cuda-kernels" \
       bash -c 'each_of 8 "$1" "$2" --device "$3"' - "$attention" "$release/cuda-kernels" "$STEEPEST_DEVICE"
@@ -280,11 +280,11 @@ else
   done
   node_part profile 30 out/bench/gpu/profile.js mnist,cifar,gpt2 mixedBfloat16
   # one after the other, as both may not fit the GPU: 25 GB of weights and moments each
-  bench steps-gpt2xl 70 --case gpt2xl --against steepest-bf16 --rounds 2 --seconds 1
-  if [ -n "$python" ]; then bench steps-gpt2xl-torch 60 --case gpt2xl --against torch-bf16 --rounds 2 --seconds 1; fi
+  bench steps-gpt2xl 70 --case gpt2xl --against steepest-bf16 --rounds 3 --seconds 1
+  if [ -n "$python" ]; then bench steps-gpt2xl-torch 60 --case gpt2xl --against torch-bf16 --rounds 3 --seconds 1; fi
   # an LSTM: launches for each step, one for all of them by blocks alone and by clusters, and what is chosen
   for members in 0 1 8 ''; do
-    STEEPEST_CUDA_LOOPS=$members bench "steps-lstm${members:+-$members}" 10 --case i --against steepest --rounds 2 --seconds 0.5
+    STEEPEST_CUDA_LOOPS=$members bench "steps-lstm${members:+-$members}" 10 --case i --against steepest --rounds 3 --seconds 0.5
   done
   speed 2
 fi
@@ -293,6 +293,12 @@ fi
 # assembler alone, which takes longest
 if [ -z "$smoke" ]; then
   sanitizer=$(command -v compute-sanitizer || echo compute-sanitizer)
+  # on some virtual machines it refuses every device
+  if [ -e "$sanitizer" ] && [ -z "$stopped" ] && [ "$SECONDS" -lt "$deadline" ]; then
+    case $(bounded 15 "$sanitizer" "$release/cuda-kernels" --small map 2>&1) in
+      *'not supported'*) sanitizer='compute-sanitizer that supports this device' ;;
+    esac
+  fi
   # each kernel in a process of its own: what one of them does wrong hides no other
   sanitize() {
     local name=$1 seconds=$2
@@ -307,10 +313,10 @@ if [ -z "$smoke" ]; then
     "$sanitizer" --error-exitcode 9 "$release/cuda-kernels" --repeat 1 attentionGradBfloat16 1 140 2 64
   # it may need rights that nobody here has: nothing is wrong then
   part ncu 45 "$(command -v ncu || echo ncu)" bash -c 'each_of 15 "$1" "${@:2}" || true' - "$profiled" \
-    ncu --launch-count 4 --section SpeedOfLight --section Occupancy --section LaunchStats "$release/cuda-kernels" --repeat 1
+    ncu --clock-control none --launch-count 4 --section SpeedOfLight --section Occupancy --section LaunchStats "$release/cuda-kernels" --repeat 1
   if [ -n "$python" ]; then
-    bench steps-gpt2-compile 60 --case gpt2 --against steepest-bf16,torch-compile-bf16 --rounds 2 --seconds 1
-    bench steps-resnet50-compile 60 --case resnet50 --against steepest-bf16,torch-compile-bf16 --rounds 2 --seconds 1
+    bench steps-gpt2-compile 60 --case gpt2 --against steepest-bf16,torch-compile-bf16 --rounds 3 --seconds 1
+    bench steps-resnet50-compile 60 --case resnet50 --against steepest-bf16,torch-compile-bf16 --rounds 3 --seconds 1
   fi
 fi
 part load-ptx 90 "$release/cuda-kernels" env CUDA_FORCE_PTX_JIT=1 CUDA_CACHE_DISABLE=1 "$release/cuda-kernels" --load

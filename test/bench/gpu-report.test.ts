@@ -58,6 +58,16 @@ describe('speeds', () => {
       }),
       'steps-gpt2': part({ results: [step('steepest-bf16', 'gpt2', 16_000, 8)] }),
       'steps-gpt2-compile': part({ results: [step('torch-fused-compile-bf16', 'gpt2', 20_000, 8)] }),
+      profile: part({
+        results: [
+          {
+            case: 'mnist',
+            instructions: [
+              { operation: 'matmul', shapes: '[128, 784] x [784, 128]', us_per_call: 4, gflop_per_s: 6422, gbytes_per_s: 217 },
+            ],
+          },
+        ],
+      }),
       'steps-resnet50': part({ results: [step('steepest-bf16', 'resnet50', 40_000, 128)] }),
     }),
   );
@@ -94,6 +104,7 @@ describe('speeds', () => {
 
   test('training steps stand beside ours', () => {
     expect(text).toContain('| gpt2 | torch-fused-compile-bf16 | 20,000 | 410,000 symbols | 1.25 x |');
+    expect(text).toContain('| mnist: matmul [128, 784] x [784, 128] | 4 | 6.42 | 0.217 |');
     expect(text).toContain('Nothing that was looked at.');
   });
 });
