@@ -6,6 +6,8 @@ const emulated = path.join(__dirname, 'build/Release/libcuda-emulated.so');
 if (existsSync(emulated)) {
   process.env.STEEPEST_CUDA_DRIVER ??= emulated;
   process.env.STEEPEST_CUDA_KERNELS ??= emulated;
+  // Threads and blocks of kernels come in an order that is drawn, which shows where they do not wait for each other.
+  process.env.STEEPEST_EMULATED_THREADS ??= 'mixed';
 }
 
 /** @type {import('jest').Config} */

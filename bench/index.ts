@@ -6,7 +6,7 @@ import { median } from './median.js';
 import { contenders, predictors } from './peers.js';
 import type { Worker } from './worker.js';
 
-const usage = `usage: npm run bench -- [--case a,b,...] [--against steepest,steepest-bf16,tfjs,torch,jax] [--rounds n] [--json]
+const usage = `usage: npm run bench -- [--case a,b,...] [--against steepest,steepest-bf16,tfjs,torch,jax,tensorflow] [--rounds n] [--json]
        npm run bench -- --device cuda:0 [--case d,mnist,...] [--against steepest,torch,torch-compile,torch-graph] [--rounds n] [--json]
        npm run bench -- --latency [--case d,g] [--against steepest,ort-node,ort-python] [--rounds n] [--json]
 

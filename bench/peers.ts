@@ -5,9 +5,8 @@ import type { Case } from './cases.js';
 import { Worker } from './worker.js';
 
 /**
- * Where peers are installed: TensorFlow.js and onnxruntime in `node_modules`, PyTorch, JAX
- * and onnxruntime in `venv`. None of them is needed; what is
- * missing is left out of the comparison, and said.
+ * Where peers are installed: TensorFlow.js and onnxruntime in `node_modules`, PyTorch, JAX and onnxruntime in `venv`,
+ * TensorFlow in `venvtf`. None of them is needed; what is missing is left out of the comparison, and said.
  */
 export const peersHome = process.env.STEEPEST_PEERS ?? path.join(os.homedir(), '.cache', 'steepest-peers');
 
@@ -25,10 +24,11 @@ const compiled = (file: string): string => path.join(__dirname, 'workers', file)
 const source = (file: string): string => path.join(root, 'bench', 'workers', file);
 const node = process.execPath;
 
-const python = (): string => {
-  const own = process.env.STEEPEST_PEERS_PYTHON ?? path.join(peersHome, 'venv', 'bin', 'python');
+const pythonOf = (environment: string): string => {
+  const own = path.join(peersHome, environment, 'bin', 'python');
   return existsSync(own) ? own : 'python3';
 };
+const python = (): string => process.env.STEEPEST_PEERS_PYTHON ?? pythonOf('venv');
 
 // glibc returns large blocks to the kernel at every step unless told otherwise: PyTorch is measured at its best
 const malloc = {
@@ -70,6 +70,11 @@ export const contenders: readonly Contender[] = [
     name: 'jax',
     on: 'cpu',
     start: (_, spec) => Worker.start(python(), [source('jax_worker.py'), JSON.stringify(spec)]),
+  },
+  {
+    name: 'tensorflow',
+    on: 'cpu',
+    start: (_, spec) => Worker.start(pythonOf('venvtf'), [source('tensorflow_worker.py'), JSON.stringify(spec)]),
   },
 ];
 

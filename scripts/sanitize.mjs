@@ -3,11 +3,14 @@
 //
 //   node scripts/sanitize.mjs [--build-only] [jest arguments]
 //   node scripts/sanitize.mjs --kernels [arguments of out/cuda-cases.js]
+//   node scripts/sanitize.mjs --races [arguments of out/cuda-cases.js, or jest's: test/...]
 //
-// --kernels builds that driver only, and runs the case list on it with the addon as it is: a minute or two.
+// --kernels builds that driver only, and runs the case list on it with the addon as it is: a minute or two. --races does the same
+// with a driver that looks for races between the threads of a kernel (test/cuda/emulated/races.h). Its kernels are compiled
+// for the thread sanitizer, whose runtime is not needed.
 //
-// Node itself is not instrumented, so the sanitizers' runtimes have to be loaded before it. (The thread sanitizer's cannot be: with
-// it Node crashes at the start. STEEPEST_SANITIZE=thread is for native programs around the runtime.)
+// Node itself is not instrumented, so the address sanitizer's runtime has to be loaded before it. (STEEPEST_SANITIZE=thread of the
+// addon is for native programs around the runtime.)
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -18,11 +21,12 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const require = createRequire(import.meta.url);
 const words = process.argv.slice(2);
 const buildOnly = words.includes('--build-only');
-const kernelsOnly = words.includes('--kernels');
-const rest = words.filter((word) => word !== '--build-only' && word !== '--kernels');
+const races = words.includes('--races');
+const kernelsOnly = races || words.includes('--kernels');
+const rest = words.filter((word) => !['--build-only', '--kernels', '--races'].includes(word));
 
 // node-gyp-build looks for build/Debug in the folder that STEEPEST_PREBUILD names.
-const home = path.join(root, 'build', 'sanitized');
+const home = path.join(root, 'build', races ? 'races' : 'sanitized');
 const out = path.join(home, 'build');
 
 function node(args, env = {}) {
@@ -36,25 +40,25 @@ function node(args, env = {}) {
 
 const cmakeJs = require.resolve('cmake-js/bin/cmake-js');
 const where = ['--config', 'Debug', '--out', out, '--log-level', 'warn'];
-const options = ['--CDSTEEPEST_SANITIZE=address,undefined', '--CDSTEEPEST_CUDA=OFF'];
+const options = [`--CDSTEEPEST_SANITIZE=${races ? 'thread' : 'address,undefined'}`, '--CDSTEEPEST_CUDA=OFF'];
 node([cmakeJs, 'configure', ...where, ...options]);
 node([cmakeJs, 'build', ...where, ...(kernelsOnly ? ['--target', 'cuda-emulated'] : [])]);
 if (buildOnly) process.exit(0);
 
-const preload = ['libasan.so', 'libubsan.so'].map((name) =>
-  execFileSync('g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim(),
-);
 const emulated = path.join(out, 'Debug', 'libcuda-emulated.so');
+const driver = existsSync(emulated) ? { STEEPEST_CUDA_DRIVER: emulated, STEEPEST_CUDA_KERNELS: emulated } : {};
+const runtime = (name) => execFileSync('g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim();
 const sanitizers = {
-  LD_PRELOAD: preload.join(' '),
+  LD_PRELOAD: ['libasan.so', 'libubsan.so'].map(runtime).join(' '),
   // V8 keeps what it allocates until the process ends, so leaks are looked for by tests that count instead.
   ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1',
   UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
-  ...(existsSync(emulated) ? { STEEPEST_CUDA_DRIVER: emulated, STEEPEST_CUDA_KERNELS: emulated } : {}),
 };
-if (kernelsOnly) {
-  node([path.join(root, 'out', 'cuda-cases.js'), ...rest], sanitizers);
+const environment = races ? driver : { ...sanitizers, ...driver };
+const isTest = rest.some((word) => word.startsWith('test'));
+if (kernelsOnly && !isTest) {
+  node([path.join(root, 'out', 'cuda-cases.js'), ...rest], environment);
 } else {
   const jest = [require.resolve('jest/bin/jest'), '--runInBand', ...rest];
-  node(jest, { ...sanitizers, STEEPEST_PREBUILD: home });
+  node(jest, kernelsOnly ? environment : { ...environment, STEEPEST_PREBUILD: home });
 }

@@ -12,6 +12,8 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <cstring>
 #include <memory>
 #include <random>
 #include <string>
@@ -23,6 +25,7 @@
 #endif
 
 #include "../../native/cpu/blas.h"
+#include "../../native/runtime/allocator.h"
 #include "../../native/cpu/simd/table.h"
 #include "../../native/cpu/tile.h"
 #include "../../native/plan/ops.h"
@@ -171,9 +174,9 @@ int main(int argc, char** argv) {
     instruction.inputs = {matrix(memory, c.m, c.k, c.form[0] == 'T'), matrix(memory, c.k, c.n, c.form[1] == 'T')};
     instruction.outputs = {matrix(memory, c.m, c.n, false)};
     instruction.attrs = {0, bf16 ? 1u : 0u};
-    float* aligned = static_cast<float*>(std::aligned_alloc(kUnit, memory.size() * sizeof(float)));
-    std::copy(memory.begin(), memory.end(), aligned);
-    const Memory space{reinterpret_cast<uint8_t*>(aligned), nullptr, nullptr};
+    const Allocation arena(memory.size() * sizeof(float));  // as that of a model, with large pages
+    std::memcpy(arena.data(), memory.data(), memory.size() * sizeof(float));
+    const Memory space{arena.data(), nullptr, nullptr};
     RunContext context{Threads::pool(), nullptr, nullptr, nullptr, 0, {}};
     selectBlas("own");
     const std::unique_ptr<Kernel> own = bindMatmul(instruction, space);
@@ -198,7 +201,6 @@ int main(int argc, char** argv) {
     slower += theirs && blasUs < 0.9 * us;
     std::printf("\n");
     std::fflush(stdout);
-    std::free(aligned);
   }
   if (odd && blas) {
     std::printf("BLAS's time over ours, geometric mean: %.3f; below 0.9 in %d of %zu\n",

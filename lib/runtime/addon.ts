@@ -67,6 +67,8 @@ export interface AddonInfo {
   readonly sessions: number;
   readonly storages: number;
   readonly bytes: number;
+  /** Of freed storages, which the next ones may have. */
+  readonly spareBytes: number;
 }
 
 /** A block of native memory that data sets and results live in. */

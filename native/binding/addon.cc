@@ -39,6 +39,7 @@ Napi::Value info(const Napi::CallbackInfo& info) {
     result.Set("sessions", static_cast<double>(sessionsAlive()));
     result.Set("storages", static_cast<double>(storagesAlive()));
     result.Set("bytes", static_cast<double>(bytesInUse()));
+    result.Set("spareBytes", static_cast<double>(bytesSpare()));
     return result;
   });
 }

@@ -44,6 +44,7 @@ class Cpu final : public Backend {
     std::vector<std::unique_ptr<Kernel>> kernels;
     kernels.reserve(instructions.size());
     for (const Instruction& instruction : instructions) kernels.push_back(kernelOf(instruction, memory));
+    tellReaders(instructions, kernels);
     return kernels;
   }
 
@@ -59,6 +60,20 @@ class Cpu final : public Backend {
  private:
   std::unique_ptr<Kernel> bindLoop(const Instruction& instruction, const Memory& memory) {
     return steepest::bindLoop(instruction, memory, *this);
+  }
+
+  // Kernels whose first operand a feed has copied.
+  void tellReaders(const std::vector<Instruction>& instructions, const std::vector<std::unique_ptr<Kernel>>& kernels) {
+    for (const Instruction& feed : instructions) {
+      if (static_cast<Opcode>(feed.opcode) != Opcode::kFeed) continue;
+      const View& fed = feed.outputs[0];
+      for (size_t i = 0; i < instructions.size(); ++i) {
+        if (instructions[i].inputs.empty()) continue;
+        const View& read = instructions[i].inputs[0];
+        const bool same = read.space == fed.space && read.base == fed.base && read.dtype == fed.dtype;
+        if (same && read.offset == fed.offset && read.size() == fed.size()) kernels[i]->readsFeed(feed.attrs[0]);
+      }
+    }
   }
 
   // Opcode to family.

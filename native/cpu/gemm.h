@@ -12,6 +12,7 @@ namespace steepest {
 struct Ahead {
   const uint8_t* at;
   int64_t rows, stride, bytes;
+  const uint32_t* order = nullptr;  // which runs, where they do not follow each other
 };
 
 // C [m, n] = A [m, k] B [k, n], all rows of C and the last axis of B's panels with unit stride.

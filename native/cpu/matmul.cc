@@ -9,6 +9,7 @@
 #include "gemm.h"
 #include "gemm_grid.h"
 #include "matmul_split.h"
+#include "next_rows.h"
 #include "product_result.h"
 #include "scratch.h"
 #include "simd/table.h"
@@ -52,7 +53,13 @@ class Matmul final : public Kernel {
     keepsPanels_ = steady_ && itemsPerPack_ == p_.batches && slab_ >= p_.n;
   }
 
+  void readsFeed(uint32_t slot) override {
+    readsFeed_ = p_.aRow == 1 && p_.aDepth == p_.m && p_.batches == 1 && !isNarrow();
+    feed_ = slot;
+  }
+
   void run(RunContext& context) override {
+    if (readsFeed_) nextRows_.begin(context, feed_, p_.k, p_.m);
     if (small_) return block(0, 0, p_.m, 0, 0, p_.n, slots_.first());
     if (reading_ != Reading::kPacked) return multiply(context.threads, 0, p_.batches, 0, p_.n);
     for (int64_t item = 0; item < p_.batches; item += itemsPerPack_) {
@@ -217,10 +224,10 @@ class Matmul final : public Kernel {
       g.bPanel = packedDepth_ * gemm_.panel;
     }
     const float* a = p_.a + p_.aOffset(item);
-    Ahead ahead[Epilogue::kMaxAheads];
+    Ahead ahead[Epilogue::kMaxAheads + 1];
     g.ahead = ahead;
     const bool far = p_.m * p_.n >= kFarUpdate;
-    const int64_t strips = ceilDiv(m, stripRows_), end = row + m;
+    const int64_t strips = ceilDiv(m, stripRows_), first = row, end = row + m;
     for (int64_t s = 0; s < strips; ++s, row += g.m) {
       g.m = m / strips + (s < m % strips);
       g.a = a + row * p_.aRow;
@@ -228,6 +235,7 @@ class Matmul final : public Kernel {
       g.aheads = far && next < end
                      ? result_.epilogue->aheads(item * p_.m + next, std::min(end - next, g.m), slab + column, n, ahead)
                      : 0;
+      if (nextRows_.known() && column == 0) ahead[g.aheads++] = nextRows_.part(first, m, s, strips);
       strip(g, item, row, slab + column, slot);
     }
   }
@@ -326,6 +334,9 @@ class Matmul final : public Kernel {
   bool small_;   // one block: nothing to count
   Slots slots_;  // a running chunk's product and panels
   int64_t slotPanels_;
+  bool readsFeed_ = false;  // A is the transposed of what feed feed_ copies
+  uint32_t feed_ = 0;
+  NextRows nextRows_;
   int64_t parts_ = 1;  // of k, where each block packs its own
 };
 

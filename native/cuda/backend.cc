@@ -41,10 +41,13 @@ class CudaBackend::Run final : public BackendRun {
   Run(CudaBackend& backend, RunContext& context) : backend(backend), context(context) {}
   ~Run() override {
     if (backend.active_ == this) backend.active_ = nullptr;
+    // After an error there may still be steps that read what goes with this, or is given back.
     try {
+      backend.device_.use();
+      backend.stream_.wait();
       if (copied[0]) backend.copies_->wait();
     } catch (const std::exception&) {
-      // lost, and nothing is copied any more
+      // lost, and nothing runs any more
     }
     for (Staged& part : staged) {
       for (auto& buffer : part.buffers) backend.giveBack(std::move(buffer));
@@ -95,6 +98,7 @@ class CudaBackend::Run final : public BackendRun {
 CudaBackend::CudaBackend(Device& device)
     : device_(device),
       attention_(device, sizeof(uint32_t)),
+      sent_(device, sizeof(StepState)),
       stream_(device),
       step_(device.allocate(sizeof(StepState))) {
   advance_ = prepare(device, "advance", 1, 1, AdvanceArguments{step()});
@@ -291,7 +295,9 @@ void CudaBackend::activate(Run& run, RunContext& context) {
   state.errorStep = context.errorStep;
   state.nonFiniteStep = context.nonFiniteStep;
   state.error = context.error.load(std::memory_order_relaxed);
-  stream_.copyIn(step_->data(), &state, sizeof state);
+  // Host memory of a copy has to stay as it is until the copy is done: whoever was active before has been waited for.
+  std::memcpy(sent_.data(), &state, sizeof state);
+  stream_.copyIn(step_->data(), sent_.data(), sizeof state);
   active_ = &run;
 }
 

@@ -47,6 +47,7 @@ class CudaBackend final : public Backend {
 
   Device& device_;
   PinnedMemory attention_;  // the device writes here when the host has to look
+  PinnedMemory sent_;       // the step's state on its way to the device
   Stream stream_;
   std::unique_ptr<Stream> copies_;  // of the rows of steps to come
   std::unique_ptr<Buffer> step_;

@@ -27,9 +27,9 @@ class DeviceBuffer final : public Buffer {
 
 // After these nothing works any more in the process's context.
 bool isFault(CUresult result) {
-  return result == kUncorrectableError ||
-         (result >= kIllegalAddress && result <= kLaunchFailed && result != 701 && result != 704 && result != 705 &&
-          result != 708) ||
+  return result == kUncorrectableError || result == kNvlinkError || result == kContainedError ||
+         (result >= kIllegalAddress && result <= kLaunchFailed && result != kOutOfResources && result != 704 &&
+          result != 705 && result != 708) ||
          result == kUnknown;
 }
 
@@ -131,8 +131,23 @@ CUfunction Device::function(const char* name) {
 }
 
 void Device::allowShared(CUfunction function, uint32_t bytes) {
-  check(driver_.cuFuncSetAttribute(function, kFunctionMaxDynamicShared, static_cast<int>(bytes)),
-        "asking for shared memory");
+  use();
+  std::unique_lock lock(mutex_);
+  uint32_t& most = shared_[function];
+  if (bytes <= most) return;
+  const CUresult result = driver_.cuFuncSetAttribute(function, kFunctionMaxDynamicShared, static_cast<int>(bytes));
+  if (result == kSuccess) most = bytes;
+  lock.unlock();  // check() takes it
+  check(result, "asking for shared memory");
+}
+
+bool Device::hasRoomFor(CUfunction function, int members, int threads, uint32_t sharedBytes) {
+  use();
+  const auto size = static_cast<unsigned>(members);  // that of its clusters, which its text says
+  const LaunchConfig config{{size, 1, 1}, {static_cast<unsigned>(threads), 1, 1}, sharedBytes, nullptr, nullptr, 0};
+  int clusters = 0;
+  // An error says that there is none, too.
+  return driver_.cuOccupancyMaxActiveClusters(&clusters, function, &config) == kSuccess && clusters > 0;
 }
 
 int64_t Device::sharedBytes() const {

@@ -29,8 +29,10 @@ class Device {
   void check(CUresult result, const char* what);
   // A kernel by its name.
   CUfunction function(const char* name);
-  // Lets the blocks of a kernel have so much shared memory.
+  // Lets the blocks of a kernel have so much shared memory, or what others asked for, who may launch it still.
   void allowShared(CUfunction function, uint32_t bytes);
+  // Whether so many blocks can share a cluster, which not every part of a GPU has the multiprocessors for.
+  bool hasRoomFor(CUfunction function, int members, int threads, uint32_t sharedBytes);
   // That a block may have if it asks for it.
   int64_t sharedBytes() const;
   // 90 is compute capability 9.0.
@@ -62,6 +64,7 @@ class Device {
   std::vector<CUmodule> modules_;
   std::unordered_map<std::string, CUfunction> functions_;
   std::unordered_map<std::string, CUfunction> assembled_;  // by text
+  std::unordered_map<CUfunction, uint32_t> shared_;        // that was asked for
 };
 
 // Page-locked host memory, which copies go to and from without a detour.

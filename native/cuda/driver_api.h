@@ -31,11 +31,15 @@ constexpr CUresult kInvalidImage = 200;
 constexpr CUresult kNoBinaryForGpu = 209;
 constexpr CUresult kUncorrectableError = 214;
 constexpr CUresult kInvalidPtx = 218;
+constexpr CUresult kNvlinkError = 220;
 constexpr CUresult kUnsupportedPtx = 222;
+constexpr CUresult kContainedError = 226;
 constexpr CUresult kNotFound = 500;
 constexpr CUresult kIllegalAddress = 700;
+constexpr CUresult kOutOfResources = 701;
 constexpr CUresult kLaunchFailed = 719;
 constexpr CUresult kDriverMismatch = 803;
+constexpr CUresult kCannotCapture = 900;  // not while a stream is captured
 constexpr CUresult kUnknown = 999;
 
 constexpr unsigned kStreamNonBlocking = 1;
@@ -56,6 +60,14 @@ constexpr int kTensorFloat32 = 7;  // of what a tensor map has
 constexpr int kTensorBfloat16 = 9;
 constexpr int kTensorSwizzle128 = 3;  // how runs of 128 bytes are put into shared memory
 constexpr int kTensorPromote256 = 3;  // what is read ahead into L2, in bytes
+
+struct LaunchConfig {
+  unsigned grid[3], block[3];
+  unsigned sharedBytes;
+  CUstream stream;
+  void* attributes;
+  unsigned attributeCount;
+};
 
 // (name, symbol in the library, parameters)
 #define STEEPEST_CUDA_DRIVER(ENTRY)                                                                                    \
@@ -106,6 +118,8 @@ constexpr int kTensorPromote256 = 3;  // what is read ahead into L2, in bytes
          const int* lowerCorner, const int* upperCorner, uint32_t channels, uint32_t pixels,                           \
          const uint32_t* elementStrides, int interleave, int swizzle, int promotion, int fill))                        \
   ENTRY(cuFuncSetAttribute, "cuFuncSetAttribute", (CUfunction f, int attribute, int value))                            \
+  ENTRY(cuOccupancyMaxActiveClusters, "cuOccupancyMaxActiveClusters",                                                  \
+        (int* clusters, CUfunction f, const steepest::cuda::LaunchConfig* config))                                     \
   ENTRY(cuLaunchKernel, "cuLaunchKernel",                                                                              \
         (CUfunction f, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,               \
          unsigned blockZ, unsigned sharedBytes, CUstream stream, void** parameters, void** extra))

@@ -227,6 +227,7 @@ const uint8_t* weightsOf(const View& b, const LoopProduct& p, const LoopBody& bo
   return copy;
 }
 
+// Null when the device has no room for a cluster.
 std::unique_ptr<Kernel> bindWay(const LoopBody& body, const LoopMeetings& meetings, const Way& way, Binder& binder) {
   LoopLayout layout;
   layout.steps = body.steps;
@@ -255,6 +256,12 @@ std::unique_ptr<Kernel> bindWay(const LoopBody& body, const LoopMeetings& meetin
     layout.body.push_back(std::move(in));
   }
   const emit::Kernel kernel = emit::emitLoop(layout, words.size());
+  if (way.members > 1) {
+    Device& device = binder.device();
+    const CUfunction function = device.assemble(kernel.text, kernel.name);
+    device.allowShared(function, way.sharedBytes);
+    if (!device.hasRoomFor(function, way.members, kernel.threads, way.sharedBytes)) return nullptr;
+  }
   binder.emitted(kernel, layout.blocks(), std::move(words), way.sharedBytes);
   return binder.finish();
 }
@@ -280,8 +287,9 @@ std::unique_ptr<Kernel> bindLoopTogether(const Instruction& loop, const Memory& 
   Device& device = backend.stream().device();
   const int64_t sharedLimit = device.sharedBytes();
   const int multiprocessors = device.multiprocessors();
+  const double unrolled = clocksUnrolled(loop, body, multiprocessors);
   const LoopMeetings alone = meetingsOf(body, false), joined = meetingsOf(body, true);
-  Way best{};
+  std::vector<Way> ways;
   for (const int count : {1, 2, 4, 8}) {
     if ((members > 0 && count != members) || !canHave(body, count, device)) continue;
     if (members < 0 && count > multiprocessors) continue;
@@ -289,13 +297,18 @@ std::unique_ptr<Kernel> bindLoopTogether(const Instruction& loop, const Memory& 
       if (rows > 1 && rows / 2 >= body.rows) break;
       Way way{rows, count, 0, 0, {}, 0};
       if (!plan(body, count == 1 ? alone : joined, sharedLimit, multiprocessors, &way)) break;
-      if (best.clocks == 0 || way.clocks < best.clocks) best = way;
+      if (members > 0 || way.clocks <= unrolled) ways.push_back(std::move(way));
     }
   }
-  if (best.clocks == 0) return refuse("no block has the memory for it, or its columns cannot be divided");
-  if (members < 0 && best.clocks > clocksUnrolled(loop, body, multiprocessors)) return nullptr;
-  Binder binder(backend, memory, loop, waiting);
-  return bindWay(body, best.members == 1 ? alone : joined, best, binder);
+  std::stable_sort(ways.begin(), ways.end(), [](const Way& a, const Way& b) { return a.clocks < b.clocks; });
+  int most = 8;  // blocks that a cluster has room for, as far as it is known
+  for (const Way& way : ways) {
+    if (way.members > most) continue;
+    Binder binder(backend, memory, loop, waiting);
+    if (auto kernel = bindWay(body, way.members == 1 ? alone : joined, way, binder)) return kernel;
+    most = way.members / 2;
+  }
+  return refuse("no block has the memory for it, its columns cannot be divided, or clusters have no room");
 }
 
 }  // namespace steepest::cuda

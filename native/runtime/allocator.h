@@ -22,11 +22,15 @@ class OutOfMemory : public std::bad_alloc {
   std::string message_;
 };
 
-// Zeroed bytes, aligned to 64 (large ones to huge pages). Zero bytes are a valid, non-null buffer.
+// What new memory holds. kUndefined: large blocks are taken from those freed before, which have their pages. The system
+// takes as long to give and zero a page as it takes to compute with what is copied to it.
+enum class Contents { kZeros, kUndefined };
+
+// Bytes, aligned to 64 (large ones to huge pages). Zero bytes are a valid, non-null buffer.
 class Allocation {
  public:
   Allocation() = default;
-  explicit Allocation(uint64_t bytes);  // throws OutOfMemory
+  explicit Allocation(uint64_t bytes, Contents contents = Contents::kZeros);  // throws OutOfMemory
   ~Allocation();
   Allocation(Allocation&& other) noexcept { swap(other); }
   Allocation& operator=(Allocation&& other) noexcept {
@@ -40,16 +44,22 @@ class Allocation {
     std::swap(block_, other.block_);
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
+    std::swap(spare_, other.spare_);
   }
 
  private:
   void* block_ = nullptr;  // what the system gave
   uint8_t* data_ = nullptr;
   uint64_t size_ = 0;
+  uint64_t spare_ = 0;  // bytes of the block that somebody else may have when it is freed
 };
 
 // In all buffers of the process.
 uint64_t bytesInUse();
+
+// In freed blocks that are kept, kMostSpareBytes at most.
+constexpr uint64_t kMostSpareBytes = uint64_t{64} << 20;
+uint64_t bytesSpare();
 
 // For tests: the n-th buffer made from now on (1 is the next one) is refused. 0 switches it off.
 void failAllocation(uint64_t n);

@@ -72,6 +72,7 @@ struct RunContext {
   const uint32_t* order;  // permutation of rows, or null
   uint64_t firstRow;      // of this step
   uint64_t rows = 0;      // of this step: the next one's first row comes so many later
+  uint64_t endRow = 0;    // behind the last row of the steps that follow with this plan in this epoch
   uint64_t step = 0;      // its number
   // Nobody wants the results any more: loops end early, and the step does not count. Null: always wanted.
   const std::atomic<bool>* abandoned = nullptr;
@@ -100,6 +101,8 @@ class Kernel {
   virtual void move(int64_t) {}
   // A loop begins, or the state has changed: what was kept of steady operands (see Instruction) is out of date.
   virtual void enter() {}
+  // Its first operand is all of what this feed copies.
+  virtual void readsFeed(uint32_t) {}
 };
 
 // Runs the instructions of its body in order, again and again. The same for all backends.

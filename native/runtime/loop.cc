@@ -90,6 +90,7 @@ void Loop::runEpoch(uint64_t epoch) {
 
 void Loop::runSegment(const Job::Segment& segment, Executor& plan, uint64_t row, uint64_t steps) {
   context_.rows = segment.rows;
+  context_.endRow = row + steps * segment.rows;
   for (const uint64_t end = step_ + steps; step_ < end && !stopped_;) {
     const uint64_t begin = profile_ ? profile_->now() : 0;
     if (turnstile_.contended()) {

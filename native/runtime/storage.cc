@@ -17,7 +17,9 @@ std::list<Storage*>& listed() {
 
 }  // namespace
 
-Storage::Storage(uint64_t bytes) : memory_(bytes) { alive.fetch_add(1, std::memory_order_relaxed); }
+Storage::Storage(uint64_t bytes) : memory_(bytes, Contents::kUndefined) {
+  alive.fetch_add(1, std::memory_order_relaxed);
+}
 
 Storage::~Storage() {
   unlist();

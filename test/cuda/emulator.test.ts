@@ -1,11 +1,12 @@
 // The emulated driver has to notice what a GPU would fault on, or worse, would not. And what the library makes of faults.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { Random } from '../helpers/random';
-import { driverSources, emulated, onDevice } from './device';
+import { emulated, onDevice } from './device';
+import { compile } from './planted';
 import { feedsOf, transposedPlan } from './random-plans';
 import { results } from './run-plans';
 
@@ -15,8 +16,7 @@ onDevice('the emulator', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'steepest-emulator-'));
   const program = path.join(folder, 'check');
   beforeAll(() => {
-    const check = path.join(root, 'test/cuda/emulated/check.cc');
-    execFileSync('g++', ['-std=c++20', '-O1', '-w', check, ...driverSources(), '-o', program]);
+    compile(program, ['check'], []);
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -30,7 +30,12 @@ onDevice('the emulator', () => {
     expect(run('right')).toBe('3 3 63 0 0');
   });
 
+  test('copies host memory as it is when the copy runs', () => {
+    expect(run('stale')).toBe('5 0 0');
+  });
+
   test.each([
+    ['an allocation by a thread that captures', 'allocation', '900 0', 'memory is allocated by a thread that captures'],
     ['a write behind a block', 'behind', '700 700', 'wrote behind a block of 256 bytes'],
     ['a write in front of a block', 'front', '700 700', 'wrote in front of a block of 256 bytes'],
     ['host memory given to a kernel', 'host', '700 700', 'a host address among the parameters'],
@@ -97,6 +102,7 @@ onDevice('the emulator', () => {
       ['a register that nothing has written', /\tld\.global.*\n/, '', 'line \\d+: %f0 is read before it is written'],
       ['a branch to nowhere', /bra L1/, 'bra L9', 'line \\d+: there is no label L9'],
       ['a newer version', '.version 7.0', '.version 8.0', "line 1: expected '.version 7.0' or 7.8, got '.version 8.0'"],
+      ['more parameters than there can be', /arguments\[\d+\]/, 'arguments[4104]', 'line 4: more than 4096 bytes'],
       ['no semicolon', 'ret;', 'ret', "line \\d+: expected ';'"],
     ])('refuses %s, with its line', (_, from, to, message) => {
       expect(changed(from, to)).toMatch(new RegExp(`^218 ${message}`));

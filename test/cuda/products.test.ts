@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 
+import type { Tensor } from '../../lib/ir/graph';
 import * as ops from '../../lib/ir/ops/index';
 import { withProductPrecision } from '../../lib/ir/precision';
 import { Executable } from '../../lib/transforms/executable';
@@ -42,7 +43,26 @@ function checkEdges(random: Random, form: Form, [rows, columns, depth]: Sizes) {
   check(product(random, form, [4, columns - 4, depth], [2], true));
 }
 
+/** Products of a batch with one matrix, the right one or the left one, which lies along either of its axes. */
+function sharedMatrices([m, n, k]: Sizes): Instance[] {
+  const random = new Random(8);
+  // Rows of two matrices by turns, as those that follow each other would be one matrix; and that of all has a batch of its own, as
+  // it would meet rows that have been copied.
+  const apart = (rows: number, columns: number) => float(random, [rows, 2, columns]);
+  const one = (rows: number, columns: number) => float(random, [1, rows, columns]);
+  const split = (t: Tensor) => ops.swapAxes(t, 0, 1);
+  const across = (t: Tensor) => ops.swapAxes(t, -2, -1);
+  return [
+    { inputs: [apart(m, k), one(k, n)], run: (a, b) => ops.matmul(split(a), b) },
+    { inputs: [apart(m, k), one(n, k)], run: (a, b) => ops.matmul(split(a), across(b)) },
+    { inputs: [float(random, [2, k, m]), one(k, n)], run: (a, b) => ops.matmul(across(a), b) },
+    { inputs: [one(m, k), apart(k, n)], run: (a, b) => ops.matmul(a, split(b)) },
+    { inputs: [one(k, m), apart(k, n)], run: (a, b) => ops.matmul(across(a), split(b)) },
+  ];
+}
+
 const check = (instance: Instance) => checkOnDevice(problem(instance, false, 1), 'cuda:0');
+const checkGradients = (instance: Instance) => checkOnDevice(problem(instance, true, 1), 'cuda:0');
 
 onDevice('float32 products', () => {
   test.each([
@@ -125,25 +145,16 @@ onDevice('bfloat16 products', () => {
     }
   });
 
-  test.each(['mma64x64', 'wgmma128x128', 'matmul'])('a matrix that all of a batch share: %s', async (kernel) => {
-    const random = new Random(8);
-    const [m, k, n] = [130, 68, 12];
-    // matrices of the batch with something between them, so that they are not one
-    const rows = (t: Parameters<typeof ops.slice>[0], of: number[]) => ops.slice(t, [0, 0, 0], of);
-    const right: Instance = {
-      inputs: [float(random, [2, m + 3, k]), float(random, [k, n])],
-      run: (a, b) => ops.matmul(rows(a, [2, m, k]), b),
-    };
-    const left: Instance = {
-      inputs: [float(random, [m, k]), float(random, [2, k + 3, n])],
-      run: (a, b) => ops.matmul(a, rows(b, [2, k, n])),
-    };
-    const names = await launched(
-      kernel,
-      rounded(() => [right, left].forEach(check)),
-    );
-    expect([...names].some((name) => name.startsWith(kernel))).toBe(true);
-  });
+  test.each(['mma64x64', 'wgmma128x128', 'wgmma128x256', 'matmul'])(
+    'a matrix that all of a batch share, and its gradients: %s',
+    async (kernel) => {
+      const names = await launched(
+        kernel,
+        rounded(() => sharedMatrices([130, 12, 68]).forEach(checkGradients)),
+      );
+      expect([...names].some((name) => name.startsWith(kernel))).toBe(true);
+    },
+  );
 
   test('both transposed', async () => {
     const run = () => check(product(new Random(5), 'TT', [65, 67, 33], [], false));
@@ -292,6 +303,14 @@ onDevice('tf32 products', () => {
       }
     },
   );
+
+  test('a matrix that all of a batch share, and its gradients', async () => {
+    const names = await launched(
+      'tf32Wgmma128x128',
+      rounded(() => sharedMatrices([130, 12, 36]).forEach(checkGradients)),
+    );
+    expect(names).toContain('tf32Wgmma128x128');
+  });
 
   const list = cases.filter(({ family, large }) => family === 'tf32' && !large);
   test.each(['matmul', 'tf32Mma128x128', 'tf32Mma64x64', 'tf32Wgmma128x128'])(

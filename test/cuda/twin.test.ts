@@ -1,348 +1,211 @@
 // The twin of ptx.h has to notice mistakes in a pipeline of copies and products that a GPU would answer with wrong numbers now
 // and then, or with a hang: each is put into a copy of the kernel's source.
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { driverSources, onDevice } from './device';
+import { onDevice } from './device';
+import type { Mistake as Planted } from './planted';
+import { compile, int8Product, type Kernel, tf32Product, variant, wgmmaProduct } from './planted';
 
-const root = path.join(__dirname, '..', '..');
-const kernels = path.join(root, 'native/cuda/kernels');
-const emulated = path.join(root, 'test/cuda/emulated');
+/** What comes of it are numbers that are wrong, or none, or the message of a launch that fails. */
+type Mistake = Planted<string>;
 
-/** A mistake, the text that is replaced by another one, and what comes of it. */
-type Mistake = [string, from: string, to: string, result: RegExp];
+const unread = 'a copy over what a thread has read without a fence after that';
+const stuck = 'threads that wait for what does not come';
+const tooMany = 'more arrivals at an mbarrier than it counts';
+const early = 'sums of wgmma that are read before they have been waited for';
+const unfenced = 'wgmma without a fence before it';
+const unrounded = 'has not been rounded';
 
+const waitFull = 'ptx::awaitPhase(stages.full(stages.stage), stages.phase);';
+const waitEmpty = 'ptx::awaitPhase(stages.empty(stages.stage), stages.phase ^ 1u);';
+const nextStage = 'depth < tile.lastDepth; depth += Source::kDepth, stages.next()) {\n      uint64_t';
+const readSums = 'ptx::awaitProducts<0>();\n    ptx::readProducts(sums);';
 const mistakes: Mistake[] = [
-  ['none', '', '', /^\d(\.\d+)?e-0[78]$/],
+  ['data that nobody waits for', waitFull, '', tooMany],
+  ['the phase before is waited for', waitFull, waitFull.replace('phase)', 'phase ^ 1u)'), stuck],
+  ['a phase that never comes is waited for', waitEmpty, waitEmpty.replace(' ^ 1u', ''), stuck],
+  ['a wrong stride in a descriptor', 'b + k * 2, 16, kWgmmaEight', 'b + k * 2, 16, kWgmmaEight / 2', 'wrong'],
   [
-    'data that nobody waits for',
-    'ptx::awaitPhase(stages.full(stages.stage), stages.phase);',
-    '',
-    /^719 .*more arrivals at an mbarrier than it counts/,
+    'a stride that is too long',
+    'b + k * 2, 16, kWgmmaEight',
+    'b + k * 2, 16, 1 << 18',
+    'a stride that no descriptor has',
   ],
+  ['rows from the second one on', '(a + k * 2', '(a + 128 + k * 2', 'does not begin in the first run of a pattern'],
+  ['rows of the other group for some warps', '() + group *', '() + thread / 64 *', 'ask for different products'],
+  ['a stage that is given back too early', 'ptx::awaitProducts<1>();', 'ptx::awaitProducts<2>();', 'nan'],
+  ['sums that are read too early', readSums, 'ptx::readProducts(sums);', early],
+  ['sums that nobody waits for', readSums, '', 'a thread that ends while its products go on'],
+  ['more bytes than are announced', 'kWgmmaBytesA + Stages<Source::kColumns>::kBytesB);', 'kWgmmaBytesA);', stuck],
+  ['more bytes than can be', 'kWgmmaBytesA + Stages', '(1 << 20) + Stages', 'more bytes than an mbarrier can count'],
+  ['a stage too many', nextStage, nextStage.replace('<', '<='), 'while copies to it go on'],
+  ['barriers without a fence', 'ptx::fenceBarriers();', '', 'a copy to a new mbarrier without a fence'],
+  ['products without a fence', 'ptx::fenceProducts();', '', unfenced],
   [
-    'the phase before is waited for',
-    'ptx::awaitPhase(stages.full(stages.stage), stages.phase);',
-    'ptx::awaitPhase(stages.full(stages.stage), stages.phase ^ 1u);',
-    /^719 .*threads that wait for what does not come/,
-  ],
-  [
-    'a phase that never comes is waited for',
-    'ptx::awaitPhase(stages.empty(stages.stage), stages.phase ^ 1u);',
-    'ptx::awaitPhase(stages.empty(stages.stage), stages.phase);',
-    /^719 .*threads that wait for what does not come/,
-  ],
-  [
-    'a wrong stride in a descriptor',
-    'ptx::describeMatrix(b + k * 2, 16, kWgmmaEight)',
-    'ptx::describeMatrix(b + k * 2, 16, kWgmmaEight / 2)',
-    /^[01]\.\d+$/,
-  ],
-  [
-    'a stage that is given back before the products are done with it',
-    'ptx::awaitProducts<1>();',
-    'ptx::awaitProducts<2>();',
-    /^nan$/,
-  ],
-  [
-    'more bytes than are announced',
-    'kWgmmaBytesA + Stages<Source::kColumns>::kBytesB);',
-    'kWgmmaBytesA);',
-    /^719 .*threads that wait for what does not come/,
-  ],
-  ['products without a fence', 'ptx::fenceProducts();', '', /^719 .*wgmma without a fence before it/],
-  [
-    'a copy to an address that is not aligned',
+    'an address that is not aligned',
     'b() const { return memory +',
     'b() const { return memory + 128 +',
-    /^719 .*a copy of a box that is not at a multiple of 1024 bytes/,
+    'not at a multiple of 1024 bytes',
   ],
   [
     'stages beyond the shared memory of the block',
     'b() const { return memory +',
     'b() const { return memory + 2 * kWgmmaStages * kWgmmaBytesA +',
-    /^719 .*outside of the dynamic shared memory of the block/,
+    'outside of the dynamic shared memory of the block',
   ],
 ];
 
-/** The same for the copies of a convolution, which gather patches. */
+/** Of the copies of a convolution, which gather patches. */
 const convolutionMistakes: Mistake[] = [
-  ['none', '', '', /^\d(\.\d+)?e-0[78]$/],
-  ['offsets of the other axes', 'offset[d] = tap.at[axis]', 'offset[d] = tap.at[d + 1 & 3]', /^[01]\.\d+$/],
-  ['offsets that are negative', 'offset[d] = tap', 'offset[d] = -tap', /^719 .*an offset of too many bits/],
-  ['other axes than those of the map', 'copyPatches<2>', 'copyPatches<3>', /^719 .*other axes than its map/],
-  ['positions without their step', '* arguments.conv.step[axis]', '', /^[01]\.\d+$/],
-  [
-    'positions without the padding',
-    '+ phase.first[axis]',
-    '+ phase.first[axis] - 1',
-    /^719 .*from outside of the map's box/,
-  ],
-  ['the first channels again', 'copyPatches<2>(to, map, tap.channel', 'copyPatches<2>(to, map, 0', /^[01]\.\d+$/],
-  ['another image', 'const auto image =', 'const auto image = 1 +', /^[01]\.\d+$/],
-  ['another tap of the kernel', 'tap.inKernel, full', '0, full', /^[01]\.\d+$/],
-  [
-    'boxes instead of patches',
-    'arguments.source + tile.batch',
-    '&arguments.other',
-    /^719 .*a tensor map of the other kind/,
-  ],
+  ['offsets of the other axes', 'offset[d] = tap.at[axis]', 'offset[d] = tap.at[d + 1 & 3]', 'wrong'],
+  ['offsets that are negative', 'offset[d] = tap', 'offset[d] = -tap', 'an offset of too many bits'],
+  ['other axes than those of the map', 'copyPatches<2>', 'copyPatches<3>', 'other axes than its map'],
+  ['positions without their step', '* arguments.conv.step[axis]', '', 'wrong'],
+  ['positions without the padding', '+ phase.first[axis]', '+ phase.first[axis] - 1', "outside of the map's box"],
+  ['the first channels again', 'copyPatches<2>(to, map, tap.channel', 'copyPatches<2>(to, map, 0', 'wrong'],
+  ['another image', 'const auto image =', 'const auto image = 1 +', 'wrong'],
+  ['another tap of the kernel', 'tap.inKernel, full', '0, full', 'wrong'],
+  ['boxes instead of patches', 'arguments.source + tile.batch', '&arguments.other', 'a tensor map of the other kind'],
 ];
 
 /** Of the forward kernel. */
+const waitValues = 'ptx::awaitPhase(memory.full(kE, values.stage), values.phase);\n        ';
+const readResults = 'ptx::awaitProducts<0>();\n        ptx::readProducts(results[0]);\n        ';
+const giveValues = 'if (arrives) ptx::arrive(memory.empty(kE, values.stage));';
+const giveColumns = 'ptx::awaitPhase(memory.empty(which, stage.stage), stage.phase ^ 1u);';
 const attentionMistakes: Mistake[] = [
-  ['none', '', '', /^0\.00[0-3]\d*$/],
-  [
-    'a phase that never comes is waited for',
-    'ptx::awaitPhase(memory.empty(which, stage.stage), stage.phase ^ 1u);',
-    'ptx::awaitPhase(memory.empty(which, stage.stage), stage.phase);',
-    /^719 .*threads that wait for what does not come/,
-  ],
-  [
-    'both groups wait for their turn',
-    'turnPhase = group == 0 ? 1 : 0;',
-    'turnPhase = 0;',
-    /^719 .*threads that wait for what does not come/,
-  ],
-  [
-    'values that nobody waits for',
-    'ptx::awaitPhase(memory.full(kE, values.stage), values.phase);\n        ptx::awaitPhase(memory.turn',
-    'ptx::awaitPhase(memory.turn',
-    /^719 .*more arrivals at an mbarrier than it counts/,
-  ],
-  ['rows that are replaced while they are in use', 'ptx::awaitPhase(memory.rowsEmpty(), phase ^ 1u);', '', /^nan$/],
-  [
-    'values that are given back before the products are done with them',
-    `ptx::awaitProducts<0>();
-        ptx::readProducts(results[0]);
-        if (arrives) ptx::arrive(memory.empty(kE, values.stage));`,
-    `if (arrives) ptx::arrive(memory.empty(kE, values.stage));
-        ptx::awaitProducts<0>();
-        ptx::readProducts(results[0]);`,
-    /^nan$/,
-  ],
-  [
-    'scores that are read before they are there',
-    'ptx::awaitProducts<1>();',
-    'ptx::awaitProducts<2>();',
-    /^719 .*sums of wgmma that are read before they have been waited for/,
-  ],
+  ['a phase that never comes is waited for', giveColumns, giveColumns.replace(' ^ 1u', ''), stuck],
+  ['both groups wait for their turn', 'turnPhase = group == 0 ? 1 : 0;', 'turnPhase = 0;', stuck],
+  ['values that nobody waits for', `${waitValues}ptx::awaitPhase(memory.turn`, 'ptx::awaitPhase(memory.turn', tooMany],
+  ['rows that are replaced in use', 'ptx::awaitPhase(memory.rowsEmpty(), phase ^ 1u);', '', 'nan'],
+  ['values that are given back too early', readResults + giveValues, `${giveValues}\n        ${readResults}`, 'nan'],
+  ['scores that are read too early', 'ptx::awaitProducts<1>();', 'ptx::awaitProducts<2>();', early],
   [
     'weights that change while they are multiplied',
     'weighTile(tile);\n        ptx::awaitProducts<0>();',
     'weighTile(tile);\n        packWeights();\n        ptx::awaitProducts<0>();',
-    /^719 .*registers of an operand that change before wgmma is done with them/,
+    'registers of an operand that change before wgmma is done with them',
   ],
-  [
-    'products without a fence',
-    'ptx::fenceProducts();\n        multiplyWeights',
-    'multiplyWeights',
-    /^719 .*wgmma without a fence before it/,
-  ],
-  [
-    'a wrong stride in a descriptor',
-    'kColumns * kSwizzledRun, kSwizzledEight)',
-    'kColumns * kSwizzledRun, kSwizzledEight / 2)',
-    /^[01]\.\d+$/,
-  ],
-  ['weights in a wrong order', 'weights[j / 4][j % 4] =', 'weights[j / 4][j % 4 ^ 1] =', /^[0-3]\.\d+$/],
-  ['tiles of a head that nobody takes', 'heads - section()', 'together', /^\d(\.\d+)?e\+\d+$/],
+  ['products without a fence', 'ptx::fenceProducts();\n        multiplyWeights', 'multiplyWeights', unfenced],
+  ['a wrong stride in a descriptor', 'kSwizzledRun, kSwizzledEight)', 'kSwizzledRun, kSwizzledEight / 2)', 'wrong'],
+  ['weights in a wrong order', 'weights[j / 4][j % 4] =', 'weights[j / 4][j % 4 ^ 1] =', 'wrong'],
+  ['tiles of a head that nobody takes', 'heads - section()', 'together', 'wrong'],
 ];
 
 /** Of the gradients of keys and values. */
+const waitColumns = 'ptx::awaitPhase(memory.full(kD, stage.stage), stage.phase);';
+const giveBefore = 'if (kGoesOn && item > 0 && arrives) ptx::arrive(memory.empty(kD, stage.before()));';
 const attentionGradMistakes: Mistake[] = [
-  ['none', '', '', /^0\.00[0-3]\d*$/],
+  ['statistics that are not announced', 'kColumnBytes + (which == kD ? kStatisticBytes : 0)', 'kColumnBytes', stuck],
+  ['statistics without a fence', 'ptx::fenceCopies();', '', unread],
+  ['the phase before is waited for', waitColumns, waitColumns.replace('phase)', 'phase ^ 1u)'), stuck],
+  ['columns that are given back twice', giveBefore, 'if (arrives) ptx::arrive(memory.empty(kD, stage.stage));', unread],
+  ['columns that are never given back', giveBefore, '', stuck],
+  ['gradients that are read too early', 'awaitProducts<kKeysDown ? 1 : 0>', 'awaitProducts<2>', early],
   [
-    'statistics that are not announced',
-    'Memory::kColumnBytes + (which == kD ? kStatisticBytes : 0)',
-    'Memory::kColumnBytes',
-    /^719 .*threads that wait for what does not come/,
-  ],
-  [
-    'the phase before is waited for',
-    'ptx::awaitPhase(memory.full(kD, stage.stage), stage.phase);',
-    'ptx::awaitPhase(memory.full(kD, stage.stage), stage.phase ^ 1u);',
-    /^719 .*threads that wait for what does not come/,
-  ],
-  [
-    'columns that are given back at once, and the last ones twice',
-    'item > 0 && arrives) ptx::arrive(memory.empty(kD, stage.before()));',
-    'arrives) ptx::arrive(memory.empty(kD, stage.stage));',
-    /^719 .*threads that wait for what does not come/,
-  ],
-  [
-    'columns that are never given back',
-    'if (kGoesOn && item > 0 && arrives) ptx::arrive(memory.empty(kD, stage.before()));',
-    '',
-    /^719 .*threads that wait for what does not come/,
-  ],
-  [
-    'gradients that are read before they are there',
-    'ptx::awaitProducts<kKeysDown ? 1 : 0>();',
-    'ptx::awaitProducts<2>();',
-    /^719 .*sums of wgmma that are read before they have been waited for/,
-  ],
-  [
-    'results that are read before they are there',
-    `      ptx::awaitProducts<0>();
-      ptx::readProducts(resultsD[0]);
-      if`,
-    `      ptx::readProducts(resultsD[0]);
-      if`,
-    /^719 .*sums of wgmma that are read before they have been waited for/,
+    'results that are read too early',
+    'ptx::awaitProducts<0>();\n      ptx::readProducts(resultsD[0]);\n      if',
+    'ptx::readProducts(resultsD[0]);\n      if',
+    early,
   ],
 ];
 
-/** The same for products by mma.sync: of tf32, where fragments come by ldmatrix or number by number, */
+/** Of products by mma.sync: in tf32, where fragments come by ldmatrix or number by number, */
 const tf32Mistakes: Mistake[] = [
-  ['none', '', '', /^\d(\.\d+)?e-0[78]$/],
-  [
-    'operands that are not rounded',
-    'ptx::toTf32(quad.x[0])',
-    'scalar::sameBits<uint32_t>(quad.x[0])',
-    /^719 .*has not been rounded/,
-  ],
-  [
-    'a tile that is multiplied before all is there',
-    'tile.store(0, a, b);\n  __syncthreads();',
-    'tile.store(0, a, b);',
-    /^719 .*has not been rounded/,
-  ],
-  ['the next tile over this one', 'tile.store(now ^ 1, a, b)', 'tile.store(now, a, b)', /^719 .*has not been rounded/],
-  ['the same tile again', 'tile.multiply(now)', 'tile.multiply(0)', /^(nan|[01]\.\d+)$/],
-  ['halves of k exchanged in one operand', 'i % 2 : i / 2) * kHalf)]', 'i / 2 : i % 2) * kHalf)]', /^[01]\.\d+$/],
-  [
-    'fragments of another lane',
-    'at(row + lane / 4, depth + lane % 4)',
-    'at(row + lane / 4, depth + lane / 8)',
-    /^[01]\.\d+$/,
-  ],
-  ['rows that do not begin at 16 bytes', 'kDepth + kHalf :', 'kDepth + 1 :', /^719 .*multiple of 16/],
-  [
-    'sums of other columns',
-    'firstColumn + WarpStrip::column()',
-    'firstColumn + (WarpStrip::column() ^ 4)',
-    /^[01]\.\d+$/,
-  ],
+  ['operands that are not rounded', 'ptx::toTf32(quad.x[0])', 'scalar::sameBits<uint32_t>(quad.x[0])', unrounded],
+  ['a tile before all is there', 'tile.store(0, a, b);\n  __syncthreads();', 'tile.store(0, a, b);', unrounded],
+  ['the next tile over this one', 'tile.store(now ^ 1, a, b)', 'tile.store(now, a, b)', unrounded],
+  ['the same tile again', 'tile.multiply(now)', 'tile.multiply(0)', 'wrong'],
+  ['halves of k exchanged in one operand', 'i % 2 : i / 2) * kHalf)]', 'i / 2 : i % 2) * kHalf)]', 'wrong'],
+  ['fragments of another lane', '(row + lane / 4, depth + lane % 4)', '(row + lane / 4, depth + lane / 8)', 'wrong'],
+  ['rows that do not begin at 16 bytes', 'kDepth + kHalf :', 'kDepth + 1 :', 'multiple of 16'],
+  ['sums of other columns', 'firstColumn + WarpStrip::column()', 'firstColumn + (WarpStrip::column() ^ 4)', 'wrong'],
 ];
 
 /** and of int8, whose sums are exact. */
+const halves = 'which % 2 * 8 + line) * kRun + which / 2 * 16';
 const int8Mistakes: Mistake[] = [
-  ['none', '', '', /^0$/],
-  [
-    'rows for halves of k',
-    'which % 2 * 8 + line) * kRun + which / 2 * 16',
-    'which / 2 * 8 + line) * kRun + which % 2 * 16',
-    /^[01]\.\d+$/,
-  ],
-  ['bytes that are not turned', '>> 8 * c & 0xffu) << 8 * j', '>> 8 * j & 0xffu) << 8 * j', /^[01]\.\d+$/],
-  ['the first half of k again', 'b + j * 8 * kRun + k)', 'b + j * 8 * kRun)', /^[01]\.\d+$/],
-  ['the first tile of a again', 'tilesA + (from * kRows', 'tilesA + (0 * kRows', /^[01]\.\d+$/],
-  ['a tile over the other one', 'b.store(tilesB + to * kColumns * kRun)', 'b.store(tilesB)', /^[01]\.\d+$/],
+  ['rows for halves of k', halves, 'which / 2 * 8 + line) * kRun + which % 2 * 16', 'wrong'],
+  ['bytes that are not turned', '>> 8 * c & 0xffu) << 8 * j', '>> 8 * j & 0xffu) << 8 * j', 'wrong'],
+  ['the first half of k again', 'b + j * 8 * kRun + k)', 'b + j * 8 * kRun)', 'wrong'],
+  ['the first tile of a again', 'tilesA + (from * kRows', 'tilesA + (0 * kRows', 'wrong'],
+  ['a tile over the other one', 'b.store(tilesB + to * kColumns * kRun)', 'b.store(tilesB)', 'wrong'],
 ];
+
+interface Family {
+  /** How the names of its kernels begin, by which check_products.cc and check_mma.cc know what they compute. */
+  readonly name: string;
+  readonly kernel: Kernel;
+  /** The largest error without a mistake. */
+  readonly error: number;
+  readonly mistakes: readonly Mistake[];
+}
+
+const convolution: Kernel = {
+  file: 'conv_wgmma.cu',
+  parameter: 'ConvWgmmaArguments arguments',
+  body: 'STEEPEST_CONV_WGMMA_TILES(PatchSource<128, kWgmmaDepth>)',
+};
+const attention: Kernel = {
+  file: 'attention_wgmma.cu',
+  parameter: 'AttentionWgmmaArguments arguments',
+  body: 'STEEPEST_ATTEND(0)',
+};
+const attentionGrad = { ...attention, file: 'attention_wgmma_grad.cu', body: 'STEEPEST_ATTEND_BACK(true, 0)' };
+
+const wgmma: Family[] = [
+  { name: 'product', kernel: wgmmaProduct, error: 1e-6, mistakes },
+  { name: 'convolution', kernel: convolution, error: 1e-6, mistakes: convolutionMistakes },
+  { name: 'attention', kernel: attention, error: 0.004, mistakes: attentionMistakes },
+  { name: 'attentionGrad', kernel: attentionGrad, error: 0.004, mistakes: attentionGradMistakes },
+];
+const mma: Family[] = [
+  { name: 'tf32of', kernel: tf32Product, error: 1e-6, mistakes: tf32Mistakes },
+  { name: 'int8of', kernel: int8Product, error: 0, mistakes: int8Mistakes },
+];
+const none: Mistake = ['none', '', '', 'right'];
+const withNone = (family: Family) => [none, ...family.mistakes];
 
 onDevice('the twin of the instructions', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'steepest-twin-'));
-  const program = path.join(folder, 'check');
-  const text = (file: string) => readFileSync(path.join(kernels, file), 'utf8');
+  const [wgmmaProgram, mmaProgram] = [path.join(folder, 'wgmma'), path.join(folder, 'mma')];
 
-  const mma = path.join(folder, 'check-mma');
-  /** A kernel by mma.sync, with a mistake, as `variant`. */
-  function mmaVariant(file: string, tile: string, [, from, to]: Mistake, name: string): string {
-    const whole = text(file)
-      .replace(/#include "(gemm_loop|gemm_mma)\.h"/g, (_, header) => text(`${header}.h`).replace('#pragma once', ''))
-      .replace(/STEEPEST_KERNEL\(quantizeRows[\s\S]*?\nnamespace \{/, 'namespace {')
-      .replace(/#define STEEPEST_(MMA|INT8)\([\s\S]*/, '');
-    if (from !== '') expect(whole.split(from)).toHaveLength(2);
-    const kernel = `STEEPEST_TILED_KERNEL(128, 1, ${name}, ${tile}\n}  // namespace steepest::cuda\n`;
-    return (whole.replace(from, () => to) + kernel)
-      .replaceAll('namespace steepest::cuda {', `namespace steepest::cuda { namespace ${name}of {`)
-      .replaceAll('}  // namespace steepest::cuda', '}}');
-  }
-
-  /** A kernel and the loop that it is made of, with a mistake, in a namespace and under a name of its own. */
-  function variant(file: string, kernel: string, [, from, to]: Mistake, name: string): string {
-    const source = text(file)
-      .replace(/#include "(wgmma_loop|attention_pipeline).h"/, (_, loop) =>
-        text(`${loop}.h`).replace('#pragma once', ''),
-      )
-      .replace(
-        /#define STEEPEST_((CONV_)?WGMMA|ATTENTION)\([\s\S]*/,
-        `${kernel.replace('NAME', name)}\n}  // namespace steepest::cuda\n`,
-      );
-    if (from !== '') expect(source.split(from)).toHaveLength(2); // it is there once
-    return source
-      .replace(from, () => to)
-      .replaceAll('namespace steepest::cuda {', `namespace steepest::cuda { namespace ${name}of {`)
-      .replaceAll('}  // namespace steepest::cuda', '}}')
-      .replaceAll(/#define (STEEPEST_\w+)/g, '#undef $1\n#define $1');
-  }
-
-  beforeAll(() => {
-    const product = `STEEPEST_TILED_KERNEL(kWgmmaThreads, 1, NAME, WgmmaArguments arguments) {
-      STEEPEST_WGMMA_TILES(128, kWgmmaDepth, false, false)
-    }`;
-    const convolution = `STEEPEST_TILED_KERNEL(kWgmmaThreads, 1, NAME, ConvWgmmaArguments arguments) {
-      STEEPEST_CONV_WGMMA_TILES(PatchSource<128, kWgmmaDepth>)
-    }`;
-    const attention = `STEEPEST_TILED_KERNEL(kAttentionWgmmaThreads, 1, NAME, AttentionWgmmaArguments arguments) {
-      STEEPEST_ATTEND(0)
-    }`;
-    const variants = [
-      ...mistakes.map((mistake, i) => variant('gemm_wgmma.cu', product, mistake, `product${i}`)),
-      ...convolutionMistakes.map((mistake, i) => variant('conv_wgmma.cu', convolution, mistake, `convolution${i}`)),
-      ...attentionMistakes.map((mistake, i) => variant('attention_wgmma.cu', attention, mistake, `attention${i}`)),
-      ...attentionGradMistakes.map((mistake, i) =>
-        variant(
-          'attention_wgmma_grad.cu',
-          attention.replace('ATTEND(0)', 'ATTEND_BACK(true, 0)'),
-          mistake,
-          `attentionGrad${i}`,
-        ),
-      ),
-    ];
-    const file = path.join(folder, 'kernels.cu');
-    writeFileSync(file, variants.join('\n'));
-    const checks = ['check_attention', 'check_convolutions', 'check_products'];
-    execFileSync('g++', [
-      ...['-std=c++20', '-O1', '-w', `-DSTEEPEST_CHECKED_KERNELS="${file}"`, `-I${kernels}`],
-      ...checks.map((name) => path.join(emulated, `${name}.cc`)),
-      ...driverSources(),
-      path.join(root, 'native/cuda/conv_geometry.cc'),
-      ...['-o', program],
-    ]);
-  });
-  beforeAll(() => {
-    const tf32 = `GemmArguments g) {
-      STEEPEST_DYNAMIC_SHARED(shared);
-      MmaTile<Tf32, 64, 64, 2, 2, true, false> product(shared);
-      multiplyMatrices(g, product);
-    }`;
-    const int8 = `MatmulInt8Arguments a) {
-      STEEPEST_DYNAMIC_SHARED(shared);
-      multiplyInt8Matrices<Int8Tile<64, 64, 2, 2, false>>(a, shared);
-    }`;
-    const file = path.join(folder, 'mma.cu');
-    const variants = [
-      ...tf32Mistakes.map((mistake, i) => mmaVariant('gemm_mma.cu', tf32, mistake, `tf32of${i}`)),
-      ...int8Mistakes.map((mistake, i) => mmaVariant('int8.cu', int8, mistake, `int8of${i}`)),
-    ];
+  /** A program that runs the kernel that its argument names. */
+  function build(program: string, families: Family[], macro: string, checks: string[]): void {
+    const file = `${program}.cu`;
+    const variants = families.flatMap((family) =>
+      withNone(family).map((mistake, i) => variant(family.kernel, mistake, family.name + i)),
+    );
     writeFileSync(file, `#include "scalar.h"\n${variants.join('\n')}`);
-    execFileSync('g++', [
-      ...['-std=c++20', '-O1', '-w', `-DSTEEPEST_CHECKED_MMA="${file}"`, `-I${kernels}`],
-      path.join(emulated, 'check_mma.cc'),
-      ...driverSources(),
-      ...['-o', mma],
-    ]);
+    compile(program, checks, [`-D${macro}="${file}"`]);
+  }
+  beforeAll(() => {
+    const checks = ['check_attention', 'check_convolutions', 'check_products'];
+    build(wgmmaProgram, wgmma, 'STEEPEST_CHECKED_KERNELS', checks);
   });
+  beforeAll(() => build(mmaProgram, mma, 'STEEPEST_CHECKED_MMA', ['check_mma']));
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  const check = (kernel: string, result: RegExp, words: string[] = [], by = program) => {
-    const { stdout, stderr } = spawnSync(by, [kernel, ...words], { encoding: 'utf8' });
-    expect(`${stdout.trim()} ${stderr.trim()}`.trim()).toMatch(result);
+  const run = (program: string, words: string[]): string => {
+    const { stdout, stderr } = spawnSync(program, words, { encoding: 'utf8' });
+    return `${stdout.trim()} ${stderr.trim()}`.trim();
   };
+  describe.each([...wgmma, ...mma])('of $name', (family) => {
+    test.each(withNone(family).map(([what, , , result], i) => [what, result, i] as const))(
+      'notices: %s',
+      (_, result, i) => {
+        const output = run(mma.includes(family) ? mmaProgram : wgmmaProgram, [family.name + i]);
+        if (result === 'right') expect(Number(output)).toBeLessThanOrEqual(family.error);
+        else if (result === 'wrong') expect(output).toMatch(/^(nan|0\.0?[1-9]\d*|[1-9]\d*(\.\d+)?(e\+\d+)?)$/);
+        else expect(output).toContain(result);
+        expect(output.startsWith('719 ')).toBe(!/^(right|wrong|nan)$/.test(result));
+      },
+    );
+  });
+
   // As the PTX manual has it under "im2col mode"; worked out by hand.
   test.each([
     ['an image', [16, 1, 4, 4], [0, 0, 0, 0], [1, 1], [0, 0], 0, '1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16'],
@@ -355,30 +218,8 @@ onDevice('the twin of the instructions', () => {
     ['with other steps', [6, 1, 4, 5], [-1, 0, 0, 0], [3, 2], [-1, 0], 0, '0 3 0 13 0 0'],
   ] as const)('patches: %s', (_, sizes, corners, steps, at, offset, result) => {
     const words = [...sizes, ...corners, ...steps, ...at, offset].map(String);
-    check('seePatches', new RegExp(`^${result}$`), words);
+    expect(run(wgmmaProgram, ['seePatches', ...words])).toBe(result);
   });
-  test('patches of convolutions as large as 32 bits can name are where 64 bits say', () => check('wrongPlaces', /^0$/));
-  test.each(mistakes.map(([what, , , result], i) => [what, result, i] as const))('notices: %s', (_, result, i) =>
-    check(`product${i}`, result),
-  );
-  test.each(convolutionMistakes.map(([what, , , result], i) => [what, result, i] as const))(
-    'notices in a convolution: %s',
-    (_, result, i) => check(`convolution${i}`, result),
-  );
-  test.each(attentionMistakes.map(([what, , , result], i) => [what, result, i] as const))(
-    'notices in attention: %s',
-    (_, result, i) => check(`attention${i}`, result),
-  );
-  test.each(attentionGradMistakes.map(([what, , , result], i) => [what, result, i] as const))(
-    'notices in gradients of attention: %s',
-    (_, result, i) => check(`attentionGrad${i}`, result),
-  );
-  test.each(tf32Mistakes.map(([what, , , result], i) => [what, result, i] as const))(
-    'notices in a product of tf32: %s',
-    (_, result, i) => check(`tf32of${i}`, result, [], mma),
-  );
-  test.each(int8Mistakes.map(([what, , , result], i) => [what, result, i] as const))(
-    'notices in a product of int8: %s',
-    (_, result, i) => check(`int8of${i}`, result, [], mma),
-  );
+  test('patches of convolutions as large as 32 bits can name are where 64 bits say', () =>
+    expect(run(wgmmaProgram, ['wrongPlaces'])).toBe('0'));
 });

@@ -1,7 +1,8 @@
-import { type Adapter, type Numbers, type Tensors, Unsupported } from './adapter';
-import { adapters } from './adapters/index';
+import { type Adapter, type Numbers, type Tensors, Unsupported, unsupported } from './adapter';
+import { adapterOf } from './adapters/index';
 import { jit, ops, Tensor, tensor, valueAndGrad } from './api';
-import type { Entries, Entry, GoldenCase, GoldenSet } from './set';
+import type { Attributes, Entries, Entry, GoldenCase, GoldenSet } from './set';
+import { type Watched, watched } from './watched';
 
 type Traced = Extract<Adapter, { traced: unknown }>['traced'];
 
@@ -12,7 +13,7 @@ export type Outcome = { readonly golden: GoldenCase } & (
 
 /** Runs one case: values, and gradients where the case has them. */
 export function runCase(set: GoldenSet, golden: GoldenCase): Outcome {
-  const adapter = adapters[`${golden.group}/${golden.op}`] ?? adapters[golden.op];
+  const adapter = adapterOf(golden);
   if (adapter === undefined) return { golden, result: 'unsupported', reason: 'no such operation' };
   try {
     evaluate(set, golden, adapter);
@@ -24,59 +25,110 @@ export function runCase(set: GoldenSet, golden: GoldenCase): Outcome {
 }
 
 function evaluate(set: GoldenSet, golden: GoldenCase, adapter: Adapter): void {
-  const entries = golden.inputs ?? {};
-  const values = (input: string): Numbers => set.values(golden.group, entries[input]);
-  const expect = (kind: string, got: Readonly<Record<string, Numbers>>, expected: Entries | undefined) => {
-    for (const [name, entry] of Object.entries(expected ?? {})) {
+  checkScope(golden, adapter);
+  const { inputs = {}, outputs = {}, grads = {} } = golden;
+  const attrs = watched(golden.attrs);
+  const read = watched(inputs);
+  const checkRead = (): void => {
+    const known = new Set([...(adapter.implied ?? []), ...Object.keys(adapter.only ?? {})]);
+    const left = attrs.unread().filter((name) => !known.has(name));
+    if (left.length > 0) unsupported(`attribute ${left.join(', ')}`);
+    if (read.unread().length > 0) unsupported(`input ${read.unread().join(', ')}`);
+  };
+  const values = (input: string): Numbers => set.values(golden.group, read.values[input] as Entry);
+  const expect = (kind: string, got: Readonly<Record<string, Result>>, expected: Entries): void => {
+    for (const [name, entry] of Object.entries(expected)) {
       compare(`${kind} ${name}`, got[name], set.values(golden.group, entry), entry);
     }
   };
-  if ('traced' in adapter) checkTraced(set, golden, adapter.traced, values, expect);
-  else if ('computed' in adapter) expect('output', adapter.computed({ ...golden, values }), golden.outputs);
-  else adapter.checked({ ...golden, values });
+  const loaded = { ...golden, attrs: attrs.values, values };
+  if ('traced' in adapter) {
+    const { run, loss, given, upstream } = tracedCase(set, golden, adapter.traced, attrs.values, read);
+    const got = jit(run)(given);
+    checkRead();
+    expect('output', resultsOf(got), outputs);
+    const wanted = Object.keys(grads);
+    if (wanted.length > 0) expect('gradient', resultsOf(jit(loss(wanted))(given, upstream)), grads);
+  } else if ('computed' in adapter) {
+    const got = adapter.computed(loaded);
+    checkRead();
+    const results = Object.entries(got).map(([name, data]): [string, Result] => [name, { data }]);
+    expect('output', Object.fromEntries(results), outputs);
+  } else {
+    adapter.checked(loaded);
+    checkRead();
+  }
 }
 
-function checkTraced(
-  set: GoldenSet,
-  golden: GoldenCase,
-  traced: Traced,
-  values: (input: string) => Numbers,
-  expect: (kind: string, got: Readonly<Record<string, Numbers>>, expected: Entries | undefined) => void,
-): void {
-  const entries = golden.inputs ?? {};
+/** Orders of axes that are meant unless an adapter takes any. */
+const usualAxes = new Set(
+  ['NI', 'IO', 'NO', 'NTI', 'NTO', 'NTU', 'NC', 'NCL', 'NCHW', 'NCDHW', 'BHTD', 'BTE'].concat(
+    ...['L', 'HW', 'DHW'].map((space) => [`OI${space}`, `IO${space}`]),
+  ),
+);
 
-  const inputs = Object.fromEntries(Object.keys(entries).map((name) => [name, load(values(name), entries[name])]));
-  const upstream = Object.fromEntries(
-    Object.entries(golden.upstream ?? {}).map(([name, entry]) => [name, load(set.values(golden.group, entry), entry)]),
-  );
+/** @throws Unsupported for values of attributes, orders of axes and checks that the adapter does not have */
+function checkScope({ attrs, inputs, outputs, checks = [] }: GoldenCase, adapter: Adapter): void {
+  for (const [name, allowed] of Object.entries(adapter.only ?? {})) {
+    const value = JSON.stringify(attrs[name]);
+    const has = value === undefined || allowed.some((one) => JSON.stringify(one) === value);
+    if (!has) unsupported(`attribute ${name} is ${value}`);
+  }
+  for (const [name, { axes }] of adapter.anyAxes ? [] : Object.entries({ ...inputs, ...outputs })) {
+    if (axes !== undefined && !usualAxes.has(axes)) unsupported(`axes ${axes} of ${name}`);
+  }
+  for (const { what } of 'checked' in adapter ? checks : []) {
+    if (!('checks' in adapter && adapter.checks.includes(what))) unsupported(`check "${what}"`);
+  }
+}
+
+/** A case as a function of its inputs, and its gradients as one of inputs and upstream gradients. */
+function tracedCase(set: GoldenSet, golden: GoldenCase, traced: Traced, attrs: Attributes, read: Watched<Entries>) {
+  const { inputs = {}, outputs = {}, upstream = {}, tags } = golden;
+  const loadAll = (entries: Entries): Tensors =>
+    mapValues(entries, (entry) => load(set.values(golden.group, entry), entry));
+  const axes = mapValues({ ...inputs, ...outputs }, (entry) => entry.axes);
   // a tensor alone is the only output, or the first one
-  const [[first, { shape }]] = Object.entries(golden.outputs ?? {});
+  const [first, shape] = Object.entries(outputs).map(([name, entry]): [string, readonly number[]] => [
+    name,
+    entry.shape,
+  ])[0] ?? ['y', []];
   const run = (x: Tensors): Tensors => {
-    const y = traced(viewed(x, entries), golden.attrs, shape);
+    const seen = watched(viewed(x, inputs));
+    const y = traced(seen.values, attrs, shape, { tags, axes });
+    const left = seen.unread();
+    for (const name of Object.keys(inputs)) if (!left.includes(name)) void read.values[name];
     return y instanceof Tensor ? { [first]: y } : y;
   };
-  expect('output', dataOf(jit(run)(inputs)), golden.outputs);
-
-  const wanted = Object.keys(golden.grads ?? {});
-  if (wanted.length === 0) return;
-  const gradient = jit((all: Tensors, weights: Tensors) => {
-    const loss = (some: Tensors): Tensor => {
+  const loss = (wanted: readonly string[]) => (all: Tensors, weights: Tensors) => {
+    const weighted = (some: Tensors): Tensor => {
       const y = run({ ...all, ...some });
       return Object.keys(weights)
         .map((name) => ops.sum(ops.multiply(y[name], weights[name])))
         .reduce((a, b) => ops.add(a, b));
     };
-    return valueAndGrad(loss)(Object.fromEntries(wanted.map((name) => [name, all[name]]))).gradient;
-  })(inputs, upstream);
-  expect('gradient', dataOf(gradient), golden.grads);
+    return valueAndGrad(weighted)(Object.fromEntries(wanted.map((name) => [name, all[name]]))).gradient;
+  };
+  return { run, loss, given: loadAll(inputs), upstream: loadAll(upstream) };
 }
 
-const dataOf = (tensors: Tensors): Record<string, Numbers> =>
-  Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, t.data]));
+const mapValues = <T, U>(record: Readonly<Record<string, T>>, f: (value: T) => U): Record<string, U> =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value)]));
+
+/** Numbers, and their shape where what made them has one. */
+interface Result {
+  readonly data: Numbers;
+  readonly shape?: readonly number[];
+}
+
+const resultsOf = (tensors: Tensors): Record<string, Result> =>
+  mapValues(tensors, ({ data, shape }) => ({ data, shape }));
+
+const types = { float32: 'float32', int32: 'int32', uint8: 'bool' } as const;
 
 function load(values: Numbers, { dtype, shape }: Entry): Tensor {
-  const type = dtype === 'int32' ? 'int32' : dtype === 'uint8' ? 'bool' : 'float32';
-  return tensor(values, [...shape], type);
+  if (!Object.hasOwn(types, dtype)) unsupported(`dtype ${dtype}`);
+  return tensor(values, [...shape], types[dtype as keyof typeof types]);
 }
 
 /** Strided windows as indices into their storage. */
@@ -94,10 +146,19 @@ function viewed(x: Tensors, entries: Entries): Tensors {
   );
 }
 
-/** @throws Error at the first element outside the tolerance; NaN must meet NaN, an infinity itself */
-function compare(what: string, got: Numbers | undefined, expected: Numbers, { rtol = 0, atol = 0 }: Entry): void {
+/** @throws Error for another shape, and at the first element outside the tolerance; NaN must meet NaN, an infinity itself */
+function compare(
+  what: string,
+  result: Result | undefined,
+  expected: Numbers,
+  { rtol = 0, atol = 0, shape }: Entry,
+): void {
+  const got = result?.data;
   if (got?.length !== expected.length) {
     throw new Error(`${what}: ${got?.length ?? 'no'} values, expected ${expected.length}`);
+  }
+  if (result?.shape !== undefined && result.shape.join() !== shape.join()) {
+    throw new Error(`${what}: shape [${result.shape}], expected [${shape}]`);
   }
   for (let i = 0; i < expected.length; i++) {
     const [a, b] = [got[i], expected[i]];

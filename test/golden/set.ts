@@ -5,8 +5,10 @@ import { readSafetensors, type StoredValues } from '../../lib/io/safetensors';
 
 export interface Entry {
   readonly key: string;
-  readonly dtype: 'float32' | 'float64' | 'int32' | 'uint8';
+  readonly dtype: string;
   readonly shape: readonly number[];
+  /** A letter for each axis, such as NCHW. */
+  readonly axes?: string;
   /** Outputs and gradients: |got - expected| <= atol + rtol |expected|. */
   readonly rtol?: number;
   readonly atol?: number;

@@ -1,5 +1,5 @@
-import type { Adapter, Loaded, Numbers, Tensors } from './adapter';
-import { rules } from './adapters/optimizers';
+import { type Adapter, type Loaded, type Numbers, type Tensors, unsupported } from './adapter';
+import { ruleOf } from './adapters/optimizers';
 import { jit, type Tensor, tensor, valueAndGrad } from './api';
 import { Stepper } from './stepper';
 
@@ -27,26 +27,34 @@ function batchOf({ inputs = {}, values }: Loaded, step: number): Tensors {
 }
 
 /** In PyTorch's convention. */
-function optimizerOf({ attrs }: Loaded) {
-  const { optimizer, clip_global_norm_torch: clip, lr, ...rest } = attrs;
-  const clipping = clip === undefined ? {} : { global_clipnorm: clip, clip_epsilon: 1e-6 };
+function optimizerOf({ attrs }: Loaded, rate: number) {
+  const { optimizer, clip_global_norm_torch: globalClipnorm } = attrs;
+  const clipping = globalClipnorm === undefined ? {} : { globalClipnorm, clipEpsilon: 1e-6 };
   const nesterov = optimizer === 'nesterov' ? { nesterov: true } : {};
-  const initial = typeof lr === 'number' ? lr : 0;
-  return rules[nesterov.nesterov ? 'momentum' : optimizer]({ ...rest, ...clipping, ...nesterov, lr: initial }, 'torch');
+  return ruleOf(optimizer, attrs, 'torch', { learningRate: rate, ...clipping, ...nesterov });
 }
 
 /**
  * Trains a model for some steps: losses before each update, gradients of the first, weights after each.
  *
- * @param rate the learning rate of a step, from 0, where the case does not give a number
+ * @param only what the case may say of the model
+ * @param rates learning rates of the steps from 0, by how the case writes them where it does not give a number
  */
-export const trajectory = (loss: Loss, rate?: (step: number) => number): Adapter => ({
+export const trajectory = (
+  loss: Loss,
+  only: Adapter['only'],
+  rates: Readonly<Record<string, (step: number) => number>> = {},
+): Adapter => ({
+  only,
   computed: (golden) => {
+    const { lr, steps } = golden.attrs;
+    const rate: (step: number) => number =
+      typeof lr === 'number' ? () => lr : (rates[lr] ?? unsupported(`attribute lr is ${lr}`));
     const initial = Object.keys(golden.inputs ?? {})
       .filter((name) => name.startsWith('init.'))
       .map((name) => name.slice('init.'.length));
     const names = initial.filter((name) => golden.outputs?.[`grad1.${name}`] !== undefined);
-    const optimizer = optimizerOf(golden);
+    const optimizer = optimizerOf(golden, rate(0));
     const stepper = new Stepper(
       optimizer,
       names.map((name) => load(golden, `init.${name}`)),
@@ -66,8 +74,8 @@ export const trajectory = (loss: Loss, rate?: (step: number) => number): Adapter
 
     const losses: number[] = [];
     const outputs: Record<string, Numbers> = { loss: losses };
-    for (let step = 0; step < golden.attrs.steps; step++) {
-      if (rate !== undefined) optimizer.learningRate = rate(step);
+    for (let step = 0; step < steps; step++) {
+      optimizer.learningRate = rate(step);
       const weights = Object.fromEntries(names.map((name, i) => [name, stepper.params[i]]));
       const { value, gradient: g, next } = gradient(weights, batchOf(golden, step), buffers);
       buffers = next;

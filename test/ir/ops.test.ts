@@ -180,6 +180,24 @@ describe('einsum', () => {
   });
 });
 
+describe('no values', () => {
+  const nothing = ops.zeros([2, 0]);
+
+  test('a product over none of them is 0, for rows with more axes than one too', () => {
+    const product = ops.matmul(ops.zeros([2, 3, 0]), ops.zeros([0, 4]));
+    expect(product.shape).toEqual([2, 3, 4]);
+    expect([...values(product)]).toEqual(Array(24).fill(0));
+    expect(ops.matmul(ops.zeros([2, 0, 3]), ops.zeros([3, 4])).shape).toEqual([2, 0, 4]);
+  });
+
+  test('all of them are true, and none is', () => {
+    expect([...values(ops.all(nothing))]).toEqual([1]);
+    expect([...values(ops.any(nothing))]).toEqual([0]);
+    expect([...values(ops.all(nothing, 1))]).toEqual([1, 1]);
+    expect(ops.any(nothing, 1, { keepDims: true }).shape).toEqual([2, 1]);
+  });
+});
+
 describe('normalization, attention, positions', () => {
   test('shapes are checked', () => {
     const x = ops.zeros([2, 6]);

@@ -31,3 +31,45 @@ test('memory counts storages', () => {
   storage.dispose();
   expect(memory()).toEqual(before);
 });
+
+describe('freed storages are kept for the next ones', () => {
+  const { Storage } = loadAddon();
+  const spare = (): number => loadAddon().info().spareBytes;
+  const freed = (bytes: number): void => new Storage(bytes).dispose();
+  const mega = 1 << 20;
+
+  test('one that fits is used again, whatever was in it', () => {
+    freed(3 * mega);
+    const before = spare();
+    expect(before).toBeGreaterThanOrEqual(3 * mega);
+    const storage = new Storage(2 * mega);
+    expect(spare()).toBeLessThanOrEqual(before - 3 * mega);
+    storage.write(0, new Float32Array(mega / 2).fill(7));
+    const read = new Float32Array(mega / 2);
+    storage.read(0, read);
+    expect(read.every((v) => v === 7)).toBe(true);
+    storage.dispose();
+    expect(spare()).toBe(before);
+  });
+
+  test('one that is much larger is not, nor are small ones kept', () => {
+    freed(40 * mega);
+    const before = spare();
+    const storage = new Storage(11 * mega);
+    const least = new Storage(1000);
+    least.dispose();
+    expect(spare()).toBe(before);
+    storage.dispose();
+  });
+
+  test('64 MB of them at most, those that were freed last', () => {
+    for (let i = 0; i < 10; i++) freed((9 + i) * mega);
+    expect(spare()).toBeLessThanOrEqual(64 * mega);
+    const before = spare();
+    const last = new Storage(18 * mega);
+    expect(spare()).toBeLessThan(before);
+    last.dispose();
+    freed(65 * mega);
+    expect(spare()).toBe(before);
+  });
+});

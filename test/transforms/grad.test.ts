@@ -30,6 +30,27 @@ describe('grad', () => {
     expect(gradient.b.item()).toBe(2);
   });
 
+  it('of a length and a standard deviation is 0 where they are', () => {
+    const x = tensor([[3, 4], [0, 0]]); // biome-ignore format: rows
+    expect(jit(grad((v: Tensor) => ops.sum(ops.norm(v, -1))))(x).toArray()).toEqual([
+      [expect.closeTo(0.6), expect.closeTo(0.8)],
+      [0, 0],
+    ]);
+    const y = tensor([[1, 3], [2, 2]]); // biome-ignore format: rows
+    expect(jit(grad((v: Tensor) => ops.sum(ops.std(v, -1))))(y).toArray()).toEqual([
+      [-0.5, 0.5],
+      [0, 0],
+    ]);
+    expect(grad((v: Tensor) => ops.norm(v))(tensor([Number.NaN])).toArray()).toEqual([Number.NaN]);
+  });
+
+  it('of clip passes at the limits, of activations with limits it does not', () => {
+    const x = tensor([-1.5, -1, 0, 1, 1.5, Number.NaN]);
+    expect(jit(grad((v: Tensor) => ops.sum(ops.clip(v, -1, 1))))(x).toArray()).toEqual([0, 1, 1, 1, 0, 0]);
+    const atLimits = jit(grad((v: Tensor) => ops.sum(ops.hardTanh(v))))(x);
+    expect([...atLimits.data].slice(0, 5)).toEqual([0, 0, 1, 0, 0]);
+  });
+
   it('tells apart the roles of a tensor that is passed twice, or captured', () => {
     const w = tensor([2, 3]);
     const both = grad(({ a, b }: { a: Tensor; b: Tensor }) => ops.sum(ops.multiply(ops.square(a), b)))({ a: w, b: w });

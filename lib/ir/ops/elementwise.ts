@@ -179,8 +179,15 @@ export const square = (x: Operand): Tensor => {
 };
 /** (a - b)^2 */
 export const squaredDifference = (a: Operand, b: Operand): Tensor => square(subtract(a, b));
-/** x limited to [low, high] */
-export const clip = (x: Operand, low: number, high: number): Tensor => minimum(maximum(x, low), high);
+/** x limited to [low, high]; the gradient passes where x is inside or at a limit. */
+export function clip(x: Operand, low: number, high: number): Tensor {
+  const t = asTensor('clip', 'x', x);
+  return customGradient(
+    [t],
+    (v) => minimum(maximum(v, low), high),
+    (dy) => [where(logicalAnd(greaterEqual(t, low), lessEqual(t, high)), dy, 0)],
+  );
+}
 /** true where x is NaN */
 export const isNaN = (x: Operand): Tensor => {
   const t = asTensor('isNaN', 'x', x);

@@ -32,7 +32,7 @@ export function matmul(a: Operand, b: Operand): Tensor {
   if (k !== k2) throw opError('matmul', `inner dimensions differ: ${formatType(x)} x ${formatType(y)}`);
   // [B..., M, K] x [K, N] is one tall product, which needs no batch
   if (x.rank > 2 && y.rank === 2) {
-    return reshape(matmul(reshape(x, [-1, k]), y), [...x.shape.slice(0, -1), n]);
+    return reshape(matmul(reshape(x, [sizeOf(x.shape.slice(0, -1)), k]), y), [...x.shape.slice(0, -1), n]);
   }
   const batch = broadcastShapes('matmul', x.shape.slice(0, -2), y.shape.slice(0, -2));
   return make(

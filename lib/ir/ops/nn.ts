@@ -4,13 +4,13 @@ import {
   abs,
   add,
   cast,
-  clip,
   customGradient,
   divide,
   expm1,
   greater,
   lessEqual,
   maximum,
+  minimum,
   multiply,
   negative,
   sigmoid,
@@ -33,8 +33,10 @@ export { sigmoid, softplus, tanh } from './elementwise.js';
 
 /** max(0, x) */
 export const relu = (x: Operand): Tensor => maximum(x, 0);
+/** x between limits; unlike that of `clip` the gradient is 0 at them. */
+const saturated = (x: Operand, low: number, high: number): Tensor => minimum(maximum(x, low), high);
 /** min(max(0, x), 6) */
-export const relu6 = (x: Operand): Tensor => clip(x, 0, 6);
+export const relu6 = (x: Operand): Tensor => saturated(x, 0, 6);
 /** x where positive, slope * x elsewhere (default slope 0.2 as in Keras 3; PyTorch's is 0.01). */
 export const leakyRelu = (x: Operand, slope = 0.2): Tensor => {
   const t = asTensor('leakyRelu', 'x', x);
@@ -87,16 +89,16 @@ export const gelu = (x: Operand, approximate = false): Tensor => {
     return make('gelu', [x], {}, x.shape, 'float32');
   }
   // tanh is 1 long before |x| = 10; further out x^3 and its derivative would overflow
-  const near = clip(t, -10, 10);
+  const near = saturated(t, -10, 10);
   const cubic = multiply(add(near, multiply(multiply(multiply(near, near), near), 0.044715)), Math.sqrt(2 / Math.PI));
   return multiply(multiply(t, 0.5), add(tanh(cubic), 1));
 };
 /** clip(x / 6 + 0.5, 0, 1) */
-export const hardSigmoid = (x: Operand): Tensor => clip(add(multiply(x, 1 / 6), 0.5), 0, 1);
+export const hardSigmoid = (x: Operand): Tensor => saturated(add(multiply(x, 1 / 6), 0.5), 0, 1);
 /** x * hardSigmoid(x) */
 export const hardSilu = (x: Operand): Tensor => multiply(x, hardSigmoid(x));
 /** x limited to [-1, 1] */
-export const hardTanh = (x: Operand): Tensor => clip(x, -1, 1);
+export const hardTanh = (x: Operand): Tensor => saturated(x, -1, 1);
 /** x - tanh(x) */
 export const tanhShrink = (x: Operand): Tensor => {
   const t = asTensor('tanhShrink', 'x', x);
@@ -115,11 +117,11 @@ export const hardShrink = (x: Operand, threshold = 0.5): Tensor => {
 /** 0 below -1, x above 1, (x + 1)^2 / 4 between: a softplus with exact zeros. */
 export const sparsePlus = (x: Operand): Tensor => {
   const t = asTensor('sparsePlus', 'x', x);
-  const between = multiply(square(add(clip(t, -1, 1), 1)), 0.25);
+  const between = multiply(square(add(saturated(t, -1, 1), 1)), 0.25);
   return add(between, relu(subtract(t, 1)));
 };
 /** 0 below -1, 1 above 1, (x + 1) / 2 between: the slope of `sparsePlus`. */
-export const sparseSigmoid = (x: Operand): Tensor => clip(multiply(add(x, 1), 0.5), 0, 1);
+export const sparseSigmoid = (x: Operand): Tensor => saturated(multiply(add(x, 1), 0.5), 0, 1);
 /** (x + sqrt(x^2 + b)) / 2 */
 export const squareplus = (x: Operand, b = 4): Tensor => {
   const t = asTensor('squareplus', 'x', x);

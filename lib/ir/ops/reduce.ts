@@ -7,6 +7,7 @@ import {
   cast,
   customGradient,
   divide,
+  equal,
   exp,
   less,
   log,
@@ -92,9 +93,16 @@ export function variance(
   return options.keepDims === true ? value : squeeze(value, list);
 }
 
-/** Square root of the variance. */
+/** Square root of a sum of squares. At 0, where it has a kink, its slope counts as 0. */
+const lengthOf = (squares: Tensor): Tensor =>
+  customGradient([squares], sqrt, (dy) => {
+    const y = sqrt(squares);
+    return [where(equal(y, 0), 0, divide(multiply(dy, 0.5), y))];
+  });
+
+/** Square root of the variance; its gradient is 0 where the variance is. */
 export const std = (x: Operand, axes?: Axes, options?: ReduceOptions & { readonly correction?: number }): Tensor =>
-  sqrt(variance(x, axes, options));
+  lengthOf(variance(x, axes, options));
 
 /**
  * Mean and variance over axes (default: all), for normalization: the variance is biased, sum((x - mean)^2) / n.
@@ -112,14 +120,15 @@ export interface NormOptions extends ReduceOptions {
 }
 
 /**
- * The p-norm over axes (default: all): sum(|x|^p)^(1/p); with p = 2 the Euclidean length sqrt(sum(x^2)).
+ * The p-norm over axes (default: all): sum(|x|^p)^(1/p); with p = 2 the Euclidean length sqrt(sum(x^2)), whose gradient is
+ * 0 where all x are.
  *
  * @throws Error when `ord` is NaN
  */
 export function norm(x: Operand, axes?: Axes, options: NormOptions = {}): Tensor {
   const { ord = 2 } = options;
   if (typeof ord !== 'number' || Number.isNaN(ord)) throw opError('norm', `ord must be a number, got ${ord}`);
-  if (ord === 2) return sqrt(sum(square(x), axes, options));
+  if (ord === 2) return lengthOf(sum(square(cast(asTensor('norm', 'x', x), 'float32')), axes, options));
   const size = abs(cast(asTensor('norm', 'x', x), 'float32'));
   if (ord === 1) return sum(size, axes, options);
   if (ord === 0) return cast(countNonzero(size, axes, options), 'float32');
@@ -150,12 +159,17 @@ export function logSumExp(x: Operand, axes?: Axes, options?: ReduceOptions): Ten
       );
 }
 
-/** Whether any element is true (or not 0). */
-export const any = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor =>
-  cast(max(cast(cast(x, 'bool'), 'float32'), axes, options), 'bool');
-/** Whether all elements are true (or not 0). */
-export const all = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor =>
-  cast(min(cast(cast(x, 'bool'), 'float32'), axes, options), 'bool');
+/** Whether any element is true (or not 0); false for no values. */
+export function any(x: Operand, axes?: Axes, options?: ReduceOptions): Tensor {
+  const t = cast(cast(x, 'bool'), 'float32');
+  return cast((t.size === 0 ? sum : max)(t, axes, options), 'bool');
+}
+
+/** Whether all elements are true (or not 0); true for no values. */
+export function all(x: Operand, axes?: Axes, options?: ReduceOptions): Tensor {
+  const t = cast(cast(x, 'bool'), 'float32');
+  return cast((t.size === 0 ? prod : min)(t, axes, options), 'bool');
+}
 
 function argReduce(kind: 'max' | 'min', x: Operand, axis = -1): Tensor {
   const name = `arg${kind}`;

@@ -238,7 +238,7 @@ constexpr int64_t kLine = 64;
 STEEPEST_INLINE void bring(const Ahead& ahead, int64_t part, int64_t parts) {
   const int64_t end = ahead.rows * (part + 1) / parts;
   for (int64_t row = ahead.rows * part / parts; row < end; ++row) {
-    const uint8_t* at = ahead.at + row * ahead.stride;
+    const uint8_t* at = ahead.at + (ahead.order ? ahead.order[row] : row) * ahead.stride;
     const uint8_t* last = at + ahead.bytes - 1;
     for (; at < last; at += kLine) __builtin_prefetch(at, 0, 2);
     __builtin_prefetch(last, 0, 2);

@@ -5,6 +5,7 @@
 
 #include "attention_fragments.h"
 #include "attention_wgmma.h"
+#include "warp_groups.h"
 
 #ifdef STEEPEST_HAS_WGMMA
 namespace steepest::cuda {
@@ -28,9 +29,6 @@ struct Ring {
 };
 
 enum Which { kD, kE };
-
-// Of a warp group. A lane of each arrives where the group is done with something, as warps do not wait for each other.
-constexpr int kWarps = 4;
 
 // Where a block has what in its shared memory.
 template <int kWidth, int kOperands, int kColumns, int kStages>
@@ -58,14 +56,14 @@ struct AttentionMemory {
 
   STEEPEST_INLINE void init() const {
     ptx::initBarrier(rowsFull(), 1);
-    ptx::initBarrier(rowsEmpty(), 2 * kWarps);
-    ptx::initBarrier(turn(0), kWarps);
-    ptx::initBarrier(turn(1), kWarps);
+    ptx::initBarrier(rowsEmpty(), 2 * kGroupWarps);
+    ptx::initBarrier(turn(0), kGroupWarps);
+    ptx::initBarrier(turn(1), kGroupWarps);
     for (int i = 0; i < kStages; ++i) {
       ptx::initBarrier(full(kD, i), 1);
       ptx::initBarrier(full(kE, i), 1);
-      ptx::initBarrier(empty(kD, i), 2 * kWarps);
-      ptx::initBarrier(empty(kE, i), 2 * kWarps);
+      ptx::initBarrier(empty(kD, i), 2 * kGroupWarps);
+      ptx::initBarrier(empty(kE, i), 2 * kGroupWarps);
     }
     ptx::fenceBarriers();
   }
@@ -114,9 +112,9 @@ STEEPEST_INLINE void multiplyScores(float (&sums)[kColumns / 4][2], const unsign
 #pragma unroll
   for (int k = 0; k < kWidth; k += 16) {
     const int along = k % 64 * 2, left = k / 64 * kAttentionWgmmaRows, right = k / 64 * kColumns;
-    ptx::multiplyGroup<kColumns, false, false>(
-        sums, ptx::describeMatrix(rows + left * kSwizzledRun + along, 16, kSwizzledEight),
-        ptx::describeMatrix(columns + right * kSwizzledRun + along, 16, kSwizzledEight), k != 0);
+    ptx::multiplyGroup<false, false>(sums, ptx::describeMatrix(rows + left * kSwizzledRun + along, 16, kSwizzledEight),
+                                     ptx::describeMatrix(columns + right * kSwizzledRun + along, 16, kSwizzledEight),
+                                     k != 0);
   }
 }
 
@@ -126,10 +124,21 @@ STEEPEST_INLINE void multiplyWeights(float (&sums)[kWidth / 4][2], const uint32_
                                      const unsigned char* columns, bool accumulate) {
 #pragma unroll
   for (int k = 0; k < kColumns / 16; ++k) {
-    ptx::multiplyHeld<kWidth, true>(
+    ptx::multiplyHeld<true>(
         sums, weights[k], ptx::describeMatrix(columns + k * 16 * kSwizzledRun, kColumns * kSwizzledRun, kSwizzledEight),
         accumulate || k != 0);
   }
+}
+
+// A block's part of a Forward or a Backward, which know its memory, their maps, and what one thread copies for both groups.
+template <typename Work>
+STEEPEST_INLINE void attendTo(const Work& work) {
+  divideBlock<24, 240>(
+      [&] {
+        work.memory.init();
+        work.prefetch();
+      },
+      [&] { work.copy(); }, [&](int group) { work.multiply(group); });
 }
 
 }  // namespace steepest::cuda

@@ -29,6 +29,12 @@ struct Forward {
     return tilesOf(a.causal != 0 ? smaller(a.s, first + kAttentionWgmmaRows) : a.s, kKeys);
   }
 
+  STEEPEST_INLINE void prefetch() const {
+    ptx::prefetch(&arguments.rowsD);
+    ptx::prefetch(&arguments.columnsD);
+    ptx::prefetch(&arguments.columnsE);
+  }
+
   // One thread.
   STEEPEST_INLINE void copy() const {
     Stage stage;
@@ -143,30 +149,10 @@ struct Forward {
   }
 };
 
-template <int kTiles>
-STEEPEST_INLINE void attend(const AttentionWgmmaArguments& arguments, unsigned char* shared) {
-  const Forward<kTiles> forward(arguments, shared);
-  if (threadIdx.x == 0) {
-    forward.memory.init();
-    ptx::prefetch(&arguments.rowsD);
-    ptx::prefetch(&arguments.columnsD);
-    ptx::prefetch(&arguments.columnsE);
-  }
-  __syncthreads();
-  const int group = static_cast<int>(threadIdx.x) / 128;
-  if (group == 0) {
-    ptx::fewerRegisters<24>();
-    if (threadIdx.x == 0) forward.copy();
-  } else {
-    ptx::moreRegisters<240>();
-    forward.multiply(group - 1);
-  }
-}
-
 }  // namespace
 #define STEEPEST_ATTEND(tiles)     \
   STEEPEST_DYNAMIC_SHARED(shared); \
-  attend<tiles>(arguments, shared);
+  attendTo(Forward<tiles>(arguments, shared));
 #else
 #define STEEPEST_ATTEND(tiles)
 #endif

@@ -48,6 +48,12 @@ struct Backward {
     STEEPEST_INLINE int head(int item) const { return firstHead + item / tiles; }
   };
 
+  STEEPEST_INLINE void prefetch() const {
+    for (const TensorMap* const map : {&arguments.rowsD, &arguments.rowsE, &arguments.columnsD, &arguments.columnsE}) {
+      ptx::prefetch(map);
+    }
+  }
+
   // One thread.
   STEEPEST_INLINE void copy() const {
     Stage stage;
@@ -180,6 +186,10 @@ struct Backward {
           }
           toScores[j / 4][j % 4] = ptx::packBfloat16(gradients[j][0], gradients[j][1]);
         }
+        if constexpr (kKeysDown) {
+          ptx::fenceCopies();  // the statistics have been read
+          __syncwarp();
+        }
         ptx::fenceProducts();
         multiplyWeights<kWidth, kColumns>(resultsD[0], toScores, memory.columns(kD, stage.stage), true);
         ptx::closeProducts();
@@ -213,30 +223,10 @@ struct Backward {
   }
 };
 
-template <bool kKeysDown, int kTiles>
-STEEPEST_INLINE void attendBack(const AttentionWgmmaArguments& arguments, unsigned char* shared) {
-  const Backward<kKeysDown, kTiles> backward(arguments, shared);
-  if (threadIdx.x == 0) {
-    backward.memory.init();
-    for (const TensorMap* const map : {&arguments.rowsD, &arguments.rowsE, &arguments.columnsD, &arguments.columnsE}) {
-      ptx::prefetch(map);
-    }
-  }
-  __syncthreads();
-  const int group = static_cast<int>(threadIdx.x) / 128;
-  if (group == 0) {
-    ptx::fewerRegisters<24>();
-    if (threadIdx.x == 0) backward.copy();
-  } else {
-    ptx::moreRegisters<240>();
-    backward.multiply(group - 1);
-  }
-}
-
 }  // namespace
 #define STEEPEST_ATTEND_BACK(keysDown, tiles) \
   STEEPEST_DYNAMIC_SHARED(shared);            \
-  attendBack<keysDown, tiles>(arguments, shared);
+  attendTo(Backward<keysDown, tiles>(arguments, shared));
 #else
 #define STEEPEST_ATTEND_BACK(keysDown, tiles)
 #endif

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <stddef.h>
+
 #include "gemm.h"
 #include "tensor_map.h"
 
@@ -28,7 +30,8 @@ struct WgmmaArguments {
   GemmArguments product;
   uint64_t end[8 - sizeof(GemmArguments) % 64 / 8];
 };
-static_assert(sizeof(WgmmaArguments) % 64 == 0, "has one size with and without alignment");
+static_assert(offsetof(WgmmaArguments, a) % 64 == 0 && sizeof(WgmmaArguments) % 64 == 0,
+              "is the same with and without alignment");
 
 constexpr int kWgmmaRows = 128, kWgmmaDepth = 64, kWgmmaStages = 4, kWgmmaThreads = 384;
 constexpr int kWgmmaDepthTf32 = kWgmmaDepth / 2;  // as many bytes

@@ -138,8 +138,14 @@ STEEPEST_INLINE void multiplyInt8(int32_t (*sums)[2], const uint32_t* a, const u
 STEEPEST_INLINE void initBarrier(uint64_t* barrier, uint32_t count) {
   asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;\n" ::"r"(sharedAddress(barrier)), "r"(count) : "memory");
 }
+// Between what this thread has read or written itself in shared memory and copies (TMA) to the same place, and before it lets
+// others ask for them: those go by another way to memory, the async proxy, which barriers alone do not wait for.
+STEEPEST_INLINE void fenceCopies() { asm volatile("fence.proxy.async.shared::cta;\n" ::: "memory"); }
 // Before copies may use new barriers. The block has to meet at __syncthreads as well.
-STEEPEST_INLINE void fenceBarriers() { asm volatile("fence.mbarrier_init.release.cluster;\n" ::: "memory"); }
+STEEPEST_INLINE void fenceBarriers() {
+  asm volatile("fence.mbarrier_init.release.cluster;\n" ::: "memory");
+  fenceCopies();
+}
 STEEPEST_INLINE void arrive(uint64_t* barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];\n" ::"r"(sharedAddress(barrier)) : "memory");
 }
@@ -236,6 +242,7 @@ STEEPEST_INLINE void readProducts(float (&sums)[kRuns][2]) {
   for (int i = 0; i < kRuns; ++i) asm volatile("" : "+f"(sums[i][0]), "+f"(sums[i][1])::"memory");
 }
 
+// The sums of a product as the first operands of an asm statement, from number i on, and their places in its text.
 #define STEEPEST_SUMS8(d, i)                                                                                           \
   "+f"(d[(i) / 2][0]), "+f"(d[(i) / 2][1]), "+f"(d[(i) / 2 + 1][0]), "+f"(d[(i) / 2 + 1][1]), "+f"(d[(i) / 2 + 2][0]), \
       "+f"(d[(i) / 2 + 2][1]), "+f"(d[(i) / 2 + 3][0]), "+f"(d[(i) / 2 + 3][1])
@@ -243,120 +250,65 @@ STEEPEST_INLINE void readProducts(float (&sums)[kRuns][2]) {
   STEEPEST_SUMS8(d, i), STEEPEST_SUMS8(d, i + 8), STEEPEST_SUMS8(d, i + 16), STEEPEST_SUMS8(d, i + 24)
 #define STEEPEST_SUMS64(d, i) STEEPEST_SUMS32(d, i), STEEPEST_SUMS32(d, i + 32)
 #define STEEPEST_SUMS128(d, i) STEEPEST_SUMS64(d, i), STEEPEST_SUMS64(d, i + 64)
-// The operands of an asm statement that are its sums, by number.
-#define STEEPEST_PLACES32                                                                           \
-  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, " \
-  "%21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-#define STEEPEST_PLACES64                                                                           \
-  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, " \
-  "%21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, " \
-  "%40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, " \
-  "%59, %60, %61, %62, %63"
-#define STEEPEST_PLACES128                                                                          \
-  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, " \
-  "%21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, " \
-  "%40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, " \
-  "%59, %60, %61, %62, %63, %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, " \
-  "%78, %79, %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, %96, " \
-  "%97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, %112, "   \
-  "%113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
-template <bool kTransposedA, bool kTransposedB>
-STEEPEST_INLINE void multiplyGroup64(float (&d)[16][2], uint64_t a, uint64_t b, bool accumulate) {
-  asm volatile(
-      "{\n.reg .pred p;\nsetp.ne.b32 p, %34, 0;\n"
-      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" STEEPEST_PLACES32 "}, %32, %33, p, 1, 1, %35, %36;\n}\n"
-      : STEEPEST_SUMS32(d, 0)
-      : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)), "n"(static_cast<int>(kTransposedA)),
-        "n"(static_cast<int>(kTransposedB)));
-}
-template <bool kTransposedA, bool kTransposedB>
-STEEPEST_INLINE void multiplyGroup128(float (&d)[32][2], uint64_t a, uint64_t b, bool accumulate) {
-  asm volatile(
-      "{\n.reg .pred p;\nsetp.ne.b32 p, %66, 0;\n"
-      "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {" STEEPEST_PLACES64 "}, %64, %65, p, 1, 1, %67, %68;\n}\n"
-      : STEEPEST_SUMS64(d, 0)
-      : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)), "n"(static_cast<int>(kTransposedA)),
-        "n"(static_cast<int>(kTransposedB)));
-}
-template <bool kTransposedA, bool kTransposedB>
-STEEPEST_INLINE void multiplyGroup256(float (&d)[64][2], uint64_t a, uint64_t b, bool accumulate) {
-  asm volatile(
-      "{\n.reg .pred p;\nsetp.ne.b32 p, %130, 0;\n"
-      "wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {" STEEPEST_PLACES128
-      "}, %128, %129, p, 1, 1, %131, %132;\n}\n"
-      : STEEPEST_SUMS128(d, 0)
-      : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)), "n"(static_cast<int>(kTransposedA)),
-        "n"(static_cast<int>(kTransposedB)));
-}
-// The same in tf32, k8: operands lie along k.
-STEEPEST_INLINE void multiplyGroupTf32(float (&d)[32][2], uint64_t a, uint64_t b, bool accumulate) {
-  asm volatile(
-      "{\n.reg .pred p;\nsetp.ne.b32 p, %66, 0;\n"
-      "wgmma.mma_async.sync.aligned.m64n128k8.f32.tf32.tf32 {" STEEPEST_PLACES64 "}, %64, %65, p, 1, 1;\n}\n"
-      : STEEPEST_SUMS64(d, 0)
-      : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)));
-}
-STEEPEST_INLINE void multiplyGroupTf32(float (&d)[64][2], uint64_t a, uint64_t b, bool accumulate) {
-  asm volatile(
-      "{\n.reg .pred p;\nsetp.ne.b32 p, %130, 0;\n"
-      "wgmma.mma_async.sync.aligned.m64n256k8.f32.tf32.tf32 {" STEEPEST_PLACES128 "}, %128, %129, p, 1, 1;\n}\n"
-      : STEEPEST_SUMS128(d, 0)
-      : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)));
-}
-// With a in registers.
-template <bool kTransposedB>
-STEEPEST_INLINE void multiplyHeld64(float (&d)[16][2], const uint32_t (&a)[4], uint64_t b, bool accumulate) {
-  asm volatile(
-      "{\n.reg .pred p;\nsetp.ne.b32 p, %37, 0;\n"
-      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" STEEPEST_PLACES32
-      "}, {%32, %33, %34, %35}, %36, p, 1, 1, %38;\n}\n"
-      : STEEPEST_SUMS32(d, 0)
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(accumulate)),
-        "n"(static_cast<int>(kTransposedB)));
-}
-template <bool kTransposedB>
-STEEPEST_INLINE void multiplyHeld128(float (&d)[32][2], const uint32_t (&a)[4], uint64_t b, bool accumulate) {
-  asm volatile(
-      "{\n.reg .pred p;\nsetp.ne.b32 p, %69, 0;\n"
-      "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {" STEEPEST_PLACES64
-      "}, {%64, %65, %66, %67}, %68, p, 1, 1, %70;\n}\n"
-      : STEEPEST_SUMS64(d, 0)
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(accumulate)),
-        "n"(static_cast<int>(kTransposedB)));
-}
-#undef STEEPEST_SUMS8
-#undef STEEPEST_SUMS32
+#define STEEPEST_PLACES32                                                          \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17" \
+  ", %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define STEEPEST_PLACES64                                                                      \
+  STEEPEST_PLACES32                                                                            \
+  ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49" \
+  ", %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+#define STEEPEST_PLACES128                                                                                       \
+  STEEPEST_PLACES64                                                                                              \
+  ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, %80, %81"                   \
+  ", %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, %96, %97, %98, %99"                   \
+  ", %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, %112, %113, %114, %115, %116, %117" \
+  ", %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
+
+#define STEEPEST_WGMMA(shape, numbers, sums, accumulate, operands)                                                \
+  "{\n.reg .pred p;\nsetp.ne.b32 p, " accumulate ", 0;\nwgmma.mma_async.sync.aligned.m64n" #shape ".f32." numbers \
+  "." numbers " {" STEEPEST_PLACES##sums "}, " operands ";\n}\n"
+
+// The three products of so many columns, by instructions of so many sums each; i0 to i6 are the operands behind the sums.
+#define STEEPEST_PRODUCTS(columns, sums, i0, i1, i2, i3, i4, i5, i6)                                                  \
+  template <bool kTransposedA, bool kTransposedB>                                                                     \
+  STEEPEST_INLINE void multiplyGroup(float (&d)[(sums) / 2][2], uint64_t a, uint64_t b, bool accumulate) {            \
+    asm volatile(STEEPEST_WGMMA(columns##k16, "bf16", sums, i2, i0 ", " i1 ", p, 1, 1, " i3 ", " i4)                  \
+                 : STEEPEST_SUMS##sums(d, 0)                                                                          \
+                 : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)), "n"(static_cast<int>(kTransposedA)),            \
+                   "n"(static_cast<int>(kTransposedB)));                                                              \
+  }                                                                                                                   \
+  template <bool kTransposedB>                                                                                        \
+  STEEPEST_INLINE void multiplyHeld(float (&d)[(sums) / 2][2], const uint32_t (&a)[4], uint64_t b, bool accumulate) { \
+    asm volatile(                                                                                                     \
+        STEEPEST_WGMMA(columns##k16, "bf16", sums, i5, "{" i0 ", " i1 ", " i2 ", " i3 "}, " i4 ", p, 1, 1, " i6)      \
+        : STEEPEST_SUMS##sums(d, 0)                                                                                   \
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(accumulate)),                      \
+          "n"(static_cast<int>(kTransposedB)));                                                                       \
+  }                                                                                                                   \
+  STEEPEST_INLINE void multiplyGroupTf32(float (&d)[(sums) / 2][2], uint64_t a, uint64_t b, bool accumulate) {        \
+    asm volatile(STEEPEST_WGMMA(columns##k8, "tf32", sums, i2, i0 ", " i1 ", p, 1, 1")                                \
+                 : STEEPEST_SUMS##sums(d, 0)                                                                          \
+                 : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)));                                                \
+  }
+
+// multiplyGroup: sums [64, columns] (+)= a [64, 16] b [16, columns] of bfloat16 numbers. Operands lie along k, or transposed,
+// along their other axis. A thread's sums, with g = lane / 4 and t = lane % 4: [2 j + i] are row 16 warp + g + 8 i and columns
+// 8 j + 2 t and the next one.
+// multiplyHeld: the same with a in registers, which stay as they are until the product has been waited for. Words are those of
+// row 16 warp + g, 8 below it, and both again, of columns 2 t and, of the second two, 2 t + 8, and the one after each.
+// multiplyGroupTf32: the first in tf32, a [64, 8] b [8, columns], both along k.
+STEEPEST_PRODUCTS(64, 32, "%32", "%33", "%34", "%35", "%36", "%37", "%38")
+STEEPEST_PRODUCTS(128, 64, "%64", "%65", "%66", "%67", "%68", "%69", "%70")
+STEEPEST_PRODUCTS(256, 128, "%128", "%129", "%130", "%131", "%132", "%133", "%134")
+#undef STEEPEST_PRODUCTS
+#undef STEEPEST_WGMMA
 #undef STEEPEST_PLACES32
 #undef STEEPEST_PLACES64
 #undef STEEPEST_PLACES128
+#undef STEEPEST_SUMS8
+#undef STEEPEST_SUMS32
 #undef STEEPEST_SUMS64
 #undef STEEPEST_SUMS128
-
-// sums [64, kColumns] (+)= a [64, 16] b [16, kColumns] of 16-bit numbers. Operands lie along k, or transposed, along their
-// other axis. A thread's sums, with g = lane / 4 and t = lane % 4: [2 j + i] are row 16 warp + g + 8 i and columns 8 j + 2 t
-// and the next one.
-template <int kColumns, bool kTransposedA, bool kTransposedB>
-STEEPEST_INLINE void multiplyGroup(float (&sums)[kColumns / 4][2], uint64_t a, uint64_t b, bool accumulate) {
-  if constexpr (kColumns == 256) {
-    multiplyGroup256<kTransposedA, kTransposedB>(sums, a, b, accumulate);
-  } else if constexpr (kColumns == 128) {
-    multiplyGroup128<kTransposedA, kTransposedB>(sums, a, b, accumulate);
-  } else {
-    static_assert(kColumns == 64, "has an instruction here");
-    multiplyGroup64<kTransposedA, kTransposedB>(sums, a, b, accumulate);
-  }
-}
-// The same with a in registers, which stay as they are until the product has been waited for. With g and t as above, words are
-// those of row 16 warp + g, 8 below it, and both again, of columns 2 t and, of the second two, 2 t + 8, and the one after each.
-template <int kColumns, bool kTransposedB>
-STEEPEST_INLINE void multiplyHeld(float (&sums)[kColumns / 4][2], const uint32_t (&a)[4], uint64_t b, bool accumulate) {
-  if constexpr (kColumns == 128) {
-    multiplyHeld128<kTransposedB>(sums, a, b, accumulate);
-  } else {
-    static_assert(kColumns == 64, "has an instruction here");
-    multiplyHeld64<kTransposedB>(sums, a, b, accumulate);
-  }
-}
 
 // Registers of each thread of the warp group, given back or taken.
 template <int kRegisters>

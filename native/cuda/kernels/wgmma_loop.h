@@ -5,7 +5,7 @@
 
 #include "gemm_strip.h"
 #include "gemm_wgmma.h"
-#include "ptx.h"
+#include "warp_groups.h"
 
 namespace steepest::cuda {
 
@@ -119,6 +119,7 @@ STEEPEST_INLINE void multiplyTiles(const Source& source, Stages<Source::kColumns
   const GemmArguments& g = source.product();
   const int64_t tiles = tilesOf(source);
   const int thread = static_cast<int>(threadIdx.x) % 128;
+  const bool arrives = thread % 32 == 0;
   for (int64_t i = blockIdx.x; i < tiles; i += gridDim.x) {
     const auto tile = source.tile(i);
     if (!tile.contains(g, {0, 0})) continue;
@@ -139,17 +140,18 @@ STEEPEST_INLINE void multiplyTiles(const Source& source, Stages<Source::kColumns
           static_assert(!kTransposedA && !kTransposedB, "the instruction cannot");
           ptx::multiplyGroupTf32(sums, left, right, accumulates);
         } else {
-          ptx::multiplyGroup<Source::kColumns, kTransposedA, kTransposedB>(sums, left, right, accumulates);
+          ptx::multiplyGroup<kTransposedA, kTransposedB>(sums, left, right, accumulates);
         }
       }
       ptx::closeProducts();
       // These go on while the ones before are over, and their stage is free.
       ptx::awaitProducts<1>();
-      if (depth != tile.firstDepth && thread == 0) ptx::arrive(stages.empty(stages.before()));
+      if (depth != tile.firstDepth && arrives) ptx::arrive(stages.empty(stages.before()));
     }
     ptx::awaitProducts<0>();
+    ptx::readProducts(sums);
     const bool any = tile.firstDepth < tile.lastDepth;
-    if (any && thread == 0) ptx::arrive(stages.empty(stages.before()));
+    if (any && arrives) ptx::arrive(stages.empty(stages.before()));
 #pragma unroll
     for (int j = 0; Source::kSomeEmpty && j < Source::kColumns / 4; ++j) {
       for (int h = 0; h < 2; ++h) sums[j][h] = any ? sums[j][h] : 0;
@@ -163,23 +165,16 @@ STEEPEST_INLINE void multiplyTiles(const Source& source, Stages<Source::kColumns
 template <typename Source>
 STEEPEST_INLINE void wgmmaTiles(const Source& source, unsigned char* shared) {
   const Stages<Source::kColumns> stages = {shared};
-  if (threadIdx.x == 0) {
-    for (int i = 0; i < kWgmmaStages; ++i) {
-      ptx::initBarrier(stages.full(i), 1);
-      ptx::initBarrier(stages.empty(i), 2);
-    }
-    ptx::fenceBarriers();
-    source.prefetch();
-  }
-  __syncthreads();
-  const int group = static_cast<int>(threadIdx.x) / 128;
-  if (group == 0) {
-    ptx::fewerRegisters<40>();
-    if (threadIdx.x == 0) copyTiles(source, stages);
-  } else {
-    ptx::moreRegisters<232>();
-    multiplyTiles(source, stages, group - 1);
-  }
+  divideBlock<40, 232>(
+      [&] {
+        for (int i = 0; i < kWgmmaStages; ++i) {
+          ptx::initBarrier(stages.full(i), 1);
+          ptx::initBarrier(stages.empty(i), 2 * kGroupWarps);
+        }
+        ptx::fenceBarriers();
+        source.prefetch();
+      },
+      [&] { copyTiles(source, stages); }, [&](int group) { multiplyTiles(source, stages, group); });
 }
 
 #endif

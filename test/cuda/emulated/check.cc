@@ -1,5 +1,6 @@
 // What the emulator has to notice: each mistake is made by a kernel, or a call, of this program. Linked with the emulated
 // driver by test/cuda/emulator.test.ts; prints one line for each.
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -145,6 +146,20 @@ int main(int, char** words) {
   if (what == 'c') result = cuMemcpyHtoDAsync(reinterpret_cast<CUdeviceptr>(host.data()), host.data(), 4, stream);
   if (what == 'o') result = cuMemcpyDtoHAsync(data, device, 4, stream);    // a device address as the host's
   if (what == 'l') result = cuMemcpyHtoDAsync(device + 8, host.data(), 256, stream);  // longer than the block
+  if (what == 'a') {  // memory while a stream is captured
+    CUgraph graph;
+    CUdeviceptr more;
+    cuStreamBeginCapture(stream, kCaptureThreadLocal);
+    result = cuMemAlloc(&more, 4);
+    cuStreamEndCapture(stream, &graph);
+  }
+  if (what == 's') {  // host memory that changes before it is copied
+    cuMemcpyHtoDAsync(device, host.data(), 256, stream);
+    std::fill(host.begin(), host.end(), 5.0f);
+    std::vector<float> back(64);
+    cuMemcpyDtoHAsync(back.data(), device, 256, stream);
+    std::printf("%g ", back[0]);
+  }
   std::printf("%d %d\n", result, cuMemFree(device));  // a fault stays
   return 0;
 }

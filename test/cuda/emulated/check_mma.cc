@@ -18,6 +18,7 @@ Number* toDevice(const std::vector<Number>& numbers, CUstream stream) {
   CUdeviceptr at = 0;
   cuMemAlloc(&at, numbers.size() * sizeof(Number));
   cuMemcpyHtoDAsync(at, numbers.data(), numbers.size() * sizeof(Number), stream);
+  cuStreamSynchronize(stream);  // the numbers may go now
   return reinterpret_cast<Number*>(at);
 }
 

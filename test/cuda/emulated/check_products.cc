@@ -40,6 +40,7 @@ CUdeviceptr Checked::onDevice(const std::vector<uint16_t>& numbers) const {
   CUdeviceptr at = 0;
   cuMemAlloc(&at, numbers.size() * 2);
   cuMemcpyHtoDAsync(at, numbers.data(), numbers.size() * 2, stream);
+  cuStreamSynchronize(stream);  // the numbers may go now
   return at;
 }
 
@@ -101,6 +102,7 @@ STEEPEST_TILED_KERNEL(1, 1, seePatches, Seen a) {
   STEEPEST_DYNAMIC_SHARED(shared);
   auto* const barrier = reinterpret_cast<uint64_t*>(shared + kMostPixels * 128);
   ptx::initBarrier(barrier, 1);
+  ptx::fenceBarriers();
   ptx::arriveExpecting(barrier, static_cast<uint32_t>(a.pixels) * 128);
   ptx::copyPatches<2>(shared, &a.map, 0, a.at, 0, a.offset, barrier);
   ptx::awaitPhase(barrier, 0);

@@ -22,6 +22,7 @@ struct Context {
 constexpr int kMostDevices = 16;
 extern Context contexts[kMostDevices];
 extern thread_local Context* current;
+extern thread_local int capturing;  // streams, by this thread
 extern std::recursive_mutex mutex;
 using Lock = std::lock_guard<std::recursive_mutex>;
 
@@ -29,6 +30,8 @@ using Lock = std::lock_guard<std::recursive_mutex>;
 CUresult refuse(CUresult result, const std::string& why);
 // What every call but the first ones needs.
 CUresult ready();
+// The same for what a thread must not do while it captures.
+CUresult readyAndNotCapturing(const char* what);
 
 // Device memory, host memory that it is copied from or to unless null.
 CUresult checkRanges(CUdeviceptr device, const void* host, size_t bytes, const char* what);

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "launch.h"
+#include "races.h"
 
 // native/cuda/kernels/ptx.h includes it in place of itself.
 #define STEEPEST_PTX_TWIN "../../../test/cuda/emulated/ptx.h"
@@ -32,7 +33,7 @@
   static void name(const argument)
 
 inline void __syncthreads() { steepest::emulated::barrier(); }
-inline void __syncwarp(unsigned mask = 0xffffffffu) { steepest::emulated::exchange(mask, 0, 0); }
+inline void __syncwarp(unsigned mask = 0xffffffffu) { steepest::emulated::exchange(mask, 0, 0, true); }
 
 template <typename T>
 T __shfl_sync(unsigned mask, T value, int lane) {
@@ -57,20 +58,24 @@ inline float __fmul_rn(float a, float b) { return a * b; }
 inline double __dmul_rn(double a, double b) { return a * b; }
 
 // One thread at a time runs, so plain operations are atomic.
+#define STEEPEST_ATOMIC __attribute__((no_sanitize("thread")))
 template <typename T>
-T atomicAdd(T* at, T value) {
+STEEPEST_ATOMIC T atomicAdd(T* at, T value) {
+  steepest::emulated::races::check(at, sizeof *at, steepest::emulated::races::Kind::kAtomic);
   const T before = *at;
   *at += value;
   return before;
 }
 template <typename T>
-T atomicMax(T* at, T value) {
+STEEPEST_ATOMIC T atomicMax(T* at, T value) {
+  steepest::emulated::races::check(at, sizeof *at, steepest::emulated::races::Kind::kAtomic);
   const T before = *at;
   if (value > before) *at = value;
   return before;
 }
 template <typename T>
-T atomicCAS(T* at, T expected, T value) {
+STEEPEST_ATOMIC T atomicCAS(T* at, T expected, T value) {
+  steepest::emulated::races::check(at, sizeof *at, steepest::emulated::races::Kind::kAtomic);
   const T before = *at;
   if (before == expected) *at = value;
   return before;

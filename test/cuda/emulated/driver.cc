@@ -91,7 +91,7 @@ EXPORT CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
 }
 EXPORT CUresult cuMemAlloc_v2(CUdeviceptr* address, size_t bytes) {
   const Lock lock(mutex);
-  if (const CUresult result = ready()) return result;
+  if (const CUresult result = readyAndNotCapturing("memory is allocated")) return result;
   if (bytes == 0) return refuse(kInvalidValue, "allocates 0 bytes");
   *address = current->memory.allocate(bytes, memoryLimit());
   return *address != 0 ? kSuccess : kOutOfMemory;
@@ -99,7 +99,7 @@ EXPORT CUresult cuMemAlloc_v2(CUdeviceptr* address, size_t bytes) {
 // Waits for all work of the device, as freeing does.
 EXPORT CUresult cuMemFree_v2(CUdeviceptr address) {
   const Lock lock(mutex);
-  if (const CUresult result = ready()) return result;
+  if (const CUresult result = readyAndNotCapturing("memory is freed")) return result;
   DeviceMemory& memory = current->memory;
   if (!memory.isBlock(address)) return refuse(kInvalidValue, "frees what is not allocated");
   finishAll(current);
@@ -113,7 +113,7 @@ constexpr size_t kPinnedGuard = 1 << 16;
 constexpr unsigned char kGuardByte = 0xa5;
 EXPORT CUresult cuMemHostAlloc(void** address, size_t bytes, unsigned) {
   const Lock lock(mutex);
-  if (const CUresult result = ready()) return result;
+  if (const CUresult result = readyAndNotCapturing("memory is allocated")) return result;
   *address = std::calloc(1, bytes + kPinnedGuard);
   if (*address == nullptr) return kOutOfMemory;
   std::memset(static_cast<char*>(*address) + bytes, kGuardByte, kPinnedGuard);
@@ -129,7 +129,7 @@ EXPORT CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr* device, void* host, un
 }
 EXPORT CUresult cuMemFreeHost(void* address) {
   const Lock lock(mutex);
-  if (const CUresult result = ready()) return result;
+  if (const CUresult result = readyAndNotCapturing("memory is freed")) return result;
   finishAll(current);
   const auto found = pinned.find(reinterpret_cast<uintptr_t>(address));
   if (found == pinned.end()) return refuse(kInvalidValue, "frees host memory that is not its own");
@@ -144,20 +144,16 @@ EXPORT CUresult cuMemFreeHost(void* address) {
   }
   return current->fault;
 }
-// Page-locked memory is read when the copy runs, other memory at once.
+// Host memory is read when the copy runs. Drivers stage what is not page-locked before they return, but need not where a
+// device reads any memory of the host.
 EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void* from, size_t bytes, CUstream stream) {
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
   if (const CUresult result = checkStream(stream)) return result;
   if (const CUresult result = checkRanges(to, from, bytes, "copy to the device")) return result;
   addLine("STEEPEST_EMULATED_COPIES", std::to_string(bytes));
-  std::shared_ptr<std::vector<char>> kept;
-  if (!isPinned(from, bytes)) {
-    const char* const begin = static_cast<const char*>(from);
-    kept = std::make_shared<std::vector<char>>(begin, begin + bytes);
-  }
   hand(*streamOf(stream), [=] {
-    std::memcpy(reinterpret_cast<void*>(to), kept ? kept->data() : from, bytes);
+    std::memcpy(reinterpret_cast<void*>(to), from, bytes);
     return kSuccess;
   });
   return kSuccess;

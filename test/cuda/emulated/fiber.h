@@ -21,9 +21,10 @@ class Fiber {
   static void leave();
   static Fiber* current();
 
- private:
   static constexpr size_t kStackBytes = 128 << 10;
+  const void* stack() const { return stack_.get(); }
 
+ private:
   std::unique_ptr<unsigned char[]> stack_;
 #if defined(__x86_64__)
   void* top_ = nullptr;  // of the stack, where its registers are

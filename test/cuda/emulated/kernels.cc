@@ -54,16 +54,17 @@ bool hasHostAddress(const void* parameters, unsigned bytes) {
 // The kernels are in this library, whatever the image says.
 EXPORT CUresult cuModuleLoadData(CUmodule* module, const void*) {
   *module = reinterpret_cast<CUmodule>(&theModule);
-  return ready();
+  return readyAndNotCapturing("a module is loaded");
 }
 EXPORT CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned count, int* options, void** values) {
   const Lock lock(mutex);
-  if (const CUresult result = ready()) return result;
+  if (const CUresult result = readyAndNotCapturing("a module is loaded")) return result;
   const auto* const text = static_cast<const char*>(image);
   keep(text);
   try {
     auto made = std::make_unique<Assembled>();
     made->text = ptx::parse(text);
+    if (made->text.members > 1 && capability() < 90) return refuse(kNoBinaryForGpu, "clusters, which the device has not");
     made->kernel = {nullptr, made->text.parameterBytes, &made->text};
     *module = reinterpret_cast<CUmodule>(made.get());
     assembled.push_back(std::move(made));
@@ -98,6 +99,17 @@ EXPORT CUresult cuFuncSetAttribute(CUfunction function, int attribute, int value
   sharedLimits[function] = static_cast<unsigned>(value);
   return kSuccess;
 }
+EXPORT CUresult cuOccupancyMaxActiveClusters(int* clusters, CUfunction function, const LaunchConfig* config) {
+  const Lock lock(mutex);
+  if (const CUresult result = ready()) return result;
+  const auto& kernel = *reinterpret_cast<const Kernel*>(function);
+  const unsigned members = kernel.text != nullptr ? kernel.text->members : 1;
+  if (members == 1 || config->attributes != nullptr || config->grid[0] % members != 0 || config->sharedBytes > sharedLimitOf(function)) {
+    return refuse(kInvalidValue, "how many clusters there is room for, of a launch that cannot be");
+  }
+  *clusters = members <= mostMembers() ? 1 : 0;
+  return kSuccess;
+}
 EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,
                                unsigned blockY, unsigned blockZ, unsigned sharedBytes, CUstream stream, void** parameters, void**) {
   const Lock lock(mutex);
@@ -112,6 +124,7 @@ EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gri
   if (sharedBytes > sharedLimitOf(function)) return refuse(kInvalidValue, "more shared memory than the kernel may have");
   const auto& kernel = *reinterpret_cast<const Kernel*>(function);
   if (threads > kernel.mostThreads) return refuse(kInvalidValue, "more threads than the kernel is bounded to");
+  if (kernel.text != nullptr && kernel.text->members > mostMembers()) return refuse(912, "a cluster that there is no room for");
   addLine("STEEPEST_EMULATED_TRACE", kernel.text != nullptr ? kernel.text->name : nameOf(kernel));
   if (hasHostAddress(parameters[0], kernel.parameterBytes)) {
     return current->fault = refuse(kIllegalAddress, "a host address among the parameters of a kernel");

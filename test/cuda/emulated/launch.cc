@@ -9,6 +9,7 @@
 
 #include "fiber.h"
 #include "ptx_text.h"
+#include "races.h"
 
 namespace steepest::emulated {
 namespace {
@@ -26,6 +27,7 @@ struct Warp {
   uint64_t values[2][kLanes] = {};
   unsigned arrived = 0;  // lanes, of the exchange that is going on
   unsigned number = 0;   // of exchanges that are over
+  bool isBarrier = false;
 };
 
 struct Thread {
@@ -44,7 +46,9 @@ struct Running {
   std::vector<Thread> threads;
   std::vector<Warp> warps;
   size_t current = 0;
-  size_t next = 0;  // the first thread that has not begun
+  size_t next = 0;  // how many threads have begun
+  std::vector<unsigned> order;  // in which they do
+  Order threadOrder, laneOrder;
   SharedMemory shared = {sharedBytesOfBlock, 0};
   std::string wrong;
 };
@@ -62,8 +66,8 @@ void runThreads() {
   for (;;) {
     bool waited = false;
     while (now.next < now.threads.size()) {
-      const size_t mine = now.next++;
-      now.current = mine;
+      now.current = now.order[now.next++];
+      races::goOn(static_cast<unsigned>(now.current), Fiber::current()->stack(), Fiber::kStackBytes);
       now.kernel->run(now.parameters);
       now.threads[now.current].state = State::kEnded;
       waited = now.threads[now.current].fiber != nullptr;
@@ -80,6 +84,7 @@ void wait(State state) {
   now.threads[mine].fiber = Fiber::current();
   Fiber::leave();
   now.current = mine;
+  races::goOn(static_cast<unsigned>(mine), Fiber::current()->stack(), Fiber::kStackBytes);
 }
 
 unsigned aliveLanes(size_t warp) {
@@ -101,6 +106,8 @@ std::string runBlock() {
   for (Thread& thread : now.threads) thread = {State::kReady, nullptr, thread.index};
   for (Warp& warp : now.warps) warp = Warp{};
   now.next = 0;
+  const auto count = static_cast<unsigned>(now.threads.size());
+  now.order = now.threadOrder.of(count);
   if (now.shared.bytes > 0) {
     std::memset(now.shared.data, kNoNumber, now.shared.bytes);
     std::memset(now.shared.data + now.shared.bytes, kPattern, kSentinel);
@@ -117,7 +124,7 @@ std::string runBlock() {
   for (;;) {
     size_t waiting = 0, atBarrier = 0;
     bool moved = false;
-    for (size_t i = 0; i < now.threads.size(); ++i) {
+    for (const unsigned i : now.threadOrder.of(count)) {
       Thread& thread = now.threads[i];
       if (thread.state == State::kAtExchange) {
         const size_t w = i / kLanes;
@@ -127,7 +134,8 @@ std::string runBlock() {
           const unsigned lanes = now.warps[w].arrived & wanted;
           now.warps[w].arrived &= ~lanes;
           ++now.warps[w].number;
-          for (unsigned lane = 0; lane < kLanes; ++lane) {
+          if (now.warps[w].isBarrier) races::meetLanes(i, lanes);
+          for (const unsigned lane : now.laneOrder.of(kLanes)) {
             if (lanes >> lane & 1) resume(w * kLanes + lane);
           }
           moved = true;
@@ -145,7 +153,8 @@ std::string runBlock() {
     if (moved) continue;
     if (atBarrier == 0) return "threads that wait for what does not come";
     if (atBarrier != waiting) return "a barrier that not all threads of the block reach";
-    for (size_t i = 0; i < now.threads.size(); ++i) {
+    races::meetBlock(0);
+    for (const unsigned i : now.threadOrder.of(count)) {
       if (now.threads[i].state == State::kAtBarrier) resume(i);
       if (!now.wrong.empty()) return now.wrong;
     }
@@ -155,22 +164,23 @@ std::string runBlock() {
     return "wrote behind the shared memory of a block";
   }
   for (auto& fiber : used) idle.push_back(std::move(fiber));
-  return "";
+  return leftBehind();
 }
 
 }  // namespace
 
-const Dimensions& thread() { return now.threads[now.current].index; }
+Dimensions thread() { return now.threads[now.current].index; }
 const Block& block() { return now.block; }
 unsigned lane() { return static_cast<unsigned>(now.current) % kLanes; }
 
 void barrier() { wait(State::kAtBarrier); }
 
-uint64_t exchange(unsigned mask, uint64_t value, unsigned from) {
+uint64_t exchange(unsigned mask, uint64_t value, unsigned from, bool isBarrier) {
   const size_t w = now.current / kLanes;
   const unsigned number = now.warps[w].number;
   now.warps[w].values[number % 2][lane()] = value;
   now.warps[w].arrived |= 1u << lane();
+  now.warps[w].isBarrier = isBarrier;
   now.threads[now.current].wanted = mask;
   wait(State::kAtExchange);
   return now.warps[w].values[number % 2][from];
@@ -220,16 +230,40 @@ std::string launch(const Kernel& kernel, const Dimensions& grid, const Dimension
     now.threads[i].index = {static_cast<unsigned>(i) % size.x, static_cast<unsigned>(i) / size.x % size.y,
                             static_cast<unsigned>(i) / size.x / size.y};
   }
-  for (unsigned z = 0; z < grid.z; ++z) {
-    for (unsigned y = 0; y < grid.y; ++y) {
-      for (unsigned x = 0; x < grid.x; ++x) {
-        now.block.index = {x, y, z};
-        const std::string wrong = runBlock();
-        if (!wrong.empty()) return wrong;
-      }
-    }
+  static uint64_t launches = 0;
+  now.threadOrder = now.laneOrder = Order(++launches);
+  races::beginLaunch(nameOf(kernel));
+  std::string wrong;
+  Order order(launches);
+  for (const unsigned number : order.of(grid.x * grid.y * grid.z)) {
+    now.block.index = {number % grid.x, number / grid.x % grid.y, number / grid.x / grid.y};
+    races::beginGroup(number, 1, static_cast<unsigned>(now.threads.size()));
+    wrong = runBlock();
+    if (wrong.empty()) continue;
+    leftBehind();
+    break;
   }
-  return "";
+  races::endLaunch();
+  return wrong;
+}
+
+Order::Order(uint64_t seed) : drawn_(seed) {
+  const char* const text = std::getenv("STEEPEST_EMULATED_THREADS");
+  const std::string wanted = text == nullptr ? "first" : text;
+  kind_ = wanted == "last" ? Kind::kLast : wanted == "mixed" ? Kind::kMixed : Kind::kFirst;
+}
+
+const std::vector<unsigned>& Order::of(unsigned count) {
+  const bool other = numbers_.size() != count;
+  if (other) {
+    numbers_.resize(count);
+    for (unsigned i = 0; i < count; ++i) numbers_[i] = kind_ == Kind::kLast ? count - 1 - i : i;
+  }
+  for (unsigned i = count; kind_ == Kind::kMixed && i > 1; --i) {
+    drawn_ = drawn_ * 6364136223846793005u + 1442695040888963407u;
+    std::swap(numbers_[i - 1], numbers_[(drawn_ >> 33) % i]);
+  }
+  return numbers_;
 }
 
 }  // namespace steepest::emulated

@@ -1,9 +1,11 @@
 // Runs kernels on the CPU: blocks one after the other, the threads of a block as fibers that switch at barriers. A block
-// whose threads never wait is a plain loop on one fiber.
+// whose threads never wait is a plain loop on one fiber. Which blocks and threads come first is what the environment says: results
+// are the same.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace steepest::emulated {
 
@@ -15,14 +17,18 @@ struct Block {
 };
 
 // Of the thread that runs.
-const Dimensions& thread();
+Dimensions thread();
 const Block& block();
 unsigned lane();
 
 // __syncthreads: all threads of the block that have not ended.
 void barrier();
-// A value for each lane of the warp; returns that of lane `from`. Waits for the lanes in `mask` that have not ended.
-uint64_t exchange(unsigned mask, uint64_t value, unsigned from);
+// A value for each lane of the warp; returns that of lane `from`. Waits for the lanes in `mask` that have not ended. What they did
+// to memory before is ordered by it when it is a barrier, __syncwarp, and not when it is a shuffle.
+uint64_t exchange(unsigned mask, uint64_t value, unsigned from, bool isBarrier = false);
+
+// At the end of a block: what of its copies and products goes on, or nothing. They are forgotten.
+std::string leftBehind();
 
 // Until `ready(what)`, which may be right now; others run before.
 void waitUntil(bool (*ready)(void*), void* what);
@@ -69,5 +75,19 @@ std::string nameOf(const Kernel& kernel);
 // each other, or what `fail` was told.
 std::string launch(const Kernel& kernel, const Dimensions& grid, const Dimensions& size, void** parameters,
                    unsigned sharedBytes = 0);
+
+// The numbers below `count` in the order that the environment wants; another one at each call where it is drawn.
+class Order {
+ public:
+  explicit Order(uint64_t seed = 1);
+  const std::vector<unsigned>& of(unsigned count);
+  bool isFirst() const { return kind_ == Kind::kFirst; }
+
+ private:
+  enum class Kind { kFirst, kLast, kMixed };
+  Kind kind_;
+  uint64_t drawn_;
+  std::vector<unsigned> numbers_;
+};
 
 }  // namespace steepest::emulated

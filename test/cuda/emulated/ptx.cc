@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "races.h"
+#include "rules.h"
 #include "tensor_map.h"
 
 namespace steepest::emulated {
@@ -49,6 +51,7 @@ struct Products {
 std::map<Barrier*, std::vector<Copy>> copies;  // on their way
 Products products[kThreads];
 ThreadCopies threadCopies[kThreads];
+bool isPlain = true;  // a block without any of these
 WarpWords words[kThreads / 32][2];
 unsigned rounds[kThreads];
 
@@ -59,6 +62,7 @@ Barrier& barrierAt(uint64_t* at) {
 
 void endPhase(Barrier& barrier) {
   if (barrier.pending != 0 || barrier.bytes != 0) return;
+  races::endPhase(&barrier);
   barrier.phase ^= 1u;
   barrier.pending = barrier.count;
 }
@@ -78,6 +82,7 @@ uint32_t numberAt(const Tensor& t, const int64_t* at) {
   return number;
 }
 
+// put(at) for the elements of a copy, in its order.
 template <typename Put>
 void eachOfBox(const Copy& copy, Put put) {
   const Tensor& t = copy.tensor;
@@ -85,7 +90,7 @@ void eachOfBox(const Copy& copy, Put put) {
     for (uint32_t y = 0; y < t.box[1]; ++y) {
       for (uint32_t x = 0; x < t.box[0]; ++x) {
         const int64_t at[] = {copy.at[0] + int64_t{x}, copy.at[1] + int64_t{y}, copy.at[2] + int64_t{z}};
-        put(numberAt(t, at));
+        put(at);
       }
     }
   }
@@ -107,7 +112,7 @@ void eachOfPatches(const Copy& copy, Put put) {
     at[1 + axes] = base[axes];
     for (uint32_t channel = 0; channel < t.channels; ++channel) {
       at[0] = copy.at[0] + int64_t{channel};
-      put(numberAt(t, at));
+      put(at);
     }
     int d = 0;
     for (; d < axes; ++d) {
@@ -128,11 +133,13 @@ void deliver(Barrier& barrier) {
     if (copy.from != nullptr) {
       std::memcpy(copy.to, copy.from, copy.bytes);
       barrier.bytes -= static_cast<int32_t>(copy.bytes);
+      rules::arrived(copy.to, copy.bytes, reinterpret_cast<const uint64_t*>(&barrier));
       continue;
     }
     const uint32_t base = static_cast<uint32_t>(copy.to - sharedMemory().data);
     uint32_t offset = 0;
-    const auto put = [&](uint32_t number) {
+    const auto put = [&](const int64_t* at) {
+      const uint32_t number = numberAt(copy.tensor, at);
       std::memcpy(sharedMemory().data + swizzled(base + offset), &number, copy.tensor.elementBytes);
       offset += copy.tensor.elementBytes;
     };
@@ -143,7 +150,18 @@ void deliver(Barrier& barrier) {
     }
     barrier.bytes -= static_cast<int32_t>(offset);
   }
+  races::arriveCopy(&barrier);
   endPhase(barrier);
+}
+
+// What a copy reads, for races: it may do so as soon as it is asked for.
+void checkSource(const Tensor& t, const int64_t* at, uint64_t* barrier) {
+  uint64_t from = t.address;
+  for (uint32_t d = 0; d < t.rank; ++d) {
+    if (at[d] < 0 || static_cast<uint64_t>(at[d]) >= t.shape[d]) return;
+    from += static_cast<uint64_t>(at[d]) * t.strides[d];
+  }
+  if (from % 4 == 0) races::checkCopy(reinterpret_cast<const void*>(from), 4, races::Kind::kRead, barrier);
 }
 
 // Elements (i, 0 .. 15) of an operand that a descriptor tells of, or (i, 0 .. 7) in tf32; i is along its rows, or columns of B.
@@ -196,7 +214,48 @@ void compute(const Product& p) {
   }
 }
 
+// What elementsAt reads, for races.
+void checkElements(uint64_t descriptor, bool transposed, unsigned i) {
+  const auto field = [&](int shift) { return static_cast<uint32_t>(descriptor >> shift & 0x3fff) << 4; };
+  const uint32_t start = field(0), leading = field(16), stride = field(32);
+  const uint32_t first = transposed ? start + i / 64 * leading + i % 64 * 2 : start + i / 8 * stride + i % 8 * 128;
+  for (unsigned k = 0; k < (transposed ? 16u : 2u); ++k) {
+    const uint32_t address = first + (transposed ? k / 8 * stride + k % 8 * 128 : k * 16);
+    races::checkProduct(sharedMemory().data + (swizzled(address) & ~3u), transposed ? 4 : 16);
+  }
+}
+// Of what a product reads, a lane's part: the lanes of a warp read all of it, and wait for it together.
+void checkOperands(const Product& p) {
+  if (!races::kEnabled) return;
+  const unsigned t = thread().x % 128, row = t / 32 * 16 + t % 32 / 4;
+  if (p.held == nullptr && t % 4 < 2) checkElements(p.a, p.transposedA, row + 8 * (t % 4));
+  const unsigned step = p.transposedB ? 2 : 1;  // neighbours share words
+  for (unsigned i = t % 32 * step; i < static_cast<unsigned>(p.columns); i += 32 * step) {
+    checkElements(p.b, p.transposedB, i);
+  }
+}
+
 }  // namespace
+
+std::string leftBehind() {
+  if (isPlain) return "";
+  isPlain = true;
+  const char* const unfinished = rules::unfinished();
+  std::string wrong = unfinished != nullptr ? unfinished : "";
+  const auto isThere = [](const std::vector<ThreadCopy>& group) { return !group.empty(); };
+  for (unsigned i = 0; i < kThreads; ++i) {
+    if (!products[i].open.empty() || !products[i].groups.empty()) wrong = "a thread that ends while its products go on";
+    const ThreadCopies& mine = threadCopies[i];
+    if (isThere(mine.open) || std::any_of(mine.groups.begin(), mine.groups.end(), isThere)) {
+      wrong = "a thread that ends while its copies go on";
+    }
+    products[i] = {};
+    threadCopies[i] = {};
+  }
+  if (!copies.empty()) wrong = "a block that ends while copies to it go on";
+  copies.clear();
+  return wrong;
+}
 
 void checkShared(const void* p, unsigned bytes, unsigned alignment, const char* what) {
   const auto at = reinterpret_cast<uintptr_t>(p), first = reinterpret_cast<uintptr_t>(sharedMemory().data);
@@ -236,9 +295,21 @@ uint32_t toTf32Bits(float x) {
   return (bits & 0x7f800000u) == 0x7f800000u ? bits : (bits + 0x1000u) & 0xffffe000u;
 }
 
+namespace {
+
+// A copy happens at any time from when it is asked for until it has been waited for: so at both ends.
+void checkRaces(const ThreadCopy& copy) {
+  races::check(copy.to, copy.bytes, races::Kind::kWrite);
+  if (copy.from != nullptr) races::check(copy.from, copy.bytes, races::Kind::kRead);
+}
+
+}  // namespace
+
 void deferCopy(void* to, const void* from, unsigned bytes, bool there) {
+  isPlain = false;
   checkShared(to, bytes, bytes, "cp.async");
   if (there && reinterpret_cast<uintptr_t>(from) % bytes != 0) fail("cp.async from an address that is not aligned");
+  checkRaces({to, there ? from : nullptr, bytes});
   std::memset(to, 0xff, bytes);
   threadCopies[thread().x].open.push_back({to, there ? from : nullptr, bytes});
 }
@@ -253,6 +324,7 @@ void awaitCopyGroups(unsigned groups) {
   std::vector<std::vector<ThreadCopy>>& all = threadCopies[thread().x].groups;
   while (all.size() > groups) {
     for (const ThreadCopy& copy : all.front()) {
+      checkRaces(copy);
       if (copy.from == nullptr) {
         std::memset(copy.to, 0, copy.bytes);
       } else {
@@ -264,8 +336,15 @@ void awaitCopyGroups(unsigned groups) {
 }
 
 void deferProduct(const Product& product) {
+  isPlain = false;
   Products& mine = products[thread().x];
   if (!mine.fenced) fail("wgmma without a fence before it");
+  if (product.held == nullptr) rules::checkDescriptor(product.a);
+  rules::checkDescriptor(product.b);
+  const unsigned flags = product.transposedA | product.transposedB << 1 | product.tf32 << 2 | product.accumulate << 3;
+  rules::issued({product.a, product.b, product.columns, flags});
+  // As for copies: it reads at any time from now on until it has been waited for.
+  checkOperands(product);
   mine.open.push_back(product);
 }
 
@@ -290,9 +369,15 @@ void awaitDeferred(unsigned groups) {
   waitUntil([](void*) { return true; }, nullptr);
   std::vector<std::vector<Product>>& all = products[thread().x].groups;
   while (all.size() > groups) {
-    for (const Product& product : all.front()) compute(product);
+    for (const Product& product : all.front()) {
+      checkOperands(product);
+      compute(product);
+    }
     all.erase(all.begin());
   }
+  // A warp does it as one: no lane goes on, and tells others so, before all have read what they multiply.
+  exchange(0xffffffffu, 0, 0);
+  races::awaitProducts();
 }
 
 }  // namespace steepest::emulated
@@ -304,15 +389,22 @@ using namespace steepest::emulated;
 void initBarrier(uint64_t* at, uint32_t count) {
   Barrier& barrier = barrierAt(at);
   if (count == 0 || count >= 1u << 16) fail("an mbarrier for no possible number of arrivals");
+  isPlain = false;
+  races::check(at, 8, races::Kind::kWrite);
   copies.erase(&barrier);
+  rules::newBarrier(at);
   barrier = {static_cast<uint16_t>(count), static_cast<uint16_t>(count), 0, 0};
 }
 
-void fenceBarriers() {}
+void fenceBarriers() { rules::fencedBarriers(); }
+
+void fenceCopies() { rules::fencedCopies(); }
 
 void arrive(uint64_t* at) {
   Barrier& barrier = barrierAt(at);
   if (barrier.pending == 0) fail("more arrivals at an mbarrier than it counts");
+  races::check(at, 8, races::Kind::kAtomic);
+  races::arrive(at);
   --barrier.pending;
   endPhase(barrier);
 }
@@ -320,6 +412,7 @@ void arrive(uint64_t* at) {
 void arriveExpecting(uint64_t* at, uint32_t bytes) {
   Barrier& barrier = barrierAt(at);
   barrier.bytes += static_cast<int32_t>(bytes);
+  if (barrier.bytes >= 1 << 20) fail("more bytes than an mbarrier can count");
   arrive(at);
 }
 
@@ -328,6 +421,7 @@ void awaitPhase(uint64_t* at, uint32_t parity) {
     Barrier& barrier;
     uint32_t parity;
   } wanted = {barrierAt(at), parity};
+  races::check(at, 8, races::Kind::kAtomic);
   waitUntil(
       [](void* what) {
         const Wanted& w = *static_cast<const Wanted*>(what);
@@ -335,6 +429,8 @@ void awaitPhase(uint64_t* at, uint32_t parity) {
         return w.barrier.phase != w.parity;
       },
       &wanted);
+  rules::waitedFor(at);
+  races::acquire(at);
 }
 
 namespace {
@@ -350,7 +446,17 @@ Tensor tensorOf(const TensorMap* map, bool patches) {
 
 void deferTensorCopy(const Copy& copy, unsigned bytes, uint64_t* at) {
   checkShared(copy.to, bytes, 1024, "a copy of a box");
+  races::check(at, 8, races::Kind::kAtomic);
+  races::checkCopy(copy.to, bytes, races::Kind::kWrite, at);
+  const auto put = [&](const int64_t* place) { checkSource(copy.tensor, place, at); };
+  if (!races::kEnabled) {
+  } else if (copy.tensor.patches != 0) {
+    eachOfPatches(copy, put);
+  } else {
+    eachOfBox(copy, put);
+  }
   std::memset(copy.to, 0xff, bytes);
+  rules::copyTo(at);
   copies[&barrierAt(at)].push_back(copy);
 }
 
@@ -395,6 +501,11 @@ namespace steepest::cuda::ptx {
 void copyBytes(void* to, const void* from, uint32_t bytes, uint64_t* at) {
   checkShared(to, bytes, 16, "a copy of bytes");
   if (reinterpret_cast<uintptr_t>(from) % 16 != 0 || bytes % 16 != 0) fail("a copy of bytes that are not aligned");
+  rules::replaces(to, bytes);
+  rules::copyTo(at);
+  races::check(at, 8, races::Kind::kAtomic);
+  races::checkCopy(to, bytes, races::Kind::kWrite, at);
+  races::checkCopy(from, bytes, races::Kind::kRead, at);
   std::memset(to, 0xff, bytes);
   copies[&barrierAt(at)].push_back({static_cast<unsigned char*>(to), {}, {}, {}, from, bytes});
 }

@@ -163,6 +163,7 @@ inline void multiplyInt8(int32_t (*sums)[2], const uint32_t* a, const uint32_t* 
 }
 
 void initBarrier(uint64_t* barrier, uint32_t count);
+void fenceCopies();
 void fenceBarriers();
 void arrive(uint64_t* barrier);
 void arriveExpecting(uint64_t* barrier, uint32_t bytes);
@@ -179,6 +180,7 @@ void copyPatches(void* to, const TensorMap* map, int channel, const int (&at)[3]
 
 inline uint64_t describeMatrix(const void* p, uint32_t leading, uint32_t stride) {
   emulated::checkShared(p, 16, 16, "a matrix descriptor");
+  if ((leading | stride) % 16 != 0 || (leading | stride) >= 1u << 18) emulated::fail("a stride that no descriptor has");
   return static_cast<uint64_t>((sharedAddress(p) & 0x3ffff) >> 4) | static_cast<uint64_t>(leading >> 4) << 16 |
          static_cast<uint64_t>(stride >> 4) << 32 | uint64_t{1} << 62;
 }
@@ -188,23 +190,22 @@ template <int kGroups>
 void awaitProducts() {
   emulated::awaitDeferred(kGroups);
 }
-template <int kColumns, bool kTransposedA, bool kTransposedB>
-void multiplyGroup(float (&sums)[kColumns / 4][2], uint64_t a, uint64_t b, bool accumulate) {
-  emulated::deferProduct({sums[0], kColumns, kTransposedA, kTransposedB, false, a, b, accumulate});
+template <bool kTransposedA, bool kTransposedB, int kRuns>
+void multiplyGroup(float (&sums)[kRuns][2], uint64_t a, uint64_t b, bool accumulate) {
+  emulated::deferProduct({sums[0], kRuns * 4, kTransposedA, kTransposedB, false, a, b, accumulate});
 }
-template <int kColumns, bool kTransposedB>
-void multiplyHeld(float (&sums)[kColumns / 4][2], const uint32_t (&a)[4], uint64_t b, bool accumulate) {
-  emulated::deferHeld({sums[0], kColumns, false, kTransposedB, false, 0, b, accumulate, a});
+template <bool kTransposedB, int kRuns>
+void multiplyHeld(float (&sums)[kRuns][2], const uint32_t (&a)[4], uint64_t b, bool accumulate) {
+  emulated::deferHeld({sums[0], kRuns * 4, false, kTransposedB, false, 0, b, accumulate, a});
+}
+template <int kRuns>
+void multiplyGroupTf32(float (&sums)[kRuns][2], uint64_t a, uint64_t b, bool accumulate) {
+  emulated::deferProduct({sums[0], kRuns * 4, false, false, true, a, b, accumulate});
 }
 template <int kRuns>
 void readProducts(float (&sums)[kRuns][2]) {
   emulated::checkComputed(sums[0]);
 }
-template <int kHalves>
-void multiplyGroupTf32(float (&sums)[kHalves][2], uint64_t a, uint64_t b, bool accumulate) {
-  emulated::deferProduct({sums[0], kHalves * 4, false, false, true, a, b, accumulate});
-}
-
 template <int kRegisters>
 void fewerRegisters() {
   static_assert(kRegisters % 8 == 0 && kRegisters >= 24 && kRegisters <= 256);

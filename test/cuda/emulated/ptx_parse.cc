@@ -103,6 +103,7 @@ class Parser {
         static_cast<size_t>(end) != line.size()) {
       fail("expected an entry, got '" + line + "'");
     }
+    if (kernel_.parameterBytes > 4096) fail("more than 4096 bytes of parameters");
     kernel_.name = name;
     next(&line);
     if (std::sscanf(line.c_str(), ".maxntid %u, 1, 1", &kernel_.mostThreads) != 1) fail("expected .maxntid");

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "ptx_text.h"
+#include "races.h"
 
 namespace steepest::emulated::ptx {
 namespace {
@@ -14,9 +15,11 @@ constexpr uint32_t kNowhere = 0xffffffffu;
 
 class BlockRun {
  public:
-  BlockRun(const Kernel& kernel, const Dimensions& grid, unsigned threads, unsigned sharedBytes, const void* parameters,
-           const FindBlock& findBlock)
+  BlockRun(const Kernel& kernel, unsigned member, uint64_t launch, const Dimensions& grid, unsigned threads,
+           unsigned sharedBytes, const void* parameters, const FindBlock& findBlock)
       : kernel_(kernel),
+        member_(member),
+        order_(launch),
         grid_(grid),
         threads_(threads),
         parameters_(static_cast<const unsigned char*>(parameters)),
@@ -46,7 +49,7 @@ class BlockRun {
       while (pc_ < others_) {
         if (++steps_ > kMostSteps) return wrong("the kernel does not end");
         const Instruction& in = kernel_.instructions[pc_];
-        if (!execute(in)) return wrong(what_);
+        if (!execute(in)) return race_.empty() ? wrong(what_) : race_;
         if (scattered_) break;
       }
       if (!scattered_) {
@@ -67,9 +70,9 @@ class BlockRun {
   bool regroup() {
     scattered_ = false;
     pc_ = others_ = kNowhere;
-    size_t waiting = 0;
-    for (unsigned t = 0; t < threads_; ++t) {
-      waiting += waiting_[t];
+    const auto waiting = static_cast<size_t>(std::count(waiting_.begin(), waiting_.end(), true));
+    const auto [begin, end] = chosen();
+    for (unsigned t = begin; t < end; ++t) {
       if (!waiting_[t]) pc_ = std::min(pc_, at_[t]);
     }
     if (pc_ == kNowhere && waiting == threads_) {
@@ -78,10 +81,12 @@ class BlockRun {
       pc_ = at_[0];
       meets_ = kernel_.instructions[pc_ - 1].kind == Kind::kCluster;
       if (meets_) return false;
+      races::meetBlock(member_);
+      return regroup();
     }
     if (pc_ == kNowhere) return waiting == 0 ? false : lost();
     n_ = 0;
-    for (unsigned t = 0; t < threads_; ++t) {
+    for (unsigned t = begin; t < end; ++t) {
       if (waiting_[t]) continue;
       if (at_[t] == pc_) {
         group_[n_++] = static_cast<uint16_t>(t);
@@ -90,6 +95,17 @@ class BlockRun {
       }
     }
     return true;
+  }
+  // All threads go side by side, or one warp after the other in an order that is not that of their numbers.
+  std::pair<unsigned, unsigned> chosen() {
+    if (order_.isFirst()) return {0, threads_};
+    for (const unsigned warp : order_.of((threads_ + kLanes - 1) / kLanes)) {
+      const unsigned begin = warp * kLanes, end = std::min(threads_, begin + kLanes);
+      for (unsigned t = begin; t < end; ++t) {
+        if (!waiting_[t] && at_[t] != kNowhere) return {begin, end};
+      }
+    }
+    return {0, threads_};
   }
   bool lost() {
     pc_ = last_;
@@ -196,7 +212,7 @@ class BlockRun {
   bool access(const Instruction& in) {
     const size_t bytes = size_t{in.bytes} * in.count;
     for (size_t k = 0; k < n_; ++k) {
-      const size_t t = group_[k];
+      const size_t t = group_[order_.isFirst() ? k : n_ - 1 - k];
       const uint64_t base = in.from[0].known ? 0 : valuesOf(in.from[0].number)[t];
       const uint64_t address = base + static_cast<uint64_t>(in.offset);
       if (address % bytes != 0) return fail("an address that is not a multiple of " + std::to_string(bytes));
@@ -211,6 +227,13 @@ class BlockRun {
         const size_t room = in.space == Space::kShared ? shared_.size() : kernel_.parameterBytes;
         if (address > room || room - address < bytes) return fail("an address beyond the shared memory or parameters");
         at = (in.space == Space::kShared ? shared_.data() : const_cast<unsigned char*>(parameters_)) + address;
+      }
+      if (races::kEnabled && in.space != Space::kParameters) {
+        races::goOn(races::threadOf(member_, static_cast<unsigned>(t)), nullptr, 0);
+        race_ = races::access(at, bytes, in.kind == Kind::kStore ? races::Kind::kWrite : races::Kind::kRead,
+                              in.space == Space::kShared ? races::Space::kShared : races::Space::kGlobal,
+                              static_cast<uintptr_t>(in.line));
+        if (!race_.empty()) return false;
       }
       for (int e = 0; e < in.count; ++e, at += in.bytes) {
         uint64_t& value = valuesOf(in.elements[e])[t];
@@ -228,6 +251,8 @@ class BlockRun {
   }
 
   const Kernel& kernel_;
+  const unsigned member_;  // of its cluster
+  Order order_;            // of warps
   const Dimensions grid_;
   const unsigned threads_;
   const unsigned char* const parameters_;
@@ -245,7 +270,7 @@ class BlockRun {
   bool meets_ = false;
   uint64_t steps_ = 0;
   uint64_t begin_ = 0, end_ = 0;  // of the block of memory accessed last
-  std::string what_;
+  std::string what_, race_;
 };
 
 }  // namespace
@@ -255,12 +280,14 @@ std::string run(const Kernel& kernel, const Dimensions& grid, const Dimensions& 
   if (grid.y != 1 || grid.z != 1 || size.y != 1 || size.z != 1 || size.x > kernel.mostThreads) return kernel.name + ": a block of another size";
   const unsigned members = kernel.members;
   if (grid.x % members != 0) return kernel.name + ": a grid that is not of whole clusters";
+  static uint64_t launches = 0;
+  ++launches;
   std::vector<BlockRun> cluster;
   cluster.reserve(members);
-  for (unsigned m = 0; m < members; ++m) cluster.emplace_back(kernel, grid, size.x, sharedBytes, parameters, findBlock);
-  for (unsigned b = 0; b < grid.x; b += members) {
-    for (unsigned m = 0; m < members; ++m) cluster[m].begin(b + m);
-    // In both orders in turns, so that what is read too early or written too early is noticed.
+  for (unsigned m = 0; m < members; ++m) cluster.emplace_back(kernel, m, launches, grid, size.x, sharedBytes, parameters, findBlock);
+  // In both orders in turns, so that what is read too early or written too early is noticed.
+  const auto runCluster = [&](unsigned first) -> std::string {
+    for (unsigned m = 0; m < members; ++m) cluster[m].begin(first + m);
     for (bool upwards = true, done = false; !done; upwards = !upwards) {
       unsigned meeting = 0;
       for (unsigned i = 0; i < members; ++i) {
@@ -270,10 +297,21 @@ std::string run(const Kernel& kernel, const Dimensions& grid, const Dimensions& 
         meeting += block.meets();
       }
       if (meeting != 0 && meeting != members) return kernel.name + ": blocks of a cluster that end while others wait for them";
+      if (meeting != 0) races::meetGroup();
       done = meeting == 0;
     }
+    return "";
+  };
+  races::beginLaunch(kernel.name);
+  std::string wrong;
+  Order order(launches);
+  for (const unsigned number : order.of(grid.x / members)) {
+    races::beginGroup(number, members, size.x);
+    wrong = runCluster(number * members);
+    if (!wrong.empty()) break;
   }
-  return "";
+  races::endLaunch();
+  return wrong;
 }
 
 }  // namespace steepest::emulated::ptx

@@ -1,6 +1,8 @@
 // What the environment says of the emulated device, and mistakes that it is asked to make.
 //
 //   STEEPEST_EMULATED_ORDER     late or early, late
+//   STEEPEST_EMULATED_THREADS   first, last or mixed, first: which threads and blocks of a kernel begin and go on before the others;
+//                               mixed is drawn anew whenever threads have waited
 //   STEEPEST_EMULATED_NO_WAITS  a mistake for tests to notice: 'host' does not wait for events, or the number of a stream (the
 //                               first that the process makes is 1) that does not
 //   STEEPEST_EMULATED_NO_GRAPHS 1: nothing can be captured
@@ -8,6 +10,7 @@
 //   STEEPEST_EMULATED_VERSION   of the driver, 13000
 //   STEEPEST_EMULATED_CAPABILITY   80, 90 or 120; 90
 //   STEEPEST_EMULATED_MULTIPROCESSORS   of a device, 2
+//   STEEPEST_EMULATED_CLUSTER   the most blocks of a cluster that it has room for, 8
 //   STEEPEST_EMULATED_MEMORY    bytes of a device, 8 GB
 //   STEEPEST_EMULATED_FAULT     the number of the launch that faults, from 1 on, on the first device
 //   STEEPEST_EMULATED_REFUSE    the number of the launch that there is no memory for, from 1 on
@@ -28,6 +31,7 @@ size_t number(const char* variable, size_t otherwise);
 size_t memoryLimit();
 size_t capability();
 int mostShared();
+unsigned mostMembers();
 
 // To the file that a variable names.
 void addLine(const char* variable, const std::string& line);

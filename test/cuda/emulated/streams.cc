@@ -51,7 +51,9 @@ EXPORT CUresult cuStreamBeginCapture_v2(CUstream stream, int) {
   if (const CUresult result = ready()) return result;
   if (const CUresult result = checkStream(stream)) return result;
   if (number("STEEPEST_EMULATED_NO_GRAPHS", 0) != 0) return 801;  // not supported
+  if (streamOf(stream)->captured) return refuse(kInvalidValue, "captures a stream twice");
   streamOf(stream)->captured = std::make_unique<Graph>();
+  ++capturing;
   return kSuccess;
 }
 EXPORT CUresult cuStreamEndCapture(CUstream stream, CUgraph* graph) {
@@ -59,6 +61,8 @@ EXPORT CUresult cuStreamEndCapture(CUstream stream, CUgraph* graph) {
   if (const CUresult result = ready()) return result;
   if (const CUresult result = checkStream(stream)) return result;
   if (!streamOf(stream)->captured) return refuse(kInvalidValue, "ends a capture that has not begun");
+  if (capturing == 0) return refuse(908, "ends a capture of another thread");
+  --capturing;
   *graph = reinterpret_cast<CUgraph>(streamOf(stream)->captured.release());
   return kSuccess;
 }

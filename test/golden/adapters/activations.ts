@@ -2,8 +2,9 @@ import type { Adapter } from '../adapter';
 import { ops, type Tensor } from '../api';
 import type { Attributes } from '../set';
 
-const activation = (f: (x: Tensor, attrs: Attributes) => Tensor): Adapter => ({
+const activation = (f: (x: Tensor, attrs: Attributes) => Tensor, only?: Adapter['only']): Adapter => ({
   traced: ({ x }, attrs) => f(x, attrs),
+  only,
 });
 
 export const activations: Record<string, Adapter> = {
@@ -15,14 +16,18 @@ export const activations: Record<string, Adapter> = {
   elu_a: activation((x, { alpha }) => ops.elu(x, alpha)),
   selu: activation(ops.selu),
   celu: activation((x, { alpha }) => ops.celu(x, alpha)),
-  gelu: activation((x) => ops.gelu(x)),
-  gelu_tanh: activation((x) => ops.gelu(x, true)),
+  gelu: activation((x, { approximate = false }) => ops.gelu(x, approximate)),
+  gelu_tanh: activation((x, { approximate = true }) => ops.gelu(x, approximate)),
   silu: activation(ops.silu),
   mish: activation(ops.mish),
   sigmoid: activation(ops.sigmoid),
   log_sigmoid: activation(ops.logSigmoid),
-  hard_sigmoid: activation(ops.hardSigmoid),
-  hard_sigmoid_keras2: activation((x) => ops.clip(ops.add(ops.multiply(x, 0.2), 0.5), 0, 1)),
+  hard_sigmoid: activation(ops.hardSigmoid, {
+    form: ['relu6(x+3)/6 (Keras 3, PyTorch, ONNX alpha=1/6)'],
+  }),
+  hard_sigmoid_keras2: activation((x) => ops.clip(ops.add(ops.multiply(x, 0.2), 0.5), 0, 1), {
+    form: ['clip(0.2x+0.5) (Keras 2, ONNX default)'],
+  }),
   hard_silu: activation(ops.hardSilu),
   tanh: activation(ops.tanh),
   hard_tanh: activation(ops.hardTanh),
@@ -37,6 +42,6 @@ export const activations: Record<string, Adapter> = {
   linear: activation((x) => x),
   softmax: activation((x, { axis }) => ops.softmax(x, axis)),
   log_softmax: activation((x, { axis }) => ops.logSoftmax(x, axis)),
-  prelu: { traced: ({ x, alpha }) => ops.prelu(x, alpha) },
+  prelu: { traced: ({ x, alpha }) => ops.prelu(x, alpha), only: { shared_axes: ['all but the last'] } },
   glu: activation((x, { axis }) => ops.glu(x, axis)),
 };

@@ -1,5 +1,6 @@
 import type { Adapter } from '../adapter';
 import { ops, type Tensor } from '../api';
+import { slice } from './onnx/arrays';
 
 const swap = (x: Tensor): Tensor =>
   ops.transpose(x, [...Array(x.shape.length - 2).keys(), x.shape.length - 1, x.shape.length - 2]);
@@ -11,10 +12,12 @@ export const arrays: Record<string, Adapter> = {
       const product = ops.matmul(x, kernel);
       return bias === undefined ? product : ops.add(product, bias);
     },
+    implied: ['use_bias'],
   },
   matmul: {
     traced: ({ a, b }, { transpose_a, transpose_b }) =>
       ops.matmul(transpose_a ? swap(a) : a, transpose_b ? swap(b) : b),
+    implied: ['batched', 'expanded', 'overlap'],
   },
   embedding: {
     traced: ({ table, ids }, { padding_idx }) => {
@@ -29,13 +32,12 @@ export const arrays: Record<string, Adapter> = {
   transpose: { traced: ({ x }, { perm }) => ops.transpose(x, perm) },
   reshape: { traced: ({ x }, { shape }) => ops.reshape(x, shape) },
   slice: {
-    traced: ({ x }, { slices }, shape) =>
-      ops.slice(
-        x,
-        slices.map(([start]: number[]) => start),
-        shape,
-        slices.map(([, , step]: number[]) => step),
-      ),
+    traced: ({ x }, { slices }) => {
+      const steps = slices.map(([, , step = 1]: number[]) => step ?? 1);
+      const starts = slices.map(([start]: number[], i: number) => start ?? (steps[i] > 0 ? 0 : -1));
+      const ends = slices.map(([, end]: number[], i: number) => end ?? Math.sign(steps[i]) * Number.MAX_SAFE_INTEGER);
+      return slice(x, { starts, ends, steps });
+    },
   },
   pad_constant: { traced: ({ x }, { pads, value }) => ops.pad(x, pads, value) },
   pad_reflect: { traced: ({ x }, { pads }) => ops.pad(x, pads, 'reflect') },

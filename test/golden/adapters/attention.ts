@@ -8,8 +8,10 @@ export const attention: Record<string, Adapter> = {
       ops.scaledDotProductAttention(q, k, v, { mask, causal, scale: scale ?? undefined }),
   },
   multi_head_attention: {
-    traced: ({ query, value, mask, ...w }, { num_heads, key_dim, causal }) => {
-      const layer = layers.multiHeadAttention({ numHeads: num_heads, keyDim: key_dim, useCausalMask: causal });
+    traced: ({ query, value, mask, ...w }, { num_heads, key_dim, value_dim, causal }) => {
+      const layer = layers.multiHeadAttention({
+        ...{ numHeads: num_heads, keyDim: key_dim, valueDim: value_dim, useCausalMask: causal },
+      });
       const inputs = mask === undefined ? [query, value] : [query, value, mask];
       return runLayer(layer, inputs, {
         ...{ queryKernel: w.wq, queryBias: w.bq, keyKernel: w.wk, keyBias: w.bk },
@@ -17,5 +19,5 @@ export const attention: Record<string, Adapter> = {
       }).y;
     },
   },
-  rope: { traced: ({ x }, { base }) => ops.rotaryEmbedding(x, { base }) },
+  rope: { traced: ({ x }, { base }) => ops.rotaryEmbedding(x, { base }), only: { layout: ['half'] } },
 };

@@ -1,7 +1,9 @@
 import type { Adapter } from '../adapter';
 import { ops, type Tensor } from '../api';
 
-const unary = (f: (x: Tensor) => Tensor): Adapter => ({ traced: ({ x }) => f(x) });
+/** What the set says of all of them. */
+const domain = ['log,sqrt,rsqrt: |x|+0.1; log1p: |x|; reciprocal: |x|+0.5; clip: [-0.7,0.9]'];
+const unary = (f: (x: Tensor) => Tensor): Adapter => ({ traced: ({ x }) => f(x), only: { domain } });
 const binary = (f: (a: Tensor, b: Tensor) => Tensor): Adapter => ({ traced: ({ a, b }) => f(a, b) });
 /** The set draws from everywhere and moves the values into the domain of the function. */
 const positive = (x: Tensor, offset: number): Tensor => ops.add(ops.abs(x), offset);
@@ -13,7 +15,7 @@ export const elementwise: Record<string, Adapter> = {
   divide: binary(ops.divide),
   maximum: binary(ops.maximum),
   minimum: binary(ops.minimum),
-  power: binary((a, b) => ops.power(positive(a, 0.1), b)),
+  power: { ...binary((a, b) => ops.power(positive(a, 0.1), b)), only: { form: ['pow(|a|+0.1, b)'] } },
   squared_difference: binary(ops.squaredDifference),
   exp: unary(ops.exp),
   log: unary((x) => ops.log(positive(x, 0.1))),

@@ -1,4 +1,5 @@
 import type { Adapter } from '../adapter';
+import type { GoldenCase } from '../set';
 import { activations } from './activations';
 import { arrays } from './arrays';
 import { attention } from './attention';
@@ -16,7 +17,7 @@ import { statistics } from './statistics';
 import { training } from './training';
 
 /** By operation, or by group/operation where a name means different things. */
-export const adapters: Readonly<Record<string, Adapter>> = {
+const adapters: Readonly<Record<string, Adapter>> = {
   ...activations,
   ...arrays,
   ...attention,
@@ -33,3 +34,6 @@ export const adapters: Readonly<Record<string, Adapter>> = {
   ...statistics,
   ...training,
 };
+
+export const adapterOf = ({ group, op }: GoldenCase): Adapter | undefined =>
+  adapters[`${group}/${op}`] ?? adapters[op] ?? adapters[`${group}/*`];

@@ -1,4 +1,4 @@
-import type { Adapter } from '../adapter';
+import { type Adapter, unsupported } from '../adapter';
 import { losses as library, ops, type Tensor } from '../api';
 import type { Attributes } from '../set';
 
@@ -18,14 +18,19 @@ function applied(
   return reduced(values, reduction, shape);
 }
 
-function reduced(values: Tensor, reduction: string, shape: readonly number[]): Tensor {
+function reduced(values: Tensor, reduction: string | undefined, shape: readonly number[]): Tensor {
   if (reduction === 'none') return ops.reshape(values, shape);
-  return reduction === 'sum' ? ops.sum(values) : ops.mean(values);
+  if (reduction === 'sum') return ops.sum(values);
+  return reduction === 'mean' ? ops.mean(values) : unsupported(`reduction ${reduction}`);
 }
 
-const loss = (make: (attrs: Attributes) => LossFunction): Adapter => ({
+const loss = (make: (attrs: Attributes) => LossFunction, only?: Adapter['only']): Adapter => ({
   traced: ({ pred, target }, attrs, shape) => applied(make(attrs), target, pred, attrs, shape),
+  only,
 });
+
+/** What keeps logarithms and quotients finite is a constant in the library, as in Keras. */
+const eps = [1e-7];
 
 /** For losses whose reference is not averaged over the last axis. */
 const options = ({ from_logits, label_smoothing }: Attributes) => ({
@@ -39,15 +44,16 @@ export const losses: Record<string, Adapter> = {
   huber: loss(({ delta }) => library.huber({ delta })),
   smooth_l1: loss(({ beta }) => library.smoothL1({ beta })),
   log_cosh: loss(() => library.logCosh()),
-  mean_absolute_percentage_error: loss(() => library.meanAbsolutePercentageError()),
-  mean_squared_logarithmic_error: loss(() => library.meanSquaredLogarithmicError()),
-  poisson: loss(() => library.poisson()),
-  binary_crossentropy: loss((attrs) => library.binaryCrossentropy(options(attrs))),
+  mean_absolute_percentage_error: loss(() => library.meanAbsolutePercentageError(), { eps }),
+  mean_squared_logarithmic_error: loss(() => library.meanSquaredLogarithmicError(), { eps }),
+  poisson: loss(() => library.poisson(), { eps }),
+  binary_crossentropy: loss((attrs) => library.binaryCrossentropy(options(attrs)), { eps }),
   hinge: loss(() => library.hinge()),
   squared_hinge: loss(() => library.squaredHinge()),
+  categorical_hinge: loss(() => library.categoricalHinge()),
   triplet_margin: {
-    traced: ({ anchor, positive, negative }, { margin, eps, reduction }, shape) => {
-      const values = library.tripletMargin({ margin, epsilon: eps })(
+    traced: ({ anchor, positive, negative }, { margin, eps: epsilon, swap, reduction }, shape) => {
+      const values = library.tripletMargin({ margin, epsilon, swap })(
         anchor,
         ops.stack([anchor, positive, negative], 1),
       );
@@ -56,19 +62,24 @@ export const losses: Record<string, Adapter> = {
   },
   gaussian_nll: {
     // each element as a sample of its own
-    traced: ({ pred, target, var: variance }, { eps, full, reduction }, shape) => {
+    traced: ({ pred, target, var: variance }, { eps: epsilon, full, reduction }, shape) => {
       const column = (x: Tensor): Tensor => ops.reshape(x, [-1, 1]);
       const predictions = ops.concatenate([column(pred), column(variance)], 1);
-      return reduced(library.gaussianNLL({ epsilon: eps, full })(column(target), predictions), reduction, shape);
+      return reduced(library.gaussianNLL({ epsilon, full })(column(target), predictions), reduction, shape);
     },
   },
-  cosine_similarity: loss(() => library.cosineSimilarity()),
-  categorical_crossentropy: loss((attrs) => library.categoricalCrossentropy(options(attrs))),
-  kl_divergence: loss(() => library.klDivergence()),
+  cosine_similarity: loss(() => library.cosineSimilarity(), { axis: [-1] }),
+  categorical_crossentropy: loss((attrs) => library.categoricalCrossentropy(options(attrs)), { eps }),
+  kl_divergence: loss(() => library.klDivergence(), { eps }),
   sparse_categorical_crossentropy: {
-    traced: ({ pred, ids, weight }, attrs, shape) => {
+    only: { eps },
+    implied: ['class_weight'],
+    traced: ({ pred, ids, weight }, attrs, shape, { axes }) => {
+      // PyTorch weighs each class of the smoothed target, not the entry as a whole
+      if (weight !== undefined && attrs.label_smoothing > 0) unsupported('class weights with label smoothing');
       // [batch, classes, ...] is PyTorch's order
-      const classesFirst = pred.shape.length > ids.shape.length + 1 || ids.shape.some((n, i) => n !== pred.shape[i]);
+      const classesFirst =
+        axes.pred === undefined ? ids.shape.some((n, i) => n !== pred.shape[i]) : axes.pred.startsWith('NC');
       const last = classesFirst
         ? ops.transpose(pred, [0, ...pred.shape.keys()].filter((a, i) => i === 0 || a > 1).concat(1))
         : pred;

@@ -23,6 +23,6 @@ export const regularizers: Record<string, Adapter> = {
   l1_l2: { traced: ({ w }, { l1, l2 }) => library.l1l2({ l1, l2 })(w) },
   clip_by_value: clipping(({ clip }) => ({ clipvalue: clip })),
   clip_by_norm_each: clipping(({ max_norm }) => ({ clipnorm: max_norm })),
-  clip_by_global_norm: clipping(({ max_norm }) => ({ globalClipnorm: max_norm })),
+  clip_by_global_norm: clipping(({ max_norm, eps }) => ({ globalClipnorm: max_norm, clipEpsilon: eps })),
   clip_by_global_norm_torch: clipping(({ max_norm, eps }) => ({ globalClipnorm: max_norm, clipEpsilon: eps })),
 };

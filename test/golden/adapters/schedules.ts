@@ -1,10 +1,11 @@
-import type { Adapter, Loaded } from '../adapter';
+import type { Adapter, Loaded, Scope } from '../adapter';
 import { callbacks, jit, schedules as library, optimizers, tensor } from '../api';
 
 type Attrs = Loaded['attrs'];
 
 /** Rates of the steps 0, 1, 2, ... */
-const schedule = (make: (attrs: Attrs) => library.Schedule): Adapter => ({
+const schedule = (make: (attrs: Attrs) => library.Schedule, scope: Scope = {}): Adapter => ({
+  ...scope,
   computed: ({ attrs, outputs }) => {
     const rate = jit(make(attrs));
     const n = outputs?.lr.shape[0] ?? 0;
@@ -19,8 +20,20 @@ const decay = ({ initial, decay_steps, decay_rate, staircase }: Attrs) => ({
   staircase,
 });
 
+const cyclic = (mode: 'triangular' | 'triangular2' | 'exp_range'): Adapter =>
+  schedule(
+    ({ base_lr, max_lr, step_size_up, step_size_down, gamma }) =>
+      library.cyclic({
+        ...{ baseLearningRate: base_lr, maxLearningRate: max_lr, gamma },
+        ...{ stepSizeUp: step_size_up, stepSizeDown: step_size_down },
+        mode: mode === 'exp_range' ? 'exponential' : mode,
+      }),
+    { implied: ['initial'] },
+  );
+
 /** The callback, driven by the metric of each epoch. PyTorch waits one epoch more, and cools down one more. */
 const plateau: Adapter = {
+  only: { threshold_mode: ['rel', 'abs'] },
   computed: ({ attrs, values }) => {
     const optimizer = optimizers.sgd({ learningRate: attrs.initial });
     const callback = callbacks.reduceLROnPlateau({
@@ -29,7 +42,8 @@ const plateau: Adapter = {
       patience: attrs.patience + 1,
       cooldown: attrs.cooldown + 1,
       minDelta: attrs.threshold,
-      minDeltaMode: 'relative',
+      minDeltaMode: attrs.threshold_mode === 'abs' ? 'absolute' : 'relative',
+      mode: attrs.mode ?? 'min',
       minLearningRate: attrs.min_lr,
     });
     type Context = Parameters<NonNullable<typeof callback.onTrainBegin>>[0];
@@ -108,18 +122,20 @@ export const schedules: Record<string, Adapter> = {
       totalSteps: total_iters,
     }),
   ),
-  one_cycle: schedule(({ max_lr, total_steps, pct_start, div_factor, final_div_factor, anneal }) =>
-    library.oneCycle({
-      maxLearningRate: max_lr,
-      totalSteps: total_steps,
-      pctStart: pct_start,
-      divFactor: div_factor,
-      finalDivFactor: final_div_factor,
-      annealStrategy: anneal,
-    }),
+  one_cycle: schedule(
+    ({ max_lr, total_steps, pct_start, div_factor, final_div_factor, anneal }) =>
+      library.oneCycle({
+        maxLearningRate: max_lr,
+        totalSteps: total_steps,
+        pctStart: pct_start,
+        divFactor: div_factor,
+        finalDivFactor: final_div_factor,
+        annealStrategy: anneal,
+      }),
+    { implied: ['initial'] },
   ),
-  cyclic_triangular: schedule(({ base_lr, max_lr, step_size_up }) =>
-    library.cyclic({ baseLearningRate: base_lr, maxLearningRate: max_lr, stepSizeUp: step_size_up }),
+  ...Object.fromEntries(
+    (['triangular', 'triangular2', 'exp_range'] as const).map((name) => [`cyclic_${name}`, cyclic(name)]),
   ),
   reduce_on_plateau: plateau,
 };

@@ -1,5 +1,6 @@
 import { type Adapter, type Loaded, type Numbers, unsupported } from '../adapter';
 import { cpuInfo, grad, initializers, jit, layers, ops, setThreads, type Tensor, tensor, trainTestSplit } from '../api';
+import { camel } from '../names';
 import type { Check } from '../set';
 import { runLayer } from './normalizations';
 
@@ -46,11 +47,11 @@ function dropout({ attrs, checks = [] }: Loaded): void {
   verify(checks, 'fraction of zeros', zeros / n);
   must(same(out, drop(1)(ones).data), 'same seed, same mask');
   if (rate > 0 && rate < 1) must(!same(out, drop(2)(ones).data), 'another seed, another mask');
+  const layer = layers.dropout({ rate, seed: 1 });
+  must(same(ones.data, runLayer(layer, [ones], {}).y.data), 'inference returns the input bit for bit');
   const slope = jit(grad((x: typeof ones) => ops.sum(ops.dropout(x, rate, { seed: 1 }))))(ones).data;
   must(same(out, slope), 'backward uses the same mask');
 }
-
-const camel = (name: string): string => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 
 function initializer({ attrs, checks = [] }: Loaded): void {
   const make = (initializers as unknown as Record<string, () => (shape: number[], random: object) => Float32Array>)[
@@ -82,7 +83,11 @@ const generator =
     const [meanError, stdError] = [(5 * std) / Math.sqrt(n), 5 * std * Math.sqrt((kurtosis - 1) / 4 / n)];
     must(Math.abs(got.mean - mean) <= meanError, `mean ${got.mean}, expected ${mean} within ${meanError}`);
     must(Math.abs(got.std - std) <= stdError, `std ${got.std}, expected ${std} within ${stdError}`);
-    must(same(values, draw(n, 7)), 'same seed, same stream');
+    const { threads } = cpuInfo();
+    for (const count of [1, threads]) {
+      setThreads(count);
+      must(same(values, draw(n, 7)), `same seed, same stream with ${count} threads`);
+    }
     must(!same(values, draw(n, 8)), 'another seed, another stream');
   };
 
@@ -140,14 +145,29 @@ function shuffle({ attrs: { n } }: Loaded): void {
   must(!same(order, draw(8)), 'another seed, another order');
 }
 
+const streamChecks = [
+  'moments within 5 sigma',
+  'same seed, same stream on every thread count, batch split and platform',
+];
+const dropoutChecks = [
+  'fraction of zeros',
+  'kept values are x/(1-rate) exactly in float32',
+  'inference returns the input bit for bit',
+  'backward uses the same mask: dx = dy*mask/(1-rate)',
+  'same seed, same mask; another seed, another mask',
+  'rate 1.0 gives all zeros, never NaN',
+];
+const initializerChecks = ['mean', 'std', 'max |w| <=', 'W^T W = I (columns, fo<=fi)'];
+
 export const statistics: Record<string, Adapter> = {
-  'stats/dropout': { checked: dropout },
+  'stats/dropout': { checked: dropout, checks: dropoutChecks },
   'stats/gaussian_noise': {
     checked: layerNoise(
       (seed) => layers.gaussianNoise({ stddev: 1, seed }),
       (n) => ops.zeros([10, n / 10]),
       [0, 1, 3],
     ),
+    checks: streamChecks,
   },
   'stats/gaussian_dropout': {
     checked: layerNoise(
@@ -155,6 +175,7 @@ export const statistics: Record<string, Adapter> = {
       (n) => ops.ones([10, n / 10]),
       [1, 0.5, 3],
     ),
+    checks: streamChecks,
   },
   'stats/alpha_dropout': {
     checked: layerNoise(
@@ -162,12 +183,17 @@ export const statistics: Record<string, Adapter> = {
       (n) => ops.randomNormal([10, n / 10], 0, 1, { seed: 1 }),
       [0, 1, 5],
     ),
+    checks: streamChecks,
   },
-  'stats/spatial_dropout': { checked: spatialDropout },
-  'stats/initializer': { checked: initializer },
-  'stats/shuffle': { checked: shuffle },
+  'stats/spatial_dropout': { checked: spatialDropout, checks: streamChecks },
+  'stats/initializer': { checked: initializer, checks: initializerChecks, implied: ['fan_in', 'fan_out'] },
+  'stats/shuffle': { checked: shuffle, checks: streamChecks },
   'stats/random_uniform': {
     checked: generator((n, seed) => ops.randomUniform([n], 0, 1, { seed }).data, 0.5, 1 / Math.sqrt(12), 1.8),
+    checks: streamChecks,
   },
-  'stats/random_normal': { checked: generator((n, seed) => ops.randomNormal([n], 0, 1, { seed }).data, 0, 1, 3) },
+  'stats/random_normal': {
+    checked: generator((n, seed) => ops.randomNormal([n], 0, 1, { seed }).data, 0, 1, 3),
+    checks: streamChecks,
+  },
 };

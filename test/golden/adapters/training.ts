@@ -2,7 +2,7 @@ import type { Adapter, Tensors } from '../adapter';
 import { layers, losses, ops, type Tensor } from '../api';
 import { type Loss, trajectory } from '../trajectory';
 import { runLayer } from './normalizations';
-import { channelsLast, windowFirst } from './spatial';
+import { channelsLast, transposedWindowFirst, windowFirst } from './spatial';
 
 const crossentropy = losses.sparseCategoricalCrossentropy({ fromLogits: true });
 const dense = (x: Tensor, kernel: Tensor, bias: Tensor): Tensor => ops.add(ops.matmul(x, kernel), bias);
@@ -43,7 +43,9 @@ const autoencoder: Loss = ({ k1, b1, k2, b2 }, batch) => {
   ] as const;
   const code = ops.silu(ops.add(ops.conv(x, windowFirst(k1), { strides: 2, padding }), b1));
   const options = { strides: 2, padding, outputPadding: 1 };
-  return { loss: ops.mean(ops.squaredDifference(ops.add(ops.convTranspose(code, windowFirst(k2), options), b2), x)) };
+  return {
+    loss: ops.mean(ops.squaredDifference(ops.add(ops.convTranspose(code, transposedWindowFirst(k2), options), b2), x)),
+  };
 };
 
 const [blocks, heads] = [2, 4];
@@ -74,9 +76,28 @@ const gptRate = (step: number): number =>
   0.003 * Math.min((step + 1) / 5, 1) * 0.5 * (1 + Math.cos((Math.PI * step) / 30));
 
 export const training: Record<string, Adapter> = {
-  'train/autoencoder': trajectory(autoencoder),
-  'train/cnn': trajectory(cnn),
-  'train/mlp': trajectory(mlp),
-  'train/mlp_bn_l2': trajectory(normalizedMlp),
-  'train/gpt': trajectory(gpt, gptRate),
+  'train/autoencoder': trajectory(autoencoder, {
+    layers: ['conv3x3(1->6,stride2,pad1) silu convT3x3(6->1,stride2,pad1,outpad1), mse with the input'],
+  }),
+  'train/cnn': trajectory(cnn, {
+    layers: [
+      'conv3x3(1->8,same,no bias) batchnorm(Keras) relu maxpool2 conv3x3(8->16,stride2,valid) relu globalavgpool dense(16->10) softmax CE',
+    ],
+    axes: ['x NCHW, kernels OIHW'],
+  }),
+  'train/mlp': trajectory(mlp, { layers: ['dense(20->64) relu, dense(64->64) tanh, dense(64->10), softmax CE mean'] }),
+  'train/mlp_bn_l2': trajectory(normalizedMlp, {
+    layers: [
+      'dense(8->32, no bias) batchnorm(eps 1e-3, momentum .99, Keras) relu dense(32->1), mse + 0.001*sum(w1^2)+0.001*sum(w2^2)',
+    ],
+  }),
+  'train/gpt': trajectory(
+    gpt,
+    {
+      layers: [
+        'GPT-2 style, 2 blocks, width 32, 4 heads, vocab 48, T 16, tied head, no qkv bias, pre-LN eps 1e-5, gelu tanh, causal',
+      ],
+    },
+    { '0.003*min((s+1)/5,1)*0.5*(1+cos(pi*s/30)), s from 0': gptRate },
+  ),
 };

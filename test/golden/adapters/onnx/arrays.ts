@@ -3,8 +3,11 @@ import { ops, type Tensor } from '../../api';
 import type { Attributes } from '../../set';
 import { lastTo } from './axes';
 
-/** ONNX's slices may begin and end outside, and run backwards. */
-function slice(x: Tensor, { starts, ends, axes = starts.map((_: number, i: number) => i), steps }: Attributes): Tensor {
+/** ONNX's slices, which are Python's, may begin and end outside, and run backwards. */
+export function slice(
+  x: Tensor,
+  { starts, ends, axes = starts.map((_: number, i: number) => i), steps }: Attributes,
+): Tensor {
   return axes.reduce((t: Tensor, axis: number, i: number) => {
     const n = t.shape.at(axis) as number;
     const step = steps?.[i] ?? 1;
@@ -78,8 +81,8 @@ export const arrays: Record<string, Adapter> = {
   ConstantOfShape: { traced: (_, { input, value }) => ops.full(input, value[0]) },
   DepthToSpace: { traced: ({ input }, attrs) => depthToSpace(input, attrs) },
   SpaceToDepth: { traced: ({ input }, attrs) => spaceToDepth(input, attrs) },
-  Expand: { traced: ({ input }, _, shape) => ops.broadcastTo(input, shape) },
-  EyeLike: { traced: ({ input }, { k }) => ops.eye(input.shape[0], input.shape[1], k) },
+  Expand: { traced: ({ input }, _, shape) => ops.broadcastTo(input, shape), implied: ['shape'] },
+  EyeLike: { traced: ({ input }, { k }) => ops.eye(input.shape[0], input.shape[1], k), implied: ['dtype'] },
   Flatten: {
     traced: ({ input }, { axis }) => {
       const rows = input.shape.slice(0, axis).reduce((p, n) => p * n, 1);
@@ -87,7 +90,7 @@ export const arrays: Record<string, Adapter> = {
     },
   },
   Pad: { traced: ({ data }, attrs) => pad(data, attrs) },
-  Range: { traced: (_, { start, limit, delta }) => ops.arange(start, limit, delta) },
+  Range: { traced: (_, { start, limit, delta }) => ops.arange(start, limit, delta), implied: ['stash_type'] },
   Reshape: {
     traced: ({ data }, { shape, allowzero }) =>
       ops.reshape(
@@ -118,6 +121,7 @@ export const arrays: Record<string, Adapter> = {
     },
   },
   ScatterND: {
+    only: { reduction: ['add'] },
     // whole rows: the last axis of the indices has size 1
     traced: ({ data, indices, updates }) =>
       ops.add(data, ops.scatterAdd(ops.squeeze(indices, -1), updates, data.shape[0])),

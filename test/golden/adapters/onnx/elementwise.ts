@@ -57,7 +57,7 @@ export const elementwise: Record<string, Adapter> = {
   GreaterOrEqual: binary(ops.greaterEqual),
   Less: binary(ops.less),
   LessOrEqual: binary(ops.lessEqual),
-  Mod: binary(ops.mod),
+  Mod: { ...binary(ops.mod), only: { fmod: [0] } },
   Mul: binary(ops.multiply),
   Or: binary(ops.logicalOr),
   Pow: binary(ops.power),
@@ -86,7 +86,7 @@ export const elementwise: Record<string, Adapter> = {
   Softmax: unary((x, { axis }) => ops.softmax(x, axis)),
   Softplus: unary(ops.softplus),
   Softsign: unary(ops.softsign),
-  Swish: unary((x) => ops.silu(x)),
+  Swish: { ...unary(ops.silu), only: { alpha: [1] } },
   Tanh: unary(ops.tanh),
   ThresholdedRelu: unary((x, { alpha }) => ops.threshold(x, alpha, 0)),
 };

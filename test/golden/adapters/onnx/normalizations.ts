@@ -3,6 +3,9 @@ import { layers, ops } from '../../api';
 import { runLayer } from '../normalizations';
 import { axesFrom } from './axes';
 
+/** The type that statistics are computed in. */
+const float32 = { stash_type: [1] };
+
 export const normalizations: Record<string, Adapter> = {
   BatchNormalization: {
     traced: ({ X, scale, B, input_mean, input_var }, { epsilon, momentum, training_mode }) => {
@@ -14,6 +17,7 @@ export const normalizations: Record<string, Adapter> = {
     },
   },
   GroupNormalization: {
+    only: float32,
     traced: ({ X, scale, bias }, { epsilon, num_groups }) =>
       ops.groupNormalization(X, num_groups, { axis: 1, scale, offset: bias, epsilon }),
   },
@@ -22,11 +26,13 @@ export const normalizations: Record<string, Adapter> = {
       ops.groupNormalization(input, input.shape[1], { axis: 1, scale, offset: B, epsilon }),
   },
   LayerNormalization: {
+    only: float32,
     traced: ({ X, Scale, B }, { axis, epsilon }) => ({
       Y: ops.layerNormalization(X, axesFrom(X, axis), { scale: Scale, offset: B, epsilon }),
     }),
   },
   RMSNormalization: {
+    only: float32,
     traced: ({ X, scale }, { axis, epsilon }) => ops.rmsNormalization(X, axesFrom(X, axis), { scale, epsilon }),
   },
   LpNormalization: { traced: ({ input }, { axis, p }) => ops.normalize(input, axis, { order: p }) },

@@ -21,6 +21,7 @@ const extremum = (f: (x: Tensor, axis: number) => Tensor): Adapter => ({
 });
 
 const running = (f: (x: Tensor, axis: number) => Tensor): Adapter => ({
+  only: { exclusive: [0] },
   traced: ({ x }, { axis, reverse }) => (reverse ? ops.flip(f(ops.flip(x, axis), axis), axis) : f(x, axis)),
 });
 
@@ -50,6 +51,7 @@ export const reductions: Record<string, Adapter> = {
   ReduceSum: reduction(ops.sum),
   ReduceSumSquare: reduction((x, axes, options) => ops.sum(ops.square(x), axes, options)),
   TopK: {
+    only: { sorted: [1] },
     traced: ({ X }, { axis, largest, K: [k] }) => {
       const { values, indices } = topK(toLast(X, axis), k, largest === 1);
       return { Values: lastTo(values, axis), Indices: lastTo(indices, axis) };

@@ -48,6 +48,7 @@ function direction({ make, gates }: Kind, x: Tensor, w: Tensors, units: number, 
 }
 
 const recurrent = (kind: Kind): Adapter => ({
+  only: { linear_before_reset: [0], input_forget: [0], activations: [['Tanh', 'Tanh']] },
   traced: (inputs, { hidden_size: units, direction: way, layout }) => {
     const { X, ...weights } = inputs;
     // layout 1 has the batch first, as here
@@ -79,6 +80,7 @@ function headsOf(x: Tensor, heads: number): Tensor {
 export const sequences: Record<string, Adapter> = {
   ...Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [name, recurrent(kind)])),
   Attention: {
+    only: { qk_matmul_output_mode: [0], softcap: [0] },
     traced: ({ Q, K, V, attn_mask: mask }, { is_causal, scale, q_num_heads, kv_num_heads }) => {
       const query = headsOf(Q, q_num_heads);
       // groups of queries share keys and values
@@ -91,12 +93,13 @@ export const sequences: Record<string, Adapter> = {
     },
   },
   SoftmaxCrossEntropyLoss: {
-    traced: ({ scores, labels, weights }, { reduction, ignore_index }, shape) => {
+    traced: ({ scores, labels, weights }, { reduction, ignore_index }, shape, described) => {
       const attrs = { from_logits: true, reduction, ignore_class: ignore_index };
       return (losses.sparse_categorical_crossentropy as Extract<Adapter, { traced: unknown }>).traced(
         { pred: scores, ids: labels, ...(weights && { weight: weights }) },
         attrs,
         shape,
+        { ...described, axes: { pred: 'NC' } },
       );
     },
   },

@@ -1,7 +1,7 @@
 import type { Adapter } from '../../adapter';
 import { ops, type Tensor } from '../../api';
 import type { Attributes } from '../../set';
-import { channelsLast, channelsSecond, windowFirst } from '../spatial';
+import { channelsLast, channelsSecond, transposedWindowFirst, windowFirst } from '../spatial';
 
 /** Padding comes as all cells before, then all cells after. */
 function padding({ auto_pad, pads }: Attributes, rank: number): 'same' | 'valid' | [number, number][] {
@@ -13,6 +13,7 @@ function padding({ auto_pad, pads }: Attributes, rank: number): 'same' | 'valid'
 const spatialRank = (x: Tensor): number => x.rank - 2;
 
 const pool = (f: typeof ops.averagePool | typeof ops.maxPool): Adapter => ({
+  only: { storage_order: [0] },
   traced: ({ X }, attrs) => {
     const y = f(channelsLast(X), attrs.kernel_shape, {
       strides: attrs.strides ?? 1,
@@ -30,6 +31,14 @@ const globally = (f: typeof ops.max): Adapter => ({
 
 /** Whole factors of the spatial axes. */
 const resize: Adapter = {
+  only: {
+    mode: ['nearest', 'linear'],
+    coordinate_transformation_mode: ['half_pixel'],
+    nearest_mode: ['round_prefer_floor'],
+    ...{ antialias: [0], exclude_outside: [0], keep_aspect_ratio_policy: ['stretch'] },
+  },
+  // of other modes
+  implied: ['cubic_coeff_a', 'extrapolation_value'],
   traced: ({ X }, { scales, axes = [...X.shape.keys()], mode }) => {
     const factors = X.shape.map(() => 1);
     axes.forEach((axis: number, i: number) => {
@@ -47,6 +56,7 @@ export const spatial: Record<string, Adapter> = {
   GlobalAveragePool: globally(ops.mean),
   GlobalMaxPool: globally(ops.max),
   Conv: {
+    implied: ['group', 'kernel_shape'],
     traced: ({ X, W }, attrs) => {
       const { strides = 1, dilations = 1 } = attrs;
       const options = { strides, dilationRate: dilations, padding: padding(attrs, spatialRank(X)) };
@@ -65,7 +75,7 @@ export const spatial: Record<string, Adapter> = {
         // without it 'valid' is as long as the stride at least
         outputPadding: same ? undefined : (longer ?? 0),
       };
-      return channelsSecond(ops.convTranspose(channelsLast(X), windowFirst(W), options));
+      return channelsSecond(ops.convTranspose(channelsLast(X), transposedWindowFirst(W), options));
     },
   },
   Resize: resize,

@@ -1,0 +1,178 @@
+// What looks for races in kernels (test/cuda/emulated/races.h) has to see those that are put there, and no others: in kernels of
+// the test's own, in PTX, and in copies of the library's kernels. scripts/sanitize.mjs --races runs all kernels so.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { onDevice } from './device';
+import { compile, int8Product, type Mistake, tf32Product, variant, wgmmaProduct } from './planted';
+
+const productMistakes: Mistake[] = [
+  ['none', '', '', /^\d(\.\d+)?e-0[78]$/],
+  [
+    'a stage that the first warp of a group gives back for all of them',
+    'const bool arrives = thread % 32 == 0;',
+    'const bool arrives = thread < 4;',
+    /^719 .*a race: a copy to shared memory writes shared memory .* that a product of warp \d+ has read/,
+  ],
+  [
+    'data that nobody waits for',
+    'ptx::awaitPhase(stages.full(stages.stage), stages.phase);',
+    '',
+    /^719 .*a race: .*a copy to shared memory .* a product of warp|a product of warp .* a copy to shared memory/,
+  ],
+  [
+    'a stage that is given back before the products are done with it',
+    'ptx::awaitProducts<1>();',
+    'ptx::awaitProducts<2>();',
+    /^719 .*a race: .*a copy to shared memory .* a product of warp|a product of warp .* a copy to shared memory/,
+  ],
+  [
+    'a strip that is read before all of the warp have written',
+    '    __syncwarp();\n    strip.get(quads);',
+    '    strip.get(quads);',
+    /^719 .*a race: thread \d+ of block 0 \w+ shared memory at /,
+  ],
+];
+
+const mmaMistakes: Mistake[] = [
+  ['none', '', '', /^\d(\.\d+)?e-0[78]$/],
+  [
+    'a tile that is multiplied before all is there',
+    'tile.store(0, a, b);\n  __syncthreads();',
+    'tile.store(0, a, b);',
+    /^719 .*a race: thread \d+ of block 0 \w+ shared memory at .* has (read|written)/,
+  ],
+  [
+    'a tile that is replaced before all have multiplied it',
+    'if (more) tile.store(now ^ 1, a, b);\n    __syncthreads();',
+    'if (more) tile.store(now ^ 1, a, b);',
+    /^719 .*a race: thread \d+ of block 0 \w+ shared memory at .* has (read|written)/,
+  ],
+  [
+    'a strip that is written before all of the warp have read',
+    '    __syncwarp();\n#pragma unroll\n    for (int i = 0; i < kM; ++i) {\n      if (i == turn)',
+    '#pragma unroll\n    for (int i = 0; i < kM; ++i) {\n      if (i == turn)',
+    /^719 .*a race: thread \d+ of block 0 writes shared memory at .* has read/,
+  ],
+];
+
+const int8Mistakes: Mistake[] = [
+  ['none', '', '', /^0$/],
+  ['a tile over the other one', 'b.store(tilesB + to * kColumns * kRun)', 'b.store(tilesB)', /^719 .*a race: /],
+];
+
+onDevice('races', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'steepest-races-'));
+  const own = path.join(folder, 'own');
+  const products = path.join(folder, 'products');
+  const mma = path.join(folder, 'mma');
+
+  beforeAll(() => {
+    compile(own, ['check_races'], [], true);
+    const file = path.join(folder, 'kernels.cu');
+    const variants = productMistakes.map((mistake, i) => variant(wgmmaProduct, mistake, `product${i}`));
+    writeFileSync(file, variants.join('\n'));
+    const checks = ['check_attention', 'check_convolutions', 'check_products'];
+    compile(products, checks, [`-DSTEEPEST_CHECKED_KERNELS="${file}"`], true);
+    const mmaFile = path.join(folder, 'mma.cu');
+    const mmaVariants = [
+      ...mmaMistakes.map((mistake, i) => variant(tf32Product, mistake, `tf32of${i}`)),
+      ...int8Mistakes.map((mistake, i) => variant(int8Product, mistake, `int8of${i}`)),
+    ];
+    writeFileSync(mmaFile, `#include "scalar.h"\n${mmaVariants.join('\n')}`);
+    compile(mma, ['check_mma'], [`-DSTEEPEST_CHECKED_MMA="${mmaFile}"`], true);
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const check = (program: string, words: string[], result: RegExp, order = 'first') => {
+    const env = { ...process.env, STEEPEST_EMULATED_THREADS: order };
+    const { stdout, stderr } = spawnSync(program, words, { encoding: 'utf8', env });
+    expect(`${stdout.trim()} ${stderr.trim()}`.trim()).toMatch(result);
+  };
+
+  describe.each(['first', 'last', 'mixed'])('whoever comes %s', (order) => {
+    test.each([
+      ...['barrier', 'warp', 'pairs', 'blocksOnlyRead', 'counted', 'bytes', 'copies', 'bulk', 'bulkForOneWhoTells'],
+    ])('%s is none', (name) => check(own, [name], /^0$/, order));
+
+    const one = 'thread \\d+ of block \\d';
+    test.each([
+      ['noBarrier', `${one} \\w+ shared memory at check_races.cc:\\d+ .*that ${one} has (read|written) at check_races`],
+      ['warpOfBlock', `${one} \\w+ shared memory .*that ${one} has`],
+      ['shuffle', `${one} \\w+ shared memory .*that ${one} has`],
+      ['otherPairs', `${one} \\w+ shared memory .*that ${one} has`],
+      ['overwritten', `${one} \\w+ shared memory .*that ${one} has`],
+      ['blocks', `${one} writes global memory .*that ${one} has written`],
+      ['blocksRead', `${one} \\w+ global memory .*that (${one}|block \\d) has`],
+      ['readWhileCounted', `${one} (atomically changes|reads) shared memory .*that ${one} has`],
+      ['bytesAndWords', `${one} \\w+ global memory .*that ${one} has`],
+      ['copiesTooEarly', `${one} \\w+ shared memory .*that ${one} has`],
+      ['bulkForOne', `(${one} reads shared memory .*that a copy|a copy to shared memory .*that ${one} has read)`],
+    ])('%s', (name, what) => check(own, [name], new RegExp(`^719 .*${name}: a race: ${what}`), order));
+  });
+
+  /** Each thread of a cluster of two blocks writes its word, and adds that of the thread of the other block. */
+  const cluster = `.version 7.8
+.target sm_90
+.address_size 64
+
+.visible .entry map(.param .align 8 .b8 arguments[8])
+.maxntid 64, 1, 1
+.explicitcluster
+.reqnctapercluster 2, 1, 1
+{
+	.reg .b32 %r<8>;
+	.reg .b64 %q<3>;
+	mov.u32 %r0, %tid.x;
+	mov.u32 %r1, %ctaid.x;
+	ld.param.b64 %q0, [arguments+0];
+	mad.lo.s32 %r2, %r1, 64, %r0;
+	mad.wide.s32 %q1, %r2, 4, %q0;
+	xor.b32 %r3, %r2, 64;
+	mad.wide.s32 %q2, %r3, 4, %q0;
+	st.global.b32 [%q1+0], %r2;
+	barrier.cluster.arrive;
+	barrier.cluster.wait;
+	ld.global.b32 %r4, [%q2+0];
+	barrier.cluster.arrive;
+	barrier.cluster.wait;
+	st.global.b32 [%q1+0], %r4;
+	ret;
+}
+`;
+  test.each([
+    ['a cluster that meets', /^$/, /^0$/],
+    [
+      'a cluster that does not wait for what is written',
+      /\tbarrier.cluster.arrive;\n\tbarrier.cluster.wait;\n\tld/,
+      /^719 .*map: a race: thread \d+ of block \d \w+ global memory at line (19|20) that thread \d+ of block \d has \w+ at line (19|20)/,
+    ],
+    [
+      'a cluster that does not wait for who reads',
+      /\tbarrier.cluster.arrive;\n\tbarrier.cluster.wait;\n\tst/,
+      /^719 .*map: a race: thread \d+ of block \d \w+ global memory at line (22|23) that thread \d+ of block \d has \w+ at line (22|23)/,
+    ],
+  ])('%s', (_, without, result) => {
+    const file = path.join(folder, 'cluster.ptx');
+    writeFileSync(
+      file,
+      cluster.replace(without, (text) => text.slice(-3).trimStart()),
+    );
+    check(own, [file, 'map'], result);
+  });
+
+  test.each(productMistakes.map(([what, , , result], i) => [what, result, i] as const))(
+    'in a product by wgmma: %s',
+    (_, result, i) => check(products, [`product${i}`], result),
+  );
+  test.each(mmaMistakes.map(([what, , , result], i) => [what, result, i] as const))(
+    'in a product by mma.sync: %s',
+    (_, result, i) => check(mma, [`tf32of${i}`], result),
+  );
+  test.each(int8Mistakes.map(([what, , , result], i) => [what, result, i] as const))(
+    'in a product of int8: %s',
+    (_, result, i) => check(mma, [`int8of${i}`], result),
+  );
+});
