@@ -40,6 +40,7 @@ onDevice('the emulator', () => {
     ['a write in front of a block', 'front', '700 700', 'wrote in front of a block of 256 bytes'],
     ['host memory given to a kernel', 'host', '700 700', 'a host address among the parameters'],
     ['a barrier that some threads do not reach', 'deadlock', '719 719', 'a barrier that not all threads'],
+    ['a block of more threads than its kernel is bounded to', 'wide', '1 0', 'more threads than the kernel'],
     ['a copy to host memory as if it were the device', 'copy', '1 0', 'not inside device memory'],
     ['a copy to device memory as if it were the host', 'out', '1 0', 'a device address where a host address belongs'],
     ['a copy that is too long', 'long', '1 0', 'not inside device memory'],

@@ -124,6 +124,7 @@ EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gri
   if (++launches == number("STEEPEST_EMULATED_REFUSE", 0)) return kOutOfMemory;
   if (sharedBytes > sharedLimitOf(function)) return refuse(kInvalidValue, "more shared memory than the kernel may have");
   const auto& kernel = *reinterpret_cast<const Kernel*>(function);
+  if (threads > kernel.mostThreads) return refuse(kInvalidValue, "more threads than the kernel is bounded to");
   if (kernel.text != nullptr && kernel.text->members > mostMembers()) return refuse(912, "a cluster that there is no room for");
   addLine("STEEPEST_EMULATED_TRACE", kernel.text != nullptr ? kernel.text->name : nameOf(kernel));
   if (hasHostAddress(parameters[0], kernel.parameterBytes)) {
