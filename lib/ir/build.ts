@@ -67,6 +67,9 @@ export function checkShape(op: string, shape: Shape): void {
   }
 }
 
+/** Of nested arrays: one that holds itself has no end. */
+export const deepest = 32;
+
 /**
  * A tensor with known values.
  *
@@ -89,6 +92,12 @@ export function tensor(
   let data: ArrayLike<number>;
   let isBool = false;
   if (ArrayBuffer.isView(values)) {
+    if (values instanceof DataView || values instanceof BigInt64Array || values instanceof BigUint64Array) {
+      throw opError('tensor', `expected numbers, got a ${values.constructor.name}`);
+    }
+    if ((values.buffer as { detached?: boolean }).detached === true) {
+      throw opError('tensor', 'the buffer of the values is detached (it has been transferred)');
+    }
     data = values as unknown as ArrayLike<number>;
     found = [data.length];
   } else {
@@ -111,6 +120,7 @@ export function tensor(
     const probe = (v: unknown): void => {
       if (Array.isArray(v)) {
         found.push(v.length);
+        if (found.length > deepest) throw opError('tensor', `arrays are nested more than ${deepest} deep`);
         if (v.length > 0) probe(v[0]);
       }
     };

@@ -8,7 +8,7 @@ import {
   type Operand,
   opError,
 } from '../build.js';
-import { formatType, type Shape, sameShape, sizeOf, type Tensor } from '../graph.js';
+import { formatType, type Shape, sameShape, sizeOf, Tensor } from '../graph.js';
 import { cast } from './elementwise.js';
 
 export { broadcastTo } from '../build.js';
@@ -122,8 +122,10 @@ export function flip(x: Operand, axes?: number | readonly number[]): Tensor {
 
 /** Joins tensors along an existing axis. All other dimensions must agree. */
 export function concatenate(tensors: readonly Tensor[], axis = -1): Tensor {
-  const [first] = tensors;
-  if (first === undefined) throw opError('concatenate', 'expected at least one tensor, got an empty list');
+  if (!Array.isArray(tensors) || tensors.length === 0 || !tensors.every((t) => t instanceof Tensor)) {
+    throw opError('concatenate', 'tensors must be a list of at least one tensor');
+  }
+  const first = tensors[0] as Tensor;
   const a = normalizeAxis('concatenate', axis, first.rank);
   const dtype = tensors.every((t) => t.dtype === first.dtype) ? first.dtype : 'float32';
   for (const t of tensors) {
