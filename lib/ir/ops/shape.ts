@@ -1,6 +1,7 @@
 import {
   asTensor,
   broadcastTo,
+  checkList,
   checkShape,
   make,
   normalizeAxes,
@@ -20,6 +21,7 @@ export { broadcastTo } from '../build.js';
  */
 export function reshape(x: Operand, shape: Shape): Tensor {
   const t = asTensor('reshape', 'x', x);
+  checkList('reshape', 'a shape must be a list of sizes', shape);
   const known = shape.reduce((p, n) => (n === -1 ? p : p * n), 1);
   const holes = shape.filter((n) => n === -1).length;
   if (holes > 1) throw opError('reshape', `only one dimension can be -1, got [${shape.join(', ')}]`);
@@ -34,6 +36,7 @@ export function reshape(x: Operand, shape: Shape): Tensor {
 /** Axes in a new order; without `axes`, reversed. */
 export function transpose(x: Operand, axes?: readonly number[]): Tensor {
   const t = asTensor('transpose', 'x', x);
+  if (axes !== undefined) checkList('transpose', 'axes must be a list of numbers', axes);
   const order = (axes ?? t.shape.map((_, i) => t.rank - 1 - i)).map((a) => normalizeAxis('transpose', a, t.rank));
   if (order.length !== t.rank || new Set(order).size !== t.rank) {
     throw opError('transpose', `axes must name each of the ${t.rank} axes once, got [${order.join(', ')}]`);
@@ -150,6 +153,7 @@ export function concatenate(tensors: readonly Tensor[], axis = -1): Tensor {
 
 /** Joins tensors of one shape along a new axis. */
 export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
+  checkList('stack', 'tensors must be a list of tensors', tensors);
   return concatenate(
     tensors.map((t) => expandDims(t, axis)),
     axis,
