@@ -1,10 +1,7 @@
 // Makes out/steepest-cuda: the package with the CUDA kernels, for `npm pack` or `npm publish`. The CPU package stays small.
 //
 //   node scripts/prebuild-cuda.mjs                             compiles the kernels, which needs nvcc
-//   node scripts/prebuild-cuda.mjs --kernels FILE [--cuda 12.8] [--out FOLDER]   takes one that nvcc of this version has compiled
-//
-// Drivers read no kernels of a newer major version: those of 12.8 or 12.9 run with drivers for CUDA 12.0 and newer, those of 13
-// with drivers for 13.0 and newer only. So what is published should be of the oldest version that knows all GPUs it has kernels for.
+//   node scripts/prebuild-cuda.mjs --kernels FILE [--out FOLDER]   takes a file that was compiled before
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -16,9 +13,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const require = createRequire(import.meta.url);
 const name = 'steepest-cuda';
 
-const { values } = parseArgs({
-  options: { kernels: { type: 'string' }, cuda: { type: 'string' }, out: { type: 'string' } },
-});
+const { values } = parseArgs({ options: { kernels: { type: 'string' }, out: { type: 'string' } } });
 const folder = path.resolve(values.out ?? path.join(root, 'out', name));
 
 /** Compiles the kernels only, in a folder of its own. Returns their file. */
@@ -33,32 +28,36 @@ function compile() {
   return path.join(home, 'Release', `${name}.fatbin`);
 }
 
-/** The version of nvcc, '12.8'. */
-function compiler() {
-  for (const nvcc of ['nvcc', '/usr/local/cuda/bin/nvcc']) {
-    const release = /release (\d+\.\d+)/.exec(spawnSync(nvcc, ['--version'], { encoding: 'utf8' }).stdout ?? '');
-    if (release !== null) return release[1];
+/**
+ * The CUDA version whose driver reads the kernels: machine code and PTX are read by drivers of the compiler's major version, and newer
+ * ones. PTX 8 came with CUDA 12, PTX 9 with 13.
+ */
+function driverFor(kernels) {
+  let cuda = 12;
+  for (let at = 0; at + 16 <= kernels.length && kernels.readUInt32LE(at) === 0xba55ed50; ) {
+    const end = at + kernels.readUInt16LE(at + 6) + Number(kernels.readBigUInt64LE(at + 8));
+    for (at += kernels.readUInt16LE(at + 6); at < end; ) {
+      const isPtx = kernels.readUInt16LE(at) === 1;
+      if (isPtx) cuda = Math.max(cuda, kernels.readUInt16LE(at + 26) + 4);
+      at += kernels.readUInt32LE(at + 4) + Number(kernels.readBigUInt64LE(at + 8));
+    }
   }
-  throw new Error(
-    '--cuda: expected the version of CUDA that compiled the kernels, like 12.8, as there is no nvcc here',
-  );
+  return `${cuda}.0`;
 }
 
-const readme = (cuda) => `# ${name}
+const readmeFor = (driver) => `# ${name}
 
 The CUDA kernels of [steepest](https://www.npmjs.com/package/steepest), compiled. Install it beside the same version of steepest:
 
     npm install steepest ${name}
 
 There is no code in it, and nothing else to do: \`compile({ device: 'cuda:0' })\` finds it. It needs Linux, and the NVIDIA
-driver for CUDA ${Number.parseInt(cuda)}.0 or newer (the kernels were compiled by CUDA ${cuda}); no toolkit.
+driver for CUDA ${driver} or newer; no toolkit.
 `;
 
 try {
   const kernels = path.resolve(values.kernels ?? compile());
   if (!existsSync(kernels)) throw new Error(`there is no ${kernels}`);
-  const cuda = values.cuda ?? compiler();
-  if (!/^1[2-9]\.\d+$/.test(cuda)) throw new Error(`--cuda: expected a version like 12.8, got '${cuda}'`);
   const { version, license, engines } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
   const manifest = {
     name,
@@ -74,7 +73,7 @@ try {
   copyFileSync(kernels, path.join(folder, 'prebuilds', `${name}.fatbin`));
   copyFileSync(path.join(root, 'LICENSE'), path.join(folder, 'LICENSE'));
   writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-  writeFileSync(path.join(folder, 'README.md'), readme(cuda));
+  writeFileSync(path.join(folder, 'README.md'), readmeFor(driverFor(readFileSync(kernels))));
   console.log(folder);
 } catch (error) {
   console.error(error.message);

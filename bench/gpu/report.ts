@@ -310,16 +310,18 @@ interface Instruction {
 }
 
 function instructionTable(readings: Readings): string {
-  const rows = readings.all(/^profile$/).flatMap(({ case: id, instructions = [] }) =>
-    (instructions as Instruction[])
-      .slice(0, 6)
-      .map((i) => [
-        `${id}: ${i.operation} ${i.shapes}`,
-        digits(i.us_per_call, 4),
-        digits(tera(i.gflop_per_s)),
-        digits(tera(i.gbytes_per_s)),
-      ]),
-  );
+  const rows = readings
+    .all(/^profile$/)
+    .flatMap(({ case: id, instructions = [] }) =>
+      (instructions as Instruction[])
+        .slice(0, 6)
+        .map((i) => [
+          `${id}: ${i.operation} ${i.shapes}`,
+          digits(i.us_per_call, 4),
+          digits(tera(i.gflop_per_s)),
+          digits(tera(i.gbytes_per_s)),
+        ]),
+    );
   return table(['slowest instructions, alone', 'us a call', 'TFLOP/s', 'TB/s'], rows);
 }
 

@@ -92,14 +92,14 @@ __global__ void __launch_bounds__(256) warpGroups(float* out, int rounds) {
   for (int i = static_cast<int>(threadIdx.x); i < static_cast<int>(sizeof operands / 2); i += 256) {
     numbers[i] = __float2bfloat16(someNumber(i));
   }
-  asm volatile("fence.proxy.async.shared::cta;\n" ::: "memory");
+  ptx::fenceCopies();
   __syncthreads();
   float sums[64][2] = {};
   for (int round = 0; round < rounds; ++round) {
     ptx::fenceProducts();
 #pragma unroll
     for (int k = 0; k < 4; ++k) {
-      ptx::multiplyGroup<256, false, false>(
+      ptx::multiplyGroup<false, false>(
           sums, ptx::describeMatrix(operands + threadIdx.x / 128 * kBytesA + k * 32, 16, 1024),
           ptx::describeMatrix(operands + 2 * kBytesA + k * 32, 16, 1024), true);
     }

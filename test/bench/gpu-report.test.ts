@@ -63,7 +63,13 @@ describe('speeds', () => {
           {
             case: 'mnist',
             instructions: [
-              { operation: 'matmul', shapes: '[128, 784] x [784, 128]', us_per_call: 4, gflop_per_s: 6422, gbytes_per_s: 217 },
+              {
+                operation: 'matmul',
+                shapes: '[128, 784] x [784, 128]',
+                us_per_call: 4,
+                gflop_per_s: 6422,
+                gbytes_per_s: 217,
+              },
             ],
           },
         ],

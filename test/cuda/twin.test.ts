@@ -7,7 +7,16 @@ import path from 'node:path';
 
 import { onDevice } from './device';
 import type { Mistake as Planted } from './planted';
-import { attention, attentionGrad, compile, int8Product, type Kernel, tf32Product, variant, wgmmaProduct } from './planted';
+import {
+  attention,
+  attentionGrad,
+  compile,
+  int8Product,
+  type Kernel,
+  tf32Product,
+  variant,
+  wgmmaProduct,
+} from './planted';
 
 /** What comes of it are numbers that are wrong, or none, or the message of a launch that fails. */
 type Mistake = Planted<string>;
