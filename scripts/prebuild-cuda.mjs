@@ -28,14 +28,31 @@ function compile() {
   return path.join(home, 'Release', `${name}.fatbin`);
 }
 
-const readme = `# ${name}
+/**
+ * The CUDA version whose driver reads the kernels: machine code and PTX are read by drivers of the compiler's major version, and newer
+ * ones. PTX 8 came with CUDA 12, PTX 9 with 13.
+ */
+function driverFor(kernels) {
+  let cuda = 12;
+  for (let at = 0; at + 16 <= kernels.length && kernels.readUInt32LE(at) === 0xba55ed50; ) {
+    const end = at + kernels.readUInt16LE(at + 6) + Number(kernels.readBigUInt64LE(at + 8));
+    for (at += kernels.readUInt16LE(at + 6); at < end; ) {
+      const isPtx = kernels.readUInt16LE(at) === 1;
+      if (isPtx) cuda = Math.max(cuda, kernels.readUInt16LE(at + 26) + 4);
+      at += kernels.readUInt32LE(at + 4) + Number(kernels.readBigUInt64LE(at + 8));
+    }
+  }
+  return `${cuda}.0`;
+}
+
+const readmeFor = (driver) => `# ${name}
 
 The CUDA kernels of [steepest](https://www.npmjs.com/package/steepest), compiled. Install it beside the same version of steepest:
 
     npm install steepest ${name}
 
 There is no code in it, and nothing else to do: \`compile({ device: 'cuda:0' })\` finds it. It needs Linux, and the NVIDIA
-driver for CUDA 12.0 or newer; no toolkit.
+driver for CUDA ${driver} or newer; no toolkit.
 `;
 
 try {
@@ -56,7 +73,7 @@ try {
   copyFileSync(kernels, path.join(folder, 'prebuilds', `${name}.fatbin`));
   copyFileSync(path.join(root, 'LICENSE'), path.join(folder, 'LICENSE'));
   writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-  writeFileSync(path.join(folder, 'README.md'), readme);
+  writeFileSync(path.join(folder, 'README.md'), readmeFor(driverFor(readFileSync(kernels))));
   console.log(folder);
 } catch (error) {
   console.error(error.message);

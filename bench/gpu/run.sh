@@ -9,7 +9,8 @@
 # First whether results are right, then what the machine can do, kernels, and training steps beside PyTorch. Each part has a time limit of
 # its own, all have one together, and none stops the others, whether it fails, crashes or hangs. OUT gets a .log and, where a part
 # prints JSON, a .jsonl for each, and summary.json with all of it, which is all that has to come back: it is written again after each
-# part, so that it is there and whole whenever this is killed. Exits with 1 when a part failed.
+# part, so that it is there and whole whenever this is killed. report.md says it for people: what is wrong, by kernel and case, then
+# speeds beside the goals and PyTorch (node out/bench/gpu/report.js OUT writes it from a summary). Exits with 1 when a part failed.
 #
 #   STEEPEST_NODE           the Node to use, instead of the one on PATH
 #   STEEPEST_PEERS_PYTHON   a Python with PyTorch, which is measured in turns with ours
@@ -92,7 +93,7 @@ json_lines() {
 
 # Of all parts so far, and the one that runs.
 write_summary() {
-  local comma= part state status seconds
+  local comma='' part state status seconds
   {
     printf '{"date":"%s","gpu":' "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
     printf '%s' "${gpu:-no nvidia-smi}" | json_string
@@ -103,7 +104,8 @@ write_summary() {
       printf '%s\n"%s":{"state":"%s","status":%s,"seconds":%s' "$comma" "$part" "$state" "$status" "$seconds"
       if [ -s "$out/$part.jsonl" ]; then printf ',"results":[%s]' "$(paste -sd, "$out/$part.jsonl")"; fi
       printf ',"log":'
-      LC_ALL=C grep -a -v '^{.*}$' "$out/$part.log" | tail -c 4000 | json_string
+      # all that failed, and the end
+      { LC_ALL=C grep -a '^FAILED' "$out/$part.log" | head -c 2000; LC_ALL=C grep -a -v '^{.*}$' "$out/$part.log" | tail -c 8000; } | json_string
       printf '}'
       comma=,
     done
@@ -178,15 +180,15 @@ gpu_state() {
   nvidia-smi -q -d CLOCK,POWER,PERFORMANCE
   nproc
   uname -r
-  grep -m1 'model name' /proc/cpuinfo
+  grep -m1 'model name' /proc/cpuinfo || true
 }
 export -f gpu_state
 
 # ---- the machine, and starting
 part machine 10 "$(command -v nvidia-smi || echo nvidia-smi)" bash -c gpu_state
-gpu=$(sed -n 2p "$out/machine.log" | cut -d, -f1)
+gpu=$(sed -n 2p "$out/machine.log" 2>/dev/null | cut -d, -f1)
 case $gpu in *' '*) ;; *) gpu= ;; esac
-part load 20 "$release/cuda-kernels" "$release/cuda-kernels" --load
+part load 20 "$release/cuda-kernels" "$release/cuda-kernels" --load --device "$STEEPEST_DEVICE"
 device=$(grep -a -o '"device":"[^"]*"' "$out/load.log" 2>/dev/null | cut -d'"' -f4)
 node_part start 20 out/bench/gpu/start.js
 
@@ -194,65 +196,69 @@ node_part start 20 out/bench/gpu/start.js
 families=$(printf '%s\n' map reduce softmax normalize matmul matmulBfloat16 attention attentionBfloat16 \
   attentionGradBfloat16 convBfloat16 convInputGradBfloat16 convKernelGradBfloat16)
 if [ -n "$smoke" ]; then
-  part kernels 60 "$release/cuda-kernels" bash -c 'each_of 3 "$1" "$2" --small' - "$families" "$release/cuda-kernels"
+  part kernels 60 "$release/cuda-kernels" bash -c 'each_of 3 "$1" "$2" --small --device "$3"' - "$families" "$release/cuda-kernels" "$STEEPEST_DEVICE"
   node_part cases 60 out/cuda-cases.js --draws 1 --every 60 --each 5
   node_part golden 20 out/test/golden/main.js "$golden" --seconds 4
 else
-  part kernels 40 "$release/cuda-kernels" bash -c 'each_of 8 "$1" "$2" --repeat 5' - "$families" "$release/cuda-kernels"
-  node_part cases 60 out/cuda-cases.js --seconds 50 --json "$out/cases.json"
+  part kernels 40 "$release/cuda-kernels" bash -c 'each_of 8 "$1" "$2" --repeat 5 --device "$3"' - "$families" "$release/cuda-kernels" "$STEEPEST_DEVICE"
+  node_part golden 45 out/test/golden/main.js "$golden" --seconds 40
+  node_part cases 55 out/cuda-cases.js --seconds 45 --json "$out/cases.json"
   # small products through the kernels for large ones: all forms of operands, around the edges of tiles; Wgmma is those of convolutions
   for kernel in wgmma mma Wgmma; do
-    STEEPEST_CUDA_PRODUCTS=$kernel node_part "cases-$kernel" 20 out/cuda-cases.js --only bfloat16 --draws 2 --seconds 15
+    STEEPEST_CUDA_PRODUCTS=$kernel node_part "cases-$kernel" 13 out/cuda-cases.js --only bfloat16 --draws 2 --seconds 10
   done
-  STEEPEST_CUDA_PRODUCTS=attentionWgmma node_part cases-attention 12 out/cuda-cases.js --only attention --draws 2 --seconds 10
+  STEEPEST_CUDA_PRODUCTS=attentionWgmma node_part cases-attention 10 out/cuda-cases.js --only attention --draws 2 --seconds 8
   # loops over time in one launch, by blocks alone and in clusters
   for members in 1 2; do
-    STEEPEST_CUDA_LOOPS=$members node_part "cases-loops-$members" 15 out/cuda-cases.js --only recurrent --draws 2 --seconds 12
+    STEEPEST_CUDA_LOOPS=$members node_part "cases-loops-$members" 10 out/cuda-cases.js --only recurrent --draws 2 --seconds 8
   done
-  node_part golden 50 out/test/golden/main.js "$golden" --seconds 45
 fi
 
 # ---- what the machine can do, by CUDA's own runtime, which knows only real devices
-[ -n "$smoke" ] || part limits 30 "$release/cuda-limits" "$release/cuda-limits"
+[ -n "$smoke" ] || part limits 30 "$release/cuda-limits" "$release/cuda-limits" "${STEEPEST_DEVICE#cuda:}"
 
 # ---- speed of single kernels, in turns with PyTorch
 python=
-with_torch() { bounded 40 "$1" -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; }
+with_torch() { bounded 30 "$1" -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; }
 if [ -z "$smoke" ] && [ -z "$stopped" ]; then
+  tried=
   for candidate in "${STEEPEST_PEERS_PYTHON:-}" python3 python; do
-    if [ -n "$candidate" ] && command -v "$candidate" >/dev/null && with_torch "$candidate"; then
-      python=$(command -v "$candidate")
+    candidate=$(command -v "${candidate:-none}") || continue
+    file=$(readlink -f "$candidate")
+    case $tried in *"|$candidate|$file|"*) continue ;; esac
+    tried="$tried|$candidate|$file|"
+    if with_torch "$candidate"; then
+      python=$candidate
       export STEEPEST_PEERS_PYTHON=$python
       break
     fi
   done
+  echo "PyTorch: ${python:-none that sees a GPU}"
 fi
 # GPT-2: 8 x 1024 symbols to queries, keys and values; back; hidden; output; classifier
-work='--repeat 20 map 67108864
---repeat 3 matmulBfloat16 8192 8192 8192
---repeat 3 matmulBfloat16 8192 768 2304
---repeat 3 matmulBfloat16 8192 768 768
---repeat 3 matmulBfloat16 8192 768 3072
---repeat 3 matmulBfloat16 8192 3072 768
---repeat 3 matmulBfloat16 8192 768 50304
---repeat 3 matmul 2048 2048 2048
---repeat 3 attention 8 1024 12 64
---repeat 3 attentionBfloat16 8 1024 12 64'
+work='matmulBfloat16 8192 8192 8192
+matmulBfloat16 8192 768 2304
+matmulBfloat16 8192 768 768
+matmulBfloat16 8192 768 3072
+matmulBfloat16 8192 3072 768
+matmulBfloat16 8192 768 50304
+attentionBfloat16 8 1024 12 64
+attentionGradBfloat16 8 1024 12 64
+map 67108864
+matmul 2048 2048 2048
+attention 8 1024 12 64'
+profiled='matmulBfloat16 8192 8192 8192
+attentionBfloat16 8 1024 12 64
+attentionGradBfloat16 8 1024 12 64
+convBfloat16 128 28 128 128 3 1'
 # Attention, and some 3 x 3 convolutions of ResNet-50, by both kinds of kernels
-attention=$(printf -- '--repeat 3 %s\n' attention{,Grad}Bfloat16\ {8\ 1024\ 12\ 64,4\ 2048\ 8\ 128})
-convolutions=$(printf -- '--repeat 3 %s\n' conv{,InputGrad,KernelGrad}Bfloat16\ 128\ {28\ 128\ 128\ 3\ 1,14\ 256\ 256\ 3\ 1,28\ 256\ 256\ 3\ 2,56\ 64\ 64\ 3\ 1})
-if [ -z "$smoke" ]; then
-  for way in Wgmma Mma; do
-    STEEPEST_CUDA_PRODUCTS=attention$way part "speed-attention-$way" 20 "$release/cuda-kernels" \
-      bash -c 'each_of 8 "$1" "$2"' - "$attention" "$release/cuda-kernels"
-    STEEPEST_CUDA_PRODUCTS=$way part "speed-convolutions-$way" 25 "$release/cuda-kernels" \
-      bash -c 'each_of 8 "$1" "$2"' - "$convolutions" "$release/cuda-kernels"
-  done
-  for turn in 1 2; do
-    part "speed-$turn" 30 "$release/cuda-kernels" bash -c 'each_of 8 "$1" "$2"' - "$work" "$release/cuda-kernels"
-    if [ -n "$python" ]; then part "speed-torch-$turn" 25 - "$python" bench/gpu/torch_gpu.py --device "$STEEPEST_DEVICE"; fi
-  done
-fi
+attention=$(printf '%s\n' attention{,Grad}Bfloat16\ {8\ 1024\ 12\ 64,4\ 2048\ 8\ 128})
+convolutions=$(printf '%s\n' conv{,InputGrad,KernelGrad}Bfloat16\ 128\ {28\ 128\ 128\ 3\ 1,14\ 256\ 256\ 3\ 1,28\ 256\ 256\ 3\ 2,56\ 64\ 64\ 3\ 1})
+speed() {
+  part "speed-$1" 30 "$release/cuda-kernels" bash -c 'each_of 8 "$1" "$2" --device "$3"' - "$work" "$release/cuda-kernels" "$STEEPEST_DEVICE"
+  if [ -n "$python" ]; then part "speed-torch-$1" 30 - "$python" bench/gpu/torch_gpu.py --device "$STEEPEST_DEVICE"; fi
+}
+[ -n "$smoke" ] || speed 1
 
 # ---- training steps, in turns with PyTorch
 if [ -n "$smoke" ]; then
@@ -262,39 +268,65 @@ if [ -n "$smoke" ]; then
 else
   peers=${python:+,torch,torch-compile,torch-graph}
   bfloat16=${python:+,torch-bf16,torch-graph-bf16}
+  bench steps-gpt2 75 --case gpt2 --against "steepest-bf16$bfloat16" --rounds 3 --seconds 1
   bench steps-mnist 40 --case mnist,d --against "steepest$peers" --rounds 3 --seconds 0.5
-  bench steps-cifar 50 --case cifar --against "steepest$peers" --rounds 2 --seconds 1
-  bench steps-gpt2 60 --case gpt2 --against "steepest-bf16$bfloat16" --rounds 2 --seconds 1
-  bench steps-resnet50 60 --case resnet50 --against "steepest-bf16$bfloat16" --rounds 2 --seconds 1
-  # one after the other, as both may not fit the GPU: 25 GB of weights and moments each
-  bench steps-gpt2xl 70 --case gpt2xl --against steepest-bf16 --rounds 2 --seconds 1
-  if [ -n "$python" ]; then bench steps-gpt2xl-torch 60 --case gpt2xl --against torch-bf16 --rounds 2 --seconds 1; fi
+  bench steps-resnet50 60 --case resnet50 --against "steepest-bf16$bfloat16" --rounds 3 --seconds 1
+  bench steps-cifar 50 --case cifar --against "steepest$peers" --rounds 3 --seconds 1
+  for way in Wgmma Mma; do
+    STEEPEST_CUDA_PRODUCTS=attention$way part "speed-attention-$way" 15 "$release/cuda-kernels" \
+      bash -c 'each_of 8 "$1" "$2" --device "$3"' - "$attention" "$release/cuda-kernels" "$STEEPEST_DEVICE"
+    STEEPEST_CUDA_PRODUCTS=$way part "speed-convolutions-$way" 25 "$release/cuda-kernels" \
+      bash -c 'each_of 8 "$1" "$2" --device "$3"' - "$convolutions" "$release/cuda-kernels" "$STEEPEST_DEVICE"
+  done
   node_part profile 30 out/bench/gpu/profile.js mnist,cifar,gpt2 mixedBfloat16
+  # one after the other, as both may not fit the GPU: 25 GB of weights and moments each
+  bench steps-gpt2xl 70 --case gpt2xl --against steepest-bf16 --rounds 3 --seconds 1
+  if [ -n "$python" ]; then bench steps-gpt2xl-torch 60 --case gpt2xl --against torch-bf16 --rounds 3 --seconds 1; fi
   # an LSTM: launches for each step, one for all of them by blocks alone and by clusters, and what is chosen
   for members in 0 1 8 ''; do
-    STEEPEST_CUDA_LOOPS=$members bench "steps-lstm${members:+-$members}" 10 --case i --against steepest --rounds 2 --seconds 0.5
+    STEEPEST_CUDA_LOOPS=$members bench "steps-lstm${members:+-$members}" 10 --case i --against steepest --rounds 3 --seconds 0.5
   done
+  speed 2
 fi
 
-# ---- with what time is left: the driver's assembler alone, races and accesses, and torch.compile, which takes longest to start
-part load-ptx 30 "$release/cuda-kernels" env CUDA_FORCE_PTX_JIT=1 CUDA_CACHE_DISABLE=1 "$release/cuda-kernels" --load
+# ---- with what time is left: races and accesses, what limits kernels, torch.compile, which takes long to start, and the driver's
+# assembler alone, which takes longest
 if [ -z "$smoke" ]; then
-  part sanitizer 30 "$(command -v compute-sanitizer || echo compute-sanitizer)" \
-    compute-sanitizer --error-exitcode 9 "$release/cuda-kernels" --small
-  STEEPEST_CUDA_PRODUCTS=Wgmma part sanitizer-convolutions 20 "$(command -v compute-sanitizer || echo compute-sanitizer)" \
-    compute-sanitizer --error-exitcode 9 "$release/cuda-kernels" --repeat 1 convInputGradBfloat16 2 9 68 20 3 2
-  STEEPEST_CUDA_PRODUCTS=attentionWgmma part sanitizer-attention 20 "$(command -v compute-sanitizer || echo compute-sanitizer)" \
-    compute-sanitizer --error-exitcode 9 "$release/cuda-kernels" --repeat 1 attentionGradBfloat16 1 140 2 64
+  sanitizer=$(command -v compute-sanitizer || echo compute-sanitizer)
+  # on some virtual machines it refuses every device
+  if [ -e "$sanitizer" ] && [ -z "$stopped" ] && [ "$SECONDS" -lt "$deadline" ]; then
+    case $(bounded 15 "$sanitizer" "$release/cuda-kernels" --small map 2>&1) in
+      *'not supported'*) sanitizer='compute-sanitizer that supports this device' ;;
+    esac
+  fi
+  # each kernel in a process of its own: what one of them does wrong hides no other
+  sanitize() {
+    local name=$1 seconds=$2
+    shift 2
+    part "$name" "$seconds" "$sanitizer" bash -c 'each_of 20 "$1" "${@:2}"' - "$families" "$sanitizer" "$@" "$release/cuda-kernels" --small
+  }
+  sanitize sanitizer-races 45 --error-exitcode 9 --tool racecheck
+  sanitize sanitizer 30 --error-exitcode 9
+  STEEPEST_CUDA_PRODUCTS=Wgmma part sanitizer-convolutions 20 "$sanitizer" \
+    "$sanitizer" --error-exitcode 9 "$release/cuda-kernels" --repeat 1 convInputGradBfloat16 2 9 68 20 3 2
+  STEEPEST_CUDA_PRODUCTS=attentionWgmma part sanitizer-attention 20 "$sanitizer" \
+    "$sanitizer" --error-exitcode 9 "$release/cuda-kernels" --repeat 1 attentionGradBfloat16 1 140 2 64
+  # it may need rights that nobody here has: nothing is wrong then
+  part ncu 45 "$(command -v ncu || echo ncu)" bash -c 'each_of 15 "$1" "${@:2}" || true' - "$profiled" \
+    ncu --clock-control none --launch-count 4 --section SpeedOfLight --section Occupancy --section LaunchStats "$release/cuda-kernels" --repeat 1
   if [ -n "$python" ]; then
-    bench steps-gpt2-compile 60 --case gpt2 --against steepest-bf16,torch-compile-bf16 --rounds 2 --seconds 1
-    bench steps-resnet50-compile 60 --case resnet50 --against steepest-bf16,torch-compile-bf16 --rounds 2 --seconds 1
+    bench steps-gpt2-compile 60 --case gpt2 --against steepest-bf16,torch-compile-bf16 --rounds 3 --seconds 1
+    bench steps-resnet50-compile 60 --case resnet50 --against steepest-bf16,torch-compile-bf16 --rounds 3 --seconds 1
   fi
 fi
+part load-ptx 90 "$release/cuda-kernels" env CUDA_FORCE_PTX_JIT=1 CUDA_CACHE_DISABLE=1 "$release/cuda-kernels" --load
 
 failed=0
 for entry in ${parts[@]+"${parts[@]}"}; do
   case $entry in *'|passed|'* | *'|left out|'*) ;; *) failed=$((failed + 1)) ;; esac
 done
 write_summary
+rm -f "$out/report.md"
+if [ -n "$node" ] && [ -e out/bench/gpu/report.js ]; then "$node" out/bench/gpu/report.js "$out"; fi
 echo "$out/summary.json: ${#parts[@]} parts, $failed failed"
 [ "$failed" = 0 ]

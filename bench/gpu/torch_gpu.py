@@ -1,4 +1,4 @@
-"""PyTorch beside single kernels of ours: pointwise traffic, products, attention, AdamW. A line of JSON for each.
+"""PyTorch beside single kernels of ours: pointwise traffic, products, attention, convolutions, AdamW. A line of JSON for each.
 
 usage: torch_gpu.py [--device cuda:0] [--small]
 """
@@ -16,7 +16,7 @@ arguments = parser.parse_args()
 device = torch.device(arguments.device)
 on_gpu = device.type == 'cuda'
 small = arguments.small
-turns = 3 if small else 20
+warm_up, one_round, rounds = (0, 0, 1) if small else (0.2, 0.02, 5)
 
 
 def wait():
@@ -25,24 +25,22 @@ def wait():
 
 
 def seconds(work):
-    """The median time of a call: by events on a GPU, each call between two of them."""
-    for _ in range(3):
-        work()
-    wait()
-    times = []
-    for _ in range(turns):
-        if on_gpu:
-            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-            begin.record()
+    """A call's time, as bench/native/cuda_kernels.cc takes it: of rounds of many calls between two waits the median, with clocks up."""
+    def round_of(times):
+        wait()
+        began = time.perf_counter()
+        for _ in range(times):
             work()
-            end.record()
-            wait()
-            times.append(begin.elapsed_time(end) * 1e-3)
-        else:
-            began = time.perf_counter()
-            work()
-            times.append(time.perf_counter() - began)
-    return sorted(times)[turns // 2]
+        wait()
+        return (time.perf_counter() - began) / times
+
+    round_of(1)  # compiles, chooses algorithms, allocates
+    began, times = time.perf_counter(), 1
+    took = round_of(times)
+    while time.perf_counter() - began < warm_up:
+        times = max(1, min(100_000, round(one_round / max(took, 1e-9))))
+        took = round_of(times)
+    return sorted(round_of(times) for _ in range(rounds))[rounds // 2]
 
 
 def say(name, work, sizes, flops=0, moved=0):
@@ -74,10 +72,9 @@ def products():
         # GPT-2: 8 x 1024 symbols to queries, keys and values; back; hidden; output; classifier
         (8192, 768, 2304), (8192, 768, 768), (8192, 768, 3072), (8192, 3072, 768), (8192, 768, 50304),
     ]
-    for dtype, name in [(torch.bfloat16, 'matmulBfloat16'), (torch.float32, 'matmul')]:
-        for m, k, n in shapes:
-            if dtype == torch.float32 and m * k * n > 1 << 36:
-                continue
+    exact = shapes if small else [(2048, 2048, 2048)]  # in float32: tf32 is off unless somebody asks for it
+    for dtype, name, sizes in [(torch.bfloat16, 'matmulBfloat16', shapes), (torch.float32, 'matmul', exact)]:
+        for m, k, n in sizes:
             a, b = numbers(m, k, dtype=dtype), numbers(k, n, dtype=dtype)
             out = torch.empty(m, n, device=device, dtype=dtype)
             say(name, lambda: torch.mm(a, b, out=out), [m, k, n], 2 * m * k * n)
@@ -101,17 +98,36 @@ def attention():
     say('attention and its gradient', both, sizes, 3.5 * flops)
 
 
+def convolutions():
+    """3 x 3 convolutions of ResNet-50 and their gradients, channels last."""
+    shapes = [(2, 9, 4, 6, 3, 2)] if small else [
+        (128, 28, 128, 128, 3, 1), (128, 14, 256, 256, 3, 1), (128, 28, 256, 256, 3, 2), (128, 56, 64, 64, 3, 1)]
+    torch.backends.cudnn.benchmark = True
+    for images, edge, channels, filters, window, stride in shapes:
+        sizes = [images, edge, channels, filters, window, stride]
+        x = numbers(images, channels, edge, edge, dtype=torch.bfloat16).to(memory_format=torch.channels_last)
+        kernel = numbers(filters, channels, window, window, dtype=torch.bfloat16).to(memory_format=torch.channels_last)
+        y = functional.conv2d(x, kernel, stride=stride, padding=window // 2)
+        dy = torch.randn_like(y)
+        flops = 2 * y.numel() * channels * window * window
+        say('convBfloat16', lambda: functional.conv2d(x, kernel, stride=stride, padding=window // 2), sizes, flops)
+        for name, which in [('convInputGradBfloat16', 0), ('convKernelGradBfloat16', 1)]:
+            wanted = [i == which for i in range(2)] + [False]
+            say(name, lambda: torch.ops.aten.convolution_backward(
+                dy, x, kernel, None, [stride] * 2, [window // 2] * 2, [1, 1], False, [0, 0], 1, wanted), sizes, flops)
+
+
 def adamw():
     count = 1000 if small else 124_000_000
     weights = torch.nn.Parameter(numbers(count))
     weights.grad = numbers(count)
     optimizer = torch.optim.AdamW([weights], fused=True)
-    say('AdamW', optimizer.step, [count], 0, 28 * count)  # reads four arrays, writes three
+    say('AdamW', optimizer.step, [count], 0, 28 * count)  # reads weights, gradients and two moments, writes all but gradients
 
 
 version = f'{torch.__version__}, CUDA {torch.version.cuda}'
 print(json.dumps({'torch': version, 'device': torch.cuda.get_device_name(device) if on_gpu else 'cpu'}), flush=True)
-for part in (pointwise, products, attention, adamw):
+for part in (products, attention, convolutions, adamw, pointwise):
     try:
         part()
     except Exception as error:

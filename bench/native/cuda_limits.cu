@@ -3,6 +3,9 @@
 //   cuda-limits [device, default 0] [--quick]
 //
 // Prints one object of JSON. The runtime library is linked in, for this program only: the addon needs the driver alone.
+//
+// Each number is that of the fastest of some turns, by events of the device, after 0.3 s of work, in which clocks go up. Operands of tensor
+// cores are random numbers, as zeros take less power; they are the same all the time, so a product of large matrices takes more.
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
 #include <mma.h>
@@ -13,7 +16,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <string>
 #include <vector>
+
+#include "../../native/cuda/kernels/ptx.h"
 
 namespace {
 
@@ -44,14 +50,28 @@ __global__ void multiplyAdd(float* out, int rounds, float x) {
   if (total == 12345.678f) out[0] = total;
 }
 
+// The i-th of some numbers between -1 and 1.
+__device__ float someNumber(uint32_t i) {
+  i = (i ^ i >> 16) * 0x7feb352du;
+  i = (i ^ i >> 15) * 0x846ca68bu;
+  return static_cast<float>((i ^ i >> 16) >> 8) * 0x1p-23f - 1;
+}
+
+__global__ void fill(float* to, int64_t count) {
+  const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x;
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) {
+    to[i] = someNumber(static_cast<uint32_t>(i));
+  }
+}
+
 // Products of 16x16x16 on registers (mma.sync). On Hopper this is about 60 % of what wgmma reaches.
 __global__ void tensorCores(float* out, int rounds) {
   using namespace nvcuda::wmma;
   fragment<matrix_a, 16, 16, 16, __nv_bfloat16, row_major> a;
   fragment<matrix_b, 16, 16, 16, __nv_bfloat16, col_major> b;
   fragment<accumulator, 16, 16, 16, float> c[kChains];
-  fill_fragment(a, __float2bfloat16(0.5f));
-  fill_fragment(b, __float2bfloat16(0.001f));
+  for (int i = 0; i < a.num_elements; ++i) a.x[i] = __float2bfloat16(someNumber(threadIdx.x * 64 + i));
+  for (int i = 0; i < b.num_elements; ++i) b.x[i] = __float2bfloat16(someNumber(threadIdx.x * 64 + 32 + i));
   for (int i = 0; i < kChains; ++i) fill_fragment(c[i], 0.0f);
   for (int round = 0; round < rounds; ++round) {
 #pragma unroll
@@ -60,6 +80,38 @@ __global__ void tensorCores(float* out, int rounds) {
   float total = 0;
   for (int i = 0; i < kChains; ++i) total += c[i].x[0];
   if (total == 12345.678f) out[0] = total;
+}
+
+// Products of two warp groups, 64x256x64 each a round, of operands that stay in shared memory (wgmma). Nothing on devices without it.
+__global__ void __launch_bounds__(256) warpGroups(float* out, int rounds) {
+#ifdef STEEPEST_HAS_WGMMA
+  namespace ptx = steepest::cuda::ptx;
+  constexpr int kBytesA = 64 * 128, kBytesB = 256 * 128;
+  __shared__ __align__(1024) unsigned char operands[2 * kBytesA + kBytesB];
+  auto* const numbers = reinterpret_cast<__nv_bfloat16*>(operands);
+  for (int i = static_cast<int>(threadIdx.x); i < static_cast<int>(sizeof operands / 2); i += 256) {
+    numbers[i] = __float2bfloat16(someNumber(i));
+  }
+  ptx::fenceCopies();
+  __syncthreads();
+  float sums[64][2] = {};
+  for (int round = 0; round < rounds; ++round) {
+    ptx::fenceProducts();
+#pragma unroll
+    for (int k = 0; k < 4; ++k) {
+      ptx::multiplyGroup<false, false>(
+          sums, ptx::describeMatrix(operands + threadIdx.x / 128 * kBytesA + k * 32, 16, 1024),
+          ptx::describeMatrix(operands + 2 * kBytesA + k * 32, 16, 1024), true);
+    }
+    ptx::closeProducts();
+    ptx::awaitProducts<1>();
+  }
+  ptx::awaitProducts<0>();
+  ptx::readProducts(sums);
+  float total = 0;
+  for (int i = 0; i < 64; ++i) total += sums[i][0] + sums[i][1];
+  if (total == 12345.678f) out[0] = total;
+#endif
 }
 
 __global__ void nothing() {}
@@ -124,13 +176,19 @@ int main(int count, char** words) {
   CHECK(cudaSetDevice(device));
   CHECK(cudaGetDeviceProperties(&properties, device));
   CHECK(cudaStreamCreate(&stream));
-  const int blocks = properties.multiProcessorCount * 8, turns = quick ? 2 : 10;
+  const int blocks = properties.multiProcessorCount * 8, turns = quick ? 2 : 20;
 
   const size_t bytes = size_t{quick ? 64u : 2048u} << 20;
   void *from, *to;
   CHECK(cudaMalloc(&from, bytes));
   CHECK(cudaMalloc(&to, bytes));
-  CHECK(cudaMemset(from, 1, bytes));
+  float* const sink = static_cast<float*>(to);
+  const double began = now();
+  do {
+    fill<<<blocks, 512, 0, stream>>>(static_cast<float*>(from), bytes / sizeof(float));
+    multiplyAdd<<<blocks, 256, 0, stream>>>(sink, 2000, 0.999f);
+    CHECK(cudaStreamSynchronize(stream));
+  } while (now() - began < (quick ? 0 : 0.3));
   const auto moved = 2.0 * static_cast<double>(bytes);
   const double ours = fastest(turns, [&] {
     copy<<<blocks, 512, 0, stream>>>(static_cast<float4*>(from), static_cast<float4*>(to), bytes / sizeof(float4));
@@ -147,11 +205,16 @@ int main(int count, char** words) {
       fastest(turns, [&] { CHECK(cudaMemcpyAsync(pinned, to, pinnedBytes, cudaMemcpyDeviceToHost, stream)); });
 
   const int rounds = quick ? 2000 : 20000;
-  float* const sink = static_cast<float*>(to);
   const double fma = fastest(turns, [&] { multiplyAdd<<<blocks, 256, 0, stream>>>(sink, rounds, 0.999f); });
   const double fmaFlops = 2.0 * kChains * rounds * 256.0 * blocks;
   const double tensor = fastest(turns, [&] { tensorCores<<<blocks, 256, 0, stream>>>(sink, rounds); });
   const double tensorFlops = 2.0 * 16 * 16 * 16 * kChains * rounds * 8.0 * blocks;
+
+  const bool hasWarpGroups = properties.major == 9;
+  const double group =
+      hasWarpGroups ? fastest(turns, [&] { warpGroups<<<properties.multiProcessorCount, 256, 0, stream>>>(sink, rounds); })
+                    : 0;
+  const double groupFlops = 2.0 * 2 * 64 * 256 * 64 * rounds * properties.multiProcessorCount;
 
   const int launches = 1000;
   const double launched = fastest(turns, [&] {
@@ -163,10 +226,10 @@ int main(int count, char** words) {
       "{\"device\":\"%s\",\"multiprocessors\":%d,\"compute_capability\":\"%d.%d\",\"memory_bytes\":%zu,\"l2_bytes\":%d,"
       "\"copy_kernel_gbytes_per_s\":%.1f,\"copy_engine_gbytes_per_s\":%.1f,\"to_device_gbytes_per_s\":%.2f,"
       "\"from_device_gbytes_per_s\":%.2f,\"fma_float32_tflop_per_s\":%.2f,\"mma_sync_bfloat16_tflop_per_s\":%.1f,"
-      "\"launch_us\":%.3f,\"graph_of_100_us\":%.2f,\"graph_node_us\":%.3f}\n",
+      "\"wgmma_bfloat16_tflop_per_s\":%s,\"launch_us\":%.3f,\"graph_of_100_us\":%.2f,\"graph_node_us\":%.3f}\n",
       properties.name, properties.multiProcessorCount, properties.major, properties.minor, properties.totalGlobalMem,
       properties.l2CacheSize, moved / ours / 1e9, moved / engine / 1e9, static_cast<double>(pinnedBytes) / in / 1e9,
       static_cast<double>(pinnedBytes) / out / 1e9, fmaFlops / fma / 1e12, tensorFlops / tensor / 1e12,
-      launched / launches * 1e6, few * 1e6, (many - few) / 1000 * 1e6);
+      hasWarpGroups ? std::to_string(groupFlops / group / 1e12).c_str() : "null", launched / launches * 1e6, few * 1e6, (many - few) / 1000 * 1e6);
   return 0;
 }

@@ -20,7 +20,21 @@ export interface GptSizes {
   readonly features: number;
 }
 
-const small = () => initializers.randomNormal({ stddev: 0.02 });
+/** Numbers of a weight that are drawn: those of a large one repeat them, as 1.5 billion would take longer than measuring. */
+const drawn = 65_537;
+const large = 1 << 20;
+
+const small = (): ReturnType<typeof initializers.randomNormal> => {
+  const normal = initializers.randomNormal({ stddev: 0.02 });
+  return (shape, random) => {
+    const n = shape.reduce((product, size) => product * size, 1);
+    if (n <= large) return normal(shape, random);
+    const values = new Float32Array(n);
+    values.set(normal([drawn], random));
+    for (let done = drawn; done < n; done *= 2) values.copyWithin(done, 0, Math.min(done, n - done));
+    return values;
+  };
+};
 
 /** Vectors of symbols and, applied to vectors, the logits of symbols, with one table for both. */
 function symbols({ vocabulary, features }: GptSizes): Layer {

@@ -30,6 +30,7 @@ export interface Mnist {
  * await model.fit(train.x, train.y, { epochs: 5 });
  */
 export async function loadMnist(directory: string = packageFolder()): Promise<Mnist> {
+  if (typeof directory !== 'string') throw new Error(`loadMnist: directory must be a path, got ${typeof directory}`);
   return { train: await loadPart(directory, 'train'), test: await loadPart(directory, 't10k') };
 }
 

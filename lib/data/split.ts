@@ -40,6 +40,8 @@ export function trainTestSplit<const T extends readonly Rows[]>(
     throw new Error(`trainTestSplit: testSize must be between 0 and 1, got ${testSize}`);
   }
   if (!Number.isInteger(seed)) throw new Error(`trainTestSplit: seed must be a whole number, got ${seed}`);
+  if (!Array.isArray(arrays))
+    throw new Error(`trainTestSplit: arrays must be a list of typed arrays, got ${typeof arrays}`);
   arrays.forEach((a, i) => {
     if (!(a instanceof Float32Array || a instanceof Int32Array || a instanceof Uint8Array)) {
       throw new Error(`trainTestSplit: array ${i} must be a Float32Array, Int32Array or Uint8Array`);

@@ -55,10 +55,19 @@ export function make<O extends OpName>(
 /** An array of the type that holds values of a dtype. */
 export function hostArray(dtype: DType, values: ArrayLike<number> | number): HostData {
   const Type = arrayTypes[dtype];
+  if (Type === undefined) {
+    throw new Error(`dtype must be one of ${Object.keys(arrayTypes).join(', ')}, got ${String(dtype)}`);
+  }
   return typeof values === 'number' ? new Type(values) : Type.from(values);
 }
 
+/** @throws Error when an argument that plain JavaScript passes is no list */
+export function checkList(op: string, what: string, value: unknown): void {
+  if (!Array.isArray(value)) throw opError(op, `${what}, got ${value === null ? 'null' : typeof value}`);
+}
+
 export function checkShape(op: string, shape: Shape): void {
+  checkList(op, 'a shape must be a list of sizes', shape);
   if (shape.length > 8) throw opError(op, `at most 8 dimensions are supported, got shape [${shape.join(', ')}]`);
   for (const n of shape) {
     if (!Number.isSafeInteger(n) || n < 0) {
@@ -66,6 +75,9 @@ export function checkShape(op: string, shape: Shape): void {
     }
   }
 }
+
+/** Of nested arrays: one that holds itself has no end. */
+export const deepest = 32;
 
 /**
  * A tensor with known values.
@@ -89,6 +101,12 @@ export function tensor(
   let data: ArrayLike<number>;
   let isBool = false;
   if (ArrayBuffer.isView(values)) {
+    if (values instanceof DataView || values instanceof BigInt64Array || values instanceof BigUint64Array) {
+      throw opError('tensor', `expected numbers, got a ${values.constructor.name}`);
+    }
+    if ((values.buffer as { detached?: boolean }).detached === true) {
+      throw opError('tensor', 'the buffer of the values is detached (it has been transferred)');
+    }
     data = values as unknown as ArrayLike<number>;
     found = [data.length];
   } else {
@@ -111,6 +129,7 @@ export function tensor(
     const probe = (v: unknown): void => {
       if (Array.isArray(v)) {
         found.push(v.length);
+        if (found.length > deepest) throw opError('tensor', `arrays are nested more than ${deepest} deep`);
         if (v.length > 0) probe(v[0]);
       }
     };
@@ -147,7 +166,9 @@ export function asTensor(op: string, argument: string, value: Operand, dtype: DT
 /** Axes counted from the end when negative, sorted, each once. */
 export function normalizeAxes(op: string, axes: number | readonly number[] | undefined, rank: number): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, i) => i);
-  const list = (typeof axes === 'number' ? [axes] : [...axes]).map((a) => normalizeAxis(op, a, rank));
+  const given = typeof axes === 'number' ? [axes] : axes;
+  checkList(op, 'axes must be a number or a list of numbers', given);
+  const list = given.map((a) => normalizeAxis(op, a, rank));
   if (new Set(list).size !== list.length) throw opError(op, `axis given twice in [${list.join(', ')}]`);
   return list.sort((a, b) => a - b);
 }
@@ -179,8 +200,8 @@ export function broadcastShapes(op: string, ...shapes: Shape[]): number[] {
 /** The same values repeated along new or size-1 axes; the tensor itself when the shape is already right. */
 export function broadcastTo(x: Operand, shape: Shape): Tensor {
   const t = asTensor('broadcastTo', 'x', x);
-  if (sameShape(t.shape, shape)) return t;
   checkShape('broadcastTo', shape);
+  if (sameShape(t.shape, shape)) return t;
   if (t.rank > shape.length || !sameShape(broadcastShapes('broadcastTo', t.shape, shape), shape)) {
     throw opError('broadcastTo', `cannot broadcast ${formatType(t)} to [${shape.join(', ')}]`);
   }

@@ -230,7 +230,9 @@ export interface Graph {
 
 export const sizeOf = (shape: Shape): number => shape.reduce((product, n) => product * n, 1);
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((n, i) => n === b[i]);
-export const formatType = (t: TensorType): string => `${t.dtype}[${t.shape.join(', ')}]`;
+export const formatType = (t: TensorType): string =>
+  // what comes from plain JavaScript may be no tensor
+  Array.isArray(t?.shape) ? `${t.dtype}[${t.shape.join(', ')}]` : t === null ? 'null' : typeof t;
 
 const orders = new WeakMap<Graph, readonly Node[]>();
 

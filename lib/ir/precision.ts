@@ -39,7 +39,7 @@ export function withProductPrecision<T>(precision: ProductPrecision, body: () =>
 export function checkPrecision(where: string, value: unknown): Precision {
   if (typeof value === 'string' && Object.hasOwn(precisions, value)) return value as Precision;
   const names = Object.keys(precisions).map((name) => `'${name}'`);
-  const got = typeof value === 'string' ? `'${value}'` : JSON.stringify(value);
+  const got = typeof value === 'string' ? `'${value}'` : String(value);
   const why = value === 'bfloat16' ? " (weights are float32 in memory; 'mixedBfloat16' has products in bfloat16)" : '';
   throw new Error(`${where}precision must be one of ${names.join(', ')}, got ${got}${why}`);
 }

@@ -302,7 +302,7 @@ class GroupNormalization extends Normalization {
  * Source: Wu and He, "Group normalization", ECCV 2018.
  */
 export const groupNormalization = (options: GroupNormalizationOptions = {}): Layer =>
-  new GroupNormalization('groupNormalization', options, ['groups', 'axis'], options.groups ?? 32, 1e-3);
+  new GroupNormalization('groupNormalization', options, ['groups', 'axis'], options?.groups ?? 32, 1e-3);
 
 /**
  * Brings each channel of each sample to mean 0 and variance 1: group normalization with a group for every channel.

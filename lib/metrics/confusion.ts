@@ -44,7 +44,7 @@ export interface FBetaOptions extends CountsOptions {
  * metrics.fBetaScore({ beta: 2, classes: 3, average: 'weighted' });
  */
 export function fBetaScore(options: FBetaOptions = {}): Metric {
-  const beta = numberIn('metrics.fBetaScore', 'beta', options.beta ?? 1, { min: 0, minOpen: true });
+  const beta = numberIn('metrics.fBetaScore', 'beta', options?.beta ?? 1, { min: 0, minOpen: true });
   const square = beta * beta;
   return countsMetric('fBetaScore', options, ['beta'], (c) =>
     ratio((1 + square) * c.truePositives, square * c.falseNegatives + c.falsePositives),

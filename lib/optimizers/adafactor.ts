@@ -16,13 +16,14 @@ import {
 import { mean } from '../ir/ops/reduce.js';
 import { expandDims } from '../ir/ops/shape.js';
 import { boolean, checkOptions, numberIn } from '../layers/arguments.js';
+import type { Schedule } from '../schedules/schedule.js';
 import { GradientDescent, type Rule } from './descent.js';
 import type { Optimizer, UpdateContext } from './optimizer.js';
 import { type OptimizerOptions, optimizerOptionKeys } from './options.js';
 
 export interface AdafactorOptions extends OptimizerOptions {
   /** Default: 0.001. */
-  readonly learningRate?: OptimizerOptions['learningRate'];
+  readonly learningRate?: number | Schedule;
   /** Exponent c of the decay 1 - t^c of the running mean squares, < 0. Default: -0.8. */
   readonly beta2Decay?: number;
   /** Added to squared gradients. Default: 1e-30. */

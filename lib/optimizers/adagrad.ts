@@ -1,5 +1,6 @@
 import { add, divide, multiply, rsqrt, sqrt, square, subtract } from '../ir/ops/elementwise.js';
 import { checkOptions, numberIn } from '../layers/arguments.js';
+import type { Schedule } from '../schedules/schedule.js';
 import { GradientDescent, type Rule } from './descent.js';
 import type { Optimizer, UpdateContext } from './optimizer.js';
 import { type Convention, fraction, isTorch, type OptimizerOptions, optimizerOptionKeys } from './options.js';
@@ -7,7 +8,7 @@ import { runningAverage } from './running.js';
 
 export interface AdagradOptions extends OptimizerOptions {
   /** Default: 0.001; with convention 'torch' 0.01. */
-  readonly learningRate?: OptimizerOptions['learningRate'];
+  readonly learningRate?: number | Schedule;
   /** What the sums of squares begin with. Default: 0.1; with convention 'torch' 0. */
   readonly initialAccumulatorValue?: number;
   /** Keeps the divisor from 0. Default: 1e-7; with convention 'torch' 1e-10. */
@@ -60,7 +61,7 @@ export const adagrad = (options: AdagradOptions = {}): Optimizer => new Adagrad(
 
 export interface AdadeltaOptions extends OptimizerOptions {
   /** Default: 0.001, as in Keras; the paper and PyTorch have 1. */
-  readonly learningRate?: OptimizerOptions['learningRate'];
+  readonly learningRate?: number | Schedule;
   /** Decay of the running averages, 0 .. 1. Default: 0.95. */
   readonly rho?: number;
   /** Inside the square roots. Default: 1e-7. */

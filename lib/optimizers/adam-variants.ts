@@ -16,10 +16,11 @@ import {
   subtract,
 } from '../ir/ops/elementwise.js';
 import { checkOptions, numberIn } from '../layers/arguments.js';
+import type { Schedule } from '../schedules/schedule.js';
 import { checkMoments, type MomentOptions, type Moments, momentOptionKeys } from './adam.js';
 import { GradientDescent, type Rule } from './descent.js';
 import type { Optimizer, UpdateContext } from './optimizer.js';
-import { type Convention, isTorch, type OptimizerOptions } from './options.js';
+import { type Convention, isTorch } from './options.js';
 import { biasCorrection, runningAverage } from './running.js';
 
 export interface NadamOptions extends MomentOptions {
@@ -77,7 +78,7 @@ export const nadam = (options: NadamOptions = {}): Optimizer => new Nadam(option
 
 export interface AdamaxOptions extends MomentOptions {
   /** Default: 0.001; with convention 'torch' 0.002. */
-  readonly learningRate?: OptimizerOptions['learningRate'];
+  readonly learningRate?: number | Schedule;
   /** Keeps the divisor from 0. Default: 1e-7; with convention 'torch' 1e-8. */
   readonly epsilon?: number;
   /** Whether epsilon is added to the largest gradient ('keras') or to each gradient before ('torch'). Default: 'keras'. */

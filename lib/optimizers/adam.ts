@@ -1,5 +1,6 @@
 import { add, cast, divide, multiply, sqrt, square, subtract } from '../ir/ops/elementwise.js';
 import { boolean, checkOptions, numberIn } from '../layers/arguments.js';
+import type { Schedule } from '../schedules/schedule.js';
 import { GradientDescent, type Rule } from './descent.js';
 import type { Optimizer, UpdateContext } from './optimizer.js';
 import {
@@ -15,7 +16,7 @@ import { biasCorrection, runningAverage, runningMaximum } from './running.js';
 /** The options of optimizers that keep running means of gradients and of their squares. */
 export interface MomentOptions extends OptimizerOptions {
   /** Default: 0.001. */
-  readonly learningRate?: OptimizerOptions['learningRate'];
+  readonly learningRate?: number | Schedule;
   /** Decay of the running mean of gradients, 0 .. 1. Default: 0.9. */
   readonly beta1?: number;
   /** Decay of the running mean of squared gradients, 0 .. 1. Default: 0.999. */

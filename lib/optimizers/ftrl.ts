@@ -1,13 +1,14 @@
 import type { Tensor } from '../ir/graph.js';
 import { add, clip, divide, multiply, power, sqrt, square, subtract } from '../ir/ops/elementwise.js';
 import { checkOptions, numberIn } from '../layers/arguments.js';
+import type { Schedule } from '../schedules/schedule.js';
 import { GradientDescent, type Rule } from './descent.js';
 import type { Optimizer, UpdateContext } from './optimizer.js';
 import { type OptimizerOptions, optimizerOptionKeys } from './options.js';
 
 export interface FtrlOptions extends OptimizerOptions {
   /** Must stay above 0. Default: 0.001. */
-  readonly learningRate?: OptimizerOptions['learningRate'];
+  readonly learningRate?: number | Schedule;
   /** Power of the sums of squares that divides the learning rate, <= 0. Default: -0.5. */
   readonly learningRatePower?: number;
   /** What the sums of squares begin with. Default: 0.1. */

@@ -1,5 +1,6 @@
 import { add, multiply, sign, subtract } from '../ir/ops/elementwise.js';
 import { checkOptions, numberIn } from '../layers/arguments.js';
+import type { Schedule } from '../schedules/schedule.js';
 import { GradientDescent, type Rule } from './descent.js';
 import type { Optimizer, UpdateContext } from './optimizer.js';
 import { fraction, type OptimizerOptions, optimizerOptionKeys } from './options.js';
@@ -7,7 +8,7 @@ import { runningAverage } from './running.js';
 
 export interface LionOptions extends OptimizerOptions {
   /** Default: 0.001. */
-  readonly learningRate?: OptimizerOptions['learningRate'];
+  readonly learningRate?: number | Schedule;
   /** Part of the running mean in the direction of a move, 0 .. 1. Default: 0.9. */
   readonly beta1?: number;
   /** Decay of the running mean, 0 .. 1. Default: 0.99. */

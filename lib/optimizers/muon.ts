@@ -4,15 +4,15 @@ import { matmul } from '../ir/ops/linalg.js';
 import { norm } from '../ir/ops/reduce.js';
 import { transpose } from '../ir/ops/shape.js';
 import { boolean, checkOptions, numberIn, positiveInteger } from '../layers/arguments.js';
+import type { Schedule } from '../schedules/schedule.js';
 import { adamRule, checkMoments, type MomentOptions, type Moments, momentOptionKeys } from './adam.js';
 import { GradientDescent, type Rule } from './descent.js';
 import { checkPatterns, matches, type NamePattern } from './groups.js';
 import type { Optimizer, Parameter, UpdateContext } from './optimizer.js';
-import type { OptimizerOptions } from './options.js';
 
 export interface MuonOptions extends MomentOptions {
   /** Default: 0.02. */
-  readonly learningRate?: OptimizerOptions['learningRate'];
+  readonly learningRate?: number | Schedule;
   /** Part of the last gradients that is repeated, 0 .. 1. Default: 0.95. */
   readonly momentum?: number;
   /** Looks ahead along the momentum. Default: true. */

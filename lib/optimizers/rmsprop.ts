@@ -1,6 +1,7 @@
 import type { Tensor } from '../ir/graph.js';
 import { add, divide, maximum, multiply, rsqrt, sqrt, square, subtract } from '../ir/ops/elementwise.js';
 import { boolean, checkOptions, numberIn } from '../layers/arguments.js';
+import type { Schedule } from '../schedules/schedule.js';
 import { GradientDescent, type Rule } from './descent.js';
 import type { Optimizer, UpdateContext } from './optimizer.js';
 import { type Convention, fraction, isTorch, type OptimizerOptions, optimizerOptionKeys } from './options.js';
@@ -8,7 +9,7 @@ import { runningAverage } from './running.js';
 
 export interface RmspropOptions extends OptimizerOptions {
   /** Default: 0.001; with convention 'torch' 0.01. */
-  readonly learningRate?: OptimizerOptions['learningRate'];
+  readonly learningRate?: number | Schedule;
   /** Decay of the running averages, 0 .. 1. Default: 0.9; with convention 'torch' 0.99. */
   readonly rho?: number;
   /** Share of the last move that is made again, 0 .. 1. Default: 0. */

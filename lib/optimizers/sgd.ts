@@ -1,12 +1,13 @@
 import { add, equal, multiply, where as select, subtract } from '../ir/ops/elementwise.js';
 import { boolean, checkOptions, numberIn } from '../layers/arguments.js';
+import type { Schedule } from '../schedules/schedule.js';
 import { GradientDescent, type Rule } from './descent.js';
 import type { Optimizer, UpdateContext } from './optimizer.js';
 import { type Convention, isTorch, type OptimizerOptions, optimizerOptionKeys } from './options.js';
 
 export interface SgdOptions extends OptimizerOptions {
   /** Default: 0.01. */
-  readonly learningRate?: OptimizerOptions['learningRate'];
+  readonly learningRate?: number | Schedule;
   /** Part of the last move that is repeated, 0 .. 1. Default: 0. */
   readonly momentum?: number;
   /** Looks ahead along the momentum. Default: false. */

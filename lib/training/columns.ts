@@ -1,3 +1,4 @@
+import { deepest } from '../ir/build.js';
 import { type DType, type NestedArray, type Shape, sameShape, sizeOf, Tensor } from '../ir/graph.js';
 import { show } from '../layers/arguments.js';
 import type { HostArray, HostType } from '../runtime/addon.js';
@@ -96,11 +97,11 @@ function checkShape(where: string, type: ColumnType, shape: Shape): number {
 const isDetached = (source: NumberArray): boolean =>
   source.buffer instanceof ArrayBuffer && (source.buffer as { detached?: boolean }).detached === true;
 
-/** Sizes along the first path down. Rows may be typed arrays. */
+/** Sizes along the first path down, as far as tensors go. Rows may be typed arrays. */
 export function nestedShape(value: unknown): number[] {
   const shape: number[] = [];
   let at = value;
-  while (Array.isArray(at) || isNumberArray(at)) {
+  while ((Array.isArray(at) || isNumberArray(at)) && shape.length < deepest) {
     shape.push(at.length);
     if (at.length === 0) break;
     at = at[0];

@@ -91,7 +91,8 @@ export class FitLoop {
       }
     }
     if (next > this.#begin) engine.finalizeWeights('fit');
-    await this.#each((c) => c.onTrainEnd?.(this.#last, context));
+    // the last one may dispose of the model
+    for (const callback of this.plan.callbacks) await callback.onTrainEnd?.(this.#last, context);
     return this.#history;
   }
 
@@ -216,6 +217,7 @@ export class FitLoop {
     for (const callback of this.plan.callbacks) {
       const pending = call(callback);
       if (pending !== undefined) await pending;
+      this.plan.engine.checkAlive('fit');
     }
   }
 }

@@ -108,8 +108,34 @@ export class Model {
     return this.#compiled('optimizer').optimizer;
   }
 
+  /** What its input layers give, for models that begin where this one does. */
+  get inputs(): readonly SymbolicTensor[] {
+    return this.topology.inputs;
+  }
+
+  /** What it computes from them, for models that go on where this one ends. */
+  get outputs(): readonly SymbolicTensor[] {
+    return this.topology.outputs;
+  }
+
   getLayer(which: string | number): Layer {
     return this.topology.getLayer(which);
+  }
+
+  /**
+   * What a layer computes inside this model: for a model of its first layers, or with another head. The layers are shared
+   * with such a model, the values of weights are not: `setWeights` hands them over.
+   *
+   * @param which the name of the layer, or its position in `layers`
+   * @throws Error when there is no such layer, it is applied several times, or it has several outputs
+   *
+   * @example
+   * const digits = sequential([layers.dense({ units: 32, inputShape: [64] }), layers.dense({ units: 10 })]);
+   * const features = model({ inputs: digits.inputs, outputs: digits.outputOf('dense_1') });
+   * features.setWeights(digits.getWeights().filter(({ name }) => !name.startsWith('dense_2/')));
+   */
+  outputOf(which: string | number): SymbolicTensor {
+    return this.topology.outputOf(which);
   }
 
   /** Assign false to freeze all layers; takes effect at the next `compile`, of this model or of one it is a part of. */
@@ -426,7 +452,8 @@ export class Model {
   }
 
   /**
-   * Replaces weights: all of them in order (what `getWeights` returned will do), or some by name.
+   * Replaces weights: all of them in order (what `getWeights` returned will do), or some by name: a record, or a part of what
+   * `getWeights` returned.
    *
    * @throws Error naming the weight that is unknown or does not fit; the model is unchanged then
    *

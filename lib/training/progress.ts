@@ -1,3 +1,4 @@
+import { checkOptions } from '../layers/arguments.js';
 import type { Callback, FitContext, Progress } from './callback.js';
 
 /** The part of a stream that a progress bar needs. */
@@ -28,6 +29,7 @@ const redrawMilliseconds = 50;
  * await model.fit(x, y, { verbose: 0, callbacks: [callbacks.progressBar({ stream: process.stderr })] });
  */
 export function progressBar(options: ProgressBarOptions = {}): Callback {
+  checkOptions('progressBar', options, ['stream', 'style']);
   const stream = options.stream ?? process.stdout;
   const style = options.style ?? (stream.isTTY === true ? 'bar' : 'line');
   let drawn = 0;

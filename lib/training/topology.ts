@@ -112,6 +112,17 @@ export class Topology extends Layer {
     );
   }
 
+  /** @throws Error naming the layers that there are, or when the layer has not just one output here */
+  outputOf(which: string | number): SymbolicTensor {
+    const layer = this.getLayer(which);
+    const outputs = [...this.inputs.map((t) => t.call), ...this.calls]
+      .filter((call) => call.layer === layer)
+      .flatMap((call) => call.outputs);
+    const [only] = outputs;
+    if (only !== undefined && outputs.length === 1) return only;
+    throw new Error(`model '${this.name}': layer ${show(layer.name)} has ${outputs.length} outputs, expected one`);
+  }
+
   /**
    * Traces the whole model.
    *
@@ -201,7 +212,10 @@ function nameLayers(where: string, layers: readonly Layer[]): void {
   const taken = new Set<string>();
   for (const layer of layers) {
     if (layer.name === '') continue;
-    if (taken.has(layer.name)) throw new Error(`${where}: two layers are named '${layer.name}'; give one another name`);
+    if (taken.has(layer.name)) {
+      const how = layer instanceof Topology ? `: sequential(layers, { name: 'encoder' })` : '';
+      throw new Error(`${where}: two layers are named '${layer.name}'; give one another name${how}`);
+    }
     taken.add(layer.name);
   }
   const counters = new Map<string, number>();

@@ -1,4 +1,5 @@
 import { type Shape, sizeOf, Tensor } from '../ir/graph.js';
+import { argumentError } from '../layers/arguments.js';
 import { isPrefix } from '../layers/prefix.js';
 import { type ArrayData, type Column, type ModelData, type NumberArray, nestedShape, readColumn } from './columns.js';
 
@@ -40,6 +41,9 @@ export function weightColumns(
 ): readonly Column[] {
   const columns = sampleWeight === undefined ? [] : sampleWeights(where, rows, outputs, sampleWeight);
   if (classWeight === undefined) return columns;
+  if (typeof classWeight !== 'object' || classWeight === null || Array.isArray(classWeight)) {
+    throw argumentError(where, 'classWeight', 'a record of weights by class numbers', classWeight);
+  }
   const [column = allOnes(rows)] = columns;
   return [withClassWeights(where, column, classWeight, outputs.targets, trainingRows)];
 }
@@ -57,6 +61,9 @@ function sampleWeights(
   { names, shapes }: WeightedOutputs,
   given: SampleWeight,
 ): readonly Column[] {
+  if (typeof given !== 'object' || given === null) {
+    throw argumentError(where, 'sampleWeight', 'a typed array of numbers, nested arrays or a tensor', given);
+  }
   const entries = shapes.map((shape): Shape => shape.slice(0, -1));
   if (isOneArray(given, names.length)) {
     return [readWeights(where, 'sampleWeight', rows, entries.reduce(commonPrefix), given)];
@@ -80,7 +87,7 @@ const commonPrefix = (a: Shape, b: Shape): Shape => {
 
 /** Whether weights are one array, not one for each output. */
 function isOneArray(given: SampleWeight, outputs: number): given is ArrayData {
-  if (ArrayBuffer.isView(given) || given instanceof Tensor || typeof given !== 'object' || given === null) return true;
+  if (ArrayBuffer.isView(given) || given instanceof Tensor) return true;
   if (!Array.isArray(given)) return false;
   return outputs === 1 || given.length !== outputs || given.some((part) => typeof part !== 'object');
 }

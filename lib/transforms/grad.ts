@@ -26,6 +26,7 @@ export interface ValueAndGradient<P> {
 export function valueAndGrad<P, A extends readonly unknown[]>(
   fn: (parameters: P, ...rest: A) => Tensor,
 ): (parameters: P, ...rest: A) => ValueAndGradient<P> {
+  if (typeof fn !== 'function') throw new Error(`grad: fn must be a function, got ${typeof fn}`);
   return (parameters, ...rest) => {
     // a node of its own for each: a tensor that is passed twice, or also captured, has several roles
     const leaves = flatten(parameters, 'grad argument 0').leaves.map((t) => make('reshape', [t], {}, t.shape, t.dtype));

@@ -34,6 +34,7 @@ export function jit<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
   options: JitOptions = {},
 ): (...args: { [K in keyof A]: Loose<A[K]> }) => R {
+  if (typeof fn !== 'function') throw new Error(`jit: fn must be a function, got ${typeof fn}`);
   const compiled = new Cache<{ executable: Executable; result: R; outputs: readonly Tensor[] }>(64);
   const { precision } = options;
   const call = (args: A): R => (precision === undefined ? fn(...args) : withPrecision(precision, () => fn(...args)));

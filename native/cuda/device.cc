@@ -80,12 +80,19 @@ void Device::loadKernels() {
   for (const std::vector<char>& image : images_) {
     CUmodule module = nullptr;
     const CUresult result = driver_.cuModuleLoadData(&module, image.data());
-    if (result == kUnsupportedPtx) {
-      throw DeviceError(Kind::kTooOld, joined(name_, "the driver is too old for the kernels in " + file));
+    const std::string by = "the driver, for CUDA " + versionText(driver_.version);
+    const std::string why = " (" + driver_.describe(result) + ")";
+    // A driver reads no binaries of a newer major version of the compiler, nor text of a newer minor one.
+    if (result == kUnsupportedPtx || result == kInvalidImage) {
+      throw DeviceError(Kind::kTooOld,
+                        joined(name_, by + ", cannot read the kernels in " + file +
+                                          ": a driver for the CUDA that they were compiled by, or newer, can" + why));
     }
-    if (result == kNoBinaryForGpu || result == kInvalidImage) {
-      throw DeviceError(Kind::kMissing,
-                        joined(name_, "no kernels for this GPU in " + file + " (" + driver_.describe(result) + ")"));
+    if (result == kNoBinaryForGpu) {
+      const int is = capability();
+      throw DeviceError(Kind::kMissing, joined(name_, "no kernels for this GPU, of compute capability " +
+                                                          std::to_string(is / 10) + "." + std::to_string(is % 10) +
+                                                          ", in " + file + " that " + by + ", can read" + why));
     }
     check(result, "loading kernels");
     modules_.push_back(module);

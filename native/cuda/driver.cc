@@ -45,10 +45,6 @@ class Library {
   std::string error_;
 };
 
-std::string versionText(int version) {
-  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
-}
-
 DriverResult load() {
   DriverResult result;
   const char* const wanted = std::getenv("STEEPEST_CUDA_DRIVER");
@@ -96,6 +92,10 @@ DriverResult load() { return {nullptr, false, "CUDA is supported on Linux only"}
 #endif
 
 }  // namespace
+
+std::string versionText(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
 
 std::string Driver::describe(CUresult result) const {
   const char* name = nullptr;

@@ -27,5 +27,6 @@ struct DriverResult {
 const DriverResult& loadDriver();
 
 constexpr int kLeastVersion = 12000;
+std::string versionText(int version);  // "12.4" for 12040
 
 }  // namespace steepest::cuda

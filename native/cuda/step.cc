@@ -35,10 +35,11 @@ void bindFetch(const Instruction& in, Binder& binder) {
   FetchArguments arguments{};
   arguments.state = binder.step();
   arguments.in = binder.bytesAt(from);
-  arguments.bytes = from.size() * static_cast<int64_t>(sizeOf(from.dtype));
-  arguments.rowBytes = static_cast<int64_t>(elementsPerRow(from) * sizeOf(from.dtype));
+  arguments.size = from.size();
+  arguments.rowSize = static_cast<int64_t>(elementsPerRow(from));
   arguments.slot = in.attrs[0];
-  binder.each("fetchRows", arguments.bytes, arguments);
+  arguments.elementBytes = static_cast<uint32_t>(sizeOf(from.dtype));
+  binder.each("fetchRows", arguments.size, arguments);
 }
 
 }  // namespace steepest::cuda

@@ -41,11 +41,12 @@ onDevice('bench/gpu/run.sh --smoke', () => {
       encoding: 'utf8',
       env: { ...env, STEEPEST_NODE: process.execPath, ...more },
     });
-    return { status, stdout, summary: JSON.parse(readFileSync(path.join(out, 'summary.json'), 'utf8')) as Summary };
+    const [json, report] = ['summary.json', 'report.md'].map((file) => readFileSync(path.join(out, file), 'utf8'));
+    return { status, stdout, report: report as string, summary: JSON.parse(json as string) as Summary };
   };
 
   test('runs every part and writes what they found', () => {
-    const { status, stdout, summary } = run({});
+    const { status, stdout, report, summary } = run({});
     const { parts } = summary;
     expect([stdout, status]).toEqual([expect.stringContaining('0 failed'), 0]);
     expect(summary).toMatchObject({ device: 'cuda:0', smoke: true });
@@ -61,20 +62,33 @@ onDevice('bench/gpu/run.sh --smoke', () => {
     expect(parts.steps?.results).toMatchObject([{ framework: 'steepest', case: 'b', device: 'cuda:0', rounds: 1 }]);
     expect(parts['steps-bottlenecks']?.results).toMatchObject([{ framework: 'steepest-bf16', case: 'bottlenecks' }]);
     expect(JSON.stringify(parts.profile?.results)).toContain('"operation":"matmul');
+    expect(report).toContain('## What is wrong\n\nNothing that was looked at.');
+    expect(report).toMatch(/\| b \| steepest \| [\d,.]+ \| [\d,.]+ samples \| 1 x \|/);
+    expect(stdout).toContain(report);
   });
 
   test.each([
     ['a fault in one kernel', 'fault softmaxWarp', families.filter((name) => name !== 'softmax'), 'status 1'],
     ['a crash', 'crash softmaxWarp', families.filter((name) => name !== 'softmax'), 'status 134'],
     ['a hang', 'hang softmaxWarp', families.filter((name) => name !== 'softmax'), 'no end after 3 s'],
-    ['a wrong result', 'skip softmaxWarp', families, 'status 1'],
-  ])('%s leaves the results of all others', (_, mistake, others, why) => {
-    const { status, summary } = run({ STEEPEST_EMULATED_MISTAKE: mistake }, '--only', 'load,kernels,steps');
-    const { load, kernels, steps } = summary.parts;
-    expect([status, load?.state, kernels?.state, steps?.state]).toEqual([1, 'passed', 'failed', 'passed']);
-    expect(kernels?.log).toContain(`FAILED softmax: ${why}`);
-    expect(kernelsOf(summary.parts)).toEqual(others.map((name) => `${name} ${name !== 'softmax'}`));
-  });
+    [
+      'a wrong result',
+      'skip softmaxWarp',
+      families,
+      'status 1',
+      /softmax \[3,65\] is wrong: .* at element \d+: got \S+, expected 0\.0/,
+    ],
+  ])(
+    '%s leaves the results of all others',
+    (_, mistake, others, why, said = new RegExp(`- kernels: softmax: ${why}`)) => {
+      const { status, report, summary } = run({ STEEPEST_EMULATED_MISTAKE: mistake }, '--only', 'load,kernels,steps');
+      const { load, kernels, steps } = summary.parts;
+      expect([status, load?.state, kernels?.state, steps?.state]).toEqual([1, 'passed', 'failed', 'passed']);
+      expect(kernels?.log).toContain(`FAILED softmax: ${why}`);
+      expect(report).toMatch(said);
+      expect(kernelsOf(summary.parts)).toEqual(others.map((name) => `${name} ${name !== 'softmax'}`));
+    },
+  );
 
   test('out of memory in one part leaves the others', () => {
     const { status, summary } = run(
@@ -168,7 +182,19 @@ onDevice('cuda-kernels', () => {
     const { status, stdout } = kernels('--repeat', '2', 'matmul', '3', '5', '7');
     const [, line] = stdout.trim().split('\n');
     expect(status).toBe(0);
-    expect(JSON.parse(line as string)).toMatchObject({ kernel: 'matmul', sizes: [3, 5, 7], ok: true });
+    const { us, mbytes, gflop_per_s: gflops, gbytes_per_s: gbytes, ...others } = JSON.parse(line as string);
+    expect(others).toMatchObject({ kernel: 'matmul', sizes: [3, 5, 7], ok: true });
+    expect(mbytes).toBeCloseTo((4 * (3 * 5 + 5 * 7 + 3 * 7)) / 1e6, 9);
+    expect((gflops * us * 1e3) / (2 * 3 * 5 * 7)).toBeCloseTo(1, 4);
+    expect((gbytes * us * 1e3) / (mbytes * 1e6)).toBeCloseTo(1, 4);
+  });
+
+  test('takes the time of rounds, after a warm-up', () => {
+    const began = performance.now();
+    const { stdout } = kernels('map', '1000');
+    // 200 ms of warm-up and five rounds of 20 ms
+    expect(performance.now() - began).toBeGreaterThan(300);
+    expect(JSON.parse(stdout.trim().split('\n')[1] as string)).toMatchObject({ kernel: 'map', ok: true });
   });
 
   test.each([

@@ -40,6 +40,7 @@ onDevice('the emulator', () => {
     ['a write in front of a block', 'front', '700 700', 'wrote in front of a block of 256 bytes'],
     ['host memory given to a kernel', 'host', '700 700', 'a host address among the parameters'],
     ['a barrier that some threads do not reach', 'deadlock', '719 719', 'a barrier that not all threads'],
+    ['a block of more threads than its kernel is bounded to', 'wide', '1 0', 'more threads than the kernel'],
     ['a copy to host memory as if it were the device', 'copy', '1 0', 'not inside device memory'],
     ['a copy to device memory as if it were the host', 'out', '1 0', 'a device address where a host address belongs'],
     ['a copy that is too long', 'long', '1 0', 'not inside device memory'],
@@ -101,7 +102,7 @@ onDevice('the emulator', () => {
       ['a register that nothing has written', /\tld\.global.*\n/, '', 'line \\d+: %f0 is read before it is written'],
       ['a branch to nowhere', /bra L1/, 'bra L9', 'line \\d+: there is no label L9'],
       ['a newer version', '.version 7.0', '.version 8.0', "line 1: expected '.version 7.0' or 7.8, got '.version 8.0'"],
-      ['more parameters than there can be', /arguments\[\d+\]/, 'arguments[4104]', 'line 4: more than 4096 bytes'],
+      ['more parameters than there can be', /arguments\[\d+\]/, 'arguments[4104]', 'line \\d+: more than 4096 bytes'],
       ['no semicolon', 'ret;', 'ret', "line \\d+: expected ';'"],
     ])('refuses %s, with its line', (_, from, to, message) => {
       expect(changed(from, to)).toMatch(new RegExp(`^218 ${message}`));
@@ -175,6 +176,28 @@ onDevice('a device that fails', () => {
       'ERR_DEVICE_MISSING cuda:0: this build has no CUDA kernels: /nowhere/kernels is not there; ' +
         'npm install steepest-cuda brings them',
     );
+  });
+
+  test.each([
+    [
+      'a newer compiler',
+      '200',
+      'TOO_OLD',
+      /the driver, for CUDA 12\.4, cannot read the kernels in .*: a driver for the CUDA /,
+    ],
+    ['newer PTX', '222', 'TOO_OLD', /the driver, for CUDA 12\.4, cannot read the kernels in /],
+    [
+      'another GPU',
+      '209',
+      'MISSING',
+      /no kernels for this GPU, of compute capability 8\.0, in .* that the driver, for CUDA 12\.4,/,
+    ],
+  ])('kernels of %s', (_, result, code, message) => {
+    const env = { STEEPEST_EMULATED_VERSION: '12040', STEEPEST_EMULATED_CAPABILITY: '80' };
+    const [, first, , last] = lines({ ...env, STEEPEST_EMULATED_LOADING: result });
+    expect(first).toMatch(message);
+    expect(first).toMatch(`ERR_DEVICE_${code} cuda:0: `);
+    expect(last).toMatch(/^trained/);
   });
 
   describe('files', () => {

@@ -118,27 +118,30 @@ onDevice('launches together', () => {
     ['read', -1],
     ['written', 1],
     ['written', -1],
-  ] as const)('what waits comes before rows that are %s, step by step, where it has touched a later one: way %d', async (how, way) => {
-    const plan = new PlanWords(0, places * units);
-    const view = (base: number, slides = false) =>
-      plan.view({ space: 'state', base, shape: [width], ...(slides ? { slide: [3, way * 16] as const } : {}) });
-    const [last, sum] = [view(1 + way), view(4)];
-    const row = view(1 - way, true); // 0, 1 and 2, or 2, 1 and 0
-    plan.loop(3, () => {
-      if (how === 'read') {
-        plan.instruction('map', [last], [last], [1, ...addConstant(1)]);
-        plan.instruction('map', [row, sum], [sum], [1, ...program('add')]);
-      } else {
-        plan.instruction('map', [last], [sum], [1, ...addConstant(1)]);
-        plan.instruction('map', [row, row], [row], [1, ...program('add')]);
-      }
-    });
-    const words = plan.words();
-    await setEnvironment({ STEEPEST_CUDA_LOOPS: '0' });
-    const got = await stateAfter(words, 'cuda:0');
-    await setEnvironment({ STEEPEST_CUDA_LOOPS: '' });
-    expect(got).toEqual(await stateAfter(words, 'cpu'));
-  });
+  ] as const)(
+    'what waits comes before rows that are %s, step by step, where it has touched a later one: way %d',
+    async (how, way) => {
+      const plan = new PlanWords(0, places * units);
+      const view = (base: number, slides = false) =>
+        plan.view({ space: 'state', base, shape: [width], ...(slides ? { slide: [3, way * 16] as const } : {}) });
+      const [last, sum] = [view(1 + way), view(4)];
+      const row = view(1 - way, true); // 0, 1 and 2, or 2, 1 and 0
+      plan.loop(3, () => {
+        if (how === 'read') {
+          plan.instruction('map', [last], [last], [1, ...addConstant(1)]);
+          plan.instruction('map', [row, sum], [sum], [1, ...program('add')]);
+        } else {
+          plan.instruction('map', [last], [sum], [1, ...addConstant(1)]);
+          plan.instruction('map', [row, row], [row], [1, ...program('add')]);
+        }
+      });
+      const words = plan.words();
+      await setEnvironment({ STEEPEST_CUDA_LOOPS: '0' });
+      const got = await stateAfter(words, 'cuda:0');
+      await setEnvironment({ STEEPEST_CUDA_LOOPS: '' });
+      expect(got).toEqual(await stateAfter(words, 'cpu'));
+    },
+  );
 
   test('a loss is made with its gradient, but not before what reads its place or changes the logits', async () => {
     const words = (between: 'nothing' | 'reads' | 'changes'): Uint32Array => {

@@ -180,6 +180,28 @@ describe('einsum', () => {
   });
 });
 
+describe('what is no tensor, no list of axes and no shape', () => {
+  const wrong = 'x' as never;
+
+  test.each<[() => unknown, string]>([
+    [() => ops.sum(grid, wrong), 'sum: axes must be a number or a list of numbers, got string'],
+    [() => ops.broadcastTo(grid, wrong), 'broadcastTo: a shape must be a list of sizes, got string'],
+    [() => ops.randomUniform(3 as never, 0, 1, { seed: 1 }), 'a shape must be a list of sizes, got number'],
+    [() => ops.reshape(grid, wrong), 'reshape: a shape must be a list of sizes, got string'],
+    [() => ops.transpose(grid, wrong), 'transpose: axes must be a list of numbers, got string'],
+    [() => ops.stack(grid as never), 'stack: tensors must be a list of tensors, got object'],
+    [() => ops.zeros([2], wrong), 'dtype must be one of float32, int32, bool'],
+    [() => tensor([1], wrong), 'tensor: a shape must be a list of sizes, got string'],
+    [
+      () => ops.batchNormalization(grid, wrong, wrong),
+      'batchNormalization: variance must have shape [4] (axis 1 of x), got string',
+    ],
+    [() => ops.concatenate([grid, wrong]), 'concatenate: tensors must be a list of at least one tensor'],
+  ])('%#', (body, message) => {
+    expect(body).toThrow(message);
+  });
+});
+
 describe('no values', () => {
   const nothing = ops.zeros([2, 0]);
 

@@ -8,6 +8,31 @@ import { emulated, onDevice } from '../cuda/device';
 const root = path.join(__dirname, '..', '..');
 const { version, peerDependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 
+test('the driver that steepest-cuda asks for is that of the compiler', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'steepest-kernels-'));
+  const readmeOf = (kernels: Buffer): string => {
+    const [file, out] = [path.join(folder, 'kernels'), path.join(folder, 'package')];
+    writeFileSync(file, kernels);
+    execFileSync(process.execPath, ['scripts/prebuild-cuda.mjs', '--kernels', file, '--out', out], { cwd: root });
+    return readFileSync(path.join(out, 'README.md'), 'utf8');
+  };
+  /** A fat binary of one entry of 8 bytes behind a header of 64: PTX of a version. */
+  const ptx = (major: number): Buffer => {
+    const words = new DataView(new ArrayBuffer(16 + 64 + 8));
+    words.setUint32(0, 0xba55ed50, true);
+    words.setUint16(6, 16, true);
+    words.setUint32(8, 64 + 8, true);
+    words.setUint16(16, 1, true);
+    words.setUint32(16 + 4, 64, true);
+    words.setUint32(16 + 8, 8, true);
+    words.setUint16(16 + 26, major, true);
+    return Buffer.from(words.buffer);
+  };
+  expect(readmeOf(ptx(8))).toContain('driver for CUDA 12.0 or newer');
+  expect(readmeOf(Buffer.concat([ptx(8), ptx(9)]))).toContain('driver for CUDA 13.0 or newer');
+  rmSync(folder, { recursive: true });
+});
+
 onDevice('steepest-cuda', () => {
   const app = mkdtempSync(path.join(tmpdir(), 'steepest-app-'));
   afterAll(() => rmSync(app, { recursive: true }));

@@ -183,6 +183,40 @@ describe('other calls', () => {
     net.dispose();
   });
 
+  test('setWeights takes a part of what getWeights returned, and no instances of something else', () => {
+    const [from, to] = [mlp(), mlp()];
+    to.setWeights(from.getWeights().filter(({ name }) => name.startsWith('dense_2/')));
+    expect(to.getWeights().slice(2)).toEqual(from.getWeights().slice(2));
+    const others = from.getWeights().slice(1).map((w) => ({ ...w, name: `x/${w.name}` })); // biome-ignore format: one line
+    expect(() => to.setWeights(others)).toThrow(/no weight 'x\/dense_1\/bias'/);
+    for (const wrong of [new Map(), new Date(), new Float32Array(0)]) {
+      expect(() => to.setWeights(wrong as never)).toThrow(/expected an array or a record by names, got an object/);
+    }
+  });
+
+  test.each(['onTrainBegin', 'onEpochBegin', 'onBatchBegin', 'onBatchEnd', 'onEpochEnd'])(
+    'a model that is disposed of in %s',
+    async (hook) => {
+      const net = mlp();
+      const training = net.fit(x, y, { epochs: 2, callbacks: [{ [hook]: () => net.dispose() }] });
+      await expect(training).rejects.toThrow('fit: the model was disposed while it was running');
+    },
+  );
+
+  test('arrays that hold themselves, weights that are no weights, and sizes that nothing can hold', async () => {
+    const net = mlp();
+    const loop: unknown[] = [];
+    loop.push(loop);
+    await expect(net.fit(loop as never, y)).rejects.toThrow(/must have shape \[rows, 4\], got \[1, 1/);
+    expect(() => ops.tensor(loop as never)).toThrow('tensor: arrays are nested more than 32 deep');
+    expect(() => ops.tensor(new BigInt64Array(2) as never)).toThrow('tensor: expected numbers, got a BigInt64Array');
+    const weights = (options: object) => net.fit(x, y, options);
+    await expect(weights({ classWeight: 2 })).rejects.toThrow('classWeight must be a record of weights by class');
+    await expect(weights({ sampleWeight: null })).rejects.toThrow('sampleWeight must be a typed array of numbers');
+    const huge = sequential([layers.dense({ units: 1e6, inputShape: [1e6] })]);
+    expect(() => huge.getWeights()).toThrow('dense_1/kernel: no memory for values of shape [1000000, 1000000]');
+  });
+
   test('setWeights changes nothing when something does not fit', () => {
     const net = mlp();
     const before = bits(net);

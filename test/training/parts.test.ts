@@ -48,6 +48,28 @@ describe('a model as a part of another', () => {
     expect(first.predictSync(Float32Array.of(1))[0]).toBe(3);
   });
 
+  test('a model of the first layers of another one, with a head of its own', () => {
+    const digits = sequential([
+      layers.dense({ units: 2, inputShape: [2], activation: 'relu' }),
+      layers.dense({ units: 3 }),
+    ]);
+    const features = model({ inputs: digits.inputs, outputs: digits.outputOf('dense_1') });
+    features.setWeights(digits.getWeights().filter(({ name }) => !name.startsWith('dense_2/')));
+    const [kernel] = digits.getWeights();
+    const [w0, w1] = [kernel?.data[0] ?? 0, kernel?.data[1] ?? 0];
+    expect([...features.predictSync(Float32Array.of(1, 0))]).toEqual([Math.max(w0, 0), Math.max(w1, 0)]);
+    expect(digits.outputOf(-1)).toBe(digits.outputs[0]);
+    expect(digits.outputOf(0)).toBe(digits.inputs[0]);
+  });
+
+  test('outputOf needs one output', () => {
+    const x = input({ shape: [1] });
+    const twice = layers.dense({ units: 1, name: 'twice' });
+    const both = model({ inputs: x, outputs: twice.apply(twice.apply(x)) });
+    expect(() => both.outputOf('twice')).toThrow("model 'model': layer 'twice' has 2 outputs, expected one");
+    expect(() => both.outputOf('other')).toThrow("model 'model': no layer 'other'; there are input_1, twice");
+  });
+
   test('apply refuses a model of several outputs, and trainable what is not a boolean', () => {
     const x = input({ shape: [1] });
     const two = model({ inputs: x, outputs: [layers.flatten().apply(x), layers.flatten().apply(x)], name: 'two' });

@@ -132,7 +132,11 @@ describe('functional', () => {
     expect(() => new Topology({ inputs: a, outputs: [] })).toThrow('outputs must be at least one symbolic tensor');
     const named = () => layers.dense({ units: 2, name: 'same' });
     expect(() => new Topology({ inputs: a, outputs: named().apply(named().apply(a)) })).toThrow(
-      "model 'model': two layers are named 'same'",
+      "model 'model': two layers are named 'same'; give one another name",
+    );
+    const part = () => connectSequential([layers.dense({ units: 2, inputShape: [2] })], {});
+    expect(() => new Topology({ inputs: a, outputs: part().apply(part().apply(a)) })).toThrow(
+      "two layers are named 'sequential'; give one another name: sequential(layers, { name: 'encoder' })",
     );
   });
 

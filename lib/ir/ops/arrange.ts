@@ -1,4 +1,4 @@
-import { asTensor, normalizeAxis, type Operand, opError } from '../build.js';
+import { asTensor, checkList, normalizeAxis, type Operand, opError } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { concatenate, flip, reshape, sliceAxis, split, transpose } from './shape.js';
 
@@ -64,6 +64,7 @@ const atLeast1d = (x: Operand): Tensor => {
  * ops.hstack([ops.zeros([2, 3]), ops.ones([2, 1])]); // [2, 4]
  */
 export function hstack(tensors: readonly Operand[]): Tensor {
+  checkList('hstack', 'tensors must be a list of tensors', tensors);
   const all = tensors.map(atLeast1d);
   return concatenate(all, all[0]?.rank === 1 ? 0 : 1);
 }

@@ -34,6 +34,7 @@ export function randomUniform(shape: Shape, low = 0, high = 1, options: RandomOp
 
 /** Normal with the given mean and standard deviation: Box-Muller on two uniforms. */
 export function randomNormal(shape: Shape, mean = 0, stddev = 1, options: RandomOptions = {}): Tensor {
+  checkShape('randomNormal', shape);
   // one draw of twice the length gives both uniforms, also when a seed fixes the stream
   const pairs = draw('randomNormal', [2, sizeOf(shape)], options);
   const half = (i: number) => make('slice', [pairs], { start: [i, 0], step: [1, 1] }, [1, sizeOf(shape)], 'float32');

@@ -1,6 +1,7 @@
 import {
   asTensor,
   broadcastTo,
+  checkList,
   checkShape,
   make,
   normalizeAxes,
@@ -8,7 +9,7 @@ import {
   type Operand,
   opError,
 } from '../build.js';
-import { formatType, type Shape, sameShape, sizeOf, type Tensor } from '../graph.js';
+import { formatType, type Shape, sameShape, sizeOf, Tensor } from '../graph.js';
 import { cast } from './elementwise.js';
 
 export { broadcastTo } from '../build.js';
@@ -20,6 +21,7 @@ export { broadcastTo } from '../build.js';
  */
 export function reshape(x: Operand, shape: Shape): Tensor {
   const t = asTensor('reshape', 'x', x);
+  checkList('reshape', 'a shape must be a list of sizes', shape);
   const known = shape.reduce((p, n) => (n === -1 ? p : p * n), 1);
   const holes = shape.filter((n) => n === -1).length;
   if (holes > 1) throw opError('reshape', `only one dimension can be -1, got [${shape.join(', ')}]`);
@@ -34,6 +36,7 @@ export function reshape(x: Operand, shape: Shape): Tensor {
 /** Axes in a new order; without `axes`, reversed. */
 export function transpose(x: Operand, axes?: readonly number[]): Tensor {
   const t = asTensor('transpose', 'x', x);
+  if (axes !== undefined) checkList('transpose', 'axes must be a list of numbers', axes);
   const order = (axes ?? t.shape.map((_, i) => t.rank - 1 - i)).map((a) => normalizeAxis('transpose', a, t.rank));
   if (order.length !== t.rank || new Set(order).size !== t.rank) {
     throw opError('transpose', `axes must name each of the ${t.rank} axes once, got [${order.join(', ')}]`);
@@ -122,8 +125,10 @@ export function flip(x: Operand, axes?: number | readonly number[]): Tensor {
 
 /** Joins tensors along an existing axis. All other dimensions must agree. */
 export function concatenate(tensors: readonly Tensor[], axis = -1): Tensor {
-  const [first] = tensors;
-  if (first === undefined) throw opError('concatenate', 'expected at least one tensor, got an empty list');
+  if (!Array.isArray(tensors) || tensors.length === 0 || !tensors.every((t) => t instanceof Tensor)) {
+    throw opError('concatenate', 'tensors must be a list of at least one tensor');
+  }
+  const first = tensors[0] as Tensor;
   const a = normalizeAxis('concatenate', axis, first.rank);
   const dtype = tensors.every((t) => t.dtype === first.dtype) ? first.dtype : 'float32';
   for (const t of tensors) {
@@ -148,6 +153,7 @@ export function concatenate(tensors: readonly Tensor[], axis = -1): Tensor {
 
 /** Joins tensors of one shape along a new axis. */
 export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
+  checkList('stack', 'tensors must be a list of tensors', tensors);
   return concatenate(
     tensors.map((t) => expandDims(t, axis)),
     axis,

@@ -54,6 +54,9 @@ constexpr AttentionTiles kAttentionTiles[] = {{64, 64, 64, 64, 64}, {128, 64, 32
 
 constexpr int kAttentionThreads = 128;
 
+// Of shared memory, that a block may ask for on all devices: 8.6, 8.9 and 12.0 have the least.
+constexpr int kMostSharedBytes = 99 << 10;
+
 // Numbers behind each run in shared memory: of operands, and of weights.
 constexpr int kAttentionGap = 4, kWeightGap = 16;
 
@@ -64,6 +67,11 @@ constexpr int gradientBytes(const AttentionTiles& t) {
   return 4 * (2 * (t.gradientRows + t.gradientColumns) * (t.width + kAttentionGap) +
               t.gradientRows * (t.gradientColumns + kWeightGap));
 }
+
+static_assert(forwardBytes(kAttentionTiles[0]) <= kMostSharedBytes &&
+              gradientBytes(kAttentionTiles[0]) <= kMostSharedBytes);
+static_assert(forwardBytes(kAttentionTiles[1]) <= kMostSharedBytes &&
+              gradientBytes(kAttentionTiles[1]) <= kMostSharedBytes);
 
 // Those on tensor cores: rows of a block are 64 times so many.
 struct AttentionMmaTiles {
@@ -83,5 +91,10 @@ constexpr int forwardBytes(const AttentionMmaTiles& t) {
 constexpr int gradientBytes(const AttentionMmaTiles& t) {
   return 2 * 2 * (t.gradientRows * kMmaRows + t.gradientColumns) * (t.width + kPackedGap) + 4 * 3 * t.gradientColumns;
 }
+
+static_assert(forwardBytes(kAttentionMmaTiles[0]) <= kMostSharedBytes &&
+              gradientBytes(kAttentionMmaTiles[0]) <= kMostSharedBytes);
+static_assert(forwardBytes(kAttentionMmaTiles[1]) <= kMostSharedBytes &&
+              gradientBytes(kAttentionMmaTiles[1]) <= kMostSharedBytes);
 
 }  // namespace steepest::cuda

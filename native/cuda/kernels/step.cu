@@ -51,8 +51,15 @@ STEEPEST_KERNEL(feedRows, FeedsArguments all) {
 }
 
 STEEPEST_KERNEL(fetchRows, FetchArguments a) {
-  uint8_t* const to = a.state->fetches[a.slot].data + static_cast<int64_t>(a.state->firstRow) * a.rowBytes;
-  STEEPEST_EACH(i, a.bytes) to[i] = a.in[i];
+  uint8_t* const to = a.state->fetches[a.slot].data;
+  const int64_t first = static_cast<int64_t>(a.state->firstRow) * a.rowSize;
+  STEEPEST_EACH(i, a.size) {
+    if (a.elementBytes == 4) {
+      reinterpret_cast<uint32_t*>(to)[first + i] = reinterpret_cast<const uint32_t*>(a.in)[i];
+    } else {
+      to[first + i] = a.in[i];
+    }
+  }
 }
 
 }  // namespace steepest::cuda

@@ -53,10 +53,10 @@ struct FeedsArguments {
 struct FetchArguments {
   const StepState* state;
   const uint8_t* in;
-  int64_t bytes;
-  int64_t rowBytes;
+  int64_t size;  // elements
+  int64_t rowSize;
   uint32_t slot;
-  uint32_t unused;
+  uint32_t elementBytes;  // 1 or 4
 };
 
 }  // namespace steepest::cuda

@@ -27,6 +27,7 @@ STEEPEST_KERNEL(fill, Numbers a) {
   if (i < a.count) a.data[i] = static_cast<float>(i);
 }
 
+STEEPEST_TILED_KERNEL(32, 1, warp, Numbers) {}
 STEEPEST_KERNEL(before, Numbers a) { a.data[-1] = 1; }
 
 // Each thread takes what its neighbour left before the barrier, and then what a lane of its warp holds.
@@ -137,6 +138,7 @@ int main(int, char** words) {
     cuMemcpyDtoHAsync(host.data(), device, 256, stream);
     std::printf("%g %g %g ", host[0], host[1], host[63]);
   }
+  if (what == 'w') result = launch("warp", {data, 64}, 64);                // more threads than it has registers for
   if (what == 'b') result = launch("fill", {data, 65}, 65);                // behind the block
   if (what == 'f') result = launch("before", {data, 64}, 1);               // in front of it
   if (what == 'h') result = launch("fill", {host.data(), 64}, 64);         // host memory

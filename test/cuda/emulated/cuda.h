@@ -26,11 +26,11 @@
 #define blockDim (steepest::emulated::block().size)
 #define gridDim (steepest::emulated::block().grid)
 
-#define STEEPEST_KERNEL(name, argument)                                                     \
-  static void name(const argument);                                                         \
-  static const steepest::emulated::Registered name##Registered(#name, steepest::emulated::entry<&name>); \
+#define STEEPEST_KERNEL(name, argument) STEEPEST_TILED_KERNEL(1024, 1, name, argument)
+#define STEEPEST_TILED_KERNEL(threads, blocks, name, argument)                                                      \
+  static void name(const argument);                                                                                 \
+  static const steepest::emulated::Registered name##Registered(#name, steepest::emulated::entry<&name, (threads)>); \
   static void name(const argument)
-#define STEEPEST_TILED_KERNEL(threads, blocks, name, argument) STEEPEST_KERNEL(name, argument)
 
 inline void __syncthreads() { steepest::emulated::barrier(); }
 inline void __syncwarp(unsigned mask = 0xffffffffu) { steepest::emulated::exchange(mask, 0, 0, true); }

@@ -54,6 +54,7 @@ bool hasHostAddress(const void* parameters, unsigned bytes) {
 // The kernels are in this library, whatever the image says.
 EXPORT CUresult cuModuleLoadData(CUmodule* module, const void*) {
   *module = reinterpret_cast<CUmodule>(&theModule);
+  if (const size_t result = number("STEEPEST_EMULATED_LOADING", 0)) return static_cast<CUresult>(result);
   return readyAndNotCapturing("a module is loaded");
 }
 EXPORT CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned count, int* options, void** values) {
@@ -123,6 +124,7 @@ EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gri
   if (++launches == number("STEEPEST_EMULATED_REFUSE", 0)) return kOutOfMemory;
   if (sharedBytes > sharedLimitOf(function)) return refuse(kInvalidValue, "more shared memory than the kernel may have");
   const auto& kernel = *reinterpret_cast<const Kernel*>(function);
+  if (threads > kernel.mostThreads) return refuse(kInvalidValue, "more threads than the kernel is bounded to");
   if (kernel.text != nullptr && kernel.text->members > mostMembers()) return refuse(912, "a cluster that there is no room for");
   addLine("STEEPEST_EMULATED_TRACE", kernel.text != nullptr ? kernel.text->name : nameOf(kernel));
   if (hasHostAddress(parameters[0], kernel.parameterBytes)) {

@@ -49,6 +49,7 @@ struct Kernel {
   void (*run)(void** parameters);
   unsigned parameterBytes;             // of its one struct
   const ptx::Kernel* text = nullptr;  // instead of `run`, see ptx.h
+  unsigned mostThreads = 1024;         // of a block: registers are given out by it
 };
 
 template <typename Arguments>
@@ -59,8 +60,9 @@ template <typename Arguments>
 void callWith(void (*kernel)(Arguments), void** parameters) {
   kernel(*static_cast<const Arguments*>(parameters[0]));
 }
-template <auto kernel>
-constexpr Kernel entry = {[](void** parameters) { callWith(kernel, parameters); }, parameterBytesOf(kernel)};
+template <auto kernel, unsigned mostThreads>
+constexpr Kernel entry = {[](void** parameters) { callWith(kernel, parameters); }, parameterBytesOf(kernel), nullptr,
+                          mostThreads};
 
 // In the list that findKernel looks through.
 struct Registered {

@@ -8,6 +8,7 @@
 //   STEEPEST_EMULATED_NO_GRAPHS 1: nothing can be captured
 //   STEEPEST_EMULATED_DEVICES   how many devices there are, 1
 //   STEEPEST_EMULATED_VERSION   of the driver, 13000
+//   STEEPEST_EMULATED_LOADING   what loading kernels gives instead of modules: a result of the driver
 //   STEEPEST_EMULATED_CAPABILITY   80, 90 or 120; 90
 //   STEEPEST_EMULATED_MULTIPROCESSORS   of a device, 2
 //   STEEPEST_EMULATED_CLUSTER   the most blocks of a cluster that it has room for, 8
