@@ -28,7 +28,7 @@ export function variant({ file, parameter, body }: Kernel, [, from, to]: Mistake
     .replace(/STEEPEST_KERNEL\(quantizeRows[\s\S]*?\nnamespace \{/, 'namespace {')
     .replace(
       /#define STEEPEST_((CONV_)?WGMMA|ATTENTION|MMA|INT8)\([\s\S]*/,
-      `STEEPEST_TILED_KERNEL(0, 1, ${name}, ${parameter}) {\n${body}\n}\n}  // namespace steepest::cuda\n`,
+      `STEEPEST_TILED_KERNEL(1024, 1, ${name}, ${parameter}) {\n${body}\n}\n}  // namespace steepest::cuda\n`,
     );
   if (from !== '') expect(source.split(from)).toHaveLength(2); // it is there once
   return source
