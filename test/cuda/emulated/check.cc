@@ -7,11 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "../../../native/cuda/driver_api.h"
+#include "check_device.h"
 #include "cuda.h"
-
-#define ENTRY(name, symbol, parameters) extern "C" CUresult name parameters __asm__(symbol);
-STEEPEST_CUDA_DRIVER(ENTRY)
 
 using namespace steepest::cuda;
 
@@ -119,11 +116,7 @@ int describe(const std::string& other) {
 }  // namespace
 
 int main(int, char** words) {
-  CUcontext context;
-  cuInit(0);
-  cuDevicePrimaryCtxRetain(&context, 0);
-  cuCtxSetCurrent(context);
-  cuStreamCreate(&stream, 0);
+  stream = openStream();
   CUdeviceptr device;
   cuMemAlloc(&device, 64 * sizeof(float));
   auto* const data = reinterpret_cast<float*>(device);

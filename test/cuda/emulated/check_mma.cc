@@ -113,16 +113,8 @@ double checkInt8(CUfunction kernel, CUstream stream) {
 }  // namespace
 
 int main(int, char** words) {
-  CUcontext context;
-  CUstream stream;
-  CUmodule module;
-  CUfunction kernel;
-  cuInit(0);
-  cuDevicePrimaryCtxRetain(&context, 0);
-  cuCtxSetCurrent(context);
-  cuStreamCreate(&stream, 0);
-  cuModuleLoadData(&module, nullptr);
-  cuModuleGetFunction(&kernel, module, words[1]);
+  const CUstream stream = openStream();
+  const CUfunction kernel = findKernel(words[1]);
   std::printf("%g\n", words[1][0] == 'i' ? checkInt8(kernel, stream) : checkTf32(kernel, stream));
   return 0;
 }

@@ -145,15 +145,7 @@ void see(const Checked& checked, char** words) {
 }  // namespace
 
 int main(int, char** words) {
-  CUcontext context;
-  CUmodule module;
-  Checked checked{};
-  cuInit(0);
-  cuDevicePrimaryCtxRetain(&context, 0);
-  cuCtxSetCurrent(context);
-  cuStreamCreate(&checked.stream, 0);
-  cuModuleLoadData(&module, nullptr);
-  cuModuleGetFunction(&checked.kernel, module, words[1]);
+  const Checked checked{openStream(), findKernel(words[1])};
   if (words[1][0] == 'w') {
     std::printf("%lld\n", static_cast<long long>(wrongPlaces()));
     return 0;

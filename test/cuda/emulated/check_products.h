@@ -5,12 +5,9 @@
 #include <cstring>
 #include <vector>
 
-#include "../../../native/cuda/driver_api.h"
 #include "../../../native/cuda/kernels/gemm.h"
 #include "../../../native/cuda/kernels/gemm_wgmma.h"
-
-#define ENTRY(name, symbol, parameters) extern "C" CUresult name parameters __asm__(symbol);
-STEEPEST_CUDA_DRIVER(ENTRY)
+#include "check_device.h"
 
 std::vector<uint16_t> drawNumbers(int64_t count);  // of bfloat16
 double dot(const uint16_t* a, const uint16_t* b, int64_t count);

@@ -5,12 +5,9 @@
 #include <iterator>
 #include <string>
 
-#include "../../../native/cuda/driver_api.h"
+#include "check_device.h"
 #include "cuda.h"
 #include STEEPEST_PTX_TWIN
-
-#define ENTRY(name, symbol, parameters) extern "C" CUresult name parameters __asm__(symbol);
-STEEPEST_CUDA_DRIVER(ENTRY)
 
 using namespace steepest::cuda;
 
@@ -142,15 +139,10 @@ STEEPEST_KERNEL(bulkForOneWhoTells, Words a) {
 
 // A name, or a file of PTX and how many blocks.
 int main(int count, char** words) {
-  CUcontext context;
-  CUstream stream;
   CUmodule module;
   CUfunction function;
   CUdeviceptr device;
-  cuInit(0);
-  cuDevicePrimaryCtxRetain(&context, 0);
-  cuCtxSetCurrent(context);
-  cuStreamCreate(&stream, 0);
+  const CUstream stream = openStream();
   uint32_t ones[kThreads * (kBlocks + 1)];
   for (uint32_t& one : ones) one = 1;
   cuMemAlloc(&device, sizeof ones);
