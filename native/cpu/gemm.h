@@ -15,6 +15,8 @@ struct Ahead {
   const uint32_t* order = nullptr;  // which runs, where they do not follow each other
 };
 
+constexpr int kMostAheads = 6;
+
 // C [m, n] = A [m, k] B [k, n], all rows of C and the last axis of B's panels with unit stride.
 struct GemmBlock {
   const float* a;
@@ -29,7 +31,7 @@ struct GemmBlock {
   const GemmFinish* finish;  // or null
   bool accumulate = false;   // onto what C holds
   const Ahead* ahead = nullptr;
-  int aheads = 0;
+  int aheads = 0;  // kMostAheads at most
 };
 
 // B^T is read instead: both operands have unit stride along k.

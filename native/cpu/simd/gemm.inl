@@ -4,6 +4,8 @@
 // and broadcasts kRows elements of A. B comes from memory in panels as wide as the tile; A is copied tile by tile to the
 // stack when enough panels read it, so that its rows neither conflict in L1 nor leave the TLB.
 
+#include "fetch.inl"
+
 namespace gemm {
 namespace {
 
@@ -37,7 +39,25 @@ struct Tile {
   int64_t k;
   int64_t tail;     // columns of the last vector
   bool accumulate;  // onto what c holds
+  const Fetches* fetches = nullptr;
 };
+
+// Calls step() for each of k, and asks for a line of memory before each as long as there are some.
+template <typename Step>
+STEEPEST_INLINE void alongDepth(const Tile& t, Step step) {
+  int64_t p = t.k;
+  if (t.fetches) {
+    for (const Fetch& f : *t.fetches) {
+      const uint8_t* at = f.at;
+      p -= f.lines;
+      for (int64_t n = f.lines; n > 0; --n, at += f.step) {
+        __builtin_prefetch(at, 0, 2);
+        step();
+      }
+    }
+  }
+  for (; p > 0; --p) step();
+}
 
 // With AVX-512 a masked load costs what a plain one does, and one variant serves both.
 #if defined(__AVX512F__)
@@ -69,7 +89,7 @@ void tile(const Tile& t) {
       for (int j = 0; j < vectors; ++j) sum[i][j] = F{};
     }
   }
-  for (int64_t p = t.k; p > 0; --p) {
+  alongDepth(t, [&]() __attribute__((always_inline)) {
     F row[vectors];
 #pragma GCC unroll 16
     for (int j = 0; j < vectors; ++j) row[j] = loadColumns(b, j);
@@ -81,7 +101,7 @@ void tile(const Tile& t) {
     }
     a += byRows ? 1 : aStride;
     b += bRow;
-  }
+  });
   float* c = t.c;
   const int64_t cRow = t.cRow;
 #pragma GCC unroll 16
@@ -231,20 +251,6 @@ void copyStrided(const float* a, int64_t aRow, int64_t aDepth, int64_t rows, int
 
 // --- what is read soon
 
-constexpr int64_t kLine = 64;
-
-// Part `part` of `parts` equal ones, so that the memory never has more to do than it can while a tile is computed. Inlined:
-// to GCC a function that does nothing but prefetch has no effect, and it leaves out the calls.
-STEEPEST_INLINE void bring(const Ahead& ahead, int64_t part, int64_t parts) {
-  const int64_t end = ahead.rows * (part + 1) / parts;
-  for (int64_t row = ahead.rows * part / parts; row < end; ++row) {
-    const uint8_t* at = ahead.at + (ahead.order ? ahead.order[row] : row) * ahead.stride;
-    const uint8_t* last = at + ahead.bytes - 1;
-    for (; at < last; at += kLine) __builtin_prefetch(at, 0, 2);
-    __builtin_prefetch(last, 0, 2);
-  }
-}
-
 Ahead floatsAhead(const float* at, int64_t rows, int64_t stride, int64_t count) {
   constexpr int64_t kBytes = sizeof(float);
   return {reinterpret_cast<const uint8_t*>(at), rows, stride * kBytes, count * kBytes};
@@ -296,6 +302,8 @@ void block(const GemmBlock& g) {
   const bool byRows = g.aDepth == 1, byColumns = g.aRow == 1 && !byRows;
   const bool copy = g.n > kNarrow || !(byRows || byColumns);
   const int64_t depths = (g.k + kDepth - 1) / kDepth, depth = depths > 1 ? (g.k + depths - 1) / depths : kDepth;
+  Walk walks[kMostAheads];
+  for (int n = 0; n < g.aheads; ++n) walks[n] = Walk(g.ahead[n], rowTiles * panels * (depths > 1 ? depths : 1));
   int64_t p0 = 0;
   do {  // once at least: a sum over nothing is zero
     const int64_t k = g.k - p0 < depth ? g.k - p0 : depth;
@@ -314,12 +322,14 @@ void block(const GemmBlock& g) {
         t.a = packed;
         t.aStride = byRows ? kPackedRow : kPackedColumn;
       }
-      const Ahead next = copy && (byRows || byColumns) ? nextTile(g, i + rows, p0, k) : Ahead{};
+      Walk next(copy && (byRows || byColumns) ? nextTile(g, i + rows, p0, k) : Ahead{}, panels);
       for (int64_t j = 0; j < panels; ++j) {
         const int64_t columns = g.n - j * kPanel < kPanel ? g.n - j * kPanel : kPanel;
         const int64_t vectors = (columns + kWidth - 1) / kWidth;
-        for (int n = 0; n < g.aheads; ++n) bring(g.ahead[n], it * panels + j, rowTiles * panels);
-        bring(next, j, panels);
+        Fetches fetches(k);
+        for (int n = 0; n < g.aheads; ++n) walks[n].take(fetches);
+        next.take(fetches);
+        t.fetches = &fetches;
         t.b = g.b + j * g.bPanel + p0 * g.bRow;
         t.c = g.c + i * g.cRow + j * kPanel;
         t.tail = columns - (vectors - 1) * kWidth;

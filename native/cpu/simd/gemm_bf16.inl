@@ -73,7 +73,7 @@ void tile(const gemm::Tile& t) {
       for (int j = 0; j < vectors; ++j) sum[i][j] = F{};
     }
   }
-  for (int64_t p = t.k; p > 0; --p) {
+  gemm::alongDepth(t, [&]() __attribute__((always_inline)) {
     F row[vectors];
 #pragma GCC unroll 16
     for (int j = 0; j < vectors; ++j) row[j] = load(b + j * kWidth);
@@ -87,7 +87,7 @@ void tile(const gemm::Tile& t) {
     }
     a += byRows ? 1 : aStride;
     b += bRow;
-  }
+  });
   float* c = t.c;
 #pragma GCC unroll 16
   for (int i = 0; i < rows; ++i, c += t.cRow) {
@@ -214,6 +214,8 @@ void block(const GemmBlock& g) {
   const bool byRows = g.aDepth == 1;
   const int64_t words = (g.k + kPair - 1) / kPair;
   const int64_t depths = (words + kDepth - 1) / kDepth, depth = depths > 1 ? (words + depths - 1) / depths : kDepth;
+  gemm::Walk walks[kMostAheads];
+  for (int n = 0; n < g.aheads; ++n) walks[n] = gemm::Walk(g.ahead[n], rowTiles * panels * (depths > 1 ? depths : 1));
   int64_t w0 = 0;
   do {  // once at least: a sum over nothing is zero
     const int64_t w = words - w0 < depth ? words - w0 : depth, p0 = w0 * kPair;
@@ -231,7 +233,9 @@ void block(const GemmBlock& g) {
       for (int64_t j = 0; j < panels; ++j) {
         const int64_t columns = g.n - j * kPanel < kPanel ? g.n - j * kPanel : kPanel;
         const int64_t vectors = (columns + kWidth - 1) / kWidth;
-        for (int n = 0; n < g.aheads; ++n) gemm::bring(g.ahead[n], it * panels + j, rowTiles * panels);
+        gemm::Fetches fetches(w);
+        for (int n = 0; n < g.aheads; ++n) walks[n].take(fetches);
+        t.fetches = &fetches;
         t.b = g.b + j * g.bPanel + w0 * g.bRow;
         t.c = g.c + i * g.cRow + j * kPanel;
         t.tail = columns - (vectors - 1) * kWidth;
