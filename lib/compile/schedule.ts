@@ -1,6 +1,7 @@
 import { slides } from '../ir/body.js';
 import { formatType, type Graph, type Node, sizeOf, type Tensor, topological, type Variable } from '../ir/graph.js';
 import { isView, opInfo } from '../ir/optable.js';
+import { inOrder } from './order.js';
 import { isContiguous, isIdentity, resolveView, type StridedView } from './views.js';
 
 /** A write to state: directly by the node that computes the value, or by a copy at the end of the step. */
@@ -33,11 +34,11 @@ export function schedule(graph: Graph): Schedule {
     [...nodes.flatMap((n) => n.inputs), ...graph.outputs].filter((t) => t.size > 0).map((t) => t.node),
   );
   const instructions = nodes.filter((n) => isInstruction(n) && (n.op !== 'input' || used.has(n)));
-  const producers = new Map<Node, Node[]>(); // instruction -> instructions it needs
+  const reads = new Map<Node, ReadonlySet<Tensor>>(); // instruction -> what it needs of other instructions
   const readers = new Map<Variable, Map<Node, number[]>>(); // with the positions of the inputs that read it
   const anchored = new Set<Tensor>(); // read by kernels whose operands cannot slide
   for (const node of instructions) {
-    const needs = new Set<Node>();
+    const needs = new Set<Tensor>();
     for (const [i, input] of node.inputs.entries()) {
       const { base } = memoryOf(input);
       if (!opInfo(node.op).slides) anchored.add(base);
@@ -52,10 +53,10 @@ export function schedule(graph: Graph): Schedule {
         if (positions === undefined) own.set(node, [i]);
         else positions.push(i);
       } else if (isInstruction(base.node)) {
-        needs.add(base.node);
+        needs.add(base);
       }
     }
-    producers.set(node, [...needs]);
+    reads.set(node, needs);
   }
 
   const direct = new Map<Tensor, Variable>();
@@ -88,14 +89,20 @@ export function schedule(graph: Graph): Schedule {
     for (const reader of others.keys()) if (reader !== maker) set.add(reader);
   }
 
-  const order = sort(instructions, producers, after, (stuck) => {
+  const order = inOrder(instructions, {
+    reads,
+    after,
+    kept: new Set([...graph.outputs, ...copies.map(({ value }) => value)].map((t) => memoryOf(t).base)),
+    isInPlace: (output) => direct.has(output),
     // its readers need its result: it cannot be computed in place after all
-    for (const output of stuck.outputs) {
-      const variable = direct.get(output);
-      if (variable === undefined) continue;
-      direct.delete(output);
-      copies.push({ value: output, variable });
-    }
+    release(stuck) {
+      for (const output of stuck.outputs) {
+        const variable = direct.get(output);
+        if (variable === undefined) continue;
+        direct.delete(output);
+        copies.push({ value: output, variable });
+      }
+    },
   });
   return { order, direct, copies };
 }
@@ -136,83 +143,3 @@ export function segmentOf(node: Node, side: 'inputs' | 'outputs', index: number)
 /** Whether an input of a node lies in memory exactly as an output of the same shape would. */
 export const aligned = (view: StridedView, output: Tensor): boolean =>
   isContiguous(view) && isIdentity(view) && view.base.size === output.size;
-
-/** Topological order, earliest-made first. `release` is told which node's `after` had to be given up. */
-function sort(
-  nodes: readonly Node[],
-  producers: ReadonlyMap<Node, readonly Node[]>,
-  after: Map<Node, Set<Node>>,
-  release: (node: Node) => void,
-): Node[] {
-  const waiting = new Map<Node, number>();
-  const dependents = new Map<Node, Node[]>();
-  const depend = (node: Node, on: Node): void => {
-    waiting.set(node, (waiting.get(node) ?? 0) + 1);
-    const list = dependents.get(on);
-    if (list === undefined) dependents.set(on, [node]);
-    else list.push(node);
-  };
-  for (const node of nodes) {
-    waiting.set(node, waiting.get(node) ?? 0);
-    for (const p of producers.get(node) as readonly Node[]) depend(node, p);
-    for (const r of after.get(node) ?? []) depend(node, r);
-  }
-  const order: Node[] = [];
-  const done = new Set<Node>();
-  const ready = new Heap();
-  for (const node of nodes) if (waiting.get(node) === 0) ready.push(node);
-  while (order.length < nodes.length) {
-    const node = ready.pop() ?? freeOne();
-    if (done.has(node)) continue;
-    done.add(node);
-    order.push(node);
-    for (const d of dependents.get(node) ?? []) {
-      const left = (waiting.get(d) as number) - 1;
-      waiting.set(d, left);
-      if (left === 0 && !done.has(d)) ready.push(d);
-    }
-  }
-  return order;
-
-  function freeOne(): Node {
-    const stuck = nodes.find((n) => !done.has(n) && (producers.get(n) as Node[]).every((p) => done.has(p)));
-    if (stuck === undefined) throw new Error('internal: the instruction graph has a cycle');
-    release(stuck);
-    return stuck;
-  }
-}
-
-/** Smallest id first. */
-class Heap {
-  readonly #items: Node[] = [];
-
-  push(node: Node): void {
-    const items = this.#items;
-    let i = items.push(node) - 1;
-    while (i > 0) {
-      const parent = (i - 1) >> 1;
-      if ((items[parent] as Node).id <= node.id) break;
-      items[i] = items[parent] as Node;
-      i = parent;
-    }
-    items[i] = node;
-  }
-
-  pop(): Node | undefined {
-    const items = this.#items;
-    const top = items[0];
-    const last = items.pop();
-    if (top === undefined || last === undefined || items.length === 0) return top;
-    let i = 0;
-    for (;;) {
-      let child = 2 * i + 1;
-      if (child >= items.length) break;
-      if (child + 1 < items.length && (items[child + 1] as Node).id < (items[child] as Node).id) child++;
-      if ((items[child] as Node).id >= last.id) break;
-      items[i] = items[child] as Node;
-      i = child;
-    }
-    items[i] = last;
-    return top;
-  }
-}
