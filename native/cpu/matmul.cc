@@ -10,6 +10,7 @@
 #include "gemm_grid.h"
 #include "matmul_split.h"
 #include "next_rows.h"
+#include "pieces.h"
 #include "product_result.h"
 #include "scratch.h"
 #include "simd/table.h"
@@ -22,7 +23,6 @@ constexpr int64_t kStripCost = int64_t{1} << 17;     // so that starting an epil
 constexpr int64_t kVectorOfSums = 2;                 // cost of storing one
 constexpr int64_t kDotsEnd = 48;                     // cost of adding the lanes of 4 x 4 sums
 constexpr int64_t kFarUpdate = int64_t{1} << 19;     // results of which the epilogue's operands are not in a cache
-constexpr int64_t kHighTiles = 20;                   // rows of a block that packs its own panels, at most
 constexpr int64_t kBeyondFloats = int64_t{1} << 20;  // B that is in no cache of one core, and hardly in one of many
 constexpr int64_t kSlabFloats = int64_t{1} << 22;    // of B packed at a time
 
@@ -111,11 +111,10 @@ class Matmul final : public Kernel {
   // Where B is copied in any case: one block has all rows, and its copy stays in cache.
   bool packsByBlock() const { return manySmall() || p_.m <= 4 * gemm_.rows || p_.m * p_.n * p_.k < 2 * kBlockCost; }
 
-  // A block can have all rows of A (more of them where panels of B would come from memory), so that every panel of B has one reader, which packs it itself. Where B is larger than
-  // L2, panels of all of it would go to memory and come back; those of a part of k stay in L2 for as long as they are read.
-  // So B comes from memory once, and early: it is fetched ahead.
+  // A block can have all rows of A (more of them where panels of B would come from memory), so that every panel of B has one
+  // reader, which packs it itself, see pieces.h.
   bool passesOnce() const {
-    if (gemm_.rounds() || p_.batches > 1 || p_.m <= gemm_.rows || p_.m > kHighTiles * gemm_.rows) return false;
+    if (gemm_.rounds() || p_.batches > 1 || p_.m <= gemm_.rows || p_.m > Pieces::kHighTiles * gemm_.rows) return false;
     if (high()) return p_.k * p_.n >= kBeyondFloats;
     return p_.k * p_.n >= kFarFloats ||
            (worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k) && p_.n >= kMaxChunksBySplitting * gemm_.panel);
@@ -138,10 +137,8 @@ class Matmul final : public Kernel {
                        p_.aRow == 1 && p_.aDepth != 1 && p_.m * p_.k >= kFarFloats);
     if (reading_ == Reading::kPackedByBlock) {
       const int64_t all = ceilDiv(p_.n, gemm_.panel);
-      const int64_t most = high() ? kMaxChunksBySplitting / 2 : kMaxChunksBySplitting;
-      const int64_t columns = std::max(std::min(all, most), ceilDiv(all, kBlockPanels));
-      grid_ = {1, gemm_.rounds() ? grid_.columns : passesOnce() ? columns : 1, grid_.items};
-      if (!gemm_.rounds()) parts_ = std::max<int64_t>(1, ceilDiv(p_.k, gemm_.depth));
+      grid_ = {1, gemm_.rounds() ? grid_.columns : passesOnce() ? ceilDiv(all, panelsOfPieces(all)) : 1, grid_.items};
+      if (!gemm_.rounds()) pieces_ = std::max<int64_t>(1, ceilDiv(p_.k, gemm_.depth));
     }
     blockRows_ = ceilDiv(p_.m, grid_.rows);
     blockColumns_ = ceilDiv(ceilDiv(std::min(slab_, p_.n), gemm_.panel), grid_.columns) * gemm_.panel;
@@ -153,7 +150,7 @@ class Matmul final : public Kernel {
       stripRows_ = blockRows_;
     }
     const int64_t product = result_.epilogue ? ceilDiv(stripRows_ * blockColumns_, 16) * 16 : 0;
-    const int64_t panels = reading_ == Reading::kPackedByBlock ? blockColumns_ * ceilDiv(packedDepth_, parts_)
+    const int64_t panels = reading_ == Reading::kPackedByBlock ? blockColumns_ * ceilDiv(packedDepth_, pieces_)
                            : reading_ == Reading::kCopiedDots  ? p_.n * p_.k
                            : reading_ == Reading::kTurned      ? p_.n * blockRows_
                                                                : 0;
@@ -212,8 +209,8 @@ class Matmul final : public Kernel {
       gemm_.turn(g.b, p_.bDepth, p_.k, n, copy);
       g.b = copy;
     } else if (!isNarrow()) {
-      if (parts_ > 1) {
-        // packed part by part, see multiplyParts
+      if (pieces_ > 1) {
+        // packed piece by piece
       } else if (reading_ == Reading::kPackedByBlock) {
         gemm_.pack(g.b, p_.bDepth, p_.bColumn, p_.k, n, slot + slotPanels_);
         g.b = slot + slotPanels_;
@@ -251,8 +248,8 @@ class Matmul final : public Kernel {
       gemm_.dots({g.a, p_.aRow, g.b, bColumn, g.c, g.cRow, g.m, g.n, p_.k, g.finish});
     } else if (reading_ == Reading::kTurned) {
       turned(g, slot + slotPanels_);
-    } else if (parts_ > 1) {
-      multiplyParts(g, slot);
+    } else if (pieces_ > 1) {
+      Pieces{g.b, p_.bDepth, p_.bColumn, ceilDiv(p_.k, pieces_)}.multiply(gemm_, g, slot + slotPanels_);
     } else {
       gemm_.block(g);
     }
@@ -282,36 +279,6 @@ class Matmul final : public Kernel {
     if (g.finish) gemm_.add({g.c, 0, 1, g.c, g.m, g.n, g.finish});
   }
 
-  // Each part's product is added to C: the same sums in the same order.
-  void multiplyParts(GemmBlock g, float* slot) {
-    const float* const a = g.a;
-    const float* const b = g.b;
-    const GemmFinish* const finish = g.finish;
-    const int64_t depth = ceilDiv(p_.k, parts_);
-    Ahead ahead;
-    g.ahead = &ahead;
-    for (int64_t p = 0; p < p_.k; p += depth) {
-      g.k = std::min(depth, p_.k - p);
-      g.b = slot + slotPanels_;
-      g.bPanel = g.k * gemm_.panel;
-      gemm_.pack(b + p * p_.bDepth, p_.bDepth, p_.bColumn, g.k, g.n, slot + slotPanels_);
-      g.a = a + p * p_.aDepth;
-      g.accumulate = accumulates_ || p > 0;
-      const int64_t next = p + g.k;
-      g.finish = next == p_.k ? finish : nullptr;
-      g.aheads = next < p_.k;
-      if (g.aheads > 0) ahead = aheadInB(b + next * p_.bDepth, std::min(depth, p_.k - next), g.n);
-      gemm_.block(g);
-    }
-  }
-
-  Ahead aheadInB(const float* b, int64_t depth, int64_t columns) const {
-    const uint8_t* at = reinterpret_cast<const uint8_t*>(b);
-    constexpr int64_t kBytes = sizeof(float);
-    return p_.bColumn == 1 ? Ahead{at, depth, p_.bDepth * kBytes, columns * kBytes}
-                           : Ahead{at, columns, p_.bColumn * kBytes, depth * kBytes};
-  }
-
   const GemmKernels& gemm_;
   MatmulProblem p_;
   const int64_t packedDepth_;
@@ -337,7 +304,7 @@ class Matmul final : public Kernel {
   bool readsFeed_ = false;  // A is the transposed of what feed feed_ copies
   uint32_t feed_ = 0;
   NextRows nextRows_;
-  int64_t parts_ = 1;  // of k, where each block packs its own
+  int64_t pieces_ = 1;  // of k, where each block packs its own
 };
 
 class Nothing final : public Kernel {

@@ -9,6 +9,7 @@
 
 #include "gemm.h"
 #include "gemm_grid.h"
+#include "pieces.h"
 #include "product_result.h"
 #include "scratch.h"
 #include "simd/table.h"
@@ -30,6 +31,10 @@ int64_t partsOf(const MatmulProblem& p) {
   return parts;
 }
 
+bool hasPieces(const GemmKernels& gemm, const MatmulProblem& p) {
+  return !gemm.rounds() && p.m <= Pieces::kHighTiles * gemm.rows && p.k * p.n >= kFarFloats;
+}
+
 class SplitMatmul final : public Kernel {
  public:
   SplitMatmul(const Instruction& instruction, const Memory& memory, const GemmKernels& gemm, const MatmulProblem& p)
@@ -40,13 +45,21 @@ class SplitMatmul final : public Kernel {
         result_(instruction, memory) {
     panels_ = ceilDiv(p_.n, gemm_.panel);
     sums_ = Floats(parts_ * p_.m * p_.n);
-    if (gemm_.rounds() || worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k)) {
-      packed_ = Floats(parts_ * partPanels());
+    if (hasPieces(gemm, p)) {
+      piece_ = ceilDiv(depth_, ceilDiv(depth_, gemm_.depth));
+      blockRows_ = p_.m;
+      blockColumns_ = panelsOfPieces(panels_) * gemm_.panel;
+      const int64_t chunks = parts_ * ceilDiv(p_.n, blockColumns_);
+      pieces_.allocate(std::min<int64_t>(chunks, Threads::pool().count()), piece_ * blockColumns_);
+    } else {
+      if (gemm_.rounds() || worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k)) {
+        packed_ = Floats(parts_ * partPanels());
+      }
+      const Grid grid = chooseGrid({gemm_.rows, gemm_.panel}, p_.m, p_.n, depth_, parts_, 0,
+                                   readsRows(p_) && p_.m * p_.k >= kFarFloats);
+      blockRows_ = ceilDiv(p_.m, grid.rows);
+      blockColumns_ = ceilDiv(panels_, grid.columns) * gemm_.panel;
     }
-    const Grid grid = chooseGrid({gemm_.rows, gemm_.panel}, p_.m, p_.n, depth_, parts_, 0,
-                                 readsRows(p_) && p_.m * p_.k >= kFarFloats);
-    blockRows_ = ceilDiv(p_.m, grid.rows);
-    blockColumns_ = ceilDiv(panels_, grid.columns) * gemm_.panel;
     const int64_t sumCost = kFloatCost * (parts_ + 1) * p_.n;
     sumRows_ = std::min(p_.m, std::max(ceilDiv(p_.m, kMaxChunksBySplitting), ceilDiv(kBlockCost / 2, sumCost)));
     if (result_.epilogue)
@@ -87,7 +100,9 @@ class SplitMatmul final : public Kernel {
       g.a = p_.a + row * p_.aRow + part * depth_ * p_.aDepth;
       g.aRow = p_.aRow;
       g.aDepth = p_.aDepth;
-      if (packed_.data() != nullptr) {
+      if (piece_ > 0) {
+        // below
+      } else if (packed_.data() != nullptr) {
         g.b = packed_.data() + part * partPanels() + column * gemm_.packedDepth(k);
         g.bRow = gemm_.panel;
         g.bPanel = gemm_.packedDepth(k) * gemm_.panel;
@@ -101,7 +116,11 @@ class SplitMatmul final : public Kernel {
       g.k = k;
       g.c = sums_.data() + (part * p_.m + row) * p_.n + column;
       g.cRow = p_.n;
-      gemm_.block(g);
+      if (piece_ == 0) return gemm_.block(g);
+      float* const panels = pieces_.acquire();
+      Pieces{p_.b + part * depth_ * p_.bDepth + column * p_.bColumn, p_.bDepth, p_.bColumn, piece_}.multiply(gemm_, g,
+                                                                                                             panels);
+      pieces_.release(panels);
     });
   }
 
@@ -124,9 +143,11 @@ class SplitMatmul final : public Kernel {
   ProductResult result_;
   int64_t panels_;
   int64_t blockRows_, blockColumns_;
-  int64_t sumRows_;  // that are added at a time
-  Floats packed_;    // B, part by part, or nothing where it is read as it lies
-  Floats sums_;      // [parts, m, n]
+  int64_t sumRows_;    // that are added at a time
+  Floats packed_;      // B, part by part, or nothing where it is read as it lies, or in pieces
+  int64_t piece_ = 0;  // of k, where each block packs its own
+  Slots pieces_;       // that are packed at the time
+  Floats sums_;        // [parts, m, n]
   Slots slots_;
 };
 
@@ -137,6 +158,7 @@ std::unique_ptr<Kernel> bindSplitMatmul(const Instruction& instruction, const Me
   if (steady || p.transposed || p.batches > 1 || p.bColumn != 1 || p.m == 1 || partsOf(p) == 1) return nullptr;
   if ((p.k * p.n >= kFarFloats && !readsRows(p)) || p.m * p.n * p.k < 2 * kBlockCost) return nullptr;
   const GemmKernels& gemm = roundsToBfloat16(instruction) ? *simd().gemmBf16 : *simd().gemm;
+  if (hasPieces(gemm, p) && p.m * p.n >= kFarFloats) return nullptr;  // sums would go to memory and come back
   return std::make_unique<SplitMatmul>(instruction, memory, gemm, p);
 }
 

@@ -1,0 +1,60 @@
+// Products whose B is too large for a cache: each block packs what it needs of B piece by piece of k. A piece stays in L2 while all
+// rows of A read it, and the next one is fetched meanwhile, so B comes from memory once, and early.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "gemm.h"
+#include "gemm_grid.h"
+
+namespace steepest {
+
+struct Pieces {
+  constexpr static int64_t kHighTiles = 40;  // rows of a block, at most: C and the panels share L2
+
+  const float* b;
+  int64_t bDepth, bColumn;
+  int64_t depth;  // of a piece
+
+  // g has all but what is said of B. `panels` has room for a piece.
+  void multiply(const GemmKernels& gemm, GemmBlock g, float* panels) const {
+    const float* const a = g.a;
+    const GemmFinish* const finish = g.finish;
+    const int64_t all = g.k;
+    const bool accumulate = g.accumulate;
+    Ahead ahead;
+    g.ahead = &ahead;
+    g.b = panels;
+    g.bRow = gemm.panel;
+    for (int64_t p = 0; p < all; p += depth) {
+      g.k = std::min(depth, all - p);
+      g.bPanel = g.k * gemm.panel;
+      gemm.pack(b + p * bDepth, bDepth, bColumn, g.k, g.n, panels);
+      g.a = a + p * g.aDepth;
+      g.accumulate = accumulate || p > 0;
+      const int64_t next = p + g.k;
+      g.finish = next == all ? finish : nullptr;
+      g.aheads = next < all;
+      if (g.aheads > 0) ahead = ofPiece(next, std::min(depth, all - next), g.n);
+      gemm.block(g);
+    }
+  }
+
+ private:
+  Ahead ofPiece(int64_t p, int64_t k, int64_t columns) const {
+    const uint8_t* at = reinterpret_cast<const uint8_t*>(b + p * bDepth);
+    constexpr int64_t kBytes = sizeof(float);
+    return bColumn == 1 ? Ahead{at, k, bDepth * kBytes, columns * kBytes}
+                        : Ahead{at, columns, bColumn * kBytes, k * kBytes};
+  }
+};
+
+// Columns of a block, in panels: three at least, as each block copies all of A, but for eight blocks; a power of two of blocks.
+inline int64_t panelsOfPieces(int64_t panels) {
+  int64_t blocks = 8;
+  while (panels / (2 * blocks) >= 3) blocks *= 2;
+  return ceilDiv(panels, std::min(blocks, panels));
+}
+
+}  // namespace steepest
