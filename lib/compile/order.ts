@@ -49,7 +49,7 @@ export function inOrder(nodes: readonly Node[], constraints: Constraints): Node[
   const ready = new Heap();
   const soon = new Heap(); // of those ready, the ones that free as much as they take
   const makeReady = (node: Node): void => (frees(node) ? soon : ready).push(node);
-  for (const node of nodes) if (waiting.get(node) === 0) makeReady(node);
+  for (const node of nodes) if (waiting.get(node) === 0) ready.push(node);
   while (order.length < nodes.length) {
     const node = soon.pop() ?? ready.pop() ?? freeOne();
     if (done.has(node)) continue;
@@ -58,26 +58,41 @@ export function inOrder(nodes: readonly Node[], constraints: Constraints): Node[
     for (const d of dependents.get(node) ?? []) {
       const left = (waiting.get(d) as number) - 1;
       waiting.set(d, left);
-      if (left === 0 && !done.has(d)) makeReady(d);
+      if (done.has(d)) continue;
+      if (left === 0) makeReady(d);
+      else if (frees(d)) hasten(d);
     }
     for (const t of reads.get(node) as ReadonlySet<Tensor>) {
       const left = readers.get(t) as Set<Node>;
       left.delete(node);
       if (left.size !== 1) continue;
       const [last] = left;
-      if (last !== undefined && waiting.get(last) === 0 && frees(last)) soon.push(last);
+      if (last === undefined || !frees(last)) continue;
+      if (waiting.get(last) === 0) soon.push(last);
+      else hasten(last);
     }
   }
   return order;
 
-  /** Whether it is the last reader of as many bytes as it makes, or makes only a few. */
+  /** Where an instruction waits for nothing but numbers like the step size of an optimizer, they are made soon. */
+  function hasten(node: Node): void {
+    const producers = [...(reads.get(node) as ReadonlySet<Tensor>)].map((t) => t.node).filter((n) => !done.has(n));
+    const others = [...(after.get(node) ?? [])].filter((n) => !done.has(n));
+    if (others.length > 0 || !producers.every((n) => n.outputs.every((t) => bytesOf(t) <= FEW_BYTES))) return;
+    for (const n of producers) {
+      if (waiting.get(n) === 0) soon.push(n);
+      else hasten(n);
+    }
+  }
+
+  /** Whether it is the last reader of as many bytes as it makes. */
   function frees(node: Node): boolean {
     let bytes = 0;
     for (const output of node.outputs) if (!constraints.isInPlace(output)) bytes += bytesOf(output);
     for (const t of reads.get(node) as ReadonlySet<Tensor>) {
       if (!kept.has(t) && readers.get(t)?.size === 1) bytes -= bytesOf(t);
     }
-    return bytes <= FEW_BYTES;
+    return bytes <= 0;
   }
 
   function freeOne(): Node {

@@ -1,0 +1,64 @@
+import { gradients } from '../../lib/compile/autodiff';
+import { fuse } from '../../lib/compile/fuse';
+import { schedule } from '../../lib/compile/schedule';
+import { simplify } from '../../lib/compile/simplify';
+import { legalizeViews } from '../../lib/compile/views';
+import type { Graph, Node, Tensor } from '../../lib/ir/graph';
+import * as ops from '../../lib/ir/ops/index';
+import { fed } from '../helpers/evaluate';
+import { planned } from '../helpers/memory';
+import { read, variable, write } from '../helpers/stateful';
+
+const orderOf = (graph: Graph) => schedule(fuse(legalizeViews(simplify(graph)))).order;
+
+/** Layers of `width` units on `batch` rows, and a step of `learningRate`, which is made last. */
+function training(depth: number, batch: number, width: number, learningRate: () => Tensor | number): Graph {
+  const x = fed(0, [batch, width]);
+  const kernels = Array.from({ length: depth }, (_, i) => variable(`kernel${i}`, [width, width]));
+  const values = kernels.map(read);
+  const y = values.reduce((h, w) => ops.tanh(ops.matmul(h, w)), x as Tensor);
+  const loss = ops.sum(ops.square(y));
+  const slopes = gradients(loss, values);
+  const rate = learningRate();
+  const writes = slopes.map((g, i) =>
+    write(kernels[i], ops.subtract(values[i], ops.multiply(g, rate))),
+  );
+  return { inputs: [x], outputs: [], writes };
+}
+
+/** The layer whose kernel a product updates, or whose rows it makes the gradient of. */
+const updates = (order: readonly Node[]) =>
+  order
+    .filter((n) => n.op === 'matmul')
+    .map((n) => {
+      const [rows] = n.outputs[0].shape;
+      return rows === 8 ? 'rows' : 'kernel';
+    });
+
+describe('the order of instructions', () => {
+  it('has the gradient of a kernel right behind the last one that reads the kernel', () => {
+    const order = updates(orderOf(training(3, 8, 32, () => 0.1)));
+    // forward: three; then the rows of layer 2 and its kernel, those of layer 1, and the kernel of layer 0 at the end
+    expect(order).toEqual(['rows', 'rows', 'rows', 'rows', 'kernel', 'rows', 'kernel', 'kernel']);
+  });
+
+  it('makes a step size soon where an update waits for nothing else', () => {
+    const count = variable('count', []);
+    let next: Tensor | undefined;
+    const { inputs, outputs, writes } = training(3, 8, 32, () => {
+      next = ops.add(read(count), 1);
+      return ops.divide(0.1, ops.sqrt(next));
+    });
+    const order = orderOf({ inputs, outputs, writes: [...writes, write(count, next as Tensor)] });
+    expect(updates(order)).toEqual(['rows', 'rows', 'rows', 'rows', 'kernel', 'rows', 'kernel', 'kernel']);
+    const small = order.findIndex((n) => n.outputs.every((t) => t.size === 1) && n.op === 'map');
+    expect(order.slice(0, small).filter((n) => n.op === 'matmul')).toHaveLength(4); // not before it is needed
+  });
+
+  it('frees what a gradient reads before the next one is made', () => {
+    const rows = 64 * 16 * 4; // bytes of one layer's rows
+    const shallow = planned(training(4, 64, 16, () => 0.1)).arena.bytes;
+    const deep = planned(training(12, 64, 16, () => 0.1)).arena.bytes;
+    expect((deep - shallow) / rows).toBe(8); // one kept value for each layer more, and no gradient
+  });
+});
