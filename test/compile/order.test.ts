@@ -20,9 +20,7 @@ function training(depth: number, batch: number, width: number, learningRate: () 
   const loss = ops.sum(ops.square(y));
   const slopes = gradients(loss, values);
   const rate = learningRate();
-  const writes = slopes.map((g, i) =>
-    write(kernels[i], ops.subtract(values[i], ops.multiply(g, rate))),
-  );
+  const writes = slopes.map((g, i) => write(kernels[i], ops.subtract(values[i], ops.multiply(g, rate))));
   return { inputs: [x], outputs: [], writes };
 }
 
