@@ -19,12 +19,13 @@
 namespace steepest {
 namespace {
 
-constexpr int64_t kStripCost = int64_t{1} << 17;     // so that starting an epilogue does not show
-constexpr int64_t kVectorOfSums = 2;                 // cost of storing one
-constexpr int64_t kDotsEnd = 48;                     // cost of adding the lanes of 4 x 4 sums
-constexpr int64_t kFarUpdate = int64_t{1} << 19;     // results of which the epilogue's operands are not in a cache
-constexpr int64_t kBeyondFloats = int64_t{1} << 20;  // B that is in no cache of one core, and hardly in one of many
-constexpr int64_t kSlabFloats = int64_t{1} << 22;    // of B packed at a time
+constexpr int64_t kStripCost = int64_t{1} << 17;       // so that starting an epilogue does not show
+constexpr int64_t kVectorOfSums = 2;                   // cost of storing one
+constexpr int64_t kDotsEnd = 48;                       // cost of adding the lanes of 4 x 4 sums
+constexpr int64_t kFarUpdate = int64_t{1} << 19;       // results of which the epilogue's operands are not in a cache
+constexpr int64_t kBeyondFloats = int64_t{1} << 20;    // B that is in no cache of one core, and hardly in one of many
+constexpr int64_t kFarthestFloats = int64_t{1} << 21;  // not even if it were alone there
+constexpr int64_t kSlabFloats = int64_t{1} << 22;      // of B packed at a time
 
 enum class Reading {
   kDots,           // B^T has unit stride along k, as A has: products of rows
@@ -114,14 +115,13 @@ class Matmul final : public Kernel {
   // A block can have all rows of A (more of them where panels of B would come from memory), so that every panel of B has one
   // reader, which packs it itself, see pieces.h.
   bool passesOnce() const {
-    if (gemm_.rounds() || p_.batches > 1 || p_.m <= gemm_.rows || p_.m > Pieces::kHighTiles * gemm_.rows) return false;
-    if (high()) return p_.k * p_.n >= kBeyondFloats;
-    return p_.k * p_.n >= kFarFloats ||
+    if (gemm_.rounds() || p_.batches > 1 || p_.m <= gemm_.rows) return false;
+    const int64_t size = p_.k * p_.n;
+    if (p_.m > Pieces::kHighTiles * gemm_.rows) return size >= kFarthestFloats;
+    if (p_.m > kBlockTiles * gemm_.rows) return size >= kBeyondFloats;
+    return size >= kFarFloats ||
            (worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k) && p_.n >= kMaxChunksBySplitting * gemm_.panel);
   }
-
-  // Each block copies all of A, which is worth it for more columns then.
-  bool high() const { return p_.m > kBlockTiles * gemm_.rows; }
 
   void chooseGrids() {
     const bool packed = reading_ == Reading::kPacked;

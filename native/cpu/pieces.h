@@ -11,7 +11,7 @@
 namespace steepest {
 
 struct Pieces {
-  constexpr static int64_t kHighTiles = 40;  // rows of a block, at most: C and the panels share L2
+  constexpr static int64_t kHighTiles = 40;  // rows of a block, of which C and the panels share L2
 
   const float* b;
   int64_t bDepth, bColumn;
@@ -50,10 +50,10 @@ struct Pieces {
   }
 };
 
-// Columns of a block, in panels: three at least, as each block copies all of A, but for eight blocks; a power of two of blocks.
+// Columns of a block, in panels: six at least, as each block copies all of A, but for eight blocks; a power of two of blocks.
 inline int64_t panelsOfPieces(int64_t panels) {
   int64_t blocks = 8;
-  while (panels / (2 * blocks) >= 3) blocks *= 2;
+  while (panels / (2 * blocks) >= 6) blocks *= 2;
   return ceilDiv(panels, std::min(blocks, panels));
 }
 
