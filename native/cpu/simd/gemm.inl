@@ -22,6 +22,7 @@ constexpr int kVectors = 2;
 constexpr int kPanel = kVectors * STEEPEST_WIDTH;
 constexpr int kStrip = 8;                    // vectors of a one-row tile
 constexpr int64_t kNarrow = 64;              // columns of a block that reads A where it lies
+constexpr int64_t kFarC = 1 << 17;           // elements of C that share L2 with panels of B
 constexpr int64_t kRowDepth = 16;            // rows of B that a one-row product reads at a time
 constexpr int64_t kDepth = 384;              // k of a tile of A: fits L1 beside what streams through
 constexpr int64_t kPackedRow = kDepth + 16;  // whole vectors; no power of two, or the rows would share cache sets
@@ -302,6 +303,7 @@ void block(const GemmBlock& g) {
   const bool byRows = g.aDepth == 1, byColumns = g.aRow == 1 && !byRows;
   const bool copy = g.n > kNarrow || !(byRows || byColumns);
   const int64_t depths = (g.k + kDepth - 1) / kDepth, depth = depths > 1 ? (g.k + depths - 1) / depths : kDepth;
+  const bool farC = g.m * g.n >= kFarC;
   Walk walks[kMostAheads];
   for (int n = 0; n < g.aheads; ++n) walks[n] = Walk(g.ahead[n], rowTiles * panels * (depths > 1 ? depths : 1));
   int64_t p0 = 0;
@@ -329,6 +331,9 @@ void block(const GemmBlock& g) {
         Fetches fetches(k);
         for (int n = 0; n < g.aheads; ++n) walks[n].take(fetches);
         next.take(fetches);
+        if (farC && t.accumulate && j + 1 < panels) {
+          Walk(floatsAhead(g.c + i * g.cRow + (j + 1) * kPanel, rows, g.cRow, kPanel), 1).take(fetches);
+        }
         t.fetches = &fetches;
         t.b = g.b + j * g.bPanel + p0 * g.bRow;
         t.c = g.c + i * g.cRow + j * kPanel;
