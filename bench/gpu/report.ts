@@ -216,6 +216,14 @@ export function goals(readings: Readings): string[][] {
     together([readings.torch('attention and its gradient', attentionSizes)]),
     'TFLOP/s',
   );
+  const parameters = [124_000_000];
+  add(
+    'AdamW, 124 million parameters',
+    '0.95 ms',
+    number(readings.own('adamw', parameters)?.us) / 1000,
+    number(readings.torch('adamw', parameters)?.us) / 1000,
+    'ms',
+  );
   add(
     'MLP 784-128-10, batch 128, Adam, a step',
     '15 us, then 6',

@@ -193,7 +193,7 @@ device=$(grep -a -o '"device":"[^"]*"' "$out/load.log" 2>/dev/null | cut -d'"' -
 node_part start 20 out/bench/gpu/start.js
 
 # ---- whether results are right
-families=$(printf '%s\n' map reduce softmax normalize matmul matmulBfloat16 attention attentionBfloat16 \
+families=$(printf '%s\n' map adamw reduce softmax normalize matmul matmulBfloat16 attention attentionBfloat16 \
   attentionGradBfloat16 convBfloat16 convInputGradBfloat16 convKernelGradBfloat16)
 if [ -n "$smoke" ]; then
   part kernels 60 "$release/cuda-kernels" bash -c 'each_of 3 "$1" "$2" --small --device "$3"' - "$families" "$release/cuda-kernels" "$STEEPEST_DEVICE"
@@ -245,6 +245,7 @@ matmulBfloat16 8192 768 50304
 attentionBfloat16 8 1024 12 64
 attentionGradBfloat16 8 1024 12 64
 map 67108864
+adamw 124000000
 matmul 2048 2048 2048
 attention 8 1024 12 64'
 profiled='matmulBfloat16 8192 8192 8192
@@ -255,7 +256,7 @@ convBfloat16 128 28 128 128 3 1'
 attention=$(printf '%s\n' attention{,Grad}Bfloat16\ {8\ 1024\ 12\ 64,4\ 2048\ 8\ 128})
 convolutions=$(printf '%s\n' conv{,InputGrad,KernelGrad}Bfloat16\ 128\ {28\ 128\ 128\ 3\ 1,14\ 256\ 256\ 3\ 1,28\ 256\ 256\ 3\ 2,56\ 64\ 64\ 3\ 1})
 speed() {
-  part "speed-$1" 30 "$release/cuda-kernels" bash -c 'each_of 8 "$1" "$2" --device "$3"' - "$work" "$release/cuda-kernels" "$STEEPEST_DEVICE"
+  part "speed-$1" 35 "$release/cuda-kernels" bash -c 'each_of 8 "$1" "$2" --device "$3"' - "$work" "$release/cuda-kernels" "$STEEPEST_DEVICE"
   if [ -n "$python" ]; then part "speed-torch-$1" 30 - "$python" bench/gpu/torch_gpu.py --device "$STEEPEST_DEVICE"; fi
 }
 [ -n "$smoke" ] || speed 1

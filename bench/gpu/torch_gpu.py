@@ -122,7 +122,7 @@ def adamw():
     weights = torch.nn.Parameter(numbers(count))
     weights.grad = numbers(count)
     optimizer = torch.optim.AdamW([weights], fused=True)
-    say('AdamW', optimizer.step, [count], 0, 28 * count)  # reads weights, gradients and two moments, writes all but gradients
+    say('adamw', optimizer.step, [count], 0, 28 * count)  # reads weights, gradients and two moments, writes all but gradients
 
 
 version = f'{torch.__version__}, CUDA {torch.version.cuda}'

@@ -43,12 +43,15 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// A contiguous array in the arena.
+// A contiguous array in the arena, of numbers from `least` to `most`.
 struct Array {
   Sizes shape;
   uint64_t base = 0;
+  float least = -1, most = 1;
+  bool isOne = false;  // number, which is read for each element
   int64_t size() const {
     int64_t n = 1;
+    if (isOne) return n;
     for (const int64_t s : shape) n *= s;
     return n;
   }
@@ -63,7 +66,7 @@ View viewOf(const Array& array) {
   int64_t stride = 1;
   for (int d = view.rank; d-- > 0; stride *= array.shape[d]) {
     view.shape[d] = array.shape[d];
-    view.strides[d] = stride;
+    view.strides[d] = array.isOne ? 0 : stride;
   }
   return view;
 }
@@ -78,7 +81,9 @@ using Reference = std::function<Expected(const std::vector<Numbers>& inputs, int
 struct Work {
   Instruction instruction{};
   std::vector<Array> inputs, outputs;
-  Reference reference;  // of the first output
+  std::vector<size_t> updated;  // by outputs, which take the place of these inputs; none: they have places of their own
+  size_t checked = 1;           // outputs that are compared
+  Reference reference;          // of their elements, one output after the other
   double terms = 0;     // that the reference adds up for an element
   double flops = 0, bytes = 0;
 };
@@ -150,6 +155,51 @@ Work map(const Sizes& s) {
   work.reference = [](const std::vector<Numbers>& in, int64_t i) {
     const double product = static_cast<double>(in[0][i]) * in[1][i];
     return Expected{product + in[2][i], std::fabs(product) + std::fabs(in[2][i]), 2};
+  };
+  return work;
+}
+
+// The update of AdamW, as optimizers.adamw traces it and fusion makes one instruction of it (lib/optimizers/adam.ts): moments and weights
+// in place, the two step sizes from memory.
+Work adamw(const Sizes& s) {
+  const int64_t n = s[0];
+  constexpr float kFirst = 0.1f, kSecond = 0.001f, kEpsilon = 1e-7f;  // 1 - beta1, 1 - beta2
+  const Array numbers{{n}}, squares{{n}, 0, 0, 1}, rate{{n}, 0, 1e-3f, 2e-3f, true};
+  enum : uint8_t { kW, kDecay, kG, kM, kV, kAlpha, kR6, kR7, kR8, kR9, kR10, kR11, kR12, kR13, kR14, kRegisters };
+  Work work = of(Opcode::kMap, {1}, {numbers, rate, numbers, numbers, squares, rate}, {numbers, numbers, numbers});
+  work.updated = {kM, kV, kW};
+  Program& program = work.instruction.program;
+  program.inputs = 6;
+  program.registers = kRegisters;
+  program.constants = {bits(kFirst), bits(kSecond), bits(kEpsilon)};
+  const auto step = [&](uint8_t to, ScalarOp op, uint8_t a, uint8_t b = 0) {
+    program.steps.push_back({static_cast<uint8_t>(op), 0, to, {a, b, 0}, {0, 0}});
+  };
+  step(kR9, ScalarOp::kMul, kW, kDecay);
+  step(kR10, ScalarOp::kSub, kW, kR9);
+  step(kR9, ScalarOp::kSub, kG, kM);
+  step(kR11, ScalarOp::kMul, kR9, kR6);
+  step(kR9, ScalarOp::kAdd, kM, kR11);  // the mean
+  step(kR11, ScalarOp::kMul, kG, kG);
+  step(kR12, ScalarOp::kSub, kR11, kV);
+  step(kR11, ScalarOp::kMul, kR12, kR7);
+  step(kR12, ScalarOp::kAdd, kV, kR11);  // the mean square
+  step(kR11, ScalarOp::kMul, kR9, kAlpha);
+  step(kR13, ScalarOp::kSqrt, kR12);
+  step(kR14, ScalarOp::kAdd, kR13, kR8);
+  step(kR13, ScalarOp::kDiv, kR11, kR14);
+  step(kR14, ScalarOp::kSub, kR10, kR13);
+  program.outputs = {kR9, kR12, kR14};
+  work.flops = static_cast<double>(program.steps.size()) * static_cast<double>(n);
+  work.checked = 3;
+  work.reference = [n](const std::vector<Numbers>& in, int64_t element) {
+    const int64_t i = element % n;
+    const double w = in[kW][i], g = in[kG][i], m = in[kM][i], v = in[kV][i];
+    const double mean = m + kFirst * (g - m), square = v + kSecond * (g * g - v);
+    if (element < n) return Expected{mean, std::fabs(m) + std::fabs(g), 2};
+    if (element < 2 * n) return Expected{square, square, 2};
+    const double by = in[kAlpha][0] / (std::sqrt(square) + kEpsilon);
+    return Expected{w - w * in[kDecay][0] - mean * by, std::fabs(w) + (std::fabs(m) + std::fabs(g)) * by, 2};
   };
   return work;
 }
@@ -342,6 +392,7 @@ Work convKernelGradBfloat16(const Sizes& s) { return convolution(s, Opcode::kCon
 
 const Family kFamilies[] = {
     {"map", "N", {1 << 26}, {1000}, map},
+    {"adamw", "N", {1 << 24}, {1000}, adamw},
     {"reduce", "ROWS COLUMNS", {16384, 4096}, {5, 700}, reduce},
     {"softmax", "ROWS COLUMNS", {8192, 1024}, {3, 65}, softmax},
     {"normalize", "ROWS COLUMNS", {8192, 768}, {3, 65}, normalize},
@@ -355,13 +406,14 @@ const Family kFamilies[] = {
     {"convKernelGradBfloat16", "BATCH EDGE CHANNELS FILTERS WINDOW STRIDE", {128, 28, 128, 128, 3, 1}, {2, 9, 12, 20, 3, 2}, convKernelGradBfloat16},
 };
 
-// Between -1 and 1; the same in every run.
-Numbers someNumbers(int64_t count) {
+// The same in every run.
+Numbers someNumbers(const Array& array) {
   static uint32_t state = 1;
-  Numbers numbers(static_cast<size_t>(count));
+  Numbers numbers(static_cast<size_t>(array.size()));
+  const float by = (array.most - array.least) * 0x1p-24f;
   for (float& x : numbers) {
     state = state * 1664525u + 1013904223u;
-    x = static_cast<float>(state >> 8) * 0x1p-23f - 1;
+    x = static_cast<float>(state >> 8) * by + array.least;
   }
   return numbers;
 }
@@ -427,15 +479,20 @@ double secondsOf(const std::function<double(int)>& launch) {
 bool run(const Family& family, const Sizes& sizes, int repeat, cuda::CudaBackend& backend) {
   Work work = family.make(sizes);
   uint64_t bytes = place(&work.inputs, &work.instruction.inputs, 0);
-  bytes = place(&work.outputs, &work.instruction.outputs, bytes);
+  if (work.updated.empty()) bytes = place(&work.outputs, &work.instruction.outputs, bytes);
+  for (size_t i = 0; i < work.updated.size(); ++i) {
+    work.outputs[i].base = work.inputs[work.updated[i]].base;
+    work.instruction.outputs.push_back(viewOf(work.outputs[i]));
+  }
   const std::unique_ptr<Buffer> arena = backend.allocate(bytes);
   const Memory memory{arena->data(), nullptr, nullptr};
 
   std::vector<Numbers> inputs;
-  for (const Array& array : work.inputs) {
-    inputs.push_back(someNumbers(array.size()));
-    backend.write(arena->data() + array.base, inputs.back().data(), inputs.back().size() * sizeof(float));
-  }
+  for (const Array& array : work.inputs) inputs.push_back(someNumbers(array));
+  const auto write = [&](size_t i) {
+    backend.write(arena->data() + work.inputs[i].base, inputs[i].data(), inputs[i].size() * sizeof(float));
+  };
+  for (size_t i = 0; i < inputs.size(); ++i) write(i);
   const std::unique_ptr<Kernel> kernel = std::move(backend.bind({work.instruction}, memory).front());
   RunContext context{Threads::pool(), nullptr, nullptr, nullptr, 0};
   const auto launch = [&](int times) {
@@ -448,8 +505,15 @@ bool run(const Family& family, const Sizes& sizes, int repeat, cuda::CudaBackend
   launch(1);
   const double seconds = repeat > 0 ? launch(repeat) : secondsOf(launch);
 
-  Numbers result(static_cast<size_t>(work.outputs[0].size()));
-  backend.read(result.data(), arena->data() + work.outputs[0].base, result.size() * sizeof(float));
+  // What is compared is one update, not as many as there were launches.
+  for (const size_t i : work.updated) write(i);
+  if (!work.updated.empty()) launch(1);
+  Numbers result;
+  for (size_t i = 0; i < work.checked; ++i) {
+    const auto before = result.size(), size = static_cast<size_t>(work.outputs[i].size());
+    result.resize(before + size);
+    backend.read(result.data() + before, arena->data() + work.outputs[i].base, size * sizeof(float));
+  }
   const Worst worst = worstError(work, inputs, result);
   std::string list;
   for (const int64_t size : sizes) list += (list.empty() ? "" : ",") + std::to_string(size);

@@ -44,11 +44,16 @@ describe('speeds', () => {
           kernel('attentionBfloat16', [8, 1024, 12, 64], 50, forward),
           kernel('attentionGradBfloat16', [8, 1024, 12, 64], 150, 2.5 * forward),
           kernel('map', [67108864], 280, 2 * 67108864, 16 * 67108864),
+          kernel('adamw', [124_000_000], 912, 14 * 124e6, 28 * 124e6),
         ],
       }),
       'speed-2': part({ results: [product(8192, 8192, 8192, 2000)] }),
       'speed-torch-1': part({
-        results: [product(8192, 8192, 8192, 1600), kernel('attention', [8, 1024, 12, 64], 40, forward)],
+        results: [
+          product(8192, 8192, 8192, 1600),
+          kernel('attention', [8, 1024, 12, 64], 40, forward),
+          kernel('adamw', [124_000_000], 1140, 0, 28 * 124e6),
+        ],
       }),
       'steps-mnist': part({
         results: [step('steepest', 'mnist', 12.5, 128), step('torch-fused-graph', 'mnist', 50, 128)],
@@ -89,6 +94,7 @@ describe('speeds', () => {
     ['attention, 64 features a head, 1024 steps, causal: forward', '258 TFLOP/s', '322'],
     // and 2.5 times that in 150 us
     ['the same, forward and backward', '226 TFLOP/s', '-'],
+    ['AdamW, 124 million parameters', '0.912 ms', '1.14'],
     ['MLP 784-128-10, batch 128, Adam, a step', '12.5 us', '50'],
     ['ResNet-20 for CIFAR, as fast as the best of PyTorch', '1.5 times', '1'],
     ['ResNet-50 in bfloat16, images a second', '3,200', '-'],
@@ -106,6 +112,8 @@ describe('speeds', () => {
       '| matmulBfloat16 8192 x 8192 x 8192 | 2 | 2,000 | - | 550 TFLOP/s | 1,600 | 0.8 x | 0.25 |',
     );
     expect(text).toContain('| attentionBfloat16 8 x 1024 x 12 x 64 | 1 | 50 | - | 258 TFLOP/s | 40 | 0.8 x | 0.25 |');
+    // 28 bytes a parameter
+    expect(text).toContain('| adamw 124000000 | 1 | 912 | - | 3.81 TB/s | 1,140 | 1.25 x | 0.25 |');
   });
 
   test('training steps stand beside ours', () => {

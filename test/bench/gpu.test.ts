@@ -18,7 +18,7 @@ interface Part {
   readonly results?: readonly Record<string, unknown>[];
 }
 const families = [
-  ...['map', 'reduce', 'softmax', 'normalize'],
+  ...['map', 'adamw', 'reduce', 'softmax', 'normalize'],
   ...['matmul', 'matmulBfloat16', 'attention', 'attentionBfloat16', 'attentionGradBfloat16'],
   ...['convBfloat16', 'convInputGradBfloat16', 'convKernelGradBfloat16'],
 ];
