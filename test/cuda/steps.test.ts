@@ -154,6 +154,24 @@ onDevice('steps on a device', () => {
     expect(message).toMatch(/^fit: epoch 1, batch 44: an index /);
   });
 
+  // Step 5 of the first job cannot be launched; those in front of it run before anything of the second job is on its way to the device.
+  test('a job that ends for lack of memory leaves the steps that it has handed over to run as they were meant', () => {
+    const after = (env: Record<string, string>): [string, number[], number[][]] =>
+      run(
+        `const model = make('cuda:0');
+        const other = tensor(x.data.map((value) => 1 - value), [4096, 64]);
+        await model.evaluate(other, y, { batchSize: 4096 }); // so that its rows are on the device
+        const options = { epochs: 1, batchSize: 64, shuffle: false };
+        const code = await model.fit(x, y, options).then(() => 'none', (e) => e.code);
+        const { loss } = (await model.fit(other, y, options)).history;
+        return [code, loss, model.getWeights().map((w) => [...w.data])];`,
+        { STEEPEST_EMULATED_NO_GRAPHS: '1', STEEPEST_EMULATED_REFUSE: '60', ...env },
+      );
+    const expected = after({ STEEPEST_CUDA_SYNC: '1' });
+    expect(expected[0]).toBe('ERR_OUT_OF_MEMORY');
+    expect(after({})).toEqual(expected);
+  });
+
   test('an abort ends a job, and the model can be trained again', () => {
     const [name, count] = run<[string, number]>(
       `const model = make('cuda:0');
