@@ -173,6 +173,58 @@ onDevice('races', () => {
     check(own, [file, 'map'], result);
   });
 
+  /** Each thread leaves its word in shared memory, adds up that of its neighbour to the right, and leaves the sum there again. */
+  const block = `.version 7.0
+.target sm_80
+.address_size 64
+
+.visible .entry reduce(.param .align 8 .b8 arguments[8])
+.maxntid 64, 1, 1
+{
+	.reg .b32 %r<7>;
+	.reg .b64 %q<4>;
+	.shared .align 8 .b8 shared[256];
+	mov.u32 %r0, %tid.x;
+	mov.u32 %r1, %ctaid.x;
+	ld.param.b64 %q0, [arguments+0];
+	mad.lo.s32 %r2, %r1, 64, %r0;
+	mad.wide.s32 %q1, %r2, 4, %q0;
+	mov.u64 %q2, shared;
+	xor.b32 %r3, %r0, 1;
+	mad.wide.s32 %q3, %r3, 4, %q2;
+	mad.wide.s32 %q2, %r0, 4, %q2;
+	ld.global.b32 %r4, [%q1+0];
+	st.shared.b32 [%q2+0], %r4;
+	bar.sync 0;
+	ld.shared.b32 %r5, [%q3+0];
+	add.s32 %r4, %r4, %r5;
+	bar.sync 0;
+	st.shared.b32 [%q2+0], %r4;
+	st.global.b32 [%q1+0], %r4;
+	ret;
+}
+`;
+  test.each([
+    ['a block that meets', /^$/, /^0$/],
+    [
+      'a block that does not wait for what is written',
+      /\tbar.sync 0;\n\tld/,
+      /^719 .*reduce: a race: thread \d+ of block \d \w+ shared memory at line (21|22) that thread \d+ of block \d has \w+ at line (21|22)/,
+    ],
+    [
+      'a block that does not wait for who reads',
+      /\tbar.sync 0;\n\tst/,
+      /^719 .*reduce: a race: thread \d+ of block \d \w+ shared memory at line (23|25) that thread \d+ of block \d has \w+ at line (23|25)/,
+    ],
+  ])('in PTX as it is emitted: %s', (_, without, result) => {
+    const file = path.join(folder, 'block.ptx');
+    writeFileSync(
+      file,
+      block.replace(without, (text) => text.slice(-3).trimStart()),
+    );
+    check(own, [file, 'reduce'], result);
+  });
+
   test.each(productMistakes.map(([what, , , result], i) => [what, result, i] as const))(
     'in a product by wgmma: %s',
     (_, result, i) => check(products, [`product${i}`], result),

@@ -10,6 +10,8 @@ export interface HandPlan {
   readonly words: Uint32Array;
   /** One for each dtype, in the order of `encoding.dtypes`. */
   readonly feeds: readonly (Float32Array | Int32Array | Uint8Array | Int8Array)[];
+  /** How many elements of each it takes. */
+  readonly lengths: readonly number[];
   readonly fetches: readonly { readonly dtype: DType; readonly size: number }[];
 }
 
@@ -174,19 +176,39 @@ class Arena {
   }
 }
 
+/** An operand, in the feed of its type. */
+interface Operand {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly strides?: readonly number[];
+  readonly offset?: number;
+}
+
+/** How many elements an operand needs of its feed. */
+function reachOf({ shape, strides, offset = 0 }: Operand): number {
+  if (strides === undefined) return offset + sizeOf(shape);
+  return 1 + shape.reduce((last, length, axis) => last + Math.max(0, (length - 1) * strides[axis]), offset);
+}
+
+/** A plan with no more of each feed than its operands need: where races are looked for, feeding all of it would take longest. */
 function handPlan(
   feeds: HandPlan['feeds'],
-  fill: (plan: PlanWords, arena: Arena, bases: number[]) => HandPlan['fetches'],
-) {
+  operands: readonly Operand[],
+  fill: (plan: PlanWords, arena: Arena, inputs: number[]) => HandPlan['fetches'],
+): HandPlan {
   const plan = new PlanWords(1 << 16, 0);
   const arena = new Arena();
-  const bases = dtypes.map((dtype) => {
-    const base = arena.take(pool, dtype);
-    plan.feed(plan.view({ dtype, base, shape: [pool] }), { dtype, shape: [pool] });
-    return base;
+  const bases = new Map<DType, number>();
+  const lengths = dtypes.map((dtype) => {
+    const length = Math.max(1, ...operands.filter((o) => o.dtype === dtype).map(reachOf));
+    const base = arena.take(length, dtype);
+    bases.set(dtype, base);
+    plan.feed(plan.view({ dtype, base, shape: [length] }), { dtype, shape: [length] });
+    return length;
   });
-  const fetches = fill(plan, arena, bases);
-  return { words: plan.words(), feeds, fetches };
+  const inputs = operands.map((operand) => plan.view({ ...operand, base: bases.get(operand.dtype) }));
+  const fetches = fill(plan, arena, inputs);
+  return { words: plan.words(), feeds, lengths, fetches };
 }
 
 /** A map with a segment for each shape. `dense`: all operands are contiguous. */
@@ -197,13 +219,10 @@ export function mapPlan(
   feeds: HandPlan['feeds'],
   dense = false,
 ): HandPlan {
-  return handPlan(feeds, (plan, arena, bases) => {
-    const inputs = shapes.flatMap((shape) =>
-      program.inputs.map((dtype, k) => {
-        const place = dense ? { offset: k * 64 } : layout(random, shape);
-        return plan.view({ dtype, base: bases[dtypes.indexOf(dtype)], shape, ...place });
-      }),
-    );
+  const operands = shapes.flatMap((shape) =>
+    program.inputs.map((dtype, k) => ({ dtype, shape, ...(dense ? { offset: k * 64 } : layout(random, shape)) })),
+  );
+  return handPlan(feeds, operands, (plan, arena, inputs) => {
     const outputs = shapes.flatMap((shape) =>
       program.outputs.map(({ dtype }) => ({
         dtype,
@@ -227,8 +246,7 @@ export function mapPlan(
 /** -x^T for the first 48 floats as x [6, 8]. */
 export function transposedPlan(feeds: HandPlan['feeds']): HandPlan {
   const program = singleProgram('neg', 'f');
-  return handPlan(feeds, (plan, arena, bases) => {
-    const x = plan.view({ base: bases[0], shape: [8, 6], strides: [1, 8] });
+  return handPlan(feeds, [{ dtype: 'float32', shape: [8, 6], strides: [1, 8] }], (plan, arena, [x]) => {
     const y = plan.view({ shape: [8, 6], base: arena.take(48, 'float32') });
     plan.instruction('map', [x], [y], [1, ...encode(program)]).fetch(y, { shape: [8, 6] });
     return [{ dtype: 'float32', size: 48 }];
@@ -244,11 +262,8 @@ export function reducePlan(
   feeds: HandPlan['feeds'],
   dense = false,
 ): HandPlan {
-  return handPlan(feeds, (plan, arena, bases) => {
-    const inputs = program.inputs.map((dtype) => {
-      const place = dense ? {} : layout(random, shape);
-      return plan.view({ dtype, base: bases[dtypes.indexOf(dtype)], shape, ...place });
-    });
+  const operands = program.inputs.map((dtype) => ({ dtype, shape, ...(dense ? {} : layout(random, shape)) }));
+  return handPlan(feeds, operands, (plan, arena, inputs) => {
     const kept = shape.filter((_, axis) => ((mask >> axis) & 1) === 0);
     const [{ dtype }] = program.outputs;
     const view = plan.view({ dtype, shape: kept, base: arena.take(sizeOf(kept), dtype) });

@@ -20,17 +20,19 @@ export function results(
       const { buffer, byteOffset, length } = Buffer.from(text, 'base64');
       return new (Object.values(arrays)[i])(buffer.slice(byteOffset, byteOffset + length));
     }));
-    const all = plans.map(({ words, pool, fetches }) => {
+    const all = plans.map(({ words, pool, lengths, fetches }) => {
       const session = new addon.Session(0, ${JSON.stringify(device)});
       const targets = fetches.map(({ dtype, size }) => new arrays[dtype](size));
-      session.runSync(session.addPlan(Uint32Array.from(words)), pools[pool], targets);
+      session.runSync(session.addPlan(Uint32Array.from(words)), pools[pool].map((feed, i) => feed.subarray(0, lengths[i])), targets);
       session.dispose();
       return targets.map((t) => Buffer.from(t.buffer).toString('base64'));
     });
     process.stdout.write(JSON.stringify(all));`;
   const sets = [...new Set(plans.map(({ feeds }) => feeds))];
   const input = JSON.stringify({
-    plans: plans.map(({ words, feeds, fetches }) => ({ words: [...words], pool: sets.indexOf(feeds), fetches })),
+    plans: plans.map(({ words, feeds, lengths, fetches }) => ({
+      ...{ words: [...words], pool: sets.indexOf(feeds), lengths, fetches },
+    })),
     feeds: sets.map((set) => set.map((a) => Buffer.from(a.buffer).toString('base64'))),
   });
   const { stdout, stderr, status } = spawnSync(process.execPath, ['-e', script], {
