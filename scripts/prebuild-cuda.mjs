@@ -29,8 +29,8 @@ function compile() {
 }
 
 /**
- * The CUDA version whose driver reads the kernels: machine code and PTX are read by drivers of the compiler's major version, and newer
- * ones. PTX 8 came with CUDA 12, PTX 9 with 13.
+ * The CUDA version whose driver reads the kernels: their PTX, if not their machine code, which only drivers of the compiler's major
+ * version read, and newer ones. PTX 8 came with CUDA 12, PTX 9 with 13; 12.0 is what steepest needs.
  */
 function driverFor(kernels) {
   let cuda = 12;
@@ -52,7 +52,8 @@ The CUDA kernels of [steepest](https://www.npmjs.com/package/steepest), compiled
     npm install steepest ${name}
 
 There is no code in it, and nothing else to do: \`compile({ device: 'cuda:0' })\` finds it. It needs Linux, and the NVIDIA
-driver for CUDA ${driver} or newer; no toolkit.
+driver for CUDA ${driver} or newer; no toolkit. There is machine code for GPUs of compute capability 8.x, 9.0 and 12.x. For another one, or
+when it is of an older major version than the compiler, the driver makes its own from PTX: some ten seconds when it is first used.
 `;
 
 try {

@@ -4,7 +4,6 @@
 
 #include "../runtime/allocator.h"
 #include "../runtime/storage.h"
-#include "kernel_file.h"
 
 namespace steepest::cuda {
 namespace {
@@ -32,6 +31,9 @@ bool isFault(CUresult result) {
           result != 705 && result != 708) ||
          result == kUnknown;
 }
+
+// A driver reads no binaries of a newer major version of the compiler, nor text of a newer minor one.
+bool cannotRead(CUresult result) { return result == kUnsupportedPtx || result == kInvalidImage; }
 
 std::string joined(const std::string& name, const std::string& text) { return name + ": " + text; }
 
@@ -77,26 +79,34 @@ void Device::loadKernels() {
     throw DeviceError(Kind::kMissing, joined(name_, "this build has no CUDA kernels: " + file +
                                                         " is not there; npm install steepest-cuda brings them"));
   }
-  for (const std::vector<char>& image : images_) {
-    CUmodule module = nullptr;
-    const CUresult result = driver_.cuModuleLoadData(&module, image.data());
-    const std::string by = "the driver, for CUDA " + versionText(driver_.version);
-    const std::string why = " (" + driver_.describe(result) + ")";
-    // A driver reads no binaries of a newer major version of the compiler, nor text of a newer minor one.
-    if (result == kUnsupportedPtx || result == kInvalidImage) {
-      throw DeviceError(Kind::kTooOld,
-                        joined(name_, by + ", cannot read the kernels in " + file +
-                                          ": a driver for the CUDA that they were compiled by, or newer, can" + why));
-    }
-    if (result == kNoBinaryForGpu) {
-      const int is = capability();
-      throw DeviceError(Kind::kMissing, joined(name_, "no kernels for this GPU, of compute capability " +
-                                                          std::to_string(is / 10) + "." + std::to_string(is % 10) +
-                                                          ", in " + file + " that " + by + ", can read" + why));
-    }
-    check(result, "loading kernels");
-    modules_.push_back(module);
+  for (const KernelImages& images : images_) modules_.push_back(load(images, file));
+}
+
+CUmodule Device::load(const KernelImages& images, const std::string& file) {
+  CUmodule module = nullptr;
+  const CUresult first = driver_.cuModuleLoadData(&module, images.code.data());
+  if (!cannotRead(first) && first != kNoBinaryForGpu) {
+    check(first, "loading kernels");
+    return module;
   }
+  std::string why = driver_.describe(first);
+  bool tooOld = cannotRead(first);
+  if (!images.ptx.empty()) {
+    const CUresult second = driver_.cuModuleLoadData(&module, images.ptx.data());
+    if (second == kSuccess) return module;
+    if (second == kOutOfMemory || isFault(second)) check(second, "assembling kernels");
+    why = "machine code: " + why + "; PTX: " + driver_.describe(second);
+    tooOld = tooOld || cannotRead(second);
+  }
+  const std::string by = "the driver, for CUDA " + versionText(driver_.version);
+  const int is = capability();
+  throw DeviceError(
+      tooOld ? Kind::kTooOld : Kind::kMissing,
+      joined(name_, tooOld
+                        ? by + ", cannot read the kernels in " + file +
+                              ": a driver for the CUDA that they were compiled by, or newer, can (" + why + ")"
+                        : "no kernels for this GPU, of compute capability " + std::to_string(is / 10) + "." +
+                              std::to_string(is % 10) + ", in " + file + " that " + by + ", can read (" + why + ")"));
 }
 
 void Device::throwIfLost() const {

@@ -11,6 +11,7 @@
 
 #include "../runtime/backend.h"
 #include "driver.h"
+#include "kernel_file.h"
 
 namespace steepest::cuda {
 
@@ -49,6 +50,7 @@ class Device {
  private:
   Device(const Driver& driver, int ordinal);
   void loadKernels();
+  CUmodule load(const KernelImages& images, const std::string& file);
   void throwIfLost() const;
 
   const Driver& driver_;
@@ -60,7 +62,7 @@ class Device {
   std::mutex mutex_;
   std::string lost_;  // why; under the mutex
   std::atomic<bool> isLost_{false};
-  std::vector<std::vector<char>> images_;
+  std::vector<KernelImages> images_;  // the driver may read them later
   std::vector<CUmodule> modules_;
   std::unordered_map<std::string, CUfunction> functions_;
   std::unordered_map<std::string, CUfunction> assembled_;  // by text

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <mutex>
 #include <stdexcept>
+#include <utility>
 
 #if defined(__linux__)
 #include <dlfcn.h>
@@ -14,7 +15,7 @@
 namespace steepest::cuda {
 namespace {
 
-// How a fat binary begins. Several may follow each other in the file.
+// How a fat binary begins. Several may follow each other in the file. Behind it are entries, which begin with their kind.
 struct FatHeader {
   uint32_t magic;
   uint16_t version;
@@ -22,6 +23,7 @@ struct FatHeader {
   uint64_t bytes;  // after the header
 };
 constexpr uint32_t kMagic = 0xba55ed50;
+constexpr uint16_t kPtxEntry = 1;
 
 // In which the addon lies, with the slash.
 std::string ownFolder() {
@@ -79,17 +81,17 @@ void setInstalledKernels(const std::string& file) {
   installed() = file;
 }
 
-std::vector<std::vector<char>> readKernels(const std::string& file) {
+std::vector<KernelImages> readKernels(const std::string& file) {
   const std::vector<char> bytes = bytesOf(file);
-  std::vector<std::vector<char>> images;
+  std::vector<KernelImages> families;
   for (size_t at = 0; at < bytes.size();) {
     FatHeader header{};
     const size_t left = bytes.size() - at;
     if (left >= sizeof header) std::memcpy(&header, bytes.data() + at, sizeof header);
     // A file of another kind is one image, for the driver to judge, which finds its end as it would that of a text.
     if (at == 0 && header.magic != kMagic) {
-      images.push_back(bytes);
-      images.back().push_back('\0');
+      families.push_back({bytes, {}});
+      families.back().code.push_back('\0');
       break;
     }
     // The driver would read as far as the header says.
@@ -99,11 +101,19 @@ std::vector<std::vector<char>> readKernels(const std::string& file) {
                                std::to_string(bytes.size()));
     }
     const size_t size = header.headerBytes + header.bytes;
-    images.emplace_back(bytes.begin() + static_cast<std::ptrdiff_t>(at),
-                        bytes.begin() + static_cast<std::ptrdiff_t>(at + size));
+    const auto begin = bytes.begin() + static_cast<std::ptrdiff_t>(at);
+    std::vector<char> image(begin, begin + static_cast<std::ptrdiff_t>(size));
+    uint16_t kind = 0;
+    if (header.bytes >= sizeof kind) std::memcpy(&kind, image.data() + header.headerBytes, sizeof kind);
+    // What begins with PTX has nothing else, and belongs to the machine code in front of it.
+    if (kind == kPtxEntry && !families.empty() && families.back().ptx.empty()) {
+      families.back().ptx = std::move(image);
+    } else {
+      families.push_back({std::move(image), {}});
+    }
     at += size;
   }
-  return images;
+  return families;
 }
 
 }  // namespace steepest::cuda

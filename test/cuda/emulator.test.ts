@@ -200,6 +200,15 @@ onDevice('a device that fails', () => {
     expect(last).toMatch(/^trained/);
   });
 
+  /** What the driver calls the results that it is asked to give. */
+  const nameOf: Record<string, string> = {
+    200: 'CUDA_ERROR_INVALID_IMAGE',
+    209: 'CUDA_ERROR_NO_BINARY_FOR_GPU',
+    218: 'CUDA_ERROR_INVALID_PTX',
+    221: 'CUDA_ERROR',
+    222: 'CUDA_ERROR_UNSUPPORTED_PTX_VERSION',
+  };
+
   describe('files', () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'steepest-files-'));
     const file = path.join(folder, 'file');
@@ -213,10 +222,68 @@ onDevice('a device that fails', () => {
       header.writeBigUInt64LE(BigInt(bytes), 8);
       return Buffer.concat([header, Buffer.alloc(there)]);
     };
-    const first = (parts: readonly Buffer[]): string | undefined => {
+    const first = (parts: readonly Buffer[], env: Record<string, string> = {}): string | undefined => {
       writeFileSync(file, Buffer.concat(parts));
-      return lines({ STEEPEST_CUDA_KERNELS: file })[1];
+      return lines({ STEEPEST_CUDA_KERNELS: file, ...env })[1];
     };
+    /** A fat binary of one entry that is PTX. */
+    const ptx = (bytes: number): Buffer => {
+      const made = image(bytes);
+      made.writeUInt16LE(1, 16);
+      return made;
+    };
+    /** The first line for kernels of two families, and what was loaded. */
+    const loaded = (loading: string, version = '12040'): [string | undefined, string[]] => {
+      const log = path.join(folder, 'loaded');
+      writeFileSync(log, '');
+      const line = first([image(64), ptx(32), image(48), ptx(96)], {
+        ...{ STEEPEST_EMULATED_LOADING: loading, STEEPEST_EMULATED_LOADED: log },
+        ...{ STEEPEST_EMULATED_VERSION: version, STEEPEST_EMULATED_CAPABILITY: '90' },
+      });
+      return [line, readFileSync(log, 'utf8').trim().split('\n')];
+    };
+
+    test('machine code that can be used is all that is loaded', () => {
+      const [line, what] = loaded('0 222');
+      expect(line).toMatch(/^trained/);
+      expect(what).toEqual(['code 80 0', 'code 64 0']);
+    });
+
+    test.each(['200', '209', '222'])('PTX is assembled where machine code gives %s', (result) => {
+      const [line, what] = loaded(`${result} 0`);
+      expect(line).toBe(lines({})[1]); // the same losses
+      expect(what).toEqual([`code 80 ${result}`, 'ptx 48 0', `code 64 ${result}`, 'ptx 112 0']);
+    });
+
+    test.each([
+      ['200 221', 'TOO_OLD', 'cannot read the kernels'],
+      ['209 222', 'TOO_OLD', 'cannot read the kernels'],
+      ['209 209', 'MISSING', 'no kernels for this GPU, of compute capability 9.0'],
+      ['209 218', 'MISSING', 'no kernels for this GPU, of compute capability 9.0'],
+    ])('neither can be used: %s', (loading, code, message) => {
+      const [line, what] = loaded(loading);
+      const [machineCode, text] = loading.split(' ');
+      expect(line).toContain(`ERR_DEVICE_${code} cuda:0: `);
+      expect(line).toContain(message);
+      expect(line).toContain(`${file}`);
+      expect(line).toContain('the driver, for CUDA 12.4,');
+      expect(line).toContain(
+        `(machine code: ${nameOf[machineCode as string]}: emulated; PTX: ${nameOf[text as string]}: emulated)`,
+      );
+      expect(new Set(what)).toEqual(new Set([`code 80 ${machineCode}`, `ptx 48 ${text}`]));
+    });
+
+    test.each([
+      ['2 0', 'ERR_OUT_OF_MEMORY cuda:0: loading kernels: CUDA_ERROR_OUT_OF_MEMORY'],
+      ['700 0', 'ERR_DEVICE_LOST cuda:0: the device was lost to a fault while loading kernels'],
+      ['803 0', 'ERR_DEVICE cuda:0: loading kernels: '],
+      ['209 2', 'ERR_OUT_OF_MEMORY cuda:0: assembling kernels: CUDA_ERROR_OUT_OF_MEMORY'],
+      ['209 719', 'ERR_DEVICE_LOST cuda:0: the device was lost to a fault while assembling kernels'],
+    ])('what no other image would mend is what the driver says: %s', (loading, message) => {
+      const [line, what] = loaded(loading);
+      expect(line).toContain(message);
+      expect(what).not.toContain('ptx 48 0');
+    });
 
     test('kernels in several images', () => {
       expect(first([image(64), image(0), image(32)])).toMatch(/^trained/);

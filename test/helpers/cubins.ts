@@ -1,4 +1,5 @@
 // What ptxas has made of kernels, read from the machine code in a fat binary: no tool of CUDA is needed for it.
+import { fatBinaries } from './fatbin';
 
 /** One kernel for one architecture. */
 export interface CompiledKernel {
@@ -16,9 +17,6 @@ export interface CompiledKernel {
   /** Instructions that multiply and add float32 numbers with one rounding. */
   readonly fused: number;
 }
-
-const fatMagic = 0xba55ed50;
-const machineCode = 2; // the other kind is PTX
 
 // Of instructions of 16 bytes, the lowest 12 bits.
 const fusedMultiplyAdd = 0x223;
@@ -101,19 +99,8 @@ function kernelsOf(elf: Buffer, architecture: number): CompiledKernel[] {
 
 /** All kernels of a file of fat binaries, one behind the other, for all architectures that there is machine code for. */
 export function compiledKernels(file: Buffer): CompiledKernel[] {
-  const kernels: CompiledKernel[] = [];
-  for (let at = 0; at < file.length; ) {
-    if (file.readUInt32LE(at) !== fatMagic) throw new Error(`no fat binary at byte ${at}`);
-    const end = at + file.readUInt16LE(at + 6) + Number(file.readBigUInt64LE(at + 8));
-    for (at += file.readUInt16LE(at + 6); at < end; ) {
-      const [headerBytes, bytes] = [file.readUInt32LE(at + 4), Number(file.readBigUInt64LE(at + 8))];
-      if (file.readUInt16LE(at) === machineCode) {
-        kernels.push(
-          ...kernelsOf(file.subarray(at + headerBytes, at + headerBytes + bytes), file.readUInt32LE(at + 28)),
-        );
-      }
-      at += headerBytes + bytes;
-    }
-  }
-  return kernels;
+  return fatBinaries(file)
+    .flat()
+    .filter(({ isPtx }) => !isPtx)
+    .flatMap(({ data, architecture }) => kernelsOf(data, architecture));
 }

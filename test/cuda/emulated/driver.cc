@@ -41,6 +41,10 @@ EXPORT CUresult cuGetErrorName(CUresult error, const char** text) {
   *text = error == kOutOfMemory      ? "CUDA_ERROR_OUT_OF_MEMORY"
           : error == kNoDevice       ? "CUDA_ERROR_NO_DEVICE"
           : error == kInvalidValue   ? "CUDA_ERROR_INVALID_VALUE"
+          : error == kInvalidImage   ? "CUDA_ERROR_INVALID_IMAGE"
+          : error == kNoBinaryForGpu ? "CUDA_ERROR_NO_BINARY_FOR_GPU"
+          : error == kInvalidPtx     ? "CUDA_ERROR_INVALID_PTX"
+          : error == kUnsupportedPtx ? "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"
           : error == kIllegalAddress ? "CUDA_ERROR_ILLEGAL_ADDRESS"
           : error == kLaunchFailed   ? "CUDA_ERROR_LAUNCH_FAILED"
                                      : "CUDA_ERROR";

@@ -51,10 +51,22 @@ bool hasHostAddress(const void* parameters, unsigned bytes) {
 
 }  // namespace
 
-// The kernels are in this library, whatever the image says.
-EXPORT CUresult cuModuleLoadData(CUmodule* module, const void*) {
+// The kernels are in this library, whatever the image says: of a fat binary, whether its first entry is PTX.
+EXPORT CUresult cuModuleLoadData(CUmodule* module, const void* image) {
+  bool isPtx = false;
+  uint64_t bytes = 0;
+  if (image != nullptr && std::strncmp(static_cast<const char*>(image), "\x50\xed\x55\xba", 4) == 0) {
+    uint16_t header, kind = 0;
+    std::memcpy(&header, static_cast<const char*>(image) + 6, sizeof header);
+    std::memcpy(&bytes, static_cast<const char*>(image) + 8, sizeof bytes);
+    if (bytes > 0) std::memcpy(&kind, static_cast<const char*>(image) + header, sizeof kind);
+    bytes += header;
+    isPtx = kind == 1;
+  }
+  const int result = resultOfLoading(isPtx);
+  addLine("STEEPEST_EMULATED_LOADED", (isPtx ? "ptx " : "code ") + std::to_string(bytes) + " " + std::to_string(result));
+  if (result != 0) return result;
   *module = reinterpret_cast<CUmodule>(&theModule);
-  if (const size_t result = number("STEEPEST_EMULATED_LOADING", 0)) return static_cast<CUresult>(result);
   return readyAndNotCapturing("a module is loaded");
 }
 EXPORT CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned count, int* options, void** values) {

@@ -15,6 +15,14 @@ size_t capability() { return number("STEEPEST_EMULATED_CAPABILITY", 90); }
 unsigned mostMembers() { return static_cast<unsigned>(number("STEEPEST_EMULATED_CLUSTER", 8)); }
 int mostShared() { return capability() == 90 ? 232448 : capability() == 80 ? 166912 : 101376; }
 
+int resultOfLoading(bool isPtx) {
+  const char* const text = std::getenv("STEEPEST_EMULATED_LOADING");
+  if (text == nullptr) return 0;
+  char* rest = nullptr;
+  const long first = std::strtol(text, &rest, 10);
+  return static_cast<int>(isPtx && *rest != '\0' ? std::strtol(rest, nullptr, 10) : first);
+}
+
 void addLine(const char* variable, const std::string& line) {
   const char* const file = std::getenv(variable);
   if (file != nullptr && *file != '\0') std::ofstream(file, std::ios::app) << line << '\n';

@@ -8,7 +8,8 @@
 //   STEEPEST_EMULATED_NO_GRAPHS 1: nothing can be captured
 //   STEEPEST_EMULATED_DEVICES   how many devices there are, 1
 //   STEEPEST_EMULATED_VERSION   of the driver, 13000
-//   STEEPEST_EMULATED_LOADING   what loading kernels gives instead of modules: a result of the driver
+//   STEEPEST_EMULATED_LOADING   what loading kernels gives instead of modules: a result of the driver, or two, 'A B', the second for PTX
+//   STEEPEST_EMULATED_LOADED    a file that what is loaded is added to, a line each: 'code' or 'ptx', bytes, result
 //   STEEPEST_EMULATED_CAPABILITY   80, 90 or 120; 90
 //   STEEPEST_EMULATED_MULTIPROCESSORS   of a device, 2
 //   STEEPEST_EMULATED_CLUSTER   the most blocks of a cluster that it has room for, 8
@@ -33,6 +34,9 @@ size_t memoryLimit();
 size_t capability();
 int mostShared();
 unsigned mostMembers();
+
+// What loading an image gives that is PTX, or is not. 0: a module.
+int resultOfLoading(bool isPtx);
 
 // To the file that a variable names.
 void addLine(const char* variable, const std::string& line);
