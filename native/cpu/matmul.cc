@@ -137,7 +137,13 @@ class Matmul final : public Kernel {
                        p_.aRow == 1 && p_.aDepth != 1 && p_.m * p_.k >= kFarFloats);
     if (reading_ == Reading::kPackedByBlock) {
       const int64_t all = ceilDiv(p_.n, gemm_.panel);
-      grid_ = {1, gemm_.rounds() ? grid_.columns : passesOnce() ? ceilDiv(all, panelsOfPieces(all)) : 1, grid_.items};
+      if (gemm_.rounds()) {
+        grid_.rows = 1;
+      } else {
+        const bool once = passesOnce();
+        grid_.rows = once ? ceilDiv(p_.m, Pieces::kMostTiles * gemm_.rows) : 1;
+        grid_.columns = once ? ceilDiv(all, panelsOfPieces(all)) : 1;
+      }
       if (!gemm_.rounds()) pieces_ = std::max<int64_t>(1, ceilDiv(p_.k, gemm_.depth));
     }
     blockRows_ = ceilDiv(p_.m, grid_.rows);

@@ -11,7 +11,8 @@
 namespace steepest {
 
 struct Pieces {
-  constexpr static int64_t kHighTiles = 40;  // rows of a block, of which C and the panels share L2
+  constexpr static int64_t kHighTiles = 40;   // rows of a block, of which C and the panels share L2
+  constexpr static int64_t kMostTiles = 160;  // rows of a block, whose product a thread may have to keep
 
   const float* b;
   int64_t bDepth, bColumn;
