@@ -43,7 +43,7 @@ describe('freed storages are kept for the next ones', () => {
     const before = spare();
     expect(before).toBeGreaterThanOrEqual(3 * mega);
     const storage = new Storage(2 * mega);
-    expect(spare()).toBeLessThanOrEqual(before - 3 * mega);
+    expect(spare()).toBeLessThanOrEqual(before - 2 * mega); // this one, or one that other tests have freed
     storage.write(0, new Float32Array(mega / 2).fill(7));
     const read = new Float32Array(mega / 2);
     storage.read(0, read);
