@@ -102,6 +102,14 @@ onDevice('races', () => {
     expect(`${stdout.trim()} ${stderr.trim()}`.trim()).toMatch(result);
   };
 
+  /** Runs a text of PTX in which the waits in front of an instruction are left out. */
+  const checkWithout = (ptx: string, waits: RegExp, name: string, result: RegExp) => {
+    const file = path.join(folder, `${name}.ptx`);
+    const text = ptx.replace(waits, (found) => found.slice(-3).trimStart());
+    writeFileSync(file, text);
+    check(own, [file, name], result);
+  };
+
   describe.each(['first', 'last', 'mixed'])('whoever comes %s', (order) => {
     test.each([
       ...['barrier', 'warp', 'pairs', 'blocksOnlyRead', 'counted', 'bytes', 'copies', 'bulk', 'bulkForOneWhoTells'],
@@ -164,14 +172,7 @@ onDevice('races', () => {
       /\tbarrier.cluster.arrive;\n\tbarrier.cluster.wait;\n\tst/,
       /^719 .*map: a race: thread \d+ of block \d \w+ global memory at line (22|23) that thread \d+ of block \d has \w+ at line (22|23)/,
     ],
-  ])('%s', (_, without, result) => {
-    const file = path.join(folder, 'cluster.ptx');
-    writeFileSync(
-      file,
-      cluster.replace(without, (text) => text.slice(-3).trimStart()),
-    );
-    check(own, [file, 'map'], result);
-  });
+  ])('%s', (_, wait, result) => checkWithout(cluster, wait, 'map', result));
 
   /** Each thread leaves its word in shared memory, adds up that of its neighbour to the right, and leaves the sum there again. */
   const block = `.version 7.0
@@ -216,14 +217,7 @@ onDevice('races', () => {
       /\tbar.sync 0;\n\tst/,
       /^719 .*reduce: a race: thread \d+ of block \d \w+ shared memory at line (23|25) that thread \d+ of block \d has \w+ at line (23|25)/,
     ],
-  ])('in PTX as it is emitted: %s', (_, without, result) => {
-    const file = path.join(folder, 'block.ptx');
-    writeFileSync(
-      file,
-      block.replace(without, (text) => text.slice(-3).trimStart()),
-    );
-    check(own, [file, 'reduce'], result);
-  });
+  ])('in PTX as it is emitted: %s', (_, wait, result) => checkWithout(block, wait, 'reduce', result));
 
   test.each(productMistakes.map(([what, , , result], i) => [what, result, i] as const))(
     'in a product by wgmma: %s',

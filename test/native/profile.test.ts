@@ -123,17 +123,21 @@ describe('a profile', () => {
 test('limits are measured quickly, and are those of a computer', () => {
   const before = addon.info().bytes;
   const begin = performance.now();
-  const { threads, flops, bfloat16Flops, int8Ops, bandwidth } = addon.limits();
-  // 0.2 s, but the machine may be busy
-  expect(performance.now() - begin).toBeLessThan(5000);
+  const readings = Array.from({ length: 3 }, () => addon.limits());
+  // 0.2 s each, but the machine may be busy
+  expect((performance.now() - begin) / readings.length).toBeLessThan(5000);
+  const { threads, bandwidth } = readings[0];
+  // who is interrupted in one reading is not in all
+  const best = (key: 'flops' | 'bfloat16Flops' | 'int8Ops') => Math.max(...readings.map((reading) => reading[key]));
+  const [flops, bfloat16Flops, int8Ops] = [best('flops'), best('bfloat16Flops'), best('int8Ops')];
   expect(threads).toBe(addon.info().threads);
   expect(flops).toBeGreaterThan(1e8);
   expect(flops).toBeLessThan(threads * 2e12);
-  // as many operations in an instruction, or up to four times as many; each is measured while the machine may be busy
-  expect(bfloat16Flops / flops).toBeGreaterThan(0.1);
-  expect(bfloat16Flops / flops).toBeLessThan(20);
-  expect(int8Ops / flops).toBeGreaterThan(0.1);
-  expect(int8Ops / flops).toBeLessThan(40);
+  // as many operations in an instruction, or twice as many
+  expect(bfloat16Flops / flops).toBeGreaterThan(0.5);
+  expect(bfloat16Flops / flops).toBeLessThan(4);
+  expect(int8Ops / flops).toBeGreaterThan(0.3);
+  expect(int8Ops / flops).toBeLessThan(8);
   const sizes = bandwidth.map(({ bytes }) => bytes);
   expect(sizes).toEqual([...sizes].sort((a, b) => a - b));
   for (const { read, triad } of bandwidth) {
