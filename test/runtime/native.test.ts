@@ -41,7 +41,7 @@ describe('freed storages are kept for the next ones', () => {
   // What other tests have freed might fit better: it is taken, and given back behind each test.
   const taken: InstanceType<typeof Storage>[] = [];
   beforeEach(() => {
-    for (let bytes = mega; bytes <= 64 * mega; bytes *= 2) {
+    for (let bytes = mega / 8 - 64; bytes <= 70 * mega; bytes = Math.ceil(bytes * 1.2)) {
       for (let before = -1; before !== spare(); ) {
         before = spare();
         taken.push(new Storage(bytes));
