@@ -32,6 +32,8 @@ struct GemmBlock {
   bool accumulate = false;   // onto what C holds
   const Ahead* ahead = nullptr;
   int aheads = 0;  // kMostAheads at most
+  // Or B is read as it lies, with unit stride along its rows, by the first tile of rows, which packs it here for the others.
+  float* panels = nullptr;
 };
 
 // B^T is read instead: both operands have unit stride along k.

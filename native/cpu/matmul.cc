@@ -217,14 +217,16 @@ class Matmul final : public Kernel {
     } else if (!isNarrow()) {
       if (pieces_ > 1) {
         // packed piece by piece
+      } else if (reading_ == Reading::kPackedByBlock && packsMeanwhile(gemm_, p_.bColumn, m)) {
+        g.panels = slot + slotPanels_;
       } else if (reading_ == Reading::kPackedByBlock) {
         gemm_.pack(g.b, p_.bDepth, p_.bColumn, p_.k, n, slot + slotPanels_);
         g.b = slot + slotPanels_;
       } else {
         g.b = packed_.data() + column * packedDepth_;
       }
-      g.bRow = gemm_.panel;
-      g.bPanel = packedDepth_ * gemm_.panel;
+      g.bRow = g.panels ? p_.bDepth : gemm_.panel;
+      g.bPanel = g.panels ? gemm_.panel : packedDepth_ * gemm_.panel;
     }
     const float* a = p_.a + p_.aOffset(item);
     Ahead ahead[Epilogue::kMaxAheads + 1];
@@ -240,6 +242,12 @@ class Matmul final : public Kernel {
                      : 0;
       if (nextRows_.known() && column == 0) ahead[g.aheads++] = nextRows_.part(first, m, s, strips);
       strip(g, item, row, slab + column, slot);
+      if (g.panels) {  // packed now
+        g.b = g.panels;
+        g.bRow = gemm_.panel;
+        g.bPanel = packedDepth_ * gemm_.panel;
+        g.panels = nullptr;
+      }
     }
   }
 

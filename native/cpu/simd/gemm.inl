@@ -22,6 +22,7 @@ constexpr int kVectors = 2;
 constexpr int kPanel = kVectors * STEEPEST_WIDTH;
 constexpr int kStrip = 8;                    // vectors of a one-row tile
 constexpr int64_t kNarrow = 64;              // columns of a block that reads A where it lies
+constexpr int64_t kRowsAhead = 32;           // of B, where a tile packs it
 constexpr int64_t kFarC = 1 << 17;           // elements of C that share L2 with panels of B
 constexpr int64_t kRowDepth = 16;            // rows of B that a one-row product reads at a time
 constexpr int64_t kDepth = 384;              // k of a tile of A: fits L1 beside what streams through
@@ -41,6 +42,7 @@ struct Tile {
   int64_t tail;     // columns of the last vector
   bool accumulate;  // onto what c holds
   const Fetches* fetches = nullptr;
+  float* packed = nullptr;  // where rows of B are stored as a panel
 };
 
 // Calls step() for each of k, and asks for a line of memory before each as long as there are some.
@@ -67,7 +69,7 @@ constexpr bool kMaskAlways = true;
 constexpr bool kMaskAlways = false;
 #endif
 
-template <int rows, int vectors, bool byRows, bool partial>
+template <int rows, int vectors, bool byRows, bool partial, bool packs = false>
 void tile(const Tile& t) {
   const float* a = t.a;
   const float* b = t.b;
@@ -90,10 +92,19 @@ void tile(const Tile& t) {
       for (int j = 0; j < vectors; ++j) sum[i][j] = F{};
     }
   }
+  [[maybe_unused]] float* packed = t.packed;
   alongDepth(t, [&]() __attribute__((always_inline)) {
     F row[vectors];
 #pragma GCC unroll 16
     for (int j = 0; j < vectors; ++j) row[j] = loadColumns(b, j);
+    if constexpr (packs) {
+#pragma GCC unroll 16
+      for (int j = 0; j < vectors; ++j) {
+        store(packed + j * kWidth, row[j]);
+        if (j % (kLine / kWidth / 4) == 0) __builtin_prefetch(b + kRowsAhead * bRow + j * kWidth, 0, 2);
+      }
+      packed += kPanel;
+    }
 #pragma GCC unroll 16
     for (int i = 0; i < rows; ++i) {
       const F factor = splat(byRows ? a[i * aStride] : a[i]);
@@ -128,8 +139,16 @@ struct FillTiles {
     if constexpr (rows > 1) FillTiles<rows - 1, vectors, byRows, partial>::fill(table);
   }
 };
+template <int rows, bool byRows>
+struct FillPackingTiles {
+  static constexpr void fill(TileFunction (&table)[kRows]) {
+    table[rows - 1] = tile<rows, kVectors, byRows, false, true>;
+    if constexpr (rows > 1) FillPackingTiles<rows - 1, byRows>::fill(table);
+  }
+};
 struct Tiles {
   TileFunction at[2][2][kVectors][kRows];
+  TileFunction packing[2][kRows];  // of whole panels
   TileFunction strip[2][kStrip];  // one row of A, along k
   template <int vectors>
   constexpr void fillStrips() {
@@ -137,7 +156,9 @@ struct Tiles {
     strip[1][vectors - 1] = tile<1, vectors, true, true>;
     if constexpr (vectors > 1) fillStrips<vectors - 1>();
   }
-  constexpr Tiles() : at{}, strip{} {
+  constexpr Tiles() : at{}, packing{}, strip{} {
+    FillPackingTiles<kRows, false>::fill(packing[0]);
+    FillPackingTiles<kRows, true>::fill(packing[1]);
     FillTiles<kRows, 1, false, false>::fill(at[0][0][0]);
     FillTiles<kRows, 2, false, false>::fill(at[0][0][1]);
     FillTiles<kRows, 1, false, true>::fill(at[0][1][0]);
@@ -250,6 +271,8 @@ void copyStrided(const float* a, int64_t aRow, int64_t aDepth, int64_t rows, int
   }
 }
 
+void packRows(const float* b, int64_t bRow, int64_t k, int64_t columns, float* to);
+
 // --- what is read soon
 
 Ahead floatsAhead(const float* at, int64_t rows, int64_t stride, int64_t count) {
@@ -296,7 +319,7 @@ void multiplyRow(const GemmBlock& g) {
 }
 
 void block(const GemmBlock& g) {
-  if (g.m == 1 && g.aDepth == 1 && g.bPanel == kPanel) return multiplyRow(g);
+  if (g.m == 1 && g.aDepth == 1 && g.bPanel == kPanel && g.panels == nullptr) return multiplyRow(g);
   alignas(64) float packed[kRows * kPackedRow > kDepth * kPackedColumn ? kRows * kPackedRow : kDepth * kPackedColumn];
   const int64_t panels = (g.n + kPanel - 1) / kPanel;
   const int64_t rowTiles = (g.m + kRows - 1) / kRows;
@@ -338,6 +361,17 @@ void block(const GemmBlock& g) {
         t.b = g.b + j * g.bPanel + p0 * g.bRow;
         t.c = g.c + i * g.cRow + j * kPanel;
         t.tail = columns - (vectors - 1) * kWidth;
+        if (g.panels != nullptr) {
+          float* const panel = g.panels + j * g.k * kPanel + p0 * kPanel;
+          t.packed = panel;
+          if (it == 0 && columns == kPanel) {
+            tiles.packing[byRows][rows - 1](t);
+            continue;
+          }
+          if (it == 0) packRows(t.b, g.bRow, k, columns, panel);
+          t.b = panel;
+          t.bRow = kPanel;
+        }
         tiles.at[byRows][t.tail < kWidth][vectors - 1][rows - 1](t);
       }
       if (g.finish && p0 + k == g.k) finishRows(*g.finish, g.c + i * g.cRow, g.cRow, i, rows, g.n);
