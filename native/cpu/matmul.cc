@@ -214,10 +214,8 @@ class Matmul final : public Kernel {
       float* const copy = slot + slotPanels_;
       gemm_.turn(g.b, p_.bDepth, p_.k, n, copy);
       g.b = copy;
-    } else if (!isNarrow()) {
-      if (pieces_ > 1) {
-        // packed piece by piece
-      } else if (reading_ == Reading::kPackedByBlock && packsMeanwhile(gemm_, p_.bColumn, m)) {
+    } else if (!isNarrow() && pieces_ == 1) {
+      if (reading_ == Reading::kPackedByBlock && packsMeanwhile(gemm_, p_.bColumn, m)) {
         g.panels = slot + slotPanels_;
       } else if (reading_ == Reading::kPackedByBlock) {
         gemm_.pack(g.b, p_.bDepth, p_.bColumn, p_.k, n, slot + slotPanels_);
@@ -233,8 +231,11 @@ class Matmul final : public Kernel {
     g.ahead = ahead;
     const bool far = p_.m * p_.n >= kFarUpdate;
     const int64_t strips = ceilDiv(m, stripRows_), first = row, end = row + m;
+    GemmCopied copied;
+    g.copied = &copied;
     for (int64_t s = 0; s < strips; ++s, row += g.m) {
       g.m = m / strips + (s < m % strips);
+      g.below = s + 1 < strips ? m / strips + (s + 1 < m % strips) : 0;
       g.a = a + row * p_.aRow;
       const int64_t next = row + g.m;
       g.aheads = far && next < end
