@@ -23,6 +23,7 @@ constexpr int kPanel = kVectors * STEEPEST_WIDTH;
 constexpr int kStrip = 8;                    // vectors of a one-row tile
 constexpr int64_t kNarrow = 64;              // columns of a block that reads A where it lies
 constexpr int64_t kRowsAhead = 32;           // of what a tile copies besides
+constexpr int64_t kFarA = 1 << 19;           // elements of A that are in no cache of one core
 constexpr int64_t kFarC = 1 << 17;           // elements of C that share L2 with panels of B
 constexpr int64_t kRowDepth = 16;            // rows of B that a one-row product reads at a time
 constexpr int64_t kDepth = 384;              // k of a tile of A: fits L1 beside what streams through
@@ -317,7 +318,7 @@ void block(const GemmBlock& g) {
   const bool byRows = g.aDepth == 1, byColumns = g.aRow == 1 && !byRows;
   const bool copy = g.n > kNarrow || !(byRows || byColumns);
   const int64_t depths = (g.k + kDepth - 1) / kDepth, depth = depths > 1 ? (g.k + depths - 1) / depths : kDepth;
-  const bool farC = g.m * g.n >= kFarC;
+  const bool farA = g.m * g.k >= kFarA, farC = g.m * g.n >= kFarC;
   // Tiles that do not copy fetch what is read soon.
   const bool copies = copy && (byRows || (byColumns && kPackedColumn == kWidth));
   const int64_t fetching = rowTiles * (panels - copies) * (depths > 1 ? depths : 1);
@@ -343,9 +344,11 @@ void block(const GemmBlock& g) {
         copied.first = next.runs > 0 && next.runs * next.length <= k;
         t.copy = &next;
       }
-      Walk scattered;
+      Walk nextTile;  // what is far, or scattered, is fetched by the tiles before the one that copies it
       if (copied.first && !byRows) {
-        scattered = Walk(floatsAhead(next.from + next.rest - 1, next.length, g.aDepth, 1), wholePanels - 1);
+        nextTile = Walk(floatsAhead(next.from + next.rest - 1, next.length, g.aDepth, 1), wholePanels - 1);
+      } else if (copied.first && farA) {
+        nextTile = Walk(floatsAhead(next.from, next.runs, g.aRow, next.length * kWidth + next.rest), wholePanels - 1);
       }
       for (int64_t j = 0; j < panels; ++j) {
         const int64_t columns = g.n - j * kPanel < kPanel ? g.n - j * kPanel : kPanel;
@@ -363,7 +366,7 @@ void block(const GemmBlock& g) {
         }
         Fetches fetches(k);
         for (int n = 0; n < g.aheads; ++n) walks[n].take(fetches);
-        scattered.take(fetches);
+        nextTile.take(fetches);
         if (farC && t.accumulate && j + 1 < panels) {
           Walk(floatsAhead(g.c + i * g.cRow + (j + 1) * kPanel, rows, g.cRow, kPanel), 1).take(fetches);
         }
