@@ -59,6 +59,7 @@ Copy copyBehind(const GemmBlock& g, int64_t tile, int64_t row, int64_t p, int64_
   if (row < g.m) {
     rows = rowsOfTile(g.m, tile + 1);
   } else if (p + k < g.k) {
+    row = 0;
     p += k;
     k = g.k - p < k ? g.k - p : k;
     rows = rowsOfTile(g.m, 0);
