@@ -11,13 +11,22 @@
 
 namespace steepest {
 
+// Where the numbers of an operand are: float32, or bfloat16 ones, which only products that round to it take.
+struct Numbers {
+  const uint8_t* at;
+  bool narrow;
+
+  const float* floats() const { return reinterpret_cast<const float*>(at); }
+  const uint16_t* bfloat16s() const { return reinterpret_cast<const uint16_t*>(at); }
+  Numbers operator+(int64_t count) const { return {at + count * (narrow ? 2 : 4), narrow}; }
+};
+
 // C [batches, m, n] = A [batches, m, k] B [batches, k, n]; C is contiguous.
 struct MatmulProblem {
   struct Axis {
     int64_t size, a, b;  // strides of A and B
   };
-  const float* a;
-  const float* b;
+  Numbers a, b;
   int64_t m, n, k;
   int64_t aRow, aDepth, bDepth, bColumn;
   int64_t aSlide, bSlide;   // bytes, with every step of a loop
@@ -30,8 +39,8 @@ struct MatmulProblem {
   int64_t bOffset(int64_t item) const;
   bool sharesB() const;  // every batch has the same B
   void move(int64_t steps) {
-    a = moved(a, steps * aSlide);
-    b = moved(b, steps * bSlide);
+    a.at = moved(a.at, steps * aSlide);
+    b.at = moved(b.at, steps * bSlide);
   }
 };
 

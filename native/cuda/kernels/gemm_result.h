@@ -22,6 +22,12 @@ STEEPEST_INLINE const T* slid(const T* p, int64_t bytes) {
   return reinterpret_cast<const T*>(reinterpret_cast<const unsigned char*>(p) + bytes);
 }
 
+// Whether an operand is bfloat16 numbers, and where number i of it is.
+STEEPEST_INLINE bool isNarrow(const GemmArguments& g, uint32_t operand) { return (g.narrow & operand) != 0; }
+STEEPEST_INLINE const float* numberAt(const GemmArguments& g, uint32_t operand, const float* p, int64_t i) {
+  return slid(p, i * (isNarrow(g, operand) ? 2 : 4));
+}
+
 // A place in c, or in a tile of it.
 struct Place {
   int64_t row, column;
@@ -56,10 +62,10 @@ struct GemmTile {
   }
 
   STEEPEST_INLINE const float* a(const GemmArguments& g) const {
-    return slid(g.a, g.loopStep * g.aSlide) + offsetOf(g.batch, g.aBatch, batch);
+    return numberAt(g, kNarrowA, slid(g.a, g.loopStep * g.aSlide), offsetOf(g.batch, g.aBatch, batch));
   }
   STEEPEST_INLINE const float* b(const GemmArguments& g) const {
-    return slid(g.b, g.loopStep * g.bSlide) + offsetOf(g.batch, g.bBatch, batch);
+    return numberAt(g, kNarrowB, slid(g.b, g.loopStep * g.bSlide), offsetOf(g.batch, g.bBatch, batch));
   }
 };
 
