@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 
+import { toBfloat16 } from '../../lib/ir/bfloat16';
 import type { Tensor } from '../../lib/ir/graph';
 import * as ops from '../../lib/ir/ops/index';
 import { withProductPrecision } from '../../lib/ir/precision';
@@ -34,14 +35,26 @@ function product(random: Random, form: Form, [m, n, k]: Sizes, batch: number[], 
 }
 
 /** Sizes around those of a kernel's tiles: without quads of neighbours, with nothing else, and with some beyond the edge. */
-function checkEdges(random: Random, form: Form, [rows, columns, depth]: Sizes) {
-  check(product(random, form, [rows + 1, columns - 1, depth + 1], [], false));
-  check(product(random, form, [rows - 4, 12, depth - 4], [2], false));
-  check(product(random, form, [3, columns + 1, depth + 3], [], true));
+function checkEdges(random: Random, form: Form, [rows, columns, depth]: Sizes, as = (x: Instance) => x) {
+  check(as(product(random, form, [rows + 1, columns - 1, depth + 1], [], false)));
+  check(as(product(random, form, [rows - 4, 12, depth - 4], [2], false)));
+  check(as(product(random, form, [3, columns + 1, depth + 3], [], true)));
   if (form !== 'NN') return;
-  check(product(random, form, [rows, 4, 2 * depth], [], false));
-  check(product(random, form, [4, columns - 4, depth], [2], true));
+  check(as(product(random, form, [rows, 4, 2 * depth], [], false)));
+  check(as(product(random, form, [4, columns - 4, depth], [2], true)));
 }
+
+/** The same of operands that are bfloat16 numbers in memory: the left one, the right one, or both. */
+const narrow =
+  (which: 'left' | 'right' | 'both') =>
+  ({ inputs, run }: Instance): Instance => ({
+    inputs: inputs.map((input, i) =>
+      (i === 0 && which !== 'right') || (i === 1 && which !== 'left')
+        ? { ...input, dtype: 'bfloat16', values: input.values.map(toBfloat16) }
+        : input,
+    ),
+    run,
+  });
 
 /** Products of a batch with one matrix, the right one or the left one, which lies along either of its axes. */
 function sharedMatrices([m, n, k]: Sizes): Instance[] {
@@ -143,6 +156,61 @@ onDevice('bfloat16 products', () => {
       );
       expect(names).toContain(kernel + form);
     }
+  });
+
+  test.each([
+    ['mma128x128', 128, 128, 32],
+    ['mma64x64', 64, 64, 32],
+    ['wgmma128x128', 128, 128, 64],
+    ['matmul', 8, 8, 8],
+  ] as const)('%s of numbers of two bytes, around its edges', async (kernel, rows, columns, depth) => {
+    for (const form of ['NN', 'NT', 'TN', 'TT'] as const) {
+      for (const which of ['left', 'right', 'both'] as const) {
+        const names = await launched(
+          kernel,
+          rounded(() => checkEdges(new Random(5), form, [rows, columns, depth], narrow(which))),
+        );
+        const able = form === 'TT' ? (kernel === 'matmul' ? kernel : 'mma64x64TT') : kernel + form;
+        expect(names).toContain(kernel === 'matmul' ? kernel : able);
+      }
+    }
+  });
+
+  test('a row of two bytes times a matrix', async () => {
+    for (const [form, kernel] of [
+      ['NN', 'gemmRowN'],
+      ['NT', 'gemmRowT'],
+    ] as const) {
+      for (const which of ['left', 'right', 'both'] as const) {
+        const run = () => check(narrow(which)(product(new Random(4), form, [1, 67, 301], [], true)));
+        expect(await launched('', rounded(run))).toContain(kernel);
+      }
+    }
+  });
+
+  // wgmma has operands copied to shared memory from where they are, if rows begin at multiples of 16 bytes
+  test.each(['NN', 'NT', 'TN'] as const)('numbers of two bytes are read where they lie: %s', async (form) => {
+    const copies = async (sizes: Sizes, batch: number[], which: 'left' | 'both') => {
+      const [m, n, k] = sizes;
+      const random = new Random(4);
+      const run = () =>
+        check(
+          narrow(which)({
+            ...product(random, form, sizes, batch, false),
+            inputs: [
+              float(random, [...batch, ...(form[0] === 'T' ? [k, m] : [m, k])]),
+              float(random, [...batch, ...(form[1] === 'T' ? [n, k] : [k, n])]),
+            ],
+          }),
+        );
+      const names = await launched('wgmma128x128', rounded(run));
+      expect(names).toContain(`wgmma128x128${form}`);
+      return [...names].filter((name) => name.startsWith('round'));
+    };
+    expect(await copies([136, 72, 200], [], 'both')).toEqual([]);
+    expect(await copies([136, 72, 200], [3], 'both')).toEqual([]);
+    expect(await copies([136, 72, 200], [], 'left')).toEqual(['roundOperand']);
+    expect(await copies([133, 75, 203], [], 'both')).toEqual(['roundOperand']);
   });
 
   test.each(['mma64x64', 'wgmma128x128', 'wgmma128x256', 'matmul'])(
