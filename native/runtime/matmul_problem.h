@@ -53,8 +53,9 @@ inline Precision precisionOf(const Instruction& product) { return static_cast<Pr
 inline bool roundsToBfloat16(const Instruction& product) { return precisionOf(product) == Precision::kBfloat16; }
 
 // The epilogues that the kernels do in registers. False when the instruction's is another one, or reads what it overwrites.
-// But with `accumulates`, `added` may be the output itself: the kernel is to begin its sums there.
-bool recogniseFinish(const Instruction& instruction, const Memory& memory, GemmFinish* finish,
-                     bool accumulates = false);
+// But with `accumulates`, `added` may be the output itself: the kernel is to begin its sums there. With `narrow`, what is as large as the
+// result, and that itself, may be bfloat16 numbers.
+bool recogniseFinish(const Instruction& instruction, const Memory& memory, GemmFinish* finish, bool accumulates = false,
+                     bool narrow = false);
 
 }  // namespace steepest

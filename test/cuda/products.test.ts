@@ -8,7 +8,7 @@ import * as ops from '../../lib/ir/ops/index';
 import { withProductPrecision } from '../../lib/ir/precision';
 import { Executable } from '../../lib/transforms/executable';
 import { cases, type Instance } from '../helpers/cases';
-import { float } from '../helpers/cases/inputs';
+import { bfloat16, float } from '../helpers/cases/inputs';
 import { checkOnDevice, problem } from '../helpers/native';
 import { Random } from '../helpers/random';
 import { onDevice, setEnvironment } from './device';
@@ -211,6 +211,41 @@ onDevice('bfloat16 products', () => {
     expect(await copies([136, 72, 200], [3], 'both')).toEqual([]);
     expect(await copies([136, 72, 200], [], 'left')).toEqual(['roundOperand']);
     expect(await copies([133, 75, 203], [], 'both')).toEqual(['roundOperand']);
+  });
+
+  // rounded by the product itself: no map follows
+  test.each([
+    ['mma128x128', [130, 132, 40]],
+    ['mma64x64', [67, 61, 600]],
+    ['wgmma128x128', [130, 136, 72]],
+    ['gemmRow', [1, 67, 301]],
+  ] as const)('%s: results, and what they are added to or gated by, of two bytes', async (kernel, sizes) => {
+    const [m, n] = sizes;
+    const random = new Random(6);
+    const { inputs, run } = narrow('both')(product(random, 'NN', sizes, [], false));
+    // half of it, so that the result cannot take its place
+    const whole = bfloat16(random, [2 * m, n]);
+    const half = (t: Tensor) => ops.slice(t, [m, 0], [m, n]);
+    const bias = float(random, [n]);
+    const kept = (t: Tensor) => ops.cast(t, 'bfloat16');
+    const wide = (t: Tensor) => ops.cast(t, 'float32');
+    const instances: Instance[] = [
+      { inputs: [...inputs, bias], run: (a, b, c) => kept(ops.relu(ops.add(run(a, b), c))) },
+      {
+        inputs: [...inputs, whole],
+        run: (a, b, y) => kept(ops.where(ops.greater(half(y), 0), wide(kept(run(a, b))), 0)),
+      },
+      { inputs: [...inputs, whole], run: (a, b, y) => kept(ops.add(run(a, b), half(y))) },
+      { inputs: [...inputs, whole], run: (a, b, y) => ops.add(run(a, b), half(y)) },
+    ];
+    for (const instance of instances) {
+      const names = await launched(
+        kernel,
+        rounded(() => checkOnDevice(problem(instance, false, 1), 'cuda:0', [true])),
+      );
+      expect([...names].some((name) => name.startsWith(kernel))).toBe(true);
+      expect(names).not.toContain('map');
+    }
   });
 
   test.each(['mma64x64', 'wgmma128x128', 'wgmma128x256', 'matmul'])(

@@ -46,9 +46,9 @@ export function checkNatively({ graph, feeds }: Problem, targets: readonly strin
 }
 
 /** The same on another device, fused and unfused. */
-export function checkOnDevice({ graph, feeds }: Problem, device: string): void {
+export function checkOnDevice({ graph, feeds }: Problem, device: string, fusing = [true, false]): void {
   const { values, errors } = interpretWithBounds(graph, { feeds });
-  for (const fuse of [true, false]) {
+  for (const fuse of fusing) {
     const results = new Executable(graph, { fuse, device }).run(feeds);
     results.forEach((got, i) => {
       const numbers = numbersOf(graph.outputs[i].dtype, got);

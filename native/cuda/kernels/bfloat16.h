@@ -15,6 +15,12 @@ STEEPEST_INLINE float toBfloat16(float x) {
   return scalar::sameBits<float>(bits);
 }
 
+// Its 16 bits; NaN stays one.
+STEEPEST_INLINE uint32_t bfloat16Bits(float x) {
+  const uint32_t upper = scalar::sameBits<uint32_t>(toBfloat16(x)) >> 16;
+  return x != x ? upper | 0x40u : upper;
+}
+
 STEEPEST_INLINE float widened(uint16_t bits) { return scalar::sameBits<float>(static_cast<uint32_t>(bits) << 16); }
 
 // Four that lie at a multiple of 8 bytes.

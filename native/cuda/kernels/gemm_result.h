@@ -1,6 +1,7 @@
 // Where a product's tile comes from, and what becomes of its sums: finished in registers, then stored.
 #pragma once
 
+#include "bfloat16.h"
 #include "gemm.h"
 #include "kernel.h"
 #include "quads.h"
@@ -86,6 +87,31 @@ STEEPEST_INLINE void loadSome(const float* from, int64_t left, bool whole, float
   }
 }
 template <int kRun>
+STEEPEST_INLINE void loadSome(const uint16_t* from, int64_t left, bool whole, float (&to)[kRun]) {
+  if (kRun == 4 && whole) {
+    const Quad quad = widenedQuad(from);
+#pragma unroll
+    for (int j = 0; j < kRun; ++j) to[j] = quad.x[j % 4];
+  } else {
+#pragma unroll
+    for (int j = 0; j < kRun; ++j) to[j] = j < left ? widened(from[j]) : 0;
+  }
+}
+// Rounded.
+template <int kRun>
+STEEPEST_INLINE void storeSome(uint16_t* to, int64_t left, bool whole, const float (&from)[kRun]) {
+  if (kRun == 4 && whole) {
+    uint32_t* const words = reinterpret_cast<uint32_t*>(to);
+    words[0] = bfloat16Bits(from[0]) | bfloat16Bits(from[kRun / 4]) << 16;
+    words[1] = bfloat16Bits(from[kRun / 2]) | bfloat16Bits(from[kRun - 1]) << 16;
+  } else {
+#pragma unroll
+    for (int j = 0; j < kRun; ++j) {
+      if (j < left) to[j] = static_cast<uint16_t>(bfloat16Bits(from[j]));
+    }
+  }
+}
+template <int kRun>
 STEEPEST_INLINE void storeSome(float* to, int64_t left, bool whole, const float (&from)[kRun]) {
   if (kRun == 4 && whole) {
     *reinterpret_cast<Quad*>(to) = {{from[0], from[kRun / 4], from[kRun / 2], from[kRun - 1]}};
@@ -118,10 +144,17 @@ STEEPEST_INLINE void finish(const GemmFinish& f, int64_t loopStep, int64_t colum
 #pragma unroll
     for (int j = 0; j < kRun; ++j) x[j] = j < left ? from[step * (column + j)] : 0;
   };
-  const auto ofElements = [&](const float* from, float (&x)[kRows][kRun]) {
+  const auto ofNumbers = [&](const auto* from, float (&x)[kRows][kRun]) {
 #pragma unroll
     for (int i = 0; i < kRows; ++i) {
       if (elements[i] != kNoElement) loadSome(from + elements[i], left, whole, x[i]);
+    }
+  };
+  const auto ofElements = [&](const float* from, bool narrow, float (&x)[kRows][kRun]) {
+    if (narrow) {
+      ofNumbers(reinterpret_cast<const uint16_t*>(from), x);
+    } else {
+      ofNumbers(from, x);
     }
   };
   each([&](float& x, int, int) { x *= f.scale; });
@@ -137,13 +170,13 @@ STEEPEST_INLINE void finish(const GemmFinish& f, int64_t loopStep, int64_t colum
   }
   if (f.added != nullptr) {
     float added[kRows][kRun] = {};
-    ofElements(slid(f.added, loopStep * f.addedSlide), added);
+    ofElements(slid(f.added, loopStep * f.addedSlide), f.addedNarrow, added);
     each([&](float& x, int i, int j) { x += added[i][j]; });
   }
   if (f.relu) each([&](float& x, int, int) { x = x < 0 ? 0 : x; });
   if (f.gate != nullptr) {
     float gate[kRows][kRun] = {};
-    ofElements(slid(f.gate, loopStep * f.gateSlide), gate);
+    ofElements(slid(f.gate, loopStep * f.gateSlide), f.gateNarrow, gate);
     const bool multiplies = f.gateMultiplies;
     each([&](float& x, int i, int j) { x = gate[i][j] > 0 ? x : multiplies ? x * 0.0f : 0; });
   }
@@ -173,9 +206,26 @@ STEEPEST_INLINE void finishAndStore(const GemmArguments& g, int64_t loopStep, co
   }
   if (g.parts == 1) finish(g.finish, loopStep, tile.columnOf(g, at), left, whole, elements, v);
   float* const to = g.parts > 1 ? g.sums + tile.part * g.size : slid(g.c, loopStep * g.cSlide);
+  const auto storeAll = [&](auto* at) {
 #pragma unroll
-  for (int i = 0; i < kRows; ++i) {
-    if (elements[i] != kNoElement) storeSome(to + elements[i], left, whole, v[i]);
+    for (int i = 0; i < kRows; ++i) {
+      if (elements[i] != kNoElement) storeSome(at + elements[i], left, whole, v[i]);
+    }
+  };
+  if (g.finish.narrow && g.parts == 1) {
+    storeAll(reinterpret_cast<uint16_t*>(to));
+  } else {
+    storeAll(to);
+  }
+}
+
+// One number of c, finished.
+STEEPEST_INLINE void storeOne(const GemmArguments& g, int64_t element, float v) {
+  float* const c = slid(g.c, g.loopStep * g.cSlide);
+  if (g.finish.narrow) {
+    reinterpret_cast<uint16_t*>(c)[element] = static_cast<uint16_t>(bfloat16Bits(v));
+  } else {
+    c[element] = v;
   }
 }
 
