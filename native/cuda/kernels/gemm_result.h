@@ -127,9 +127,11 @@ STEEPEST_INLINE void storeSome(float* to, int64_t left, bool whole, const float 
 
 constexpr int64_t kNoElement = -1;
 
+// kNarrow: what is as large as c, and c, may be bfloat16 numbers, as a GemmFinish says. Others have no registers to spare for it.
+//
 // Of kRows runs in the same columns, each from one of c's elements on. A step at a time for all of them: that is one branch, and
 // what they read is on its way together.
-template <int kRows, int kRun>
+template <bool kNarrow, int kRows, int kRun>
 STEEPEST_INLINE void finish(const GemmFinish& f, int64_t loopStep, int64_t column, int64_t left, bool whole,
                             const int64_t (&elements)[kRows], float (&v)[kRows][kRun]) {
   // each(number, which row, which neighbour)
@@ -151,7 +153,7 @@ STEEPEST_INLINE void finish(const GemmFinish& f, int64_t loopStep, int64_t colum
     }
   };
   const auto ofElements = [&](const float* from, bool narrow, float (&x)[kRows][kRun]) {
-    if (narrow) {
+    if (kNarrow && narrow) {
       ofNumbers(reinterpret_cast<const uint16_t*>(from), x);
     } else {
       ofNumbers(from, x);
@@ -186,14 +188,14 @@ STEEPEST_INLINE void finish(const GemmFinish& f, int64_t loopStep, int64_t colum
 STEEPEST_INLINE float finished(const GemmFinish& f, int64_t loopStep, float v, int64_t column, int64_t element) {
   float one[1][1] = {{v}};
   const int64_t elements[1] = {element};
-  finish(f, loopStep, column, 1, false, elements, one);
+  finish<true>(f, loopStep, column, 1, false, elements, one);
   return one[0][0];
 }
 
 // Finishes and stores runs of neighbours, kRowStep rows apart from a place in the tile on. With several parts they are sums,
 // stored as they are. Runs of 2 and 4 begin where quads of c do, or in their middle. All comes from the arguments each time:
 // registers are needed for the numbers. `Tile` is a GemmTile or something that knows other places in c.
-template <int kRowStep = 0, int kRows, int kRun, typename Tile>
+template <bool kNarrow, int kRowStep = 0, int kRows, int kRun, typename Tile>
 STEEPEST_INLINE void finishAndStore(const GemmArguments& g, int64_t loopStep, const Tile& tile, const Place& at,
                                     float (&v)[kRows][kRun]) {
   const int64_t left = g.n - tile.column - at.column;
@@ -204,7 +206,7 @@ STEEPEST_INLINE void finishAndStore(const GemmArguments& g, int64_t loopStep, co
     const Place place = {at.row + i * kRowStep, at.column};
     elements[i] = tile.contains(g, place) ? tile.elementOf(g, place) : kNoElement;
   }
-  if (g.parts == 1) finish(g.finish, loopStep, tile.columnOf(g, at), left, whole, elements, v);
+  if (g.parts == 1) finish<kNarrow>(g.finish, loopStep, tile.columnOf(g, at), left, whole, elements, v);
   float* const to = g.parts > 1 ? g.sums + tile.part * g.size : slid(g.c, loopStep * g.cSlide);
   const auto storeAll = [&](auto* at) {
 #pragma unroll
@@ -212,7 +214,7 @@ STEEPEST_INLINE void finishAndStore(const GemmArguments& g, int64_t loopStep, co
       if (elements[i] != kNoElement) storeSome(at + elements[i], left, whole, v[i]);
     }
   };
-  if (g.finish.narrow && g.parts == 1) {
+  if (kNarrow && g.finish.narrow && g.parts == 1) {
     storeAll(reinterpret_cast<uint16_t*>(to));
   } else {
     storeAll(to);
@@ -237,7 +239,7 @@ STEEPEST_INLINE void finishProduct(const GemmArguments& g, int64_t loopStep, con
   for (int turn = 0; turn < Product::kTurns; ++turn) {
     float quads[4][4];
     product.take(turn, quads);
-    finishAndStore<Product::kRowStep>(g, loopStep, tile, product.placeOf(turn), quads);
+    finishAndStore<Product::kNarrow, Product::kRowStep>(g, loopStep, tile, product.placeOf(turn), quads);
   }
 }
 

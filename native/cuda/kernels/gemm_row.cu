@@ -15,7 +15,7 @@ STEEPEST_INLINE float operandOf(const GemmArguments& g, uint32_t operand, const 
 // `column` of the tile.
 STEEPEST_INLINE void finishOne(const GemmArguments& g, const GemmTile& tile, int64_t column, float sum) {
   float one[1][1] = {{sum}};
-  finishAndStore(g, g.loopStep, tile, Place{0, column}, one);
+  finishAndStore<true>(g, g.loopStep, tile, Place{0, column}, one);
 }
 
 }  // namespace
