@@ -1,6 +1,7 @@
 import { inScope } from '../ir/build.js';
 import type { Tensor } from '../ir/graph.js';
 import { cast, customGradient } from '../ir/ops/elementwise.js';
+import { isView } from '../ir/optable.js';
 import { handsOverNarrow } from '../ir/precision.js';
 import { maskOf, withMask } from './mask.js';
 
@@ -9,7 +10,14 @@ const exact = new WeakMap<Tensor, Tensor>();
 /** What derivatives see rounded. */
 const kept = new WeakSet<Tensor>();
 
-const isKept = (t: Tensor): boolean => handsOverNarrow() && t.dtype === 'float32' && !exact.has(t);
+const isKept = (t: Tensor): boolean => handsOverNarrow() && t.dtype === 'float32' && !exact.has(t) && !isFed(t);
+
+/** Inputs of a model in whatever shape: they may be ids, which are not rounded. */
+function isFed({ node }: Tensor): boolean {
+  let origin = node;
+  while (isView(origin.op)) origin = (origin.inputs[0] as Tensor).node;
+  return origin.op === 'input';
+}
 
 const rounded = (t: Tensor): Tensor => cast(cast(t, 'bfloat16'), 'float32');
 

@@ -153,6 +153,18 @@ describe('numbers', () => {
     expect(isRounded(y)).toBe(false);
   });
 
+  test('inputs are taken as they are fed: ids in another shape too', () => {
+    const net = sequential([
+      layers.reshape({ targetShape: [2, 1], inputShape: [2] }),
+      layers.flatten(),
+      layers.embedding({ inputDim: 1000, outputDim: 1 }),
+    ]);
+    const table = Float32Array.from({ length: 1000 }, (_, i) => (i % 250) + 1);
+    net.compile({ ...sgd, optimizer: 'sgd' });
+    net.setWeights([table]);
+    expect(net.predictSync(Float32Array.of(513, 999))).toEqual(Float32Array.of(14, 250));
+  });
+
   test('an update is computed in float32 and rounded once', () => {
     const net = linear([0.5, -0.25], 0);
     net.compile(sgd);
