@@ -117,6 +117,11 @@ exact('softmax and normalization of rows', (random) => ({
 }));
 const kept32 = (t: Tensor): Tensor => widened(kept(t));
 
+exact('product in float32', (random) => {
+  const [m, k, n] = [random.int(1, 20), random.int(1, 40), random.int(1, 20)];
+  return { inputs: [bfloat16(random, [m, k]), float(random, [k, n])], run: (a, b) => ops.matmul(a, kept(b)) };
+});
+
 // --- products
 
 /** Around the edges of tiles and panels, with depths that no pair fills. */
@@ -133,22 +138,20 @@ const product = (name: string, build: Case['build'], traits: Traits = {}) =>
   );
 
 for (const transposed of ['neither', 'left', 'right', 'both'] as const) {
-  product(`matrices of two bytes, ${transposed} transposed`, (random) => {
-    const [m, k, n] = [size(random), size(random), size(random)];
-    const [left, right] = [/left|both/.test(transposed), /right|both/.test(transposed)];
-    const [keepLeft, keepRight] = random.pick([
-      [true, true],
-      [true, false],
-      [false, true],
-    ]);
-    return {
-      inputs: [float(random, left ? [k, m] : [m, k]), float(random, right ? [n, k] : [k, n])],
-      run: (a, b) => {
-        const [x, y] = [keepLeft ? kept(a) : a, keepRight ? kept(b) : b];
-        return ops.matmul(left ? ops.transpose(x) : x, right ? ops.transpose(y) : y);
-      },
-    };
-  });
+  for (const which of ['both', 'one'] as const) {
+    product(`matrices, ${which} of two bytes, ${transposed} transposed`, (random) => {
+      const [m, k, n] = [size(random), size(random), size(random)];
+      const [left, right] = [/left|both/.test(transposed), /right|both/.test(transposed)];
+      const [keepLeft, keepRight] = which === 'both' ? [true, true] : random.pick([[true], [false, true]]);
+      return {
+        inputs: [float(random, left ? [k, m] : [m, k]), float(random, right ? [n, k] : [k, n])],
+        run: (a, b) => {
+          const [x, y] = [keepLeft ? kept(a) : a, keepRight ? kept(b) : b];
+          return ops.matmul(left ? ops.transpose(x) : x, right ? ops.transpose(y) : y);
+        },
+      };
+    });
+  }
 }
 product(
   'matrices of two bytes that are fed',
