@@ -1,6 +1,6 @@
 import { gradients } from '../compile/index.js';
 import { rebuild, rewrite } from '../compile/rewrite.js';
-import { make, withScope } from '../ir/build.js';
+import { make, scalar, withScope } from '../ir/build.js';
 import { formatType, type Graph, Node, type Shape, Tensor, type Variable } from '../ir/graph.js';
 import { add, cast, multiply, stopGradient } from '../ir/ops/elementwise.js';
 import { reshape } from '../ir/ops/shape.js';
@@ -217,20 +217,21 @@ export function traceTrainStep(objective: Objective, types: StepTypes, sums: Sum
   const { lossScale = 1 } = objective.optimizer;
   const scale = typeof lossScale === 'number' ? lossScale : lossScale({ slot: objective.slots.get, read: state.read });
   const loss = scaled(total, scale);
+  const lastForward = scalar(0).node.id; // ids grow as nodes are made
   const slopes = gradients(loss, values);
   traceUpdate(objective, state, (i) => slopes[i] as Tensor);
-  return narrowWayBack({ inputs, outputs: [], writes: state.writes() }, loss);
+  return narrowWayBack({ inputs, outputs: [], writes: state.writes() }, lastForward);
 }
 
-/** What came after the loss sees values of layers as layers hand them over. */
-function narrowWayBack(graph: Graph, loss: Tensor): Graph {
+/** What was made after a node, on the way back, sees values of layers as layers hand them over. */
+function narrowWayBack(graph: Graph, lastForward: number): Graph {
   const narrow = new Map<Tensor, Tensor>();
   const twin = (t: Tensor): Tensor => {
     const found = narrow.get(t) ?? onWayBack(t);
     narrow.set(t, found);
     return found;
   };
-  return rewrite(graph, (node, inputs) => rebuild(node, node.id > loss.node.id ? inputs.map(twin) : inputs).outputs);
+  return rewrite(graph, (node, inputs) => rebuild(node, node.id > lastForward ? inputs.map(twin) : inputs).outputs);
 }
 
 /** Loss and metrics of a batch, added to the sums. */
