@@ -157,8 +157,8 @@ STEEPEST_INLINE void multiplyTiles(const Source& source, Stages<Source::kColumns
     for (int j = 0; Source::kSomeEmpty && j < Source::kColumns / 4; ++j) {
       for (int h = 0; h < 2; ++h) sums[j][h] = any ? sums[j][h] : 0;
     }
-    const WgmmaSums<Source::kColumns, Source::kDepth == kWgmmaDepth> result = {sums, WarpStrip(stages.strips(), group * 4 + thread / 32),
-                                                group * 64 + thread / 32 * 16};
+    const WgmmaSums<Source::kColumns, Source::kDepth == kWgmmaDepth> result = {
+        sums, WarpStrip(stages.strips(), group * 4 + thread / 32), group * 64 + thread / 32 * 16};
     finishProduct(g, source.loopStep(), tile, result);
   }
 }
