@@ -17,6 +17,12 @@ struct Ahead {
 
 constexpr int kMostAheads = 6;
 
+// The tile of A that the thread's next block begins with has been copied by the one before.
+struct GemmCopied {
+  bool first = false;
+  int64_t buffer = 0;
+};
+
 // C [m, n] = A [m, k] B [k, n], all rows of C and the last axis of B's panels with unit stride.
 struct GemmBlock {
   const float* a;
@@ -31,7 +37,12 @@ struct GemmBlock {
   const GemmFinish* finish;  // or null
   bool accumulate = false;   // onto what C holds
   const Ahead* ahead = nullptr;
-  int aheads = 0;                     // kMostAheads at most
+  int aheads = 0;  // kMostAheads at most
+  // Or B is read as it lies, with unit stride along its rows, by the first tile of rows, which packs it here for the others.
+  float* panels = nullptr;
+  // Where blocks follow each other down the rows of the same A on one thread: rows of the next one, or 0.
+  GemmCopied* copied = nullptr;
+  int64_t below = 0;
   const uint16_t* aNarrow = nullptr;  // bfloat16 numbers instead of a: of kernels that round
 };
 

@@ -55,12 +55,14 @@ class Map : public Kernel {
       // Whole rows or, where those are long or there are none, whole cache lines.
       const int64_t most = std::max<int64_t>(1, target / p.cost());
       const int64_t unit = p.columns() <= most && !p.flat() ? p.columns() : 64;
-      const int64_t step = std::max<int64_t>(unit, most / unit * unit);
-      for (int64_t begin = 0; begin < p.size(); begin += step) {
-        const int64_t end = std::min(p.size(), begin + step);
+      const int64_t units = (p.size() + unit - 1) / unit,
+                    parts = partsOfAtMost(std::max<int64_t>(1, most / unit), units);
+      for (int64_t part = 0; part < parts; ++part) {
+        const int64_t begin = partBegin(units, parts, part) * unit;
+        const int64_t end = std::min(p.size(), partBegin(units, parts, part + 1) * unit);
         pieces_.push_back({&p, begin, end});
         filled += (end - begin) * p.cost();
-        if (filled >= target) {
+        if (filled >= target || segments_.size() == 1) {
           chunks_.push_back(pieces_.size());
           filled = 0;
         }

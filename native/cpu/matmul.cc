@@ -216,25 +216,28 @@ class Matmul final : public Kernel {
       float* const copy = slot + slotPanels_;
       gemm_.turn(g.b, p_.bDepth, p_.k, n, copy);
       g.b = copy;
-    } else if (!isNarrow()) {
-      if (pieces_ > 1) {
-        // packed piece by piece
+    } else if (!isNarrow() && pieces_ == 1) {
+      if (reading_ == Reading::kPackedByBlock && packsMeanwhile(gemm_, p_.bColumn, m)) {
+        g.panels = slot + slotPanels_;
       } else if (reading_ == Reading::kPackedByBlock) {
         steepest::pack(gemm_, b, p_.bDepth, p_.bColumn, p_.k, n, slot + slotPanels_);
         g.b = slot + slotPanels_;
       } else {
         g.b = packed_.data() + column * packedDepth_;
       }
-      g.bRow = gemm_.panel;
-      g.bPanel = packedDepth_ * gemm_.panel;
+      g.bRow = g.panels ? p_.bDepth : gemm_.panel;
+      g.bPanel = g.panels ? gemm_.panel : packedDepth_ * gemm_.panel;
     }
     const Numbers a = p_.a + p_.aOffset(item);
     Ahead ahead[Epilogue::kMaxAheads + 1];
     g.ahead = ahead;
     const bool far = p_.m * p_.n >= kFarUpdate;
     const int64_t strips = ceilDiv(m, stripRows_), first = row, end = row + m;
+    GemmCopied copied;
+    g.copied = &copied;
     for (int64_t s = 0; s < strips; ++s, row += g.m) {
       g.m = m / strips + (s < m % strips);
+      g.below = s + 1 < strips ? m / strips + (s + 1 < m % strips) : 0;
       readA(a + row * p_.aRow, &g);
       const int64_t next = row + g.m;
       g.aheads = far && next < end
@@ -242,6 +245,12 @@ class Matmul final : public Kernel {
                      : 0;
       if (nextRows_.known() && column == 0) ahead[g.aheads++] = nextRows_.part(first, m, s, strips);
       strip(g, item, row, slab + column, slot);
+      if (g.panels) {  // packed now
+        g.b = g.panels;
+        g.bRow = gemm_.panel;
+        g.bPanel = packedDepth_ * gemm_.panel;
+        g.panels = nullptr;
+      }
     }
   }
 

@@ -100,27 +100,27 @@ class SplitMatmul final : public Kernel {
       readA(p_.a + row * p_.aRow + part * depth_ * p_.aDepth, &g);
       g.aRow = p_.aRow;
       g.aDepth = p_.aDepth;
-      if (piece_ > 0) {
-        // below
-      } else if (packed_.data() != nullptr) {
-        g.b = packed_.data() + part * partPanels() + column * gemm_.packedDepth(k);
-        g.bRow = gemm_.panel;
-        g.bPanel = gemm_.packedDepth(k) * gemm_.panel;
-      } else {
-        g.b = (p_.b + part * depth_ * p_.bDepth + column).floats();
-        g.bRow = p_.bDepth;
-        g.bPanel = gemm_.panel;
-      }
       g.m = std::min(blockRows_, p_.m - row);
       g.n = std::min(blockColumns_, p_.n - column);
       g.k = k;
       g.c = sums_.data() + (part * p_.m + row) * p_.n + column;
       g.cRow = p_.n;
-      if (piece_ == 0) return gemm_.block(g);
-      float* const panels = pieces_.acquire();
       const Numbers b = p_.b + part * depth_ * p_.bDepth + column * p_.bColumn;
-      Pieces{b.floats(), p_.bDepth, p_.bColumn, piece_}.multiply(gemm_, g, panels);
-      pieces_.release(panels);
+      if (piece_ > 0) {
+        float* const panels = pieces_.acquire();
+        Pieces{b.floats(), p_.bDepth, p_.bColumn, piece_}.multiply(gemm_, g, panels);
+        return pieces_.release(panels);
+      }
+      if (packed_.data() != nullptr) {
+        g.b = packed_.data() + part * partPanels() + column * gemm_.packedDepth(k);
+        g.bRow = gemm_.panel;
+        g.bPanel = gemm_.packedDepth(k) * gemm_.panel;
+      } else {
+        g.b = b.floats();
+        g.bRow = p_.bDepth;
+        g.bPanel = gemm_.panel;
+      }
+      gemm_.block(g);
     });
   }
 

@@ -10,6 +10,11 @@
 
 namespace steepest {
 
+// Whether the first tile of `rows` rows can pack B, which costs nearly nothing: see GemmBlock::panels.
+inline bool packsMeanwhile(const GemmKernels& gemm, int64_t bColumn, int64_t rows) {
+  return bColumn == 1 && !gemm.rounds() && rows > gemm.rows;
+}
+
 struct Pieces {
   constexpr static int64_t kHighTiles = 40;   // rows of a block, of which C and the panels share L2
   constexpr static int64_t kMostTiles = 160;  // rows of a block, whose product a thread may have to keep
@@ -26,12 +31,14 @@ struct Pieces {
     const bool accumulate = g.accumulate;
     Ahead ahead;
     g.ahead = &ahead;
-    g.b = panels;
-    g.bRow = gemm.panel;
+    const bool direct = packsMeanwhile(gemm, bColumn, g.m);
+    g.panels = direct ? panels : nullptr;
+    g.bRow = direct ? bDepth : gemm.panel;
     for (int64_t p = 0; p < all; p += depth) {
       g.k = std::min(depth, all - p);
-      g.bPanel = g.k * gemm.panel;
-      gemm.pack(b + p * bDepth, bDepth, bColumn, g.k, g.n, panels);
+      g.bPanel = direct ? gemm.panel : g.k * gemm.panel;
+      g.b = direct ? b + p * bDepth : panels;
+      if (!direct) gemm.pack(b + p * bDepth, bDepth, bColumn, g.k, g.n, panels);
       g.a = a + p * g.aDepth;
       g.accumulate = accumulate || p > 0;
       const int64_t next = p + g.k;

@@ -6,6 +6,11 @@ namespace {
 
 constexpr int64_t kLine = 64;
 
+Ahead floatsAhead(const float* at, int64_t rows, int64_t stride, int64_t count) {
+  constexpr int64_t kBytes = sizeof(float);
+  return {reinterpret_cast<const uint8_t*>(at), rows, stride * kBytes, count * kBytes};
+}
+
 // `lines` of them, `step` bytes apart.
 struct Fetch {
   const uint8_t* at;

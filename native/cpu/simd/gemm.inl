@@ -2,7 +2,7 @@
 //
 // A tile of kRows x kPanel elements of C stays in registers while k runs: each step loads one row of B (kVectors vectors)
 // and broadcasts kRows elements of A. B comes from memory in panels as wide as the tile; A is copied tile by tile to the
-// stack when enough panels read it, so that its rows neither conflict in L1 nor leave the TLB.
+// thread's own memory when enough panels read it, so that its rows neither conflict in L1 nor leave the TLB.
 
 #include "fetch.inl"
 
@@ -22,11 +22,21 @@ constexpr int kVectors = 2;
 constexpr int kPanel = kVectors * STEEPEST_WIDTH;
 constexpr int kStrip = 8;                    // vectors of a one-row tile
 constexpr int64_t kNarrow = 64;              // columns of a block that reads A where it lies
+constexpr int64_t kRowsAhead = 32;           // of what a tile copies besides
 constexpr int64_t kFarC = 1 << 17;           // elements of C that share L2 with panels of B
 constexpr int64_t kRowDepth = 16;            // rows of B that a one-row product reads at a time
 constexpr int64_t kDepth = 384;              // k of a tile of A: fits L1 beside what streams through
 constexpr int64_t kPackedRow = kDepth + 16;  // whole vectors; no power of two, or the rows would share cache sets
 constexpr int kPackedColumn = (kRows + kWidth - 1) / kWidth * kWidth;
+
+}  // namespace
+}  // namespace gemm
+
+#include "copy_tiles.inl"
+#include "pack.inl"
+
+namespace gemm {
+namespace {
 
 // --- the tile in registers
 
@@ -41,7 +51,12 @@ struct Tile {
   int64_t tail;     // columns of the last vector
   bool accumulate;  // onto what c holds
   const Fetches* fetches = nullptr;
+  float* packed = nullptr;     // where rows of B are stored as a panel
+  const Copy* copy = nullptr;  // in place of fetches
 };
+
+// What a tile does besides: between two of its steps, multipliers are busy and all else is idle.
+enum class Meanwhile { kFetches, kPacks, kCopies };
 
 // Calls step() for each of k, and asks for a line of memory before each as long as there are some.
 template <typename Step>
@@ -60,6 +75,25 @@ STEEPEST_INLINE void alongDepth(const Tile& t, Step step) {
   for (; p > 0; --p) step();
 }
 
+// Calls step() for each of k, and copies a vector before each as long as there are some.
+template <bool byRows, typename Step>
+STEEPEST_INLINE void alongDepthCopying(const Tile& t, Step step) {
+  const Copy& c = *t.copy;
+  const float* from = c.from;
+  float* to = c.to;
+  for (int64_t run = 0; run < c.runs; ++run, from += c.fromRun, to += c.toRun) {
+    const float* f = from;
+    float* o = to;
+    for (int64_t n = c.length; n > 0; --n, f += c.fromVector, o += c.toVector) {
+      store(o, byRows ? load(f) : loadFirst(f, c.rest));
+      __builtin_prefetch(f + c.ahead, 0, 2);
+      step();
+    }
+    if (byRows && c.rest > 0) store(o, loadFirst(f, c.rest));
+  }
+  for (int64_t p = t.k - c.runs * c.length; p > 0; --p) step();
+}
+
 // With AVX-512 a masked load costs what a plain one does, and one variant serves both.
 #if defined(__AVX512F__)
 constexpr bool kMaskAlways = true;
@@ -67,7 +101,7 @@ constexpr bool kMaskAlways = true;
 constexpr bool kMaskAlways = false;
 #endif
 
-template <int rows, int vectors, bool byRows, bool partial>
+template <int rows, int vectors, bool byRows, bool partial, Meanwhile meanwhile = Meanwhile::kFetches>
 void tile(const Tile& t) {
   const float* a = t.a;
   const float* b = t.b;
@@ -90,10 +124,19 @@ void tile(const Tile& t) {
       for (int j = 0; j < vectors; ++j) sum[i][j] = F{};
     }
   }
-  alongDepth(t, [&]() __attribute__((always_inline)) {
+  [[maybe_unused]] float* packed = t.packed;
+  const auto step = [&]() __attribute__((always_inline)) {
     F row[vectors];
 #pragma GCC unroll 16
     for (int j = 0; j < vectors; ++j) row[j] = loadColumns(b, j);
+    if constexpr (meanwhile == Meanwhile::kPacks) {
+#pragma GCC unroll 16
+      for (int j = 0; j < vectors; ++j) {
+        store(packed + j * kWidth, row[j]);
+        if (j % (kLine / kWidth / 4) == 0) __builtin_prefetch(b + kRowsAhead * bRow + j * kWidth, 0, 2);
+      }
+      packed += kPanel;
+    }
 #pragma GCC unroll 16
     for (int i = 0; i < rows; ++i) {
       const F factor = splat(byRows ? a[i * aStride] : a[i]);
@@ -102,7 +145,12 @@ void tile(const Tile& t) {
     }
     a += byRows ? 1 : aStride;
     b += bRow;
-  });
+  };
+  if constexpr (meanwhile == Meanwhile::kCopies) {
+    alongDepthCopying<byRows>(t, step);
+  } else {
+    alongDepth(t, step);
+  }
   float* c = t.c;
   const int64_t cRow = t.cRow;
 #pragma GCC unroll 16
@@ -128,16 +176,28 @@ struct FillTiles {
     if constexpr (rows > 1) FillTiles<rows - 1, vectors, byRows, partial>::fill(table);
   }
 };
+template <int rows, bool byRows, Meanwhile meanwhile>
+struct FillWholeTiles {
+  static constexpr void fill(TileFunction (&table)[kRows]) {
+    table[rows - 1] = tile<rows, kVectors, byRows, false, meanwhile>;
+    if constexpr (rows > 1) FillWholeTiles<rows - 1, byRows, meanwhile>::fill(table);
+  }
+};
 struct Tiles {
   TileFunction at[2][2][kVectors][kRows];
-  TileFunction strip[2][kStrip];  // one row of A, along k
+  TileFunction packing[2][kRows], copying[2][kRows];  // of whole panels
+  TileFunction strip[2][kStrip];                      // one row of A, along k
   template <int vectors>
   constexpr void fillStrips() {
     strip[0][vectors - 1] = tile<1, vectors, true, kMaskAlways>;
     strip[1][vectors - 1] = tile<1, vectors, true, true>;
     if constexpr (vectors > 1) fillStrips<vectors - 1>();
   }
-  constexpr Tiles() : at{}, strip{} {
+  constexpr Tiles() : at{}, packing{}, copying{}, strip{} {
+    FillWholeTiles<kRows, false, Meanwhile::kPacks>::fill(packing[0]);
+    FillWholeTiles<kRows, true, Meanwhile::kPacks>::fill(packing[1]);
+    FillWholeTiles<kRows, false, Meanwhile::kCopies>::fill(copying[0]);
+    FillWholeTiles<kRows, true, Meanwhile::kCopies>::fill(copying[1]);
     FillTiles<kRows, 1, false, false>::fill(at[0][0][0]);
     FillTiles<kRows, 2, false, false>::fill(at[0][0][1]);
     FillTiles<kRows, 1, false, true>::fill(at[0][1][0]);
@@ -224,56 +284,7 @@ void add(const GemmParts& g) {
   if (g.finish) finishRows(*g.finish, g.c, g.n, 0, g.m, g.n);
 }
 
-// --- A, tile by tile
-
-// The tile's rows one after another, kPackedRow apart.
-void copyRows(const float* a, int64_t aRow, int64_t rows, int64_t k, float* to) {
-  for (int64_t i = 0; i < rows; ++i, a += aRow, to += kPackedRow) {
-    int64_t p = 0;
-    for (; p + kWidth <= k; p += kWidth) store(to + p, load(a + p));
-    if (p < k) store(to + p, loadFirst(a + p, k - p));  // a masked store is slow with AVX2, and there is room
-  }
-}
-
-// The tile's columns one after another, kPackedColumn apart.
-void copyColumns(const float* a, int64_t aDepth, int64_t rows, int64_t k, float* to) {
-  for (int64_t p = 0; p < k; ++p, a += aDepth, to += kPackedColumn) {
-    int64_t i = 0;
-    for (; i + kWidth <= rows; i += kWidth) store(to + i, load(a + i));
-    if (i < rows) store(to + i, loadFirst(a + i, rows - i));
-  }
-}
-
-void copyStrided(const float* a, int64_t aRow, int64_t aDepth, int64_t rows, int64_t k, float* to) {
-  for (int64_t p = 0; p < k; ++p, a += aDepth, to += kPackedColumn) {
-    for (int64_t i = 0; i < rows; ++i) to[i] = a[i * aRow];
-  }
-}
-
-// --- what is read soon
-
-Ahead floatsAhead(const float* at, int64_t rows, int64_t stride, int64_t count) {
-  constexpr int64_t kBytes = sizeof(float);
-  return {reinterpret_cast<const uint8_t*>(at), rows, stride * kBytes, count * kBytes};
-}
-
-// What the next tile of A will be copied from: rows below, or the first ones further along k. No processor foresees them.
-Ahead nextTile(const GemmBlock& g, int64_t row, int64_t p, int64_t k) {
-  if (row == g.m) {
-    row = 0;
-    p += k;
-    k = g.k - p < k ? g.k - p : k;
-  }
-  const int64_t rows = g.m - row < kRows ? g.m - row : kRows;
-  const float* at = g.a + row * g.aRow + p * g.aDepth;
-  if (g.aDepth == 1) return floatsAhead(at, rows, g.aRow, k);
-  // What is left of a line that this tile reads needs no fetching, and a run is shorter than a line: its end is in the next.
-  const float* last = at + rows - 1;
-  const auto lineOf = [](const float* f) { return reinterpret_cast<uintptr_t>(f) / kLine; };
-  const bool sameLines = row > 0 && g.aDepth * int64_t{sizeof(float)} % kLine == 0;
-  if (sameLines && lineOf(at - 1) == lineOf(last)) return Ahead{};
-  return floatsAhead(last, k, g.aDepth, 1);
-}
+// --- blocks
 
 // Rows of B that are longer than a strip are read a few at a time, from end to end: no processor foresees jumps from row to row.
 void multiplyRow(const GemmBlock& g) {
@@ -296,48 +307,75 @@ void multiplyRow(const GemmBlock& g) {
 }
 
 void block(const GemmBlock& g) {
-  if (g.m == 1 && g.aDepth == 1 && g.bPanel == kPanel) return multiplyRow(g);
-  alignas(64) float packed[kRows * kPackedRow > kDepth * kPackedColumn ? kRows * kPackedRow : kDepth * kPackedColumn];
-  const int64_t panels = (g.n + kPanel - 1) / kPanel;
+  if (g.m == 1 && g.aDepth == 1 && g.bPanel == kPanel && g.panels == nullptr) return multiplyRow(g);
+  constexpr int64_t kPacked = kRows * kPackedRow > kDepth * kPackedColumn ? kRows * kPackedRow : kDepth * kPackedColumn;
+  alignas(64) static thread_local float packed[2][kPacked];  // this tile of A, and the next one
+  GemmCopied none;
+  GemmCopied& copied = g.copied ? *g.copied : none;
+  const int64_t panels = (g.n + kPanel - 1) / kPanel, wholePanels = g.n / kPanel;
   const int64_t rowTiles = (g.m + kRows - 1) / kRows;
   const bool byRows = g.aDepth == 1, byColumns = g.aRow == 1 && !byRows;
   const bool copy = g.n > kNarrow || !(byRows || byColumns);
   const int64_t depths = (g.k + kDepth - 1) / kDepth, depth = depths > 1 ? (g.k + depths - 1) / depths : kDepth;
   const bool farC = g.m * g.n >= kFarC;
+  // Tiles that do not copy fetch what is read soon.
+  const bool copies = copy && (byRows || (byColumns && kPackedColumn == kWidth));
+  const int64_t fetching = rowTiles * (panels - copies) * (depths > 1 ? depths : 1);
   Walk walks[kMostAheads];
-  for (int n = 0; n < g.aheads; ++n) walks[n] = Walk(g.ahead[n], rowTiles * panels * (depths > 1 ? depths : 1));
+  for (int n = 0; n < g.aheads; ++n) walks[n] = Walk(g.ahead[n], fetching);
   int64_t p0 = 0;
   do {  // once at least: a sum over nothing is zero
     const int64_t k = g.k - p0 < depth ? g.k - p0 : depth;
     for (int64_t it = 0, i = 0; it < rowTiles; ++it) {
-      const int64_t rows = rowTiles == 1 ? g.m : g.m / rowTiles + (it < g.m % rowTiles);
+      const int64_t rows = rowsOfTile(g.m, it);
       const float* a = g.a + i * g.aRow + p0 * g.aDepth;
       Tile t{a, byRows ? g.aRow : g.aDepth, nullptr, g.bRow, nullptr, g.cRow, k, 0, g.accumulate || p0 > 0};
       if (copy) {
-        if (byRows) {
-          copyRows(a, g.aRow, rows, k, packed);
-        } else if (byColumns) {
-          copyColumns(a, g.aDepth, rows, k, packed);
-        } else {
-          copyStrided(a, g.aRow, g.aDepth, rows, k, packed);
-        }
-        t.a = packed;
+        float* const to = packed[copied.buffer];
+        if (!copied.first) copyTile(g, a, rows, k, to);
+        copied = {false, 1 - copied.buffer};
+        t.a = to;
         t.aStride = byRows ? kPackedRow : kPackedColumn;
       }
-      Walk next(copy && (byRows || byColumns) ? nextTile(g, i + rows, p0, k) : Ahead{}, panels);
+      Copy next;
+      if (copies && !(g.panels && it == 0)) {
+        next = copyBehind(g, it, i + rows, p0, k, packed[copied.buffer]);
+        copied.first = next.runs > 0 && next.runs * next.length <= k;
+        t.copy = &next;
+      }
+      Walk scattered;
+      if (copied.first && !byRows) {
+        scattered = Walk(floatsAhead(next.from + next.rest - 1, next.length, g.aDepth, 1), wholePanels - 1);
+      }
       for (int64_t j = 0; j < panels; ++j) {
         const int64_t columns = g.n - j * kPanel < kPanel ? g.n - j * kPanel : kPanel;
         const int64_t vectors = (columns + kWidth - 1) / kWidth;
+        t.b = g.b + j * g.bPanel + p0 * g.bRow;
+        t.c = g.c + i * g.cRow + j * kPanel;
+        t.tail = columns - (vectors - 1) * kWidth;
+        if (g.panels && it > 0) {
+          t.b = g.panels + j * g.k * kPanel + p0 * kPanel;
+          t.bRow = kPanel;
+        }
+        if (copied.first && j == wholePanels - 1) {
+          tiles.copying[byRows][rows - 1](t);
+          continue;
+        }
         Fetches fetches(k);
         for (int n = 0; n < g.aheads; ++n) walks[n].take(fetches);
-        next.take(fetches);
+        scattered.take(fetches);
         if (farC && t.accumulate && j + 1 < panels) {
           Walk(floatsAhead(g.c + i * g.cRow + (j + 1) * kPanel, rows, g.cRow, kPanel), 1).take(fetches);
         }
         t.fetches = &fetches;
-        t.b = g.b + j * g.bPanel + p0 * g.bRow;
-        t.c = g.c + i * g.cRow + j * kPanel;
-        t.tail = columns - (vectors - 1) * kWidth;
+        if (g.panels && it == 0) {
+          t.packed = g.panels + j * g.k * kPanel + p0 * kPanel;
+          if (columns == kPanel) {
+            tiles.packing[byRows][rows - 1](t);
+            continue;
+          }
+          packRows(t.b, g.bRow, k, columns, t.packed);
+        }
         tiles.at[byRows][t.tail < kWidth][vectors - 1][rows - 1](t);
       }
       if (g.finish && p0 + k == g.k) finishRows(*g.finish, g.c + i * g.cRow, g.cRow, i, rows, g.n);
@@ -358,16 +396,6 @@ constexpr int kDotRows = 2;
 #endif
 constexpr int kDotColumns = 4;
 constexpr int kDotStrip = 8;  // columns for one row: as many sums as keep the multipliers busy
-
-template <int... lane>
-struct Lanes {};
-#if STEEPEST_WIDTH == 16
-using AllLanes = Lanes<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15>;
-#elif STEEPEST_WIDTH == 8
-using AllLanes = Lanes<0, 1, 2, 3, 4, 5, 6, 7>;
-#else
-using AllLanes = Lanes<0, 1, 2, 3>;
-#endif
 
 // Groups of `size` lanes of x and y, each added up by halves: half as many lanes. Groups of more than four lanes of x come
 // before those of y, smaller ones beside each other in the same four lanes, which is one instruction on every processor.
@@ -470,104 +498,6 @@ void dots(const GemmDots& g) {
     }
   }
   if (g.finish) finishRows(*g.finish, g.c, g.cRow, 0, g.m, g.n);
-}
-
-// --- packing B
-
-// Transposes the blocks of `size` x `size` inside each block of twice the size: rows `size` apart swap lanes `size` apart.
-template <int size, int... lane>
-STEEPEST_INLINE void exchange(F (&r)[kWidth], Lanes<lane...>) {
-#pragma GCC unroll 16
-  for (int i = 0; i < kWidth; ++i) {
-    if (i & size) continue;
-    const F x = r[i], y = r[i + size];
-    r[i] = __builtin_shufflevector(x, y, (lane & size ? kWidth + lane - size : lane)...);
-    r[i + size] = __builtin_shufflevector(x, y, (lane & size ? kWidth + lane : lane + size)...);
-  }
-}
-
-template <int size = kWidth / 2>
-STEEPEST_INLINE void transpose(F (&r)[kWidth]) {
-  exchange<size>(r, AllLanes{});
-  if constexpr (size > 1) transpose<size / 2>(r);
-}
-
-// One vector of a panel from `columns` columns of B that have unit stride along k.
-void packColumns(const float* b, int64_t bColumn, int64_t k, int64_t columns, float* to) {
-  int64_t p = 0;
-  if (columns == kWidth) {
-    for (; p + kWidth <= k; p += kWidth) {
-      F r[kWidth];
-#pragma GCC unroll 16
-      for (int i = 0; i < kWidth; ++i) r[i] = load(b + i * bColumn + p);
-      transpose(r);
-#pragma GCC unroll 16
-      for (int i = 0; i < kWidth; ++i) store(to + (p + i) * kPanel, r[i]);
-    }
-  }
-  for (; p < k; p += kWidth) {
-    const int64_t depth = k - p < kWidth ? k - p : kWidth;
-    F r[kWidth];
-#pragma GCC unroll 16
-    for (int i = 0; i < kWidth; ++i) r[i] = i < columns ? loadFirst(b + i * bColumn + p, depth) : F{};
-    transpose(r);
-#pragma GCC unroll 16
-    for (int i = 0; i < kWidth; ++i) {
-      if (i < depth) store(to + (p + i) * kPanel, r[i]);
-    }
-  }
-}
-
-void packRows(const float* b, int64_t bRow, int64_t k, int64_t columns, float* to) {
-  for (int64_t p = 0; p < k; ++p, b += bRow, to += kPanel) {
-#pragma GCC unroll 4
-    for (int j = 0; j < kPanel; j += kWidth) {
-      const int64_t n = columns - j;
-      store(to + j, n >= kWidth ? load(b + j) : n > 0 ? loadFirst(b + j, n) : F{});
-    }
-  }
-}
-
-void packStrided(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t columns, float* to) {
-  for (int64_t p = 0; p < k; ++p, b += bRow, to += kPanel) {
-    for (int64_t j = 0; j < kPanel; ++j) to[j] = j < columns ? b[j * bColumn] : 0;
-  }
-}
-
-void pack(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, float* panels) {
-  for (int64_t j = 0; j < n; j += kPanel, panels += k * kPanel) {
-    const float* from = b + j * bColumn;
-    const int64_t columns = n - j < kPanel ? n - j : kPanel;
-    if (bColumn == 1) {
-      packRows(from, bRow, k, columns, panels);
-    } else if (bRow == 1) {
-      for (int64_t v = 0; v < kPanel; v += kWidth) {
-        const int64_t rest = columns - v < 0 ? 0 : columns - v;
-        packColumns(from + v * bColumn, bColumn, k, rest < kWidth ? rest : kWidth, panels + v);
-      }
-    } else {
-      packStrided(from, bRow, bColumn, k, columns, panels);
-    }
-  }
-}
-
-// A few lanes of each vector are used where one side is short: less work than single elements all the same.
-void turn(const float* from, int64_t stride, int64_t rows, int64_t columns, float* to) {
-  for (int64_t i = 0; i < rows; i += kWidth, from += kWidth * stride) {
-    const int64_t height = rows - i < kWidth ? rows - i : kWidth;
-    for (int64_t j = 0; j < columns; j += kWidth) {
-      const int64_t width = columns - j < kWidth ? columns - j : kWidth;
-      F r[kWidth];
-#pragma GCC unroll 16
-      for (int v = 0; v < kWidth; ++v) r[v] = v < height ? loadFirst(from + v * stride + j, width) : F{};
-      transpose(r);
-      float* at = to + j * rows + i;
-#pragma GCC unroll 16
-      for (int v = 0; v < kWidth; ++v, at += rows) {
-        if (v < width) storeFirst(at, r[v], height);
-      }
-    }
-  }
 }
 
 }  // namespace

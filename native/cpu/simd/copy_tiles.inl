@@ -1,0 +1,75 @@
+// Copies of A, tile by tile: at once, or vector by vector while another tile is multiplied. Included by gemm.inl.
+
+namespace gemm {
+namespace {
+
+// The tile's rows one after another, kPackedRow apart.
+void copyRows(const float* a, int64_t aRow, int64_t rows, int64_t k, float* to) {
+  for (int64_t i = 0; i < rows; ++i, a += aRow, to += kPackedRow) {
+    int64_t p = 0;
+    for (; p + kWidth <= k; p += kWidth) store(to + p, load(a + p));
+    if (p < k) store(to + p, loadFirst(a + p, k - p));  // a masked store is slow with AVX2, and there is room
+  }
+}
+
+// The tile's columns one after another, kPackedColumn apart.
+void copyColumns(const float* a, int64_t aDepth, int64_t rows, int64_t k, float* to) {
+  for (int64_t p = 0; p < k; ++p, a += aDepth, to += kPackedColumn) {
+    int64_t i = 0;
+    for (; i + kWidth <= rows; i += kWidth) store(to + i, load(a + i));
+    if (i < rows) store(to + i, loadFirst(a + i, rows - i));
+  }
+}
+
+void copyStrided(const float* a, int64_t aRow, int64_t aDepth, int64_t rows, int64_t k, float* to) {
+  for (int64_t p = 0; p < k; ++p, a += aDepth, to += kPackedColumn) {
+    for (int64_t i = 0; i < rows; ++i) to[i] = a[i * aRow];
+  }
+}
+
+void copyTile(const GemmBlock& g, const float* a, int64_t rows, int64_t k, float* to) {
+  if (g.aDepth == 1) return copyRows(a, g.aRow, rows, k, to);
+  if (g.aRow == 1) return copyColumns(a, g.aDepth, rows, k, to);
+  copyStrided(a, g.aRow, g.aDepth, rows, k, to);
+}
+
+// --- while another tile is multiplied
+
+// A copy of a tile of A: runs of vectors.
+struct Copy {
+  const float* from;
+  float* to;
+  int64_t fromVector, toVector;  // between vectors
+  int64_t runs, length;          // vectors of a run
+  int64_t fromRun, toRun;        // between runs
+  int64_t rest;                  // by rows: floats behind the vectors of a run; else floats of each vector
+  int64_t ahead;                 // where what is copied soon lies
+};
+
+// A block has tiles of equal heights.
+int64_t rowsOfTile(int64_t m, int64_t tile) {
+  const int64_t tiles = (m + kRows - 1) / kRows;
+  return tiles == 1 ? m : m / tiles + (tile < m % tiles);
+}
+
+// The copy of the tile behind tile `tile`, which ends before row `row` and has `k` from p on: below it, further along k or in the
+// next block. None behind the last one.
+Copy copyBehind(const GemmBlock& g, int64_t tile, int64_t row, int64_t p, int64_t k, float* to) {
+  int64_t rows = 0;
+  if (row < g.m) {
+    rows = rowsOfTile(g.m, tile + 1);
+  } else if (p + k < g.k) {
+    p += k;
+    k = g.k - p < k ? g.k - p : k;
+    rows = rowsOfTile(g.m, 0);
+  } else if (g.below > 0 && p == 0) {
+    rows = rowsOfTile(g.below, 0);
+  }
+  const float* from = g.a + row * g.aRow + p * g.aDepth;
+  // As copyRows and copyColumns would do it.
+  if (g.aDepth == 1) return {from, to, kWidth, kWidth, rows, k / kWidth, g.aRow, kPackedRow, k % kWidth, g.aRow};
+  return {from, to, g.aDepth, kPackedColumn, rows > 0, k, 0, 0, rows, kRowsAhead * g.aDepth + rows - 1};
+}
+
+}  // namespace
+}  // namespace gemm
