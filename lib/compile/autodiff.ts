@@ -1,6 +1,6 @@
 import { currentScope, inScope } from '../ir/build.js';
 import { byParts } from '../ir/composites/index.js';
-import { type Flowing, sumGradients, type Vjp, vjps } from '../ir/gradients.js';
+import { type Flowing, hasGradient, sumGradients, type Vjp, vjps } from '../ir/gradients.js';
 import { formatType, type Node, sameShape, Tensor, topological } from '../ir/graph.js';
 import { onesLike, zerosLike } from '../ir/ops/random.js';
 import { scanFlows } from './scan-gradient.js';
@@ -56,7 +56,7 @@ export function flowBack(from: readonly Flow[], wrt: readonly Tensor[], nodes: r
     const parts = arrived.get(t);
     if (parts === undefined) return undefined;
     // a product may be made here only: it comes from where its factors met, whoever asks for it
-    const sum = inScope(origins.get(t) as string, () => sumGradients(t.shape, parts));
+    const sum = inScope(origins.get(t) as string, () => sumGradients(t, parts));
     totals.set(t, sum);
     return sum;
   };
@@ -100,13 +100,13 @@ function flowsThroughParts(node: Node, dy: readonly (Tensor | undefined)[], want
   });
 }
 
-/** The float32 tensors that depend on one of `wrt`, and the nodes that lead back from them. */
+/** The float32 and bfloat16 tensors that depend on one of `wrt`, and the nodes that lead back from them. */
 function dependents(wrt: readonly Tensor[], among: readonly Node[]): { tensors: Set<Tensor>; nodes: Set<Node> } {
   const tensors = new Set<Tensor>(wrt);
   const nodes = new Set<Node>();
   for (const node of among) {
     if (vjps[node.op] === 'none' || !node.inputs.some((input) => tensors.has(input))) continue;
-    for (const output of node.outputs) if (output.dtype === 'float32') tensors.add(output);
+    for (const output of node.outputs) if (hasGradient(output)) tensors.add(output);
     nodes.add(node);
   }
   return { tensors, nodes };
@@ -131,6 +131,8 @@ function checkArguments(of: Tensor, wrt: readonly Tensor[], upstream: Tensor | u
 }
 
 function checkRule(node: Node, input: Tensor, gradient: Tensor): void {
-  if (gradient.dtype === 'float32' && sameShape(gradient.shape, input.shape)) return;
+  // of bfloat16 tensors it may be float32 still: what flows to one is added up before it is rounded
+  const isFloat = gradient.dtype === 'float32' || gradient.dtype === input.dtype;
+  if (isFloat && sameShape(gradient.shape, input.shape)) return;
   throw new Error(`gradients: the rule of ${node.op} gave ${formatType(gradient)} for an input ${formatType(input)}`);
 }

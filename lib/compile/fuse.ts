@@ -10,6 +10,7 @@ import {
 } from '../ir/graph.js';
 import { encoding, isScalar, isView, opInfo, type ScalarOp } from '../ir/optable.js';
 import type { Constant, Program, Step } from '../ir/program.js';
+import { shareWidened } from './narrow.js';
 import { findLevels, fusable, largeSize, recompute } from './recompute.js';
 import { findUses, rebuild, rewrite, type Uses } from './rewrite.js';
 import { isSliding, resolveView } from './views.js';
@@ -33,7 +34,7 @@ const maxSteps = 96;
  * With `enabled` false each operation becomes a map of its own: the oracle for the rest.
  */
 export function fuse(original: Graph, enabled = true): Graph {
-  const graph = enabled ? withOwnParts(recompute(original)) : original;
+  const graph = enabled ? withSharedWidening(withOwnParts(recompute(original))) : original;
   const nodes = topological(graph);
   const uses = findUses(nodes, graph);
   const level = findLevels(nodes, uses);
@@ -54,6 +55,12 @@ export function fuse(original: Graph, enabled = true): Graph {
   }
   const merged = enabled ? mergeSegments(mergeReaders(maps, uses)) : maps.map((m) => [m]);
   return built.run([...hosted.values()], merged);
+}
+
+function withSharedWidening(graph: Graph): Graph {
+  const nodes = topological(graph);
+  if (!nodes.some((node) => node.op === 'widen')) return graph;
+  return shareWidened(graph, findLevels(nodes, findUses(nodes, graph)));
 }
 
 /**
@@ -166,12 +173,16 @@ function joinLower(regions: readonly Node[][], level: Map<Node, number>, nodes: 
       const own = new Set([...region, ...(regionOf.get(t.node) as Node[])]);
       return sameShape(t.shape, shape) && !isStored(t, own, uses);
     });
-    if (together > maxSteps || freed.length === 0 || freed.length < stored.length) continue;
+    if (together > maxSteps || freed.length === 0 || spaceOf(freed) < spaceOf(stored)) continue;
     for (const node of region) level.set(node, to);
     const joined = [...producers].flat().concat(region);
     for (const node of joined) regionOf.set(node, joined);
   }
 }
+
+/** Of tensors of one shape; bfloat16 takes half as much as float32. */
+const spaceOf = (tensors: readonly Tensor[]): number =>
+  tensors.reduce((space, t) => space + (t.dtype === 'bfloat16' ? 1 : 2), 0);
 
 const isStored = (t: Tensor, inside: ReadonlySet<Node>, { consumers, fetched }: Uses): boolean =>
   fetched.has(t) || (consumers.get(t) ?? []).some((consumer) => !inside.has(consumer));
@@ -286,7 +297,7 @@ function findHost(
     isView(c.op)
       ? (consumers.get(result(c)) ?? []).every((reader) => !inside.has(reader) && isLater(reader))
       : inside.has(c) || (level.get(c) as number) > plan.level;
-  const isFloat = plan.outputs.every((t) => t.dtype === 'float32');
+  const isFloat = plan.outputs.every((t) => t.dtype === 'float32' || t.dtype === 'bfloat16');
   const sliding = plan.inputs.some(isSliding);
   const productFor = (mayRead: (c: Node) => boolean): Node | undefined =>
     plan.inputs

@@ -3,6 +3,7 @@ import { type CompiledPlan, encode } from './encode.js';
 import { fuse } from './fuse.js';
 import { lowerLoops } from './loops.js';
 import { planMemory } from './memory.js';
+import { multiplyNarrow, widenLate } from './narrow.js';
 import { withBodies } from './rewrite.js';
 import { schedule } from './schedule.js';
 import { simplify } from './simplify.js';
@@ -28,7 +29,7 @@ export interface CompileOptions {
 const smallBytes = 16_384;
 
 /**
- * Graph to encoded plan: lower loops -> simplify -> legalize views -> fuse -> schedule -> memory -> encode.
+ * Graph to encoded plan: lower loops -> simplify -> widen late -> legalize views -> fuse -> schedule -> memory -> encode.
  *
  * @param layout where state lives; must already hold every variable of the graph
  */
@@ -36,13 +37,16 @@ export function compile(graph: Graph, layout: StateLayout, options: CompileOptio
   let current = lowerLoops(graph);
   options.inspect?.('loops', current);
   const hasLoops = current !== graph;
+  const everywhere = (pass: (g: Graph) => Graph) => (hasLoops ? withBodies(pass) : pass);
   const passes: [string, (g: Graph) => Graph][] = [
-    ['simplify', simplify],
-    ['views', legalizeViews],
-    ['fuse', (g) => fuse(g, options.fuse ?? true)],
+    ['simplify', everywhere(simplify)],
+    // products of loops read float32 only: a loop reads its weights many times, and widens them once
+    ['narrow', (g) => multiplyNarrow(everywhere(widenLate)(g))],
+    ['views', everywhere(legalizeViews)],
+    ['fuse', everywhere((g) => fuse(g, options.fuse ?? true))],
   ];
   for (const [name, pass] of passes) {
-    current = (hasLoops ? withBodies(pass) : pass)(current);
+    current = pass(current);
     options.inspect?.(name, current);
   }
   const steps = schedule(current);

@@ -1,5 +1,5 @@
 import { type Graph, Node, sameShape, type Tensor, topological } from '../ir/graph.js';
-import { hasSibling, isScalar, opInfo } from '../ir/optable.js';
+import { hasSibling, isScalar, isView, opInfo } from '../ir/optable.js';
 import { findUses, rebuild, type Uses } from './rewrite.js';
 
 /** Smaller tensors stay in the cache between their maker and those who read them: an instruction more costs as much. */
@@ -17,6 +17,8 @@ const result = (node: Node): Tensor => node.outputs[0] as Tensor;
  *
  * A large value that only a reduction reads goes one level down as well where what it is made of is stored anyway: there
  * it runs in front of the reduction and is never stored itself.
+ *
+ * Rounding to fewer bytes is done where the number is made, however late it is read: so the wide one is not stored.
  */
 export function findLevels(nodes: readonly Node[], uses: Uses): Map<Node, number> {
   const { consumers } = uses;
@@ -36,6 +38,13 @@ export function findLevels(nodes: readonly Node[], uses: Uses): Map<Node, number
     level.set(node, lowest);
     // functions that share most of their work are computed together, where the first of them is needed
     for (const other of siblingsOf(node, uses)) level.set(other, Math.min(lowest, level.get(other) ?? lowest));
+  }
+  for (const node of nodes) {
+    if (node.op !== 'castBfloat16') continue;
+    const made = (node.inputs[0] as Tensor).node;
+    if (made.inputs.length === 0 || isView(made.op)) continue;
+    const earliest = (level.get(made) as number) + (fusable(made, node) ? 0 : 1);
+    level.set(node, Math.min(earliest, level.get(node) as number));
   }
   return level;
 }
@@ -84,6 +93,8 @@ export function recompute(graph: Graph): Graph {
 /** Worth doing twice, if nobody needs it in memory. */
 function isCheap(node: Node, { consumers, fetched }: Uses): boolean {
   if (!isScalar(node.op) || opInfo(node.op).costly || opInfo(node.op).positional) return false;
+  // rounded to take less memory than what it is made of
+  if (node.op === 'castBfloat16') return false;
   const out = result(node);
   const large = new Set(node.inputs.filter((t) => t.size === out.size && t.node.op !== 'broadcast'));
   return (

@@ -1,7 +1,7 @@
 import { type Carry, type Element, makeScan, nodesBetween, parameter } from '../ir/body.js';
-import { type Flowing, sumGradients } from '../ir/gradients.js';
+import { type Flowing, hasGradient, sumGradients } from '../ir/gradients.js';
 import type { Attributes, Node, Tensor } from '../ir/graph.js';
-import { add } from '../ir/ops/elementwise.js';
+import { add, cast } from '../ir/ops/elementwise.js';
 import { zerosLike } from '../ir/ops/random.js';
 import { sum } from '../ir/ops/reduce.js';
 import { reshape } from '../ir/ops/shape.js';
@@ -36,7 +36,7 @@ export function scanFlows(
   const inputOf = new Map(body.parameters.map((t, i) => [t, node.inputs[i] as Tensor]));
   const isWanted = (t: Tensor): boolean => wanted.has(inputOf.get(t) as Tensor);
 
-  const float = [...carries.keys()].filter((i) => carries[i]?.dtype === 'float32');
+  const float = [...carries.keys()].filter((i) => hasGradient(carries[i] as Tensor));
   const states = float.map((i) => parameter('the gradient of a carry', carries[i] as Tensor));
   const from: Flow[] = float.map((i, k) => ({ to: next[i] as Tensor, gradient: states[k] as Tensor }));
   const upstream = results.flatMap((to, i): Element[] => {
@@ -59,7 +59,8 @@ export function scanFlows(
     const parts = arrived.parts(t) ?? [];
     const products = parts.filter(isProduct).map((p) => ({ ...p, a: replay.run(p.a), b: replay.run(p.b) }));
     const others = parts.filter((part) => !isProduct(part));
-    return { t, products, rest: others.length > 0 ? replay.run(sumGradients(t.shape, others)) : undefined };
+    const rest = { shape: t.shape, dtype: 'float32' } as const; // of all steps, before it is rounded
+    return { t, products, rest: others.length > 0 ? replay.run(sumGradients(rest, others)) : undefined };
   });
 
   const elements = [...upstream, ...replay.elements];
@@ -91,7 +92,7 @@ export function scanFlows(
     ...toCarries.map((t, k) => flow(t, back.last[k] as Tensor)),
     ...toElements.map((t, k) => flow(t, stacked.get(ofElements[k] as Tensor) as Tensor)),
     ...ofConstants.flatMap(({ t, products, rest }) => [
-      ...(rest === undefined ? [] : [flow(t, summed(rest))]),
+      ...(rest === undefined ? [] : [flow(t, cast(summed(rest), t.dtype))]),
       ...products.map((p) => flow(t, { ...p, a: tall(p.a), b: tall(p.b) })),
     ]),
   ];

@@ -1,7 +1,4 @@
-/** 16-bit floats, which files hold and computations here do not: widening them to float32 is exact. */
-
-const bits = new Uint32Array(1);
-const value = new Float32Array(bits.buffer);
+/** IEEE 754 halfs, which files hold and computations here do not: widening them to float32 is exact. */
 
 /** The number behind the 16 bits of an IEEE 754 half: 1 sign, 5 exponent, 10 fraction bits. */
 export function fromHalf(half: number): number {
@@ -11,10 +8,4 @@ export function fromHalf(half: number): number {
   if (exponent === 0) return sign * fraction * 2 ** -24;
   if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
   return sign * (1024 + fraction) * 2 ** (exponent - 25);
-}
-
-/** The number behind the 16 bits of a bfloat16: the upper half of a float32. */
-export function fromBfloat16(upper: number): number {
-  bits[0] = upper << 16;
-  return value[0] as number;
 }

@@ -1,4 +1,5 @@
-import { fromBfloat16, fromHalf } from './half.js';
+import { fromBfloat16 } from '../ir/bfloat16.js';
+import { fromHalf } from './half.js';
 import { jsonArray, jsonInteger, jsonKeys, jsonObject, jsonString, parseJson } from './json.js';
 
 /**
@@ -36,10 +37,10 @@ export interface TensorEntry {
 
 /** A tensor to write. */
 export interface StoredTensor {
-  /** Float32Array: F32, Int32Array: I32, Int8Array: I8, Uint8Array: U8 unless it is said to be BOOL. */
+  /** Float32Array: F32, Int32Array: I32, Int8Array: I8, Uint8Array: U8 unless it is said to be BOOL, Uint16Array: bits of BF16. */
   readonly dtype?: 'BOOL';
   readonly shape: readonly number[];
-  readonly values: StoredValues;
+  readonly values: StoredValues | Uint16Array;
 }
 
 const prefixBytes = 8;
@@ -223,7 +224,7 @@ export function readSafetensors(where: string, file: Uint8Array): Map<string, Te
 }
 
 /** The bytes of a typed array. */
-export const bytesOf = (values: StoredValues): Uint8Array =>
+export const bytesOf = (values: ArrayBufferView): Uint8Array =>
   new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 
 function storedType({ dtype, values }: StoredTensor): StoredType {
@@ -231,6 +232,7 @@ function storedType({ dtype, values }: StoredTensor): StoredType {
   if (values instanceof Float64Array) return 'F64';
   if (values instanceof Float32Array) return 'F32';
   if (values instanceof Int32Array) return 'I32';
+  if (values instanceof Uint16Array) return 'BF16';
   return values instanceof Int8Array ? 'I8' : 'U8';
 }
 

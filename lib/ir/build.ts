@@ -1,3 +1,4 @@
+import { roundToBfloat16 } from './bfloat16.js';
 import {
   type AttributesOf,
   arrayTypes,
@@ -6,6 +7,7 @@ import {
   type HostData,
   type NestedArray,
   Node,
+  numbersOf,
   type Shape,
   sameShape,
   sizeOf,
@@ -52,13 +54,14 @@ export function make<O extends OpName>(
   return new Node(op, inputs, attrs, [{ shape, dtype }], currentScope()).outputs[0] as Tensor;
 }
 
-/** An array of the type that holds values of a dtype. */
+/** Numbers in an array of the type that holds values of a dtype. */
 export function hostArray(dtype: DType, values: ArrayLike<number> | number): HostData {
   const Type = arrayTypes[dtype];
   if (Type === undefined) {
     throw new Error(`dtype must be one of ${Object.keys(arrayTypes).join(', ')}, got ${String(dtype)}`);
   }
-  return typeof values === 'number' ? new Type(values) : Type.from(values);
+  if (typeof values === 'number') return new Type(values);
+  return dtype === 'bfloat16' ? roundToBfloat16(values) : Type.from(values);
 }
 
 /** @throws Error when an argument that plain JavaScript passes is no list */
@@ -154,7 +157,7 @@ export const scalar = (value: number, dtype: DType = 'float32'): Tensor =>
 export function constantValue(t: Tensor): number | undefined {
   let v = t;
   while (v.node.op === 'broadcast' || (v.node.op === 'reshape' && v.size === 1)) v = v.node.inputs[0] as Tensor;
-  return v.node.is('constant') && v.size === 1 ? (v.known as HostData)[0] : undefined;
+  return v.node.is('constant') && v.size === 1 ? numbersOf(v.dtype, v.known as HostData)[0] : undefined;
 }
 
 export function asTensor(op: string, argument: string, value: Operand, dtype: DType = 'float32'): Tensor {

@@ -5,13 +5,14 @@ import {
   formatType,
   Node,
   type PoolAttributes,
-  type Shape,
   sameShape,
   sizeOf,
   Tensor,
+  type TensorType,
 } from './graph.js';
 import {
   add,
+  cast,
   cos,
   divide,
   equal,
@@ -52,19 +53,25 @@ import { type Product, sumProducts } from './products.js';
 export type Gradient = Flowing | undefined;
 export type Flowing = Tensor | Box | Product;
 
-/** The sum of everything that flowed back to one tensor. */
-export function sumGradients(shape: Shape, parts: readonly Flowing[]): Tensor {
+/** Of what gradients are taken. */
+export const hasGradient = ({ dtype }: TensorType): boolean => dtype === 'float32' || dtype === 'bfloat16';
+
+/** The sum of everything that flowed back to one tensor, in float32, then rounded where the tensor is bfloat16. */
+export function sumGradients({ shape, dtype }: TensorType, parts: readonly Flowing[]): Tensor {
   const whole: Tensor[] = [];
   const boxes: Box[] = [];
   const products: Product[] = [];
   for (const part of parts) {
-    if (part instanceof Tensor) whole.push(part);
-    else if ('value' in part) boxes.push(part);
+    if (part instanceof Tensor) whole.push(cast(part, 'float32'));
+    else if ('value' in part) boxes.push({ ...part, value: cast(part.value, 'float32') });
     else products.push(part);
   }
   if (boxes.length > 0) whole.push(sumBoxes(shape, boxes));
   if (products.length > 0) whole.push(sumProducts(products));
-  return whole.reduce((a, b) => add(a, b));
+  return cast(
+    whole.reduce((a, b) => add(a, b)),
+    dtype,
+  );
 }
 
 /**
@@ -123,7 +130,9 @@ export const vjps = {
   castFloat: 'none',
   castInt: 'none',
   castBool: 'none',
-  widen: 'none',
+  // of bfloat16, the one narrow dtype that gradients have
+  widen: (dy) => [cast(dy, 'bfloat16')],
+  castBfloat16: (dy) => [cast(dy, 'float32')],
 
   add: (dy) => [dy, dy],
   sub: (dy) => [dy, negative(dy)],
@@ -368,12 +377,9 @@ function checkedCustom(gradients: readonly Gradient[], inputs: readonly Tensor[]
   return gradients.map((gradient, i) => {
     if (gradient === undefined) return undefined;
     const input = inputs[i];
-    if (!(gradient instanceof Tensor) || gradient.dtype !== 'float32' || !sameShape(gradient.shape, input.shape)) {
+    if (!(gradient instanceof Tensor) || gradient.dtype !== input.dtype || !sameShape(gradient.shape, input.shape)) {
       const got = gradient instanceof Tensor ? formatType(gradient) : typeof gradient;
-      throw opError(
-        'customGradient',
-        `gradient ${i} must be float32[${input.shape.join(', ')}] like its input, got ${got}`,
-      );
+      throw opError('customGradient', `gradient ${i} must be ${formatType(input)} like its input, got ${got}`);
     }
     return gradient;
   });

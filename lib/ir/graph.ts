@@ -1,14 +1,21 @@
+import { widenBfloat16 } from './bfloat16.js';
 import type { Body, Start } from './body.js';
 import { type OpName, opTable } from './optable.js';
 import type { ProductPrecision } from './precision.js';
 import type { Program } from './program.js';
 
-/** The type that holds the values of a dtype, on the host as in native memory; bools are 0 and 1. */
-export const arrayTypes = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, int8: Int8Array } as const;
+/** The type that holds the values of a dtype, on the host as in native memory; bools are 0 and 1, bfloat16 numbers their bits. */
+export const arrayTypes = {
+  float32: Float32Array,
+  int32: Int32Array,
+  bool: Uint8Array,
+  int8: Int8Array,
+  bfloat16: Uint16Array,
+} as const;
 
 /**
  * int8 is for keeping weights small: `ops.matmulInt8` multiplies by it, views, joins and `take` move it. Wherever else it is
- * computed with, it becomes float32.
+ * computed with, it becomes float32. So does bfloat16, which is for keeping anything small, see `bfloat16.ts`.
  */
 export type DType = keyof typeof arrayTypes;
 export const bytesPerElement = (dtype: DType): number => arrayTypes[dtype].BYTES_PER_ELEMENT;
@@ -145,7 +152,7 @@ export function installEvaluator(evaluate: (tensors: readonly Tensor[]) => void)
   evaluator = evaluate;
 }
 
-export type HostData = Float32Array | Int32Array | Uint8Array | Int8Array;
+export type HostData = Float32Array | Int32Array | Uint8Array | Int8Array | Uint16Array;
 
 /**
  * One result of a node: what the functions of `ops` take and return.
@@ -179,7 +186,7 @@ export class Tensor implements TensorType {
 
   /**
    * The values, row-major: Float32Array for float32, Int32Array for int32, Uint8Array of 0 and 1 for bool, Int8Array
-   * for int8.
+   * for int8, and for bfloat16 a Uint16Array of their bits (`toArray` and `item` give numbers).
    *
    * @throws Error while tracing, where a tensor has no values yet.
    */
@@ -201,12 +208,12 @@ export class Tensor implements TensorType {
   /** The single number of a tensor of size 1. */
   item(): number {
     if (this.size !== 1) throw new Error(`Tensor.item: expected a tensor of size 1, got ${formatType(this)}`);
-    return this.data[0] as number;
+    return numbersOf(this.dtype, this.data)[0] as number;
   }
 
   /** Nested arrays, for printing and tests. */
   toArray(): NestedArray {
-    const data = this.data;
+    const data = numbersOf(this.dtype, this.data);
     const build = (axis: number, offset: number, size: number): NestedArray => {
       if (axis === this.rank) return data[offset] as number;
       const n = this.shape[axis] as number;
@@ -227,6 +234,10 @@ export interface Graph {
   /** `write` nodes. */
   readonly writes: readonly Node[];
 }
+
+/** What the values of a dtype are as numbers. */
+export const numbersOf = (dtype: DType, data: HostData): Exclude<HostData, Uint16Array> =>
+  dtype === 'bfloat16' ? widenBfloat16(data as Uint16Array) : (data as Exclude<HostData, Uint16Array>);
 
 export const sizeOf = (shape: Shape): number => shape.reduce((product, n) => product * n, 1);
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((n, i) => n === b[i]);

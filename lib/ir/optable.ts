@@ -19,7 +19,7 @@
  */
 export type OpKind = 'source' | 'scalar' | 'view' | 'array' | 'control' | 'fused' | 'effect';
 
-/** Lane types a scalar operation accepts: `f` float32 (and bool and int8, held as numbers), `i` int32. */
+/** Lane types a scalar operation accepts: `f` float32 (and bool, int8 and bfloat16, held as numbers), `i` int32. */
 export type Lanes = 'f' | 'i' | 'fi';
 
 export interface OpInfo {
@@ -105,8 +105,10 @@ export const opTable = {
   castFloat: { code: 20, kind: 'scalar', inputs: 1, outputs: 1, lanes: 'i' },
   castInt: unary(21),
   castBool: { code: 22, kind: 'scalar', inputs: 1, outputs: 1, lanes: 'fi', predicate: true },
-  /** Bool or int8, which float lanes hold as numbers: the number itself. Removed when a program is encoded. */
+  /** Bool, int8 or bfloat16, which float lanes hold as numbers: the number itself. Removed when a program is encoded. */
   widen: unary(23),
+  /** The nearest bfloat16 number, see `bfloat16.ts`, which float lanes hold as a number. */
+  castBfloat16: unary(27),
   add: binary(32, 'fi'),
   sub: binary(33, 'fi'),
   mul: binary(34, 'fi'),
@@ -263,7 +265,7 @@ export const encoding = {
   unit: 64,
   maxRank: 8,
   maxRegisters: 250,
-  dtypes: { float32: 0, int32: 1, bool: 2, int8: 3 },
+  dtypes: { float32: 0, int32: 1, bool: 2, int8: 3, bfloat16: 4 },
   spaces: { arena: 0, state: 1, constant: 2 },
   lanes: { f: 0, i: 1 },
   reduceKinds: { sum: 0, max: 1, min: 2, prod: 3 },

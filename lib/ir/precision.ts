@@ -8,10 +8,12 @@ import type { encoding } from './optable.js';
 export type ProductPrecision = keyof typeof encoding.precisions;
 
 /** What the products of a model are computed in, by the names that `compile` and `jit` take. */
-export const precisions = { float32: 'float32', tf32: 'tf32', mixedBfloat16: 'bfloat16' } as const satisfies Record<
-  string,
-  ProductPrecision
->;
+export const precisions = {
+  float32: 'float32',
+  tf32: 'tf32',
+  mixedBfloat16: 'bfloat16',
+  bfloat16: 'bfloat16',
+} as const satisfies Record<string, ProductPrecision>;
 
 /**
  * - `float32`: everything.
@@ -19,6 +21,8 @@ export const precisions = { float32: 'float32', tf32: 'tf32', mixedBfloat16: 'bf
  *   multiply faster; everywhere else it is `float32`.
  * - `mixedBfloat16`: products (`matmul`, convolutions, and those of attention) of operands that are rounded to bfloat16, to
  *   nearest and to even; their sums, and everything else, are float32. Tensors and weights stay float32 in memory.
+ * - `bfloat16`: products as in `mixedBfloat16`; weights, what the optimizer keeps for them, and what layers hand to each other are
+ *   bfloat16 in memory.
  */
 export type Precision = keyof typeof precisions;
 
@@ -40,33 +44,35 @@ export function checkPrecision(where: string, value: unknown): Precision {
   if (typeof value === 'string' && Object.hasOwn(precisions, value)) return value as Precision;
   const names = Object.keys(precisions).map((name) => `'${name}'`);
   const got = typeof value === 'string' ? `'${value}'` : String(value);
-  const why = value === 'bfloat16' ? " (weights are float32 in memory; 'mixedBfloat16' has products in bfloat16)" : '';
-  throw new Error(`${where}precision must be one of ${names.join(', ')}, got ${got}${why}`);
+  throw new Error(`${where}precision must be one of ${names.join(', ')}, got ${got}`);
 }
 
+let narrow = false;
+
+/** Whether layers that are traced now hand bfloat16 numbers to each other. */
+export const handsOverNarrow = (): boolean => narrow;
+
+function withHandOver<T>(asNarrow: boolean, body: () => T): T {
+  const outer = narrow;
+  narrow = asNarrow;
+  try {
+    return body();
+  } finally {
+    narrow = outer;
+  }
+}
+
+/** Runs `body`, in which layers hand over what they compute: for parts of a layer that see each other's results many times. */
+export const withExactHandOver = <T>(body: () => T): T => withHandOver(false, body);
+
 /**
- * As `withProductPrecision`, by the name of a model's precision.
+ * As `withProductPrecision`, by the name of a model's precision, which also says what layers hand to each other.
  *
  * @throws Error for another name
  */
 export const withPrecision = <T>(precision: Precision, body: () => T): T =>
-  withProductPrecision(precisions[checkPrecision('', precision)], body);
+  withProductPrecision(precisions[checkPrecision('', precision)], () => withHandOver(precision === 'bfloat16', body));
 
 /** Attributes that a product which is made now gets. */
 export const productAttributes = (): { readonly precision?: ProductPrecision } =>
   current === 'float32' ? {} : { precision: current };
-
-const float = new Float32Array(1);
-const bits = new Uint32Array(float.buffer);
-
-/**
- * The nearest bfloat16 number, 8 bits of mantissa and the exponents of float32; the even one of two. Numbers below the normal
- * ones, 2^-126 in magnitude, become zeros, as they do in the instructions that compute with bfloat16.
- */
-export function toBfloat16(x: number): number {
-  float[0] = x;
-  if (Number.isNaN(float[0])) return Number.NaN;
-  const word = bits[0] as number;
-  bits[0] = (word & 0x7fffffff) < 0x00800000 ? word & 0x80000000 : (word + 0x7fff + ((word >>> 16) & 1)) & 0xffff0000;
-  return float[0];
-}

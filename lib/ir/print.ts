@@ -5,6 +5,7 @@ import {
   type Graph,
   type HostData,
   type Node,
+  numbersOf,
   type Tensor,
   topological,
 } from './graph.js';
@@ -106,7 +107,8 @@ function printAttribute(key: string, value: unknown): string {
 const printStart = ({ input, output, row }: Start): string =>
   `${input} -> ${output}${row === undefined ? '' : ` row ${row}`}`;
 
-function printData(data: HostData): string {
+function printData(bits: HostData): string {
+  const data = bits instanceof Uint16Array ? numbersOf('bfloat16', bits) : bits;
   const shown = [...data.subarray(0, maxShown)].map((v) => formatNumber(v));
   if (data.length > maxShown) shown.push(`... ${data.length} values`);
   return `[${shown.join(', ')}]`;

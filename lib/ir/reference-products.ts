@@ -1,7 +1,8 @@
 // The float64 reference of products, convolutions and pooling.
+import { toBfloat16 } from './bfloat16.js';
 import { type Attributes, type Node, type Shape, sizeOf, type Tensor } from './graph.js';
 import { int8Scale, toInt8 } from './int8.js';
-import { type ProductPrecision, toBfloat16 } from './precision.js';
+import type { ProductPrecision } from './precision.js';
 import type { Program } from './program.js';
 import { coordinates, everyIndex } from './reference-arrays.js';
 import { runProgram } from './reference-scalar.js';

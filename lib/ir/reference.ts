@@ -6,6 +6,7 @@ import {
   formatType,
   type Graph,
   type Node,
+  numbersOf,
   type ReduceKind,
   sizeOf,
   type Tensor,
@@ -22,7 +23,7 @@ import { map, runProgram, scalarOperation } from './reference-scalar.js';
  * each value is a dense row-major array. It understands graphs before and after fusion.
  */
 export interface Bindings {
-  /** Values of the `input` nodes by slot. */
+  /** Values of the `input` nodes by slot: numbers, or as the host has them. */
   readonly feeds?: readonly ArrayLike<number>[];
   readonly variables?: ReadonlyMap<Variable, ArrayLike<number>>;
 }
@@ -71,7 +72,7 @@ export function evaluate(node: Node, x: readonly Float64Array[], bindings: Bindi
       return [bound(`variable ${variable.name}`, bindings.variables?.get(variable), y)];
     }
     case 'constant':
-      return [Float64Array.from((attrs as Attributes['constant']).data)];
+      return [Float64Array.from(numbersOf(y.dtype, (attrs as Attributes['constant']).data))];
     case 'reshape':
     case 'stopGradient':
     case 'customGradient':
@@ -140,7 +141,7 @@ function bound(what: string, values: ArrayLike<number> | undefined, type: Tensor
       `interpret: ${what} must have ${type.size} values for ${formatType(type)}, got ${values?.length ?? 'none'}`,
     );
   }
-  return Float64Array.from(values);
+  return Float64Array.from(values instanceof Uint16Array ? numbersOf(type.dtype, values) : values);
 }
 
 // --- views and joins

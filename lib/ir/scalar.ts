@@ -1,3 +1,4 @@
+import { toBfloat16 } from './bfloat16.js';
 import type { ScalarOp } from './optable.js';
 
 /**
@@ -32,6 +33,7 @@ const table: Partial<Record<ScalarOp, (a: number, b: number, c: number) => numbe
   castInt: (a) => Math.min(Math.max(Math.trunc(a) || 0, -(2 ** 31)), 2 ** 31 - 1),
   castBool: (a) => Number(a !== 0),
   widen: (a) => a,
+  castBfloat16: toBfloat16,
   add: (a, b) => a + b,
   sub: (a, b) => a - b,
   mul: (a, b) => a * b,

@@ -2,6 +2,7 @@ import type { Tensor } from '../ir/graph.js';
 import { exp } from '../ir/ops/elementwise.js';
 import * as nn from '../ir/ops/nn.js';
 import { named } from './arguments.js';
+import { keepNarrow } from './hand-over.js';
 
 /** A function that is applied to a layer's result; softmax kinds work along the last axis, all others elementwise. */
 export type ActivationFn = (x: Tensor) => Tensor;
@@ -36,7 +37,12 @@ export type ActivationName = keyof typeof table;
 export const activationNames = Object.keys(table) as readonly ActivationName[];
 export type Activation = ActivationName | ActivationFn;
 
+/** Those whose derivative may see a rounded argument. Softmax kinds stand in front of losses, which look at their argument. */
+const isElementwise = (name: ActivationName): boolean => !['linear', 'softmax', 'logSoftmax'].includes(name);
+
 /** @throws Error listing the valid names */
 export function resolveActivation(where: string, activation: Activation): ActivationFn {
-  return typeof activation === 'function' ? activation : named<ActivationFn>(where, 'activation', activation, table);
+  if (typeof activation === 'function') return activation;
+  const apply = named<ActivationFn>(where, 'activation', activation, table);
+  return isElementwise(activation) ? (x) => apply(keepNarrow(x)) : apply;
 }

@@ -14,6 +14,7 @@ import {
 import { divide } from '../ir/ops/elementwise.js';
 import { type RegularizerName, resolveRegularizer } from '../regularizers/resolve.js';
 import { argumentError, boolean, dimensions, show } from './arguments.js';
+import { handOver } from './hand-over.js';
 import { type Kernel, MatrixKernel, type Quantization, TableKernel } from './kernel.js';
 import { passMasks } from './mask.js';
 import { inferOutputs, LayerCall, probeBatch, SymbolicTensor, withBatch } from './symbolic.js';
@@ -89,9 +90,12 @@ export interface LayerOptions {
 /** Keys of LayerOptions, for `checkOptions`. */
 export const layerOptionKeys = ['name', 'trainable', 'inputShape', 'inputDType', 'activityRegularizer'] as const;
 
+/** What data and weights are for whoever uses a model; how they lie in memory is a matter of `compile`. */
+const dtypes = Object.keys(arrayTypes).filter((dtype) => dtype !== 'bfloat16');
+
 export function checkDType(where: string, name: string, value: unknown): DType {
-  if (typeof value === 'string' && Object.hasOwn(arrayTypes, value)) return value as DType;
-  throw argumentError(where, name, `one of ${Object.keys(arrayTypes).map(show).join(', ')}`, value);
+  if (typeof value === 'string' && (dtypes as readonly string[]).includes(value)) return value as DType;
+  throw argumentError(where, name, `one of ${dtypes.map(show).join(', ')}`, value);
 }
 
 /**
@@ -267,7 +271,7 @@ export abstract class Layer {
         }
       }
       if (this.passesMask) passMasks(inputs, outputs as readonly Tensor[]);
-      return outputs as readonly Tensor[];
+      return (outputs as readonly Tensor[]).map(handOver);
     });
   }
 

@@ -2,8 +2,8 @@
  * The addon as TypeScript sees it. Everything here validates its arguments natively and throws; nothing is trusted.
  * `native/binding` implements it; only `lib/runtime` uses it.
  */
-export type HostArray = Float32Array | Int32Array | Uint8Array | Int8Array;
-export type HostType = 'float32' | 'int32' | 'uint8' | 'bool' | 'int8';
+export type HostArray = Float32Array | Int32Array | Uint8Array | Int8Array | Uint16Array;
+export type HostType = 'float32' | 'int32' | 'uint8' | 'bool' | 'int8' | 'bfloat16';
 
 export interface Addon {
   /** Hash of the operation table that the addon was built with. */

@@ -163,6 +163,8 @@ export function convert(where: string, column: Column, type: HostType, from: num
       return source instanceof Uint8Array ? source : new Uint8Array(source.buffer, source.byteOffset, source.length);
     case 'bool':
       return Uint8Array.from(source, (v) => (v !== 0 ? 1 : 0));
+    case 'bfloat16':
+      throw new Error(`internal: ${column.label} is bfloat16, which no data is`);
   }
 }
 

@@ -5,6 +5,7 @@ import type { FedType } from './feeds.js';
 import { KeptColumns } from './kept-columns.js';
 import { Plans } from './plans.js';
 import { State } from './state.js';
+import { plainStorage } from './storage.js';
 import { SumBlock } from './sums.js';
 import type { Topology } from './topology.js';
 import {
@@ -16,6 +17,8 @@ import {
   tracePredict,
   traceTrainStep,
 } from './trace.js';
+
+const notCompiled = { precision: 'float32', storage: plainStorage } as const;
 
 /** Plans of a step for each batch size and kind of data, compiled when first needed, and the state that they work on. */
 export class Engine {
@@ -47,7 +50,7 @@ export class Engine {
       ...this.training.variables,
       ...this.evaluation.variables,
     ];
-    this.state = new State(variables, objective?.device);
+    this.state = new State(variables, objective?.storage ?? plainStorage, objective?.device);
     this.plans = new Plans(this.state, onPlan);
     this.keeper = this.state.device === 'cpu' ? undefined : new KeptColumns();
     for (const { variable, initial } of slots) {
@@ -83,7 +86,7 @@ export class Engine {
 
   predictPlan(inputs: readonly FedType[], rows: number): number {
     return this.plans.get(`predict ${rows} ${describeFeeds(inputs)}`, () =>
-      tracePredict(this.topology, this.variables, inputs, rows, this.objective?.precision ?? 'float32'),
+      tracePredict(this.topology, this.variables, inputs, rows, this.objective ?? notCompiled),
     );
   }
 

@@ -8,6 +8,7 @@ import { type MetricName, resolveMetric } from '../metrics/resolve.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import { type OptimizerName, resolveOptimizer } from '../optimizers/resolve.js';
 import { chooseDevice } from '../runtime/devices.js';
+import { narrowStorage, plainStorage } from './storage.js';
 import { outputKey } from './sums.js';
 import type { Topology } from './topology.js';
 import { discoverSlots, type MetricSlot, type Objective, type OutputLoss, StepVariables } from './trace.js';
@@ -43,9 +44,15 @@ export interface CompileOptions {
    * - `'mixedBfloat16'`: operands are rounded to bfloat16, 8 bits of mantissa, to nearest and to even (2.3e-3). Up to twice as
    *   fast where the CPU has AVX512_BF16, with the same meaning everywhere.
    *
-   * Sums, weights, everything between products, losses and the optimizer are float32 in each of them. Both short formats have
-   * the exponents of float32, so gradients do not become 0 on the way and no loss scale, fixed or dynamic, is needed
-   * (Kalamkar et al., 2019). There is no `'bfloat16'` with weights in that format too, as Keras has it.
+   * - `'bfloat16'`: as that, and weights, the optimizer's slots of them, results of layers and gradients of those are kept in two bytes:
+   *   half of the memory. Each is computed in float32, then rounded: bf16(x) = the nearest number of 8 bits, the even one of two, 0 below
+   *   2^-126. w' = bf16(w + d) is w for |d| < 2^-9 |w|: small updates vanish, in weights and in means of gradients alike (with
+   *   beta2 = 0.999 second moments rise but do not fall). Train in `'mixedBfloat16'` unless memory is short. Statistics of batch
+   *   normalization, moving averages of weights and states of recurrent layers stay float32.
+   *
+   * Sums, losses, metrics and what a model returns are float32 in each of them, and in all but the last so are weights and everything
+   * between products. Both short formats have the exponents of float32, so gradients do not become 0 on the way and no loss scale,
+   * fixed or dynamic, is needed (Kalamkar et al., 2019).
    *
    * It also holds for `evaluate` and `predict`, and is saved with the model.
    */
@@ -96,7 +103,8 @@ export function resolveObjective(
   const variables = new StepVariables();
   const slots = discoverSlots(trainable, optimizer, variables);
   const metrics = resolveMetrics(topology.outputs, names, losses, options);
-  return { topology, losses, metrics, optimizer, precision, device, trainable, variables, slots };
+  const storage = precision === 'bfloat16' ? narrowStorage(topology, slots) : plainStorage;
+  return { topology, losses, metrics, optimizer, precision, device, trainable, variables, slots, storage };
 }
 
 function perOutput<T extends string | number | LossFunction>(

@@ -1,8 +1,10 @@
 import { StateLayout } from '../compile/index.js';
-import { arrayTypes, type HostData, sizeOf, type Variable } from '../ir/graph.js';
+import { hostArray } from '../ir/build.js';
+import { arrayTypes, type HostData, numbersOf, sizeOf, type Variable } from '../ir/graph.js';
 import type { NativeSession } from '../runtime/addon.js';
 import { chooseDevice } from '../runtime/devices.js';
 import { loadAddon } from '../runtime/native.js';
+import type { Storage } from './storage.js';
 
 /** The variables of a model in native memory, and the session that owns it. All variables are known beforehand. */
 export class State {
@@ -13,10 +15,14 @@ export class State {
   readonly #variables: ReadonlySet<Variable>;
 
   /** @param device by its name; see `chooseDevice` when there is none */
-  constructor(variables: Iterable<Variable>, device?: string) {
+  constructor(
+    variables: Iterable<Variable>,
+    private readonly storage: Storage,
+    device?: string,
+  ) {
     this.device = chooseDevice('device', device);
     this.#variables = new Set(variables);
-    for (const variable of this.#variables) this.layout.add(variable);
+    for (const variable of this.#variables) this.layout.add(storage.of(variable));
     this.session = new (loadAddon().Session)(this.layout.bytes, this.device);
   }
 
@@ -26,21 +32,28 @@ export class State {
 
   /** A copy of a variable's values. Between two steps, also while training. */
   read(variable: Variable): HostData {
-    const values = new arrayTypes[variable.dtype](sizeOf(variable.shape));
-    this.session.readState(this.layout.offsetOf(variable), values);
-    return values;
+    const stored = this.storage.of(variable);
+    const values = new arrayTypes[stored.dtype](sizeOf(stored.shape));
+    this.session.readState(this.layout.offsetOf(stored), values);
+    return stored === variable ? values : numbersOf(stored.dtype, values);
   }
 
-  /** All variables at one moment between two steps: views on one copy of the state. */
+  /** All variables at one moment between two steps, as they are kept: views on one copy of the state. */
   snapshot(): (variable: Variable) => HostData {
     const copy = new Uint8Array(this.layout.bytes);
     this.session.readState(0, copy);
-    return (variable) =>
-      new arrayTypes[variable.dtype](copy.buffer, this.layout.offsetOf(variable), sizeOf(variable.shape));
+    return (variable) => {
+      const { dtype, shape } = this.storage.of(variable);
+      return new arrayTypes[dtype](copy.buffer, this.layout.offsetOf(this.storage.of(variable)), sizeOf(shape));
+    };
   }
 
   write(variable: Variable, values: HostData): void {
-    this.session.writeState(this.layout.offsetOf(variable), values);
+    const stored = this.storage.of(variable);
+    this.session.writeState(
+      this.layout.offsetOf(stored),
+      stored === variable ? values : hostArray(stored.dtype, values),
+    );
   }
 
   dispose(): void {

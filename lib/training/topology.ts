@@ -1,6 +1,7 @@
 import { withScope } from '../ir/build.js';
 import { formatType, type Shape, type Tensor } from '../ir/graph.js';
 import { argumentError, checkOptions, show } from '../layers/arguments.js';
+import { takeOut } from '../layers/hand-over.js';
 import { InputLayer, type InputOptions } from '../layers/input.js';
 import type { Kernel, Quantization } from '../layers/kernel.js';
 import { type CallContext, Layer, type Weight } from '../layers/layer.js';
@@ -149,6 +150,11 @@ export class Topology extends Layer {
   /** As `Layer.trace`, without the model's own name in front of the layers': a nested model's is added by the outer one. */
   override trace(inputs: readonly Tensor[], context: CallContext): readonly Tensor[] {
     return this.call(inputs, context);
+  }
+
+  /** `trace` of a whole model: its results are as its last layers computed them. */
+  traceWhole(inputs: readonly Tensor[], context: CallContext): readonly Tensor[] {
+    return this.call(inputs, context).map(takeOut);
   }
 
   /** The regularization penalties of all weights, each a rank-0 tensor to add to the training loss. */

@@ -1,10 +1,12 @@
 import { gradients } from '../compile/index.js';
-import { make, withScope } from '../ir/build.js';
+import { rebuild, rewrite } from '../compile/rewrite.js';
+import { make, scalar, withScope } from '../ir/build.js';
 import { formatType, type Graph, Node, type Shape, Tensor, type Variable } from '../ir/graph.js';
-import { add, multiply, stopGradient } from '../ir/ops/elementwise.js';
+import { add, cast, multiply, stopGradient } from '../ir/ops/elementwise.js';
 import { reshape } from '../ir/ops/shape.js';
 import { type Precision, withPrecision } from '../ir/precision.js';
 import { withRandom } from '../ir/random-source.js';
+import { onWayBack } from '../layers/hand-over.js';
 import type { CallContext, ConstraintFn, Weight } from '../layers/layer.js';
 import { maskOf } from '../layers/mask.js';
 import type { LossFunction } from '../losses/loss.js';
@@ -13,6 +15,7 @@ import type { Metric } from '../metrics/metric.js';
 import type { Optimizer, UpdateContext } from '../optimizers/optimizer.js';
 import type { FedType } from './feeds.js';
 import { newVariable } from './state.js';
+import { plainStorage, type Storage } from './storage.js';
 import type { Topology } from './topology.js';
 
 /** Reads and writes of state while one step is traced: reads see old values, the last write of each variable counts. */
@@ -20,10 +23,13 @@ export class StateTrace {
   readonly #values = new Map<Variable, Tensor>();
   readonly #written = new Map<Variable, Tensor>();
 
+  constructor(private readonly storage: Storage) {}
+
   readonly read = (variable: Variable): Tensor => {
     let value = this.#values.get(variable);
     if (value === undefined) {
-      value = make('variable', [], { variable }, variable.shape, variable.dtype);
+      const stored = this.storage.of(variable);
+      value = cast(make('variable', [], { variable: stored }, stored.shape, stored.dtype), variable.dtype);
       this.#values.set(variable, value);
     }
     return value;
@@ -42,7 +48,10 @@ export class StateTrace {
 
   /** The write effects, for a graph. */
   writes(): Node[] {
-    return [...this.#written].map(([variable, value]) => new Node('write', [value], { variable }, [], variable.name));
+    return [...this.#written].map(([written, value]) => {
+      const variable = this.storage.of(written);
+      return new Node('write', [cast(value, variable.dtype)], { variable }, [], variable.name);
+    });
   }
 }
 
@@ -140,6 +149,7 @@ export interface Objective {
   readonly trainable: readonly Weight[];
   readonly variables: StepVariables;
   readonly slots: OptimizerSlots;
+  readonly storage: Storage;
 }
 
 /** Outside of training, only what stateful layers remember changes. */
@@ -167,7 +177,7 @@ function traceObjective(objective: Objective, types: StepTypes, state: StateTrac
     addLoss: (penalty) => penalties.push(penalty),
   };
   const outputs = randomFromState(state, variables, () =>
-    withPrecision(precision, () => topology.trace(inputs, context)),
+    withPrecision(precision, () => topology.traceWhole(inputs, context)),
   );
   penalties.push(...topology.penalties(context));
 
@@ -201,19 +211,32 @@ const scaled = (value: Tensor, weight: number | Tensor): Tensor => (weight === 1
 
 /** One training step: forward, loss, gradients, optimizer, sums. Has no outputs; everything it does is in the state. */
 export function traceTrainStep(objective: Objective, types: StepTypes, sums: Sums): Graph {
-  const state = new StateTrace();
+  const state = new StateTrace(objective.storage);
   const { inputs, total } = traceObjective(objective, types, state, sums, true);
   const values = objective.trainable.map(state.read);
   const { lossScale = 1 } = objective.optimizer;
   const scale = typeof lossScale === 'number' ? lossScale : lossScale({ slot: objective.slots.get, read: state.read });
-  const slopes = gradients(scaled(total, scale), values);
+  const loss = scaled(total, scale);
+  const lastForward = scalar(0).node.id; // ids grow as nodes are made
+  const slopes = gradients(loss, values);
   traceUpdate(objective, state, (i) => slopes[i] as Tensor);
-  return { inputs, outputs: [], writes: state.writes() };
+  return narrowWayBack({ inputs, outputs: [], writes: state.writes() }, lastForward);
+}
+
+/** What was made after a node, on the way back, sees values of layers as layers hand them over. */
+function narrowWayBack(graph: Graph, lastForward: number): Graph {
+  const narrow = new Map<Tensor, Tensor>();
+  const twin = (t: Tensor): Tensor => {
+    const found = narrow.get(t) ?? onWayBack(t);
+    narrow.set(t, found);
+    return found;
+  };
+  return rewrite(graph, (node, inputs) => rebuild(node, node.id > lastForward ? inputs.map(twin) : inputs).outputs);
 }
 
 /** Loss and metrics of a batch, added to the sums. */
 export function traceEvalStep(objective: Objective, types: StepTypes, sums: Sums): Graph {
-  const state = new StateTrace();
+  const state = new StateTrace(objective.storage);
   const { inputs } = traceObjective(objective, types, state, sums, false);
   return { inputs, outputs: [], writes: state.writes() };
 }
@@ -224,14 +247,14 @@ export function tracePredict(
   variables: StepVariables,
   inputs: readonly FedType[],
   rows: number,
-  precision: Precision,
+  { precision, storage }: Pick<Objective, 'precision' | 'storage'>,
 ): Graph {
-  const state = new StateTrace();
+  const state = new StateTrace(storage);
   const fed = placeholders(inputs, rows);
   const write = writesOfStates(topology, state);
   const context: CallContext = { training: false, read: state.read, write, addLoss: () => {} };
   const outputs = randomFromState(state, variables, () =>
-    withPrecision(precision, () => topology.trace(pick(fed, inputs), context)),
+    withPrecision(precision, () => topology.traceWhole(pick(fed, inputs), context)),
   );
   return { inputs: fed, outputs, writes: state.writes() };
 }
@@ -265,8 +288,8 @@ function traceUpdate(
 }
 
 /** What the optimizer does to the weights when training is done; undefined for nothing. */
-export function traceFinalize({ trainable, optimizer, variables, slots }: Objective): Graph | undefined {
-  const state = new StateTrace();
+export function traceFinalize({ trainable, optimizer, variables, slots, storage }: Objective): Graph | undefined {
+  const state = new StateTrace(storage);
   withScope(`optimizer ${optimizer.name}`, () => {
     const parameters = trainable.map((variable) => ({ variable, value: state.read(variable) }));
     const context: UpdateContext = {
@@ -320,6 +343,6 @@ export function discoverSlots(
     const { shape } = trainable[i] as Weight;
     return make('input', [], { slot: i }, shape, 'float32');
   };
-  traceUpdate({ trainable, optimizer, variables, slots }, new StateTrace(), gradientOf);
+  traceUpdate({ trainable, optimizer, variables, slots }, new StateTrace(plainStorage), gradientOf);
   return slots;
 }

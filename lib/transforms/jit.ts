@@ -10,8 +10,11 @@ import { isTracing, trace } from './tracing.js';
 export interface JitOptions {
   /** false: one kernel per operation, for finding out whether fusion is at fault. */
   readonly fuse?: boolean;
-  /** Of the products in the function and of their gradients, see `compile` of a model. Default: 'float32'. */
-  readonly precision?: Precision;
+  /**
+   * Of the products in the function and of their gradients, see `compile` of a model. Default: 'float32'. A function has neither
+   * weights nor layers that 'bfloat16' could be about: `ops.cast(x, 'bfloat16')` says which of its values are kept so.
+   */
+  readonly precision?: Exclude<Precision, 'bfloat16'>;
 }
 
 /**
@@ -37,6 +40,12 @@ export function jit<A extends readonly unknown[], R>(
   if (typeof fn !== 'function') throw new Error(`jit: fn must be a function, got ${typeof fn}`);
   const compiled = new Cache<{ executable: Executable; result: R; outputs: readonly Tensor[] }>(64);
   const { precision } = options;
+  if ((precision as unknown) === 'bfloat16') {
+    throw new Error(
+      "jit: precision 'bfloat16' is for models, as it is about weights and layers; 'mixedBfloat16' has products of " +
+        "bfloat16 operands, and ops.cast(x, 'bfloat16') keeps values in two bytes",
+    );
+  }
   const call = (args: A): R => (precision === undefined ? fn(...args) : withPrecision(precision, () => fn(...args)));
   return (...args) => {
     const { leaves, structure } = flatten(args, 'jit argument');

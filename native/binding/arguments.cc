@@ -123,11 +123,14 @@ HostArray hostArray(const Napi::Value& value, const std::string& name) {
       case napi_int8_array:
         array.type = HostType::kInt8;
         return array;
+      case napi_uint16_array:
+        array.type = HostType::kBfloat16;
+        return array;
       default:
         break;
     }
   }
-  failType(value, name, "a Float32Array, Int32Array, Uint8Array or Int8Array");
+  failType(value, name, "a Float32Array, Int32Array, Uint8Array, Int8Array or Uint16Array");
 }
 
 std::vector<Napi::Value> items(const Napi::Value& value, const std::string& name) {

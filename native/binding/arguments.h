@@ -21,7 +21,7 @@ bool boolean(const Napi::Value& value, const std::string& name);
 std::string string(const Napi::Value& value, const std::string& name);
 Napi::Object object(const Napi::Value& value, const std::string& name);
 
-// The memory of a Float32Array, Int32Array, Uint8Array or Int8Array. Valid until JavaScript runs again.
+// The memory of a Float32Array, Int32Array, Uint8Array, Int8Array, or Uint16Array of bfloat16 numbers. Valid until JavaScript runs again.
 struct HostArray {
   void* data;
   size_t length;  // elements

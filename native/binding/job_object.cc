@@ -18,8 +18,9 @@ HostType hostType(const Napi::Value& value, const std::string& name) {
   if (type == "uint8") return HostType::kUint8;
   if (type == "bool") return HostType::kBool;
   if (type == "int8") return HostType::kInt8;
-  throw Napi::RangeError::New(value.Env(),
-                              name + ": expected 'float32', 'int32', 'uint8', 'bool' or 'int8', got '" + type + "'");
+  if (type == "bfloat16") return HostType::kBfloat16;
+  throw Napi::RangeError::New(
+      value.Env(), name + ": expected 'float32', 'int32', 'uint8', 'bool', 'int8' or 'bfloat16', got '" + type + "'");
 }
 
 // Calls read(item, "job.list[i]") for each item.

@@ -14,11 +14,12 @@ namespace {
 
 // A whole slot in an array of the caller: the same dtype, the same number of elements.
 void expectSlot(Napi::Env env, const HostArray& array, const View& slot, const char* list, size_t index) {
-  static constexpr HostType kTypes[] = {HostType::kFloat32, HostType::kInt32, HostType::kUint8,
-                                        HostType::kInt8};  // by DType
+  static constexpr HostType kTypes[] = {HostType::kFloat32, HostType::kInt32, HostType::kUint8, HostType::kInt8,
+                                        HostType::kBfloat16};  // by DType
   const HostType wanted = kTypes[static_cast<int>(slot.dtype)];
   if (array.type == wanted && array.length == static_cast<size_t>(slot.size())) return;
-  static const char* const kNames[] = {"Float32Array", "Int32Array", "Uint8Array", "", "Int8Array"};  // by HostType
+  static const char* const kNames[] = {"Float32Array", "Int32Array", "Uint8Array", "",
+                                       "Int8Array",    "Uint16Array"};  // by HostType
   throw Napi::TypeError::New(env, std::string(list) + "[" + std::to_string(index) + "]: expected a " +
                                       kNames[static_cast<int>(wanted)] + " of length " + std::to_string(slot.size()) +
                                       " for " + describe(slot) + ", got a " + kNames[static_cast<int>(array.type)] +

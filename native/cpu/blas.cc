@@ -133,8 +133,8 @@ class BlasMatmul final : public Kernel {
     const int m = static_cast<int>(p_.m), n = static_cast<int>(p_.n), k = static_cast<int>(p_.k);
     for (int64_t item = 0; item < p_.batches; ++item) {
       float* c = epilogue_ ? product_.data() : c_ + item * p_.m * p_.n;
-      sgemm_(kRowMajor, a_.transposed, b_.transposed, m, n, k, 1, p_.a + p_.aOffset(item), a_.ld,
-             p_.b + p_.bOffset(item), b_.ld, 0, c, n);
+      sgemm_(kRowMajor, a_.transposed, b_.transposed, m, n, k, 1, (p_.a + p_.aOffset(item)).floats(), a_.ld,
+             (p_.b + p_.bOffset(item)).floats(), b_.ld, 0, c, n);
       if (epilogue_) finish(context.threads, item);
     }
   }

@@ -178,10 +178,14 @@ void CopyPlan::runUnits(const T* in, T* out, int64_t first, int64_t last) const 
 }
 
 void CopyPlan::runTyped(const void* in, void* out, int64_t first, int64_t last) const {
-  if (elementBytes_ == 1) {
-    runUnits(static_cast<const uint8_t*>(in) + inShift_, static_cast<uint8_t*>(out) + outShift_, first, last);
-  } else {
-    runUnits(static_cast<const uint32_t*>(in) + inShift_, static_cast<uint32_t*>(out) + outShift_, first, last);
+  const auto run = [=, this](auto* from, auto* to) { runUnits(from + inShift_, to + outShift_, first, last); };
+  switch (elementBytes_) {
+    case 1:
+      return run(static_cast<const uint8_t*>(in), static_cast<uint8_t*>(out));
+    case 2:
+      return run(static_cast<const uint16_t*>(in), static_cast<uint16_t*>(out));
+    default:
+      return run(static_cast<const uint32_t*>(in), static_cast<uint32_t*>(out));
   }
 }
 

@@ -46,6 +46,7 @@ struct Chunks {
 void convert(const float* from, float* to, uint64_t n) { std::memcpy(to, from, n * sizeof(float)); }
 void convert(const int32_t* from, int32_t* to, uint64_t n) { std::memcpy(to, from, n * sizeof(int32_t)); }
 void convert(const int8_t* from, int8_t* to, uint64_t n) { std::memcpy(to, from, n); }
+void convert(const uint16_t* from, uint16_t* to, uint64_t n) { std::memcpy(to, from, n * sizeof(uint16_t)); }
 void convert(const uint8_t* from, float* to, uint64_t n) {
   for (uint64_t i = 0; i < n; ++i) to[i] = from[i];
 }
@@ -97,6 +98,8 @@ CopyRows copyRowsFor(HostType from, DType to) {
       return bytes ? copyRows<uint8_t, int32_t> : copyRows<int32_t, int32_t>;
     case DType::kInt8:
       return copyRows<int8_t, int8_t>;
+    case DType::kBfloat16:
+      return copyRows<uint16_t, uint16_t>;
     case DType::kBool:
       break;
   }

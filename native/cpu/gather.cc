@@ -147,8 +147,14 @@ class ScatterAdd : public Kernel {
 }  // namespace
 
 std::unique_ptr<Kernel> bindGather(const Instruction& instruction, const Memory& memory) {
-  if (sizeOf(instruction.inputs[0].dtype) == 1) return std::make_unique<Gather<uint8_t>>(instruction, memory);
-  return std::make_unique<Gather<uint32_t>>(instruction, memory);
+  switch (sizeOf(instruction.inputs[0].dtype)) {
+    case 1:
+      return std::make_unique<Gather<uint8_t>>(instruction, memory);
+    case 2:
+      return std::make_unique<Gather<uint16_t>>(instruction, memory);
+    default:
+      return std::make_unique<Gather<uint32_t>>(instruction, memory);
+  }
 }
 
 std::unique_ptr<Kernel> bindScatterAdd(const Instruction& instruction, const Memory& memory) {

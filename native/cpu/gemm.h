@@ -43,6 +43,7 @@ struct GemmBlock {
   // Where blocks follow each other down the rows of the same A on one thread: rows of the next one, or 0.
   GemmCopied* copied = nullptr;
   int64_t below = 0;
+  const uint16_t* aNarrow = nullptr;  // bfloat16 numbers instead of a: of kernels that round
 };
 
 // B^T is read instead: both operands have unit stride along k.
@@ -84,6 +85,8 @@ struct GemmKernels {
   // 0: float32, and B may lie anywhere. Else operands are rounded while they are copied: `block` reads B only as `pack` made
   // it, there are no `dots`, and this many elements along k share a 32-bit word of a panel.
   int64_t pair = 0;
+  // As `pack`, of bfloat16 numbers: of kernels that round.
+  void (*packNarrow)(const uint16_t* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, float* panels) = nullptr;
 
   bool rounds() const { return pair != 0; }
   // Rows of a packed panel.

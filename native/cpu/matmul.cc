@@ -55,7 +55,7 @@ class Matmul final : public Kernel {
   }
 
   void readsFeed(uint32_t slot) override {
-    readsFeed_ = p_.aRow == 1 && p_.aDepth == p_.m && p_.batches == 1 && !isNarrow();
+    readsFeed_ = p_.aRow == 1 && p_.aDepth == p_.m && p_.batches == 1 && !isNarrow() && !p_.a.narrow;
     feed_ = slot;
   }
 
@@ -168,14 +168,15 @@ class Matmul final : public Kernel {
     }
   }
 
-  void pack(Threads& threads, const float* b, int64_t columns) {
+  void pack(Threads& threads, const Numbers& b, int64_t columns) {
     const int64_t panel = gemm_.panel, panels = ceilDiv(columns, panel);
     // Kernels that round read all columns of a chunk row by row.
     const int64_t least = gemm_.rounds() ? std::clamp<int64_t>(panels / 8, 1, 4) : 1;
     const int64_t each = std::max<int64_t>(least, kPackFloats / std::max<int64_t>(1, p_.k * panel));
     threads.each(ceilDiv(panels, each), [&, this](int64_t chunk) {
       const int64_t first = chunk * each * panel, count = std::min(each * panel, columns - first);
-      gemm_.pack(b + first * p_.bColumn, p_.bDepth, p_.bColumn, p_.k, count, packed_.data() + first * packedDepth_);
+      steepest::pack(gemm_, b + first * p_.bColumn, p_.bDepth, p_.bColumn, p_.k, count,
+                     packed_.data() + first * packedDepth_);
     });
   }
 
@@ -206,7 +207,8 @@ class Matmul final : public Kernel {
     g.n = n;
     g.k = p_.k;
     g.cRow = result_.epilogue ? n : p_.n;
-    g.b = p_.b + p_.bOffset(item) + (slab + column) * p_.bColumn;
+    const Numbers b = p_.b + p_.bOffset(item) + (slab + column) * p_.bColumn;
+    g.b = b.floats();
     if (reading_ == Reading::kDirect) {
       g.bRow = p_.bDepth;
       g.bPanel = gemm_.panel;
@@ -218,7 +220,7 @@ class Matmul final : public Kernel {
       if (reading_ == Reading::kPackedByBlock && packsMeanwhile(gemm_, p_.bColumn, m)) {
         g.panels = slot + slotPanels_;
       } else if (reading_ == Reading::kPackedByBlock) {
-        gemm_.pack(g.b, p_.bDepth, p_.bColumn, p_.k, n, slot + slotPanels_);
+        steepest::pack(gemm_, b, p_.bDepth, p_.bColumn, p_.k, n, slot + slotPanels_);
         g.b = slot + slotPanels_;
       } else {
         g.b = packed_.data() + column * packedDepth_;
@@ -226,7 +228,7 @@ class Matmul final : public Kernel {
       g.bRow = g.panels ? p_.bDepth : gemm_.panel;
       g.bPanel = g.panels ? gemm_.panel : packedDepth_ * gemm_.panel;
     }
-    const float* a = p_.a + p_.aOffset(item);
+    const Numbers a = p_.a + p_.aOffset(item);
     Ahead ahead[Epilogue::kMaxAheads + 1];
     g.ahead = ahead;
     const bool far = p_.m * p_.n >= kFarUpdate;
@@ -236,7 +238,7 @@ class Matmul final : public Kernel {
     for (int64_t s = 0; s < strips; ++s, row += g.m) {
       g.m = m / strips + (s < m % strips);
       g.below = s + 1 < strips ? m / strips + (s + 1 < m % strips) : 0;
-      g.a = a + row * p_.aRow;
+      readA(a + row * p_.aRow, &g);
       const int64_t next = row + g.m;
       g.aheads = far && next < end
                      ? result_.epilogue->aheads(item * p_.m + next, std::min(end - next, g.m), slab + column, n, ahead)

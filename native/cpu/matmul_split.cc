@@ -85,9 +85,9 @@ class SplitMatmul final : public Kernel {
     const int64_t each = std::max<int64_t>(1, kPackFloats / (depth_ * gemm_.panel)), chunks = ceilDiv(panels_, each);
     threads.each(parts_ * chunks, [&, this](int64_t chunk) {
       const int64_t part = chunk / chunks, first = chunk % chunks * each * gemm_.panel, k = depthOf(part);
-      gemm_.pack(p_.b + part * depth_ * p_.bDepth + first * p_.bColumn, p_.bDepth, p_.bColumn, k,
-                 std::min(each * gemm_.panel, p_.n - first),
-                 packed_.data() + part * partPanels() + first * gemm_.packedDepth(k));
+      steepest::pack(gemm_, p_.b + part * depth_ * p_.bDepth + first * p_.bColumn, p_.bDepth, p_.bColumn, k,
+                     std::min(each * gemm_.panel, p_.n - first),
+                     packed_.data() + part * partPanels() + first * gemm_.packedDepth(k));
     });
   }
 
@@ -97,7 +97,7 @@ class SplitMatmul final : public Kernel {
       const int64_t part = chunk / (rows * columns), k = depthOf(part);
       const int64_t row = chunk % rows * blockRows_, column = chunk % (rows * columns) / rows * blockColumns_;
       GemmBlock g{};
-      g.a = p_.a + row * p_.aRow + part * depth_ * p_.aDepth;
+      readA(p_.a + row * p_.aRow + part * depth_ * p_.aDepth, &g);
       g.aRow = p_.aRow;
       g.aDepth = p_.aDepth;
       g.m = std::min(blockRows_, p_.m - row);
@@ -105,10 +105,10 @@ class SplitMatmul final : public Kernel {
       g.k = k;
       g.c = sums_.data() + (part * p_.m + row) * p_.n + column;
       g.cRow = p_.n;
-      const float* const b = p_.b + part * depth_ * p_.bDepth + column * p_.bColumn;
+      const Numbers b = p_.b + part * depth_ * p_.bDepth + column * p_.bColumn;
       if (piece_ > 0) {
         float* const panels = pieces_.acquire();
-        Pieces{b, p_.bDepth, p_.bColumn, piece_}.multiply(gemm_, g, panels);
+        Pieces{b.floats(), p_.bDepth, p_.bColumn, piece_}.multiply(gemm_, g, panels);
         return pieces_.release(panels);
       }
       if (packed_.data() != nullptr) {
@@ -116,7 +116,7 @@ class SplitMatmul final : public Kernel {
         g.bRow = gemm_.panel;
         g.bPanel = gemm_.packedDepth(k) * gemm_.panel;
       } else {
-        g.b = b;
+        g.b = b.floats();
         g.bRow = p_.bDepth;
         g.bPanel = gemm_.panel;
       }

@@ -1,4 +1,4 @@
-// Where the results of a product or convolution go: finished in registers and stored, or through a program that stores them.
+// Where the operands of a product are packed from, and where the results of a product or convolution go: finished in registers and stored, or through a program that stores them.
 #pragma once
 
 #include <memory>
@@ -8,6 +8,16 @@
 #include "tile.h"
 
 namespace steepest {
+
+inline void pack(const GemmKernels& gemm, const Numbers& b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n,
+                 float* panels) {
+  if (b.narrow) return gemm.packNarrow(b.bfloat16s(), bRow, bColumn, k, n, panels);
+  gemm.pack(b.floats(), bRow, bColumn, k, n, panels);
+}
+inline void readA(const Numbers& a, GemmBlock* block) {
+  block->a = a.floats();
+  block->aNarrow = a.narrow ? a.bfloat16s() : nullptr;
+}
 
 struct ProductResult {
   // `registers`: the kernel can finish what it stores. `accumulates`: see recogniseFinish.

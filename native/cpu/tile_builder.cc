@@ -141,7 +141,7 @@ struct TileProgram::Builder {
   Operand operand(const View& v, const std::vector<int64_t>& strides) const {
     Operand o{};
     o.bytes = static_cast<uint8_t>(sizeOf(v.dtype));
-    o.isSigned = v.dtype == DType::kInt8;
+    o.dtype = v.dtype;
     o.base = memory.bytesAt(v);
     o.slide = slideOf(v);
     o.strides = strides;
@@ -156,6 +156,12 @@ struct TileProgram::Builder {
   }
 
   static SimdStep move(TileOp run, uint16_t from, uint16_t to) { return {run, {from, from, from}, to, {0, 0}}; }
+
+  // Elements of fewer bytes than a lane has, as lanes, and lanes as such elements.
+  TileOp widen(DType dtype) const {
+    return dtype == DType::kInt8 ? tile.widenInt8 : dtype == DType::kBool ? tile.widenBool : tile.widenBfloat16;
+  }
+  TileOp narrow(DType dtype) const { return dtype == DType::kBool ? tile.narrowBool : tile.narrowBfloat16; }
 
   std::vector<SimdStep>& stepsAt(Level level) {
     return level == kUniform ? self.uniformSteps_ : level == kRow ? self.rowSteps_ : self.tileSteps_;
@@ -197,10 +203,9 @@ struct TileProgram::Builder {
       }
       value = {o.slot, kTile};
     }
-    if (inMemory && o.bytes == 1) {
+    if (inMemory && o.bytes != 4) {
       const uint16_t to = value.level == kTile ? newTileScratch() : newSingle();
-      (value.level == kTile ? front : stepsAt(value.level))
-          .push_back(move(o.isSigned ? tile.widenInt8 : tile.widenBool, value.slot, to));
+      (value.level == kTile ? front : stepsAt(value.level)).push_back(move(widen(v.dtype), value.slot, to));
       value.slot = to;
       inputAddress[r] = 0;
     }
@@ -321,7 +326,7 @@ struct TileProgram::Builder {
   uint16_t destination(size_t i, size_t end, const std::vector<uint16_t>& outputSlots) {
     Value& value = values[tileSteps[i].value];
     for (size_t j = 0; j < binding.outputs.size(); ++j) {
-      if (binding.outputs[j].dtype == DType::kBool || current[program.outputs[j]] != tileSteps[i].value) continue;
+      if (sizeOf(binding.outputs[j].dtype) != 4 || current[program.outputs[j]] != tileSteps[i].value) continue;
       if (readLater(outputAddress(j), end)) continue;
       return value.slot = outputSlots[j];
     }
@@ -345,14 +350,15 @@ struct TileProgram::Builder {
     for (size_t j = 0; j < binding.outputs.size(); ++j) {
       const Value v = values[current[program.outputs[j]]];
       if (v.slot == outputSlots[j]) continue;
-      const bool narrow = binding.outputs[j].dtype == DType::kBool;
+      const DType dtype = binding.outputs[j].dtype;
+      const bool narrows = sizeOf(dtype) != 4;
       uint16_t from = v.slot;
       if (v.level != kTile && self.size_ != 1) {
         from = newTileScratch();
-        back.push_back(move(tile.fill, v.slot, narrow ? from : outputSlots[j]));
-        if (!narrow) continue;
+        back.push_back(move(tile.fill, v.slot, narrows ? from : outputSlots[j]));
+        if (!narrows) continue;
       }
-      back.push_back(move(narrow ? tile.narrow : tile.copy, from, outputSlots[j]));
+      back.push_back(move(narrows ? narrow(dtype) : tile.copy, from, outputSlots[j]));
     }
   }
 

@@ -120,6 +120,15 @@ void TileProgram::runRange(int64_t first, int64_t end) const {
 
 namespace {
 
+struct Bfloat16 {
+  uint16_t bits;
+};
+struct Widened {  // the float32 number that it is
+  uint32_t bits;
+  Widened() = default;
+  explicit Widened(Bfloat16 x) : bits(uint32_t{x.bits} << 16) {}
+};
+
 // n elements, `stride` apart, to neighbouring lanes.
 template <typename From, typename To>
 void copyRun(const From* from, int64_t stride, int64_t n, To* to) {
@@ -148,12 +157,18 @@ void TileProgram::stage(const Operand& o, int64_t i, int64_t count, void* to) co
   const int64_t stride = o.strides[rank - 1];
   for (int64_t done = 0; done < count;) {
     const int64_t n = std::min(count - done, shape_[rank - 1] - index[rank - 1]);
-    if (o.isSigned) {
-      copyRun(reinterpret_cast<const int8_t*>(o.base) + offset, stride, n, static_cast<float*>(to) + done);
-    } else if (o.bytes == 1) {
-      copyRun(o.base + offset, stride, n, static_cast<float*>(to) + done);
-    } else {
-      copyRun(reinterpret_cast<const uint32_t*>(o.base) + offset, stride, n, static_cast<uint32_t*>(to) + done);
+    switch (o.dtype) {
+      case DType::kInt8:
+        copyRun(reinterpret_cast<const int8_t*>(o.base) + offset, stride, n, static_cast<float*>(to) + done);
+        break;
+      case DType::kBool:
+        copyRun(o.base + offset, stride, n, static_cast<float*>(to) + done);
+        break;
+      case DType::kBfloat16:
+        copyRun(reinterpret_cast<const Bfloat16*>(o.base) + offset, stride, n, static_cast<Widened*>(to) + done);
+        break;
+      default:
+        copyRun(reinterpret_cast<const uint32_t*>(o.base) + offset, stride, n, static_cast<uint32_t*>(to) + done);
     }
     done += n;
     // To the beginning of the next row.

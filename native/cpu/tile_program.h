@@ -105,8 +105,8 @@ class TileProgram {
   };
   struct Operand {  // memory: walking, periodic or staged
     uint16_t slot;
+    DType dtype;
     uint8_t bytes;  // of an element
-    bool isSigned;  // a byte
     uint8_t* base;
     int64_t slide;                 // bytes, with every step of a loop
     int64_t period;                // periodic: elements

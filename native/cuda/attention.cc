@@ -137,7 +137,8 @@ class Problem {
   TensorMap describe(const uint16_t* packed, int64_t heads, int64_t steps, int64_t box) const {
     const int64_t width = kAttentionMmaTiles[tiles_].width;
     auto* const data = const_cast<uint16_t*>(packed);
-    return describeBoxes({data, false, arguments.n * heads, steps, width, width, false}, box, binder_.device());
+    return describeBoxes({data, false, arguments.n * heads, steps, width, width, steps * width, false}, box,
+                         binder_.device());
   }
 
   void launchWgmma(Step step, int64_t count) {

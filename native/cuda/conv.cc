@@ -26,8 +26,8 @@ MatmulProblem matrixOf(ConvKind kind, const ConvProblem& p) {
   const int64_t rows = p.windows.images * volume(p.windows.y), depth = volume(p.windows.window) * p.channels;
   MatmulProblem matrix{};
   matrix.batches = 1;
-  matrix.a = p.a;
-  matrix.b = p.b;
+  matrix.a = {reinterpret_cast<const uint8_t*>(p.a), false};
+  matrix.b = {reinterpret_cast<const uint8_t*>(p.b), false};
   switch (kind) {
     case ConvKind::kForward:
       matrix.m = rows, matrix.k = depth, matrix.n = p.filters;

@@ -11,7 +11,7 @@ void bindCopy(const Instruction& in, Binder& binder) {
   arguments.out = binder.operand(in.outputs[0]);
   arguments.elementBytes = static_cast<uint32_t>(sizeOf(in.outputs[0].dtype));
   collapse(&arguments.domain, {arguments.in.strides, arguments.out.strides});
-  if (arguments.elementBytes == 4 && isShort(arguments.domain, arguments.in.strides) &&
+  if (arguments.elementBytes >= 2 && isShort(arguments.domain, arguments.in.strides) &&
       isShort(arguments.domain, arguments.out.strides)) {
     // The program that gives its input: its indices are 32 bits, and where it is small, it can be launched with others.
     steepest::Program same;

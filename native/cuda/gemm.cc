@@ -22,9 +22,10 @@ struct Tiles {
   bool wgmma = false;
 };
 
-// Whether quads along one axis, whose other strides these are, begin at multiples of 16 bytes.
-bool inQuads(const void* p, int64_t slide, int64_t stride, const int64_t* batch, int rank) {
-  return isAligned(p, slide) && stride % 4 == 0 &&
+// Whether quads along one axis, whose other strides these are, begin at multiples of their size.
+bool inQuads(const Numbers& p, int64_t slide, int64_t stride, const int64_t* batch, int rank) {
+  const uint64_t bytes = p.narrow ? 8 : 16;
+  return (reinterpret_cast<uintptr_t>(p.at) | static_cast<uint64_t>(slide)) % bytes == 0 && stride % 4 == 0 &&
          std::all_of(batch, batch + rank, [](int64_t s) { return s % 4 == 0; });
 }
 
@@ -158,8 +159,9 @@ uint32_t mmaBytes(const GemmShape& shape, bool aAlongK, bool bAlongK) {
 }
 
 bool addGemm(const MatmulProblem& p, GemmArguments g, Binder& binder) {
-  g.a = p.a;
-  g.b = p.b;
+  g.a = p.a.floats();
+  g.b = p.b.floats();
+  g.narrow = (p.a.narrow ? kNarrowA : 0) | (p.b.narrow ? kNarrowB : 0);
   g.aSlide = p.aSlide;
   g.bSlide = p.bSlide;
   g.m = p.m;
@@ -189,8 +191,8 @@ bool addGemm(const MatmulProblem& p, GemmArguments g, Binder& binder) {
     return true;
   }
   const bool aAlongK = isAlongK(form, 0), bAlongK = isAlongK(form, 1);
-  g.aQuads = inQuads(g.a, g.aSlide, aAlongK ? g.aRow : g.aDepth, g.aBatch, g.batch.rank);
-  g.bQuads = inQuads(g.b, g.bSlide, bAlongK ? g.bColumn : g.bDepth, g.bBatch, g.batch.rank);
+  g.aQuads = inQuads(p.a, g.aSlide, aAlongK ? g.aRow : g.aDepth, g.aBatch, g.batch.rank);
+  g.bQuads = inQuads(p.b, g.bSlide, bAlongK ? g.bColumn : g.bDepth, g.bBatch, g.batch.rank);
   g.cQuads = canQuads(g);
   const std::vector<Tiles> able =
       g.bfloat16 + g.tf32 != 0 ? tensorCoreTiles(g, form, binder.device()) : float32Tiles(g, form);

@@ -22,10 +22,12 @@ void addWgmma(const char* kernel, int64_t columns, bool aAlongK, bool bAlongK, c
   const bool aQuads = aAlongK && g.aQuads != 0, bQuads = bAlongK && g.bQuads != 0;
   aAlongK = aAlongK || tf32;
   bAlongK = bAlongK || tf32;
-  const Lying a = aAlongK ? Lying{g.a, g.aSlide, g.m, g.k, g.aRow, g.aDepth, g.batch, g.aBatch, aQuads}
-                          : Lying{g.a, g.aSlide, g.k, g.m, g.aDepth, g.aRow, g.batch, g.aBatch, g.aQuads != 0};
-  const Lying b = bAlongK ? Lying{g.b, g.bSlide, g.n, g.k, g.bColumn, g.bDepth, g.batch, g.bBatch, bQuads}
-                          : Lying{g.b, g.bSlide, g.k, g.n, g.bDepth, g.bColumn, g.batch, g.bBatch, g.bQuads != 0};
+  Lying a = aAlongK ? Lying{g.a, g.aSlide, g.m, g.k, g.aRow, g.aDepth, g.batch, g.aBatch, aQuads}
+                    : Lying{g.a, g.aSlide, g.k, g.m, g.aDepth, g.aRow, g.batch, g.aBatch, g.aQuads != 0};
+  Lying b = bAlongK ? Lying{g.b, g.bSlide, g.n, g.k, g.bColumn, g.bDepth, g.batch, g.bBatch, bQuads}
+                    : Lying{g.b, g.bSlide, g.k, g.n, g.bDepth, g.bColumn, g.batch, g.bBatch, g.bQuads != 0};
+  a.narrow = (g.narrow & kNarrowA) != 0;
+  b.narrow = (g.narrow & kNarrowB) != 0;
   const RoundedOperand left = addRounded(a, tf32, binder), right = addRounded(b, tf32, binder);
   arguments.a = describeBoxes(left, aAlongK ? kWgmmaRows : kWgmmaDepth, binder.device());
   arguments.b = describeBoxes(right, bAlongK ? columns : kWgmmaDepth, binder.device());

@@ -38,6 +38,8 @@ std::string addMaps(const Instruction& in, LoopBody* body) {
 
 std::string addProduct(const Instruction& in, LoopBody* body) {
   if (in.outputs[0].rank != 2) return "it has a product with more than two axes";
+  if (in.inputs[0].dtype != DType::kFloat32 || in.inputs[1].dtype != DType::kFloat32)
+    return "it has a product of bfloat16 numbers";
   if ((in.steady & 2) == 0) return "it has a product with a matrix that differs between steps";
   LoopPart part;
   part.product = &in;

@@ -81,8 +81,8 @@ void bindMatmul(const Instruction& in, Binder& binder) {
   arguments.bfloat16 = roundsToBfloat16(in);
   arguments.tf32 = precisionOf(in) == Precision::kTf32;
   const bool epilogue = in.attrs[0] != 0;
-  if (epilogue && recogniseFinish(in, binder.memory(), &arguments.finish, true)) {
-    arguments.c = binder.at<float>(in.outputs[0]);
+  if (epilogue && recogniseFinish(in, binder.memory(), &arguments.finish, true, arguments.bfloat16 != 0)) {
+    arguments.c = reinterpret_cast<float*>(binder.bytesAt(in.outputs[0]));
     arguments.cSlide = slideOf(in.outputs[0]);
     if (addGemm(problem, arguments, binder)) return;
     arguments.finish = {};

@@ -16,6 +16,14 @@ uint32_t runNumbers(const RoundedOperand& x) { return static_cast<uint32_t>(kRun
 int64_t lowerOf(const Patches& p, int d) { return p.first[d]; }
 int64_t upperOf(const Patches& p, int d) { return p.first[d] + (p.count[d] - 1) * p.step[d] - (p.extent[d] - 1); }
 
+// bfloat16 numbers that a tensor map can describe: it knows one stride for batches, and copies from multiples of 16 bytes.
+bool canStay(const Lying& x, bool shared) {
+  constexpr int64_t kNumbers = 8;
+  if (!x.narrow || x.slide != 0 || (x.innerStride != 1 && x.inner != 1) || x.outerStride % kNumbers != 0) return false;
+  if (x.outerStride <= 0 || reinterpret_cast<uintptr_t>(x.from) % 16 != 0) return false;
+  return shared || (x.batch.rank == 1 && x.batchStrides[0] > 0 && x.batchStrides[0] % kNumbers == 0);
+}
+
 }  // namespace
 
 RoundedOperand addRounded(const Lying& x, bool tf32, Binder& binder) {
@@ -26,6 +34,13 @@ RoundedOperand addRounded(const Lying& x, bool tf32, Binder& binder) {
   const int64_t least = 16 / rounded.numberBytes();
   rounded.run = (x.inner + least - 1) / least * least;
   rounded.shared = std::all_of(x.batchStrides, x.batchStrides + x.batch.rank, [](int64_t s) { return s == 0; });
+  if (!tf32 && canStay(x, rounded.shared)) {
+    rounded.data = const_cast<float*>(x.from);
+    rounded.run = x.outerStride;
+    rounded.batch = rounded.shared ? 1 : x.batch.size;
+    rounded.batchRun = rounded.shared ? rounded.run * x.outer : x.batchStrides[0];
+    return rounded;
+  }
   RoundArguments arguments{};
   arguments.from = x.from;
   arguments.slide = x.slide;
@@ -36,10 +51,12 @@ RoundedOperand addRounded(const Lying& x, bool tf32, Binder& binder) {
   arguments.innerStride = x.innerStride;
   arguments.quads = x.quads;
   arguments.tf32 = tf32;
+  arguments.narrow = x.narrow;
   arguments.batch = rounded.shared ? Domain{1, {}, 0} : x.batch;
   if (!rounded.shared) std::copy(x.batchStrides, x.batchStrides + x.batch.rank, arguments.batchStrides);
   rounded.batch = arguments.batch.size;
-  const int64_t numbers = rounded.batch * x.outer * rounded.run;
+  rounded.batchRun = x.outer * rounded.run;
+  const int64_t numbers = rounded.batch * rounded.batchRun;
   rounded.data = arguments.to = binder.scratch(static_cast<uint64_t>(numbers * rounded.numberBytes()));
   if (x.innerStride == 1 || x.inner == 1) {
     binder.eachSliding("roundOperand", numbers / 4, arguments);
@@ -55,7 +72,7 @@ TensorMap describeBoxes(const RoundedOperand& x, int64_t outer, Device& device) 
   const uint64_t shape[] = {static_cast<uint64_t>(x.inner), static_cast<uint64_t>(x.outer),
                             static_cast<uint64_t>(x.batch)};
   const uint64_t row = static_cast<uint64_t>(x.runBytes());
-  const uint64_t strides[] = {row, row * shape[1]};
+  const uint64_t strides[] = {row, static_cast<uint64_t>(x.batchRun * x.numberBytes())};
   const uint32_t box[] = {runNumbers(x), static_cast<uint32_t>(outer), 1}, steps[] = {1, 1, 1};
   alignas(64) TensorMap map{};
   device.check(device.driver().cuTensorMapEncodeTiled(&map, kindOf(x), 3, x.data, shape, strides, box, steps, 0,

@@ -1,4 +1,5 @@
 // Operands of kernels/wgmma_loop.h: rounded to memory of their own first, from which the device copies to shared memory by itself.
+// bfloat16 numbers are copied from where they are, if they lie as copies need it.
 #pragma once
 
 #include "bind.h"
@@ -14,7 +15,8 @@ struct Lying {
   int64_t outer, inner, outerStride, innerStride;
   Domain batch;
   const int64_t* batchStrides;
-  bool quads;  // four neighbours may be read at once
+  bool quads;           // four neighbours may be read at once
+  bool narrow = false;  // `from` is the address of bfloat16 numbers
 };
 
 struct RoundedOperand {
@@ -22,6 +24,7 @@ struct RoundedOperand {
   bool tf32;                    // or bfloat16
   int64_t batch, outer, inner;  // one in a batch that shares it
   int64_t run;                  // numbers from one outer index to the next
+  int64_t batchRun;             // and from one in a batch to the next
   bool shared;
 
   int64_t numberBytes() const { return tf32 ? 4 : 2; }

@@ -88,7 +88,7 @@ Header readHeader(Reader& reader, size_t count, Plan& plan) {
 }
 
 DType readDType(const Reader& reader, uint32_t word) {
-  if (word > STEEPEST_DTYPES_INT8) reader.fail("no dtype has the number " + std::to_string(word));
+  if (word > STEEPEST_DTYPES_BFLOAT16) reader.fail("no dtype has the number " + std::to_string(word));
   return static_cast<DType>(word);
 }
 

@@ -12,10 +12,10 @@ namespace steepest {
 constexpr int kMaxRank = 8;
 constexpr size_t kUnit = 64;  // alignment of every buffer, and the unit of addresses
 
-enum class DType : uint8_t { kFloat32 = 0, kInt32 = 1, kBool = 2, kInt8 = 3 };
+enum class DType : uint8_t { kFloat32 = 0, kInt32 = 1, kBool = 2, kInt8 = 3, kBfloat16 = 4 };
 enum class Space : uint8_t { kArena = 0, kState = 1, kConstant = 2 };
 
-inline size_t sizeOf(DType t) { return t == DType::kFloat32 || t == DType::kInt32 ? 4 : 1; }
+inline size_t sizeOf(DType t) { return t == DType::kFloat32 || t == DType::kInt32 ? 4 : t == DType::kBfloat16 ? 2 : 1; }
 
 // A strided window on a buffer. Strides are in elements and may be zero (broadcast) or negative (flip).
 struct View {
@@ -36,7 +36,7 @@ struct View {
 
 struct Step {
   uint8_t op;     // ScalarOp in ops.inc
-  uint8_t lanes;  // operands: 0 float32 (and bool as 0 or 1), 1 int32
+  uint8_t lanes;  // operands: 0 float32 (and bool as 0 or 1, int8 and bfloat16 as numbers), 1 int32
   uint8_t dst;
   uint8_t args[3];
   uint32_t immediates[2];

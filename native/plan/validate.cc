@@ -17,6 +17,8 @@ const char* nameOf(DType dtype) {
       return "bool";
     case DType::kInt8:
       return "int8";
+    case DType::kBfloat16:
+      return "bfloat16";
   }
   return "";
 }
@@ -107,13 +109,16 @@ void validateReduce(const Instruction& in) {
   for (int i = 0; i < first.rank; ++i) {
     if ((in.attrs[1] >> i & 1) == 0) kept.push_back(first.shape[i]);
   }
+  if (in.outputs[0].dtype == DType::kBfloat16) fail("output: expected what is reduced in, got bfloat16");
   expect(in.outputs[0], in.outputs[0].dtype, kept, "output");
   validateProgram(in.program, dtypes(in.inputs.data(), in.inputs.size()), {in.outputs[0].dtype});
 }
 
 void validateArgReduce(const Instruction& in) {
   const View& input = in.inputs[0];
-  if (input.dtype == DType::kInt8) fail("input: expected numbers or bools, got " + describe(input));
+  if (input.dtype == DType::kInt8 || input.dtype == DType::kBfloat16) {
+    fail("input: expected float32, int32 or bool, got " + describe(input));
+  }
   expectAttribute(in, 0, 2, "kind");
   expectAttribute(in, 1, static_cast<uint32_t>(input.rank), "axis");
   if (input.shape[in.attrs[1]] > INT32_MAX) fail("input: the axis is too long for int32 indices");
@@ -122,7 +127,7 @@ void validateArgReduce(const Instruction& in) {
   expect(in.outputs[0], DType::kInt32, kept, "output");
 }
 
-// What is compared or added: neither bool nor int8.
+// What is compared or added: neither bool nor what is in memory only.
 void expectNumbers(const View& input) {
   if (input.dtype != DType::kFloat32 && input.dtype != DType::kInt32) {
     fail("input: expected numbers, got " + describe(input));
@@ -155,19 +160,25 @@ void validateArgsort(const Instruction& in) {
 }
 
 // a [..., M, K] times b [..., K, N] is [..., M, N].
+// Numbers, which may be bfloat16 where they would be rounded to it.
+void expectOperand(const Instruction& in, const View& operand, const char* what) {
+  const bool rounds = in.attrs.back() == STEEPEST_PRECISIONS_BFLOAT16;
+  if (!rounds || operand.dtype != DType::kBfloat16) expectDType(operand, DType::kFloat32, what);
+}
+
 void validateMatmul(const Instruction& in) {
   expectTwoInputs(in);
   const View& a = in.inputs[0];
   const View& b = in.inputs[1];
-  expectDType(a, DType::kFloat32, "a");
-  expectDType(b, DType::kFloat32, "b");
+  validatePrecision(in);
+  expectOperand(in, a, "a");
+  expectOperand(in, b, "b");
   if (a.rank < 2) fail("a: expected rank 2 or more, got " + describe(a));
   Shape inner = shapeOf(a);
   inner[a.rank - 2] = a.shape[a.rank - 1];
   Shape product = shapeOf(a);
   if (b.rank == a.rank) inner[a.rank - 1] = product[a.rank - 1] = b.shape[b.rank - 1];
-  expect(b, DType::kFloat32, inner, "b");
-  validatePrecision(in);
+  expect(b, b.dtype, inner, "b");
   validateProduct(in, product);
 }
 

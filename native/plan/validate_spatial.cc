@@ -60,9 +60,12 @@ void validateConvolution(const Instruction& in, const View& x, const View& kerne
   expect(kernel, DType::kFloat32, window, "kernel");
 }
 
-const View& firstOutput(const Instruction& in) {
+// What is computed: the first output, but that an epilogue can make other numbers of float32 ones. validateProduct looks at those.
+View productOf(const Instruction& in) {
   if (in.outputs.empty()) fail("expected at least 1 output, got 0");
-  return in.outputs[0];
+  View product = in.outputs[0];
+  product.dtype = DType::kFloat32;
+  return product;
 }
 
 // x [N, ...spatial, C] -> y [N, ...out, C]
@@ -93,21 +96,21 @@ void validateWindows(const Instruction& in, const View& x, const View& y) {
 
 void validateConv(const Instruction& in) {
   expectTwoInputs(in);
-  validateConvolution(in, in.inputs[0], in.inputs[1], firstOutput(in));
+  validateConvolution(in, in.inputs[0], in.inputs[1], productOf(in));
   validatePrecision(in);
   validateProduct(in, shapeOf(in.outputs[0]));
 }
 
 void validateConvInputGrad(const Instruction& in) {
   expectTwoInputs(in);
-  validateConvolution(in, firstOutput(in), in.inputs[1], in.inputs[0]);
+  validateConvolution(in, productOf(in), in.inputs[1], in.inputs[0]);
   validatePrecision(in);
   validateProduct(in, shapeOf(in.outputs[0]));
 }
 
 void validateConvKernelGrad(const Instruction& in) {
   expectTwoInputs(in);
-  validateConvolution(in, in.inputs[0], firstOutput(in), in.inputs[1]);
+  validateConvolution(in, in.inputs[0], productOf(in), in.inputs[1]);
   validatePrecision(in);
   validateProduct(in, shapeOf(in.outputs[0]));
 }

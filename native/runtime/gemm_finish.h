@@ -11,15 +11,17 @@ namespace steepest {
 // NaN in v propagates through relu. A gate that multiplies is v * (gate > 0): it differs in NaN and in the sign of zero.
 struct GemmFinish {
   float scale = 1;
-  const float* scales = nullptr;  // or null
-  int64_t scalesStep = 1;         // 0: one number for all columns
-  const float* bias = nullptr;    // or null
-  int64_t biasStep = 1;           // 0: one number for all columns
-  const float* added = nullptr;   // or null; rows as far apart as those of c
-  bool relu = false;
-  const float* gate = nullptr;  // or null; rows as far apart as those of c
-  bool gateMultiplies = false;
+  const float* scales = nullptr;          // or null
+  int64_t scalesStep = 1;                 // 0: one number for all columns
+  const float* bias = nullptr;            // or null
+  int64_t biasStep = 1;                   // 0: one number for all columns
+  const float* added = nullptr;           // or null; rows as far apart as those of c
+  const float* gate = nullptr;            // or null; rows as far apart as those of c
   int64_t addedSlide = 0, gateSlide = 0;  // bytes, with every step of a loop
+  bool relu = false, gateMultiplies = false;
+  // bfloat16 numbers in memory: added, gate, and C, to which v is rounded at last.
+  bool addedNarrow = false, gateNarrow = false, narrow = false;
+  bool unused[3] = {};  // all bytes are set: devices get them
 
   // For a block that begins at this column, and at this element of C.
   GemmFinish from(int64_t column, int64_t element) const {

@@ -7,7 +7,9 @@
 
 namespace steepest {
 
-inline size_t sizeOf(HostType type) { return type == HostType::kFloat32 || type == HostType::kInt32 ? 4 : 1; }
+inline size_t sizeOf(HostType type) {
+  return type == HostType::kFloat32 || type == HostType::kInt32 ? 4 : type == HostType::kBfloat16 ? 2 : 1;
+}
 
 // Whether a feed of this dtype takes rows of this host type: the same type, and unsigned bytes as any number that holds them.
 inline bool converts(HostType from, DType to) {
@@ -20,6 +22,8 @@ inline bool converts(HostType from, DType to) {
       return from == HostType::kBool || from == HostType::kUint8;
     case DType::kInt8:
       return from == HostType::kInt8;
+    case DType::kBfloat16:
+      return from == HostType::kBfloat16;
   }
   return false;
 }

@@ -40,7 +40,7 @@ T* moved(T* address, int64_t bytes) {
 // Rows that a feed copies in: rows first, first + 1, ... or, with a permutation, rows order[first], order[first + 1], ...
 // `rows` is the number of rows the memory holds. The host dtype may differ from the feed's (uint8 -> float32).
 class Storage;
-enum class HostType : uint8_t { kFloat32, kInt32, kUint8, kBool, kInt8 };
+enum class HostType : uint8_t { kFloat32, kInt32, kUint8, kBool, kInt8, kBfloat16 };
 struct FeedSource {
   const void* data;
   HostType type;

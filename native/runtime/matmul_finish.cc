@@ -20,6 +20,7 @@ struct Symbol {
   int input = 0;  // of kInput and kPositive: input > 0
   float constant = 0;
   Stage stage = Stage::kProduct;  // of kChain
+  bool rounded = false;           // to bfloat16: of kChain
   GemmFinish finish;
 };
 
@@ -27,14 +28,14 @@ bool isConstant(const Symbol& s, float value) { return s.kind == Symbol::kConsta
 
 class Recogniser {
  public:
-  Recogniser(const Instruction& instruction, const Memory& memory, bool accumulates)
-      : instruction_(instruction), memory_(memory), accumulates_(accumulates) {}
+  Recogniser(const Instruction& instruction, const Memory& memory, bool accumulates, bool narrow)
+      : instruction_(instruction), memory_(memory), accumulates_(accumulates), narrow_(narrow) {}
 
   bool run(GemmFinish* finish) {
     const Program& program = instruction_.program;
     if (program.outputs.size() != 1) return false;
     const View& out = instruction_.outputs[0];
-    if (out.dtype != DType::kFloat32 || !out.contiguous()) return false;
+    if (!isRead(out) || !out.contiguous()) return false;
     std::vector<Symbol> registers(static_cast<size_t>(program.registers));
     registers[0].kind = Symbol::kChain;
     for (int i = 1; i < program.inputs; ++i) {
@@ -52,8 +53,9 @@ class Recogniser {
                                             : Symbol{};
     }
     const Symbol& result = registers[program.outputs[0]];
-    if (result.kind != Symbol::kChain) return false;
+    if (result.kind != Symbol::kChain || result.rounded != (out.dtype == DType::kBfloat16)) return false;
     *finish = result.finish;
+    finish->narrow = result.rounded;
     return true;
   }
 
@@ -72,14 +74,24 @@ class Recogniser {
         return isConstant(x, 0) ? positive(y) : Symbol{};
       case ScalarOp::kSelect:
         return isConstant(z, 0) ? gate(y, x, false) : Symbol{};
+      case ScalarOp::kCastBfloat16:
+        return rounded(x);
       default:
         return {};
     }
   }
 
+  // What may follow is the same before rounding: it takes the number as it is, or zero.
+  static Symbol rounded(const Symbol& chain) {
+    if (chain.kind != Symbol::kChain) return {};
+    Symbol result = chain;
+    result.rounded = true;
+    return result;
+  }
+
   Symbol multiply(const Symbol& chain, const Symbol& factor) const {
     if (factor.kind == Symbol::kPositive) return gate(chain, factor, true);
-    if (chain.kind != Symbol::kChain || chain.stage >= Stage::kScaled) return {};
+    if (chain.kind != Symbol::kChain || chain.stage >= Stage::kScaled || chain.rounded) return {};
     Symbol result = chain;
     result.stage = Stage::kScaled;
     if (factor.kind == Symbol::kConstant) {
@@ -96,20 +108,22 @@ class Recogniser {
   }
 
   Symbol addWhole(const Symbol& chain, const Symbol& added) const {
-    if (chain.kind != Symbol::kChain || added.kind != Symbol::kInput || chain.stage >= Stage::kAdded) return {};
+    if (chain.kind != Symbol::kChain || added.kind != Symbol::kInput) return {};
+    if (chain.stage >= Stage::kAdded || chain.rounded) return {};
     const View& v = view(added);
-    if (v.dtype != DType::kFloat32 || !v.contiguous()) return {};
+    if (!isRead(v) || !v.contiguous()) return {};
     if (overlapsOutput(v) && !(accumulates_ && isOutput(v) && chain.finish.scale == 1 && !chain.finish.scales))
       return {};
     Symbol result = chain;
     result.stage = Stage::kAdded;
-    result.finish.added = memory_.at<const float>(v);
+    result.finish.added = addressOf(v);
     result.finish.addedSlide = slideOf(v);
+    result.finish.addedNarrow = v.dtype == DType::kBfloat16;
     return result;
   }
 
   Symbol addBias(const Symbol& chain, const Symbol& bias) const {
-    if (chain.kind != Symbol::kChain || chain.stage >= Stage::kBiased) return {};
+    if (chain.kind != Symbol::kChain || chain.stage >= Stage::kBiased || chain.rounded) return {};
     Symbol result = chain;
     result.stage = Stage::kBiased;
     return isOfColumns(bias, &result.finish.bias, &result.finish.biasStep) ? result : Symbol{};
@@ -146,14 +160,18 @@ class Recogniser {
   Symbol gate(const Symbol& chain, const Symbol& condition, bool multiplies) const {
     if (chain.kind != Symbol::kChain || condition.kind != Symbol::kPositive || chain.stage >= Stage::kGated) return {};
     const View& v = view(condition);
-    if (v.dtype != DType::kFloat32 || !v.contiguous() || overlapsOutput(v)) return {};
+    if (!isRead(v) || !v.contiguous() || overlapsOutput(v)) return {};
     Symbol result = chain;
     result.stage = Stage::kGated;
-    result.finish.gate = memory_.at<const float>(v);
+    result.finish.gate = addressOf(v);
     result.finish.gateSlide = slideOf(v);
+    result.finish.gateNarrow = v.dtype == DType::kBfloat16;
     result.finish.gateMultiplies = multiplies;
     return result;
   }
+
+  bool isRead(const View& v) const { return v.dtype == DType::kFloat32 || (narrow_ && v.dtype == DType::kBfloat16); }
+  const float* addressOf(const View& v) const { return reinterpret_cast<const float*>(memory_.bytesAt(v)); }
 
   // Register 1 is the instruction's third input.
   const View& view(const Symbol& s) const { return instruction_.inputs[static_cast<size_t>(s.input) + 1]; }
@@ -165,38 +183,39 @@ class Recogniser {
     const auto [first, last] = swept(v);
     const auto [outFirst, outLast] = swept(out);
     if (first > outLast || outFirst > last) return false;
-    const float* begin = memory_.at<const float>(v);
-    const float* outBegin = memory_.at<const float>(out);
+    const uint8_t* begin = memory_.bytesAt(v);
+    const uint8_t* outBegin = memory_.bytesAt(out);
     return slideOf(v) != slideOf(out) || (begin <= outBegin + reach(out) && outBegin <= begin + reach(v));
   }
 
   bool isOutput(const View& v) const {
     const View& out = instruction_.outputs[0];
-    return memory_.at<const float>(v) == memory_.at<const float>(out) && slideOf(v) == slideOf(out);
+    return memory_.bytesAt(v) == memory_.bytesAt(out) && v.dtype == out.dtype && slideOf(v) == slideOf(out);
   }
 
-  // From a view's first element to its last.
+  // Bytes from a view's first element to the end of its last.
   static int64_t reach(const View& v) {
     int64_t last = 0;
     for (int i = 0; i < v.rank; ++i) last += (v.shape[i] - 1) * (v.strides[i] < 0 ? 0 : v.strides[i]);
-    return last;
+    return (last + 1) * static_cast<int64_t>(sizeOf(v.dtype)) - 1;
   }
 
-  std::pair<const float*, const float*> swept(const View& v) const {
-    const float* begin = memory_.at<const float>(v);
-    const int64_t way = v.steps > 1 ? (v.steps - 1) * v.slide : 0;
+  std::pair<const uint8_t*, const uint8_t*> swept(const View& v) const {
+    const uint8_t* begin = memory_.bytesAt(v);
+    const int64_t way = v.steps > 1 ? (v.steps - 1) * slideOf(v) : 0;
     return {begin + std::min<int64_t>(way, 0), begin + reach(v) + std::max<int64_t>(way, 0)};
   }
 
   const Instruction& instruction_;
   const Memory& memory_;
-  const bool accumulates_;
+  const bool accumulates_, narrow_;
 };
 
 }  // namespace
 
-bool recogniseFinish(const Instruction& instruction, const Memory& memory, GemmFinish* finish, bool accumulates) {
-  return Recogniser(instruction, memory, accumulates).run(finish);
+bool recogniseFinish(const Instruction& instruction, const Memory& memory, GemmFinish* finish, bool accumulates,
+                     bool narrow) {
+  return Recogniser(instruction, memory, accumulates, narrow).run(finish);
 }
 
 }  // namespace steepest

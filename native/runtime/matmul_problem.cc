@@ -55,8 +55,8 @@ MatmulProblem matmulProblem(const Instruction& instruction, const Memory& memory
   const View& a = instruction.inputs[0];
   const View& b = instruction.inputs[1];
   MatmulProblem p{};
-  p.a = memory.at<const float>(a);
-  p.b = memory.at<const float>(b);
+  p.a = {memory.bytesAt(a), a.dtype == DType::kBfloat16};
+  p.b = {memory.bytesAt(b), b.dtype == DType::kBfloat16};
   p.aSlide = slideOf(a);
   p.bSlide = slideOf(b);
   p.m = sizeFromEnd(a, 2);

@@ -11,13 +11,22 @@
 
 namespace steepest {
 
+// Where the numbers of an operand are: float32, or bfloat16 ones, which only products that round to it take.
+struct Numbers {
+  const uint8_t* at;
+  bool narrow;
+
+  const float* floats() const { return reinterpret_cast<const float*>(at); }
+  const uint16_t* bfloat16s() const { return reinterpret_cast<const uint16_t*>(at); }
+  Numbers operator+(int64_t count) const { return {at + count * (narrow ? 2 : 4), narrow}; }
+};
+
 // C [batches, m, n] = A [batches, m, k] B [batches, k, n]; C is contiguous.
 struct MatmulProblem {
   struct Axis {
     int64_t size, a, b;  // strides of A and B
   };
-  const float* a;
-  const float* b;
+  Numbers a, b;
   int64_t m, n, k;
   int64_t aRow, aDepth, bDepth, bColumn;
   int64_t aSlide, bSlide;   // bytes, with every step of a loop
@@ -30,8 +39,8 @@ struct MatmulProblem {
   int64_t bOffset(int64_t item) const;
   bool sharesB() const;  // every batch has the same B
   void move(int64_t steps) {
-    a = moved(a, steps * aSlide);
-    b = moved(b, steps * bSlide);
+    a.at = moved(a.at, steps * aSlide);
+    b.at = moved(b.at, steps * bSlide);
   }
 };
 
@@ -44,8 +53,9 @@ inline Precision precisionOf(const Instruction& product) { return static_cast<Pr
 inline bool roundsToBfloat16(const Instruction& product) { return precisionOf(product) == Precision::kBfloat16; }
 
 // The epilogues that the kernels do in registers. False when the instruction's is another one, or reads what it overwrites.
-// But with `accumulates`, `added` may be the output itself: the kernel is to begin its sums there.
-bool recogniseFinish(const Instruction& instruction, const Memory& memory, GemmFinish* finish,
-                     bool accumulates = false);
+// But with `accumulates`, `added` may be the output itself: the kernel is to begin its sums there. With `narrow`, what is as large as the
+// result, and that itself, may be bfloat16 numbers.
+bool recogniseFinish(const Instruction& instruction, const Memory& memory, GemmFinish* finish, bool accumulates = false,
+                     bool narrow = false);
 
 }  // namespace steepest

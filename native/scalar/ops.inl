@@ -19,6 +19,15 @@
 // Predicates give 1 or 0 in float lanes.
 STEEPEST_INLINE F truth(I mask) { return (F)(mask & 0x3f800000); }
 
+// The nearest number of 8 bits of mantissa, the even one of two; what is below the normal numbers becomes zero, NaN stays one.
+STEEPEST_INLINE F vbfloat16(F x) {
+  const U bits = (U)(I)x, magnitude = bits & 0x7fffffffu;
+  const U nearest = bits + 0x7fffu + ((bits >> 16u) & 1u);
+  const I number = choose(magnitude > 0x7f800000u, (I)(bits | 0x00400000u), (I)nearest);
+  return (F)(choose(magnitude < 0x00800000u, (I)(bits & 0x80000000u), number) &
+             splat(static_cast<int32_t>(0xffff0000u)));
+}
+
 SCALAR_UNARY(Abs, vabs(x))
 SCALAR_UNARY(Exp, vexp(x))
 SCALAR_UNARY(Log, vlog(x))
@@ -42,6 +51,7 @@ SCALAR_UNARY(Not, truth(x == 0))
 SCALAR_UNARY(CastFloat, toFloat(x))
 SCALAR_UNARY(CastInt, toInt(x))
 SCALAR_UNARY(CastBool, truth(x != 0))
+SCALAR_UNARY(CastBfloat16, vbfloat16(x))
 SCALAR_UNARY(Copy, x)
 SCALAR_BINARY(Div, a / b)
 SCALAR_BINARY(Min, vmin(a, b))

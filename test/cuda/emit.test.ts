@@ -51,7 +51,7 @@ const shapes = [
 const mapOps = scalarOps.filter((op) => op !== 'mod');
 const maps = Array.from({ length: 90 }, (_, i) => {
   const inputs = Array.from({ length: random.int(1, 4) }, () =>
-    random.pick<DType>(['float32', 'float32', 'int32', 'bool', 'int8']),
+    random.pick<DType>(['float32', 'float32', 'int32', 'bool', 'int8', 'bfloat16']),
   );
   const segments = Array.from({ length: random.pick([1, 1, 1, 2, 5]) }, () =>
     random.pick(i % 8 === 0 ? shapes : shapes.filter((s) => s.reduce((a, b) => a * b, 1) < 5000)),
@@ -84,8 +84,13 @@ const reductions = Array.from({ length: 90 }, () => {
   const {
     outputs: [{ register }],
     ...program
-  } = randomProgram(random, [random.pick<DType>(['float32', 'float32', 'int32', 'bool'])], random.int(1, 3), among);
-  const { op, lanes } = program.steps[program.steps.length - 1];
+  } = randomProgram(
+    random,
+    [random.pick<DType>(['float32', 'float32', 'int32', 'bool', 'bfloat16'])],
+    random.int(1, 3),
+    among,
+  );
+  const { op, lanes } = program.steps[register - program.inputs.length - program.constants.length];
   const whole = op === 'iota' || op === 'castInt' || (lanes === 'i' && !['lt', 'castFloat', 'random'].includes(op));
   const one = { ...program, outputs: [{ register, dtype: whole ? ('int32' as const) : ('float32' as const) }] };
   return reducePlan(random, one, kind, shape, mask, tame, random.uniform() < 0.5);

@@ -2,12 +2,13 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 
+import { toBfloat16 } from '../../lib/ir/bfloat16';
 import type { Tensor } from '../../lib/ir/graph';
 import * as ops from '../../lib/ir/ops/index';
 import { withProductPrecision } from '../../lib/ir/precision';
 import { Executable } from '../../lib/transforms/executable';
 import { cases, type Instance } from '../helpers/cases';
-import { float } from '../helpers/cases/inputs';
+import { bfloat16, float } from '../helpers/cases/inputs';
 import { checkOnDevice, problem } from '../helpers/native';
 import { Random } from '../helpers/random';
 import { onDevice, setEnvironment } from './device';
@@ -34,14 +35,26 @@ function product(random: Random, form: Form, [m, n, k]: Sizes, batch: number[], 
 }
 
 /** Sizes around those of a kernel's tiles: without quads of neighbours, with nothing else, and with some beyond the edge. */
-function checkEdges(random: Random, form: Form, [rows, columns, depth]: Sizes) {
-  check(product(random, form, [rows + 1, columns - 1, depth + 1], [], false));
-  check(product(random, form, [rows - 4, 12, depth - 4], [2], false));
-  check(product(random, form, [3, columns + 1, depth + 3], [], true));
+function checkEdges(random: Random, form: Form, [rows, columns, depth]: Sizes, as = (x: Instance) => x) {
+  check(as(product(random, form, [rows + 1, columns - 1, depth + 1], [], false)));
+  check(as(product(random, form, [rows - 4, 12, depth - 4], [2], false)));
+  check(as(product(random, form, [3, columns + 1, depth + 3], [], true)));
   if (form !== 'NN') return;
-  check(product(random, form, [rows, 4, 2 * depth], [], false));
-  check(product(random, form, [4, columns - 4, depth], [2], true));
+  check(as(product(random, form, [rows, 4, 2 * depth], [], false)));
+  check(as(product(random, form, [4, columns - 4, depth], [2], true)));
 }
+
+/** The same of operands that are bfloat16 numbers in memory: the left one, the right one, or both. */
+const narrow =
+  (which: 'left' | 'right' | 'both') =>
+  ({ inputs, run }: Instance): Instance => ({
+    inputs: inputs.map((input, i) =>
+      (i === 0 && which !== 'right') || (i === 1 && which !== 'left')
+        ? { ...input, dtype: 'bfloat16', values: input.values.map(toBfloat16) }
+        : input,
+    ),
+    run,
+  });
 
 /** Products of a batch with one matrix, the right one or the left one, which lies along either of its axes. */
 function sharedMatrices([m, n, k]: Sizes): Instance[] {
@@ -142,6 +155,96 @@ onDevice('bfloat16 products', () => {
         rounded(() => checkEdges(new Random(5), form, [rows, columns, depth])),
       );
       expect(names).toContain(kernel + form);
+    }
+  });
+
+  test.each([
+    ['mma128x128', 128, 128, 32],
+    ['mma64x64', 64, 64, 32],
+    ['wgmma128x128', 128, 128, 64],
+    ['matmul', 8, 8, 8],
+  ] as const)('%s of numbers of two bytes, around its edges', async (kernel, rows, columns, depth) => {
+    for (const form of ['NN', 'NT', 'TN', 'TT'] as const) {
+      for (const which of ['left', 'right', 'both'] as const) {
+        const names = await launched(
+          kernel,
+          rounded(() => checkEdges(new Random(5), form, [rows, columns, depth], narrow(which))),
+        );
+        const able = form === 'TT' ? (kernel === 'matmul' ? kernel : 'mma64x64TT') : kernel + form;
+        expect(names).toContain(kernel === 'matmul' ? kernel : able);
+      }
+    }
+  });
+
+  test('a row of two bytes times a matrix', async () => {
+    for (const [form, kernel] of [
+      ['NN', 'gemmRowN'],
+      ['NT', 'gemmRowT'],
+    ] as const) {
+      for (const which of ['left', 'right', 'both'] as const) {
+        const run = () => check(narrow(which)(product(new Random(4), form, [1, 67, 301], [], true)));
+        expect(await launched('', rounded(run))).toContain(kernel);
+      }
+    }
+  });
+
+  // wgmma has operands copied to shared memory from where they are, if rows begin at multiples of 16 bytes
+  test.each(['NN', 'NT', 'TN'] as const)('numbers of two bytes are read where they lie: %s', async (form) => {
+    const copies = async (sizes: Sizes, batch: number[], which: 'left' | 'both') => {
+      const [m, n, k] = sizes;
+      const random = new Random(4);
+      const run = () =>
+        check(
+          narrow(which)({
+            ...product(random, form, sizes, batch, false),
+            inputs: [
+              float(random, [...batch, ...(form[0] === 'T' ? [k, m] : [m, k])]),
+              float(random, [...batch, ...(form[1] === 'T' ? [n, k] : [k, n])]),
+            ],
+          }),
+        );
+      const names = await launched('wgmma128x128', rounded(run));
+      expect(names).toContain(`wgmma128x128${form}`);
+      return [...names].filter((name) => name.startsWith('round'));
+    };
+    expect(await copies([136, 72, 200], [], 'both')).toEqual([]);
+    expect(await copies([136, 72, 200], [3], 'both')).toEqual([]);
+    expect(await copies([136, 72, 200], [], 'left')).toEqual(['roundOperand']);
+    expect(await copies([133, 75, 203], [], 'both')).toEqual(['roundOperand']);
+  });
+
+  // rounded by the product itself: no map follows
+  test.each([
+    ['mma128x128', [130, 132, 40]],
+    ['mma64x64', [67, 61, 600]],
+    ['wgmma128x128', [130, 136, 72]],
+    ['gemmRow', [1, 67, 301]],
+  ] as const)('%s: results, and what they are added to or gated by, of two bytes', async (kernel, sizes) => {
+    const [m, n] = sizes;
+    const random = new Random(6);
+    const { inputs, run } = narrow('both')(product(random, 'NN', sizes, [], false));
+    // half of it, so that the result cannot take its place
+    const whole = bfloat16(random, [2 * m, n]);
+    const half = (t: Tensor) => ops.slice(t, [m, 0], [m, n]);
+    const bias = float(random, [n]);
+    const kept = (t: Tensor) => ops.cast(t, 'bfloat16');
+    const wide = (t: Tensor) => ops.cast(t, 'float32');
+    const instances: Instance[] = [
+      { inputs: [...inputs, bias], run: (a, b, c) => kept(ops.relu(ops.add(run(a, b), c))) },
+      {
+        inputs: [...inputs, whole],
+        run: (a, b, y) => kept(ops.where(ops.greater(half(y), 0), wide(kept(run(a, b))), 0)),
+      },
+      { inputs: [...inputs, whole], run: (a, b, y) => kept(ops.add(run(a, b), half(y))) },
+      { inputs: [...inputs, whole], run: (a, b, y) => ops.add(run(a, b), half(y)) },
+    ];
+    for (const instance of instances) {
+      const names = await launched(
+        kernel,
+        rounded(() => checkOnDevice(problem(instance, false, 1), 'cuda:0', [true])),
+      );
+      expect([...names].some((name) => name.startsWith(kernel))).toBe(true);
+      expect(names).not.toContain('map');
     }
   });
 

@@ -1,4 +1,5 @@
 // Plans of one map or reduction, written by hand: every scalar operation, dtypes, and operands that lie in memory in every way.
+import { roundToBfloat16 } from '../../lib/ir/bfloat16';
 import { encoding, isScalar, type OpName, opInfo, opTable, type ScalarOp } from '../../lib/ir/optable';
 import type { Random } from '../helpers/random';
 import { floatBits, PlanWords } from '../native/plan-words';
@@ -9,7 +10,7 @@ type Lane = 'f' | 'i';
 export interface HandPlan {
   readonly words: Uint32Array;
   /** One for each dtype, in the order of `encoding.dtypes`. */
-  readonly feeds: readonly (Float32Array | Int32Array | Uint8Array | Int8Array)[];
+  readonly feeds: readonly (Float32Array | Int32Array | Uint8Array | Int8Array | Uint16Array)[];
   /** How many elements of each it takes. */
   readonly lengths: readonly number[];
   readonly fetches: readonly { readonly dtype: DType; readonly size: number }[];
@@ -29,8 +30,8 @@ interface Program {
   readonly outputs: readonly { readonly register: number; readonly dtype: DType }[];
 }
 
-const dtypes: readonly DType[] = ['float32', 'int32', 'bool', 'int8'];
-const bytes: Record<DType, number> = { float32: 4, int32: 4, bool: 1, int8: 1 };
+const dtypes: readonly DType[] = ['float32', 'int32', 'bool', 'int8', 'bfloat16'];
+const bytes: Record<DType, number> = { float32: 4, int32: 4, bool: 1, int8: 1, bfloat16: 2 };
 const laneOf = (dtype: DType): Lane => (dtype === 'int32' ? 'i' : 'f');
 const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
@@ -75,12 +76,16 @@ export function randomProgram(random: Random, inputs: readonly DType[], length: 
     steps.push({ op, lanes, args, immediates });
     held.push(resultLane(op, lanes));
   }
+  const rounded: Step[] = [];
   const outputs = Array.from({ length: random.int(1, 2) }, (_, k) => {
     const register = Math.max(held.length - 1 - k, fixed);
-    const dtype: DType = held[register] === 'i' ? 'int32' : random.pick(['float32', 'float32', 'bool'] as const);
-    return { register, dtype };
+    if (held[register] === 'i') return { register, dtype: 'int32' as DType };
+    const dtype: DType = random.pick(['float32', 'float32', 'bool', 'bfloat16'] as const);
+    if (dtype !== 'bfloat16') return { register, dtype };
+    rounded.push({ op: 'castBfloat16', lanes: 'f', args: [register] });
+    return { register: held.length - 1 + rounded.length, dtype };
   });
-  return { inputs, constants, steps, outputs } satisfies Program;
+  return { inputs, constants, steps: [...steps, ...rounded], outputs } satisfies Program;
 }
 
 /** One operation of operands as they are. */
@@ -147,6 +152,7 @@ export function feedsOf(random: Random, tame: boolean): HandPlan['feeds'] {
     Int32Array.from({ length: pool }, (_, i) => wholes[i % 4001]),
     Uint8Array.from({ length: pool }, (_, i) => ((i * 7) % 5 < 2 ? 1 : 0)),
     Int8Array.from({ length: pool }, (_, i) => ((i * 37) % 255) - 127),
+    roundToBfloat16(Float32Array.from({ length: pool }, (_, i) => numbers[(i * 5) % 4001])),
   ];
 }
 

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
+import { widenBfloat16 } from '../../lib/ir/bfloat16';
 
 import { emulated } from './device';
 import type { DType, HandPlan } from './random-plans';
@@ -14,7 +15,7 @@ export function results(
 ): (Float32Array | Int32Array | Uint8Array)[][] {
   const script = `
     const addon = require(${JSON.stringify(path.join(root, 'build/Release/steepest.node'))});
-    const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, int8: Int8Array };
+    const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, int8: Int8Array, bfloat16: Uint16Array };
     const { plans, feeds } = JSON.parse(require('fs').readFileSync(0, 'utf8'));
     const pools = feeds.map((set) => set.map((text, i) => {
       const { buffer, byteOffset, length } = Buffer.from(text, 'base64');
@@ -42,11 +43,18 @@ export function results(
     env: { ...process.env, STEEPEST_CUDA_DRIVER: emulated, STEEPEST_CUDA_KERNELS: emulated, ...env },
   });
   if (status !== 0) throw new Error(stderr);
-  const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, int8: Uint8Array };
+  const arrays = {
+    float32: Float32Array,
+    int32: Int32Array,
+    bool: Uint8Array,
+    int8: Uint8Array,
+    bfloat16: Uint16Array,
+  };
   return (JSON.parse(stdout) as string[][]).map((texts, p) =>
     texts.map((text, i) => {
       const raw = new Uint8Array(Buffer.from(text, 'base64'));
-      return new arrays[plans[p].fetches[i].dtype as DType](raw.buffer);
+      const values = new arrays[plans[p].fetches[i].dtype as DType](raw.buffer);
+      return values instanceof Uint16Array ? widenBfloat16(values) : values;
     }),
   );
 }

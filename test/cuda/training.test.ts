@@ -1,5 +1,6 @@
 // Models trained on the emulated CUDA device, beside the CPU.
-import { type CompileOptions, devices, layers, ops, sequential, tensor } from '../../lib/index';
+import { type CompileOptions, devices, layers, model, ops, sequential, tensor } from '../../lib/index';
+import { toBfloat16 } from '../../lib/ir/bfloat16';
 import { Random } from '../helpers/random';
 import { onDevice, setEnvironment } from './device';
 
@@ -56,34 +57,75 @@ onDevice('on cuda:0', () => {
     });
   });
 
-  test('whichever threads and blocks come first, weights and predictions are the same bits', async () => {
-    const images = tensor(
-      Float32Array.from({ length: rows * 64 }, () => random.normal()),
-      [rows, 8, 8, 1],
-    );
-    const train = async (order: string) => {
-      await setEnvironment({ STEEPEST_EMULATED_THREADS: order });
-      const model = sequential([
-        layers.conv2d({ filters: 8, kernelSize: 3, inputShape: [8, 8, 1] }),
-        layers.batchNormalization(),
-        layers.averagePooling2d({ poolSize: 2 }),
-        layers.reshape({ targetShape: [9, 8] }),
-        layers.lstm({ units: 6, returnSequences: true }),
-        layers.flatten(),
-        layers.layerNormalization(),
-        layers.dense({ units: 3, activation: 'softmax' }),
-      ]);
-      model.compile(options('cuda:0', { precision: 'mixedBfloat16' }));
-      await model.fit(images, y, { epochs: 1, batchSize: 16 });
-      const predicted = (await model.predict(images)) as { data: Float32Array };
-      await setEnvironment({ STEEPEST_EMULATED_THREADS: before });
-      return [...model.getWeights().map(({ data }) => data), predicted.data];
+  test('weights and values of two bytes: losses like those of the CPU, and weights that go from one to the other', async () => {
+    const block = () => {
+      const ids = layers.input({ shape: [8] });
+      const embedded = layers.embedding({ inputDim: 12, outputDim: 16 }).apply(ids);
+      const encoded = layers.transformerEncoder({ intermediateDim: 32, numHeads: 2 }).apply(embedded);
+      const pooled = layers.globalAveragePooling1d().apply(encoded);
+      return model({ inputs: ids, outputs: layers.dense({ units: 3, activation: 'softmax' }).apply(pooled) });
     };
-    const before = process.env.STEEPEST_EMULATED_THREADS ?? '';
-    const first = await train('first');
-    expect(await train('last')).toEqual(first);
-    expect(await train('mixed')).toEqual(first);
+    const ids = tensor(
+      Float32Array.from({ length: rows * 8 }, (_, i) => (i * i) % 12),
+      [rows, 8],
+    );
+    for (const [make, data] of [
+      [mlp, x],
+      [block, ids],
+    ] as const) {
+      const train = async (device: string) => {
+        const net = make();
+        net.compile(options(device, { precision: 'bfloat16' }));
+        const { history } = await net.fit(data, y, { epochs: 4, batchSize: 12 });
+        return { history, weights: net.getWeights(), net };
+      };
+      const [cpu, cuda] = [await train('cpu'), await train('cuda:0')];
+      cpu.history.loss?.forEach((value, epoch) => {
+        expect(Math.abs((cuda.history.loss?.[epoch] as number) - value)).toBeLessThan(0.03);
+      });
+      for (const { data: values } of cuda.weights) {
+        expect(Array.from(values)).toEqual(Array.from(values, toBfloat16));
+      }
+      cuda.net.setWeights(cpu.weights);
+      expect(cuda.net.getWeights()).toEqual(cpu.weights);
+      const predicted = [cpu, cuda].map(({ net }) => net.predictSync(data) as { data: Float32Array });
+      predicted[0]?.data.forEach((p, i) => {
+        expect(Math.abs((predicted[1]?.data[i] as number) - p)).toBeLessThan(0.02);
+      });
+    }
   });
+
+  test.each(['mixedBfloat16', 'bfloat16'] as const)(
+    '%s: whichever threads and blocks come first, weights and predictions are the same bits',
+    async (precision) => {
+      const images = tensor(
+        Float32Array.from({ length: rows * 64 }, () => random.normal()),
+        [rows, 8, 8, 1],
+      );
+      const train = async (order: string) => {
+        await setEnvironment({ STEEPEST_EMULATED_THREADS: order });
+        const model = sequential([
+          layers.conv2d({ filters: 8, kernelSize: 3, inputShape: [8, 8, 1] }),
+          layers.batchNormalization(),
+          layers.averagePooling2d({ poolSize: 2 }),
+          layers.reshape({ targetShape: [9, 8] }),
+          layers.lstm({ units: 6, returnSequences: true }),
+          layers.flatten(),
+          layers.layerNormalization(),
+          layers.dense({ units: 3, activation: 'softmax' }),
+        ]);
+        model.compile(options('cuda:0', { precision }));
+        await model.fit(images, y, { epochs: 1, batchSize: 16 });
+        const predicted = (await model.predict(images)) as { data: Float32Array };
+        await setEnvironment({ STEEPEST_EMULATED_THREADS: before });
+        return [...model.getWeights().map(({ data }) => data), predicted.data];
+      };
+      const before = process.env.STEEPEST_EMULATED_THREADS ?? '';
+      const first = await train('first');
+      expect(await train('last')).toEqual(first);
+      expect(await train('mixed')).toEqual(first);
+    },
+  );
 
   test('an index that is out of range is reported with its batch', async () => {
     const model = sequential([

@@ -1,8 +1,8 @@
+import { toBfloat16 } from '../../lib/ir/bfloat16';
 import { make } from '../../lib/ir/build';
 import { byParts, isComposite } from '../../lib/ir/composites/index';
 import { type Attributes, type Graph, type Node, sizeOf, type Tensor, topological } from '../../lib/ir/graph';
 import { isScalar, opInfo, type ScalarOp } from '../../lib/ir/optable';
-import { toBfloat16 } from '../../lib/ir/precision';
 import { type Bindings, evaluate } from '../../lib/ir/reference';
 import { scalarFunction } from '../../lib/ir/scalar';
 

@@ -1,7 +1,7 @@
 import { gradients } from '../../lib/compile/autodiff';
 import { compile, StateLayout } from '../../lib/compile/index';
-import { make } from '../../lib/ir/build';
-import { arrayTypes, type Graph, type HostData } from '../../lib/ir/graph';
+import { hostArray, make } from '../../lib/ir/build';
+import { type Graph, type HostData, numbersOf } from '../../lib/ir/graph';
 import { loadAddon } from '../../lib/runtime/native';
 import { Executable } from '../../lib/transforms/executable';
 import { expectWithin, interpretWithBounds } from './bounds';
@@ -19,7 +19,7 @@ export function problem({ inputs, run }: Instance, differentiate: boolean, seed:
   const random = new Random(seed);
   const x = placeholders(inputs);
   const y = run(...x);
-  const feeds = inputs.map(({ dtype, values }) => arrayTypes[dtype].from(values));
+  const feeds = inputs.map(({ dtype, values }) => hostArray(dtype, values));
   if (!differentiate) return { graph: { inputs: x, outputs: [y], writes: [] }, feeds };
   const upstream = make('input', [], { slot: x.length }, y.shape, 'float32');
   const wrt = x.filter((t) => t.dtype === 'float32');
@@ -38,19 +38,21 @@ export function checkNatively({ graph, feeds }: Problem, targets: readonly strin
       loadAddon().selectTarget(target);
       const results = new Executable(graph, {}, plan).run(feeds);
       results.forEach((got, i) => {
-        expectWithin(`${target}, ${fuse ? 'fused' : 'unfused'}, output ${i}`, got, values[i], errors[i]);
+        const numbers = numbersOf(graph.outputs[i].dtype, got);
+        expectWithin(`${target}, ${fuse ? 'fused' : 'unfused'}, output ${i}`, numbers, values[i], errors[i]);
       });
     }
   }
 }
 
 /** The same on another device, fused and unfused. */
-export function checkOnDevice({ graph, feeds }: Problem, device: string): void {
+export function checkOnDevice({ graph, feeds }: Problem, device: string, fusing = [true, false]): void {
   const { values, errors } = interpretWithBounds(graph, { feeds });
-  for (const fuse of [true, false]) {
+  for (const fuse of fusing) {
     const results = new Executable(graph, { fuse, device }).run(feeds);
     results.forEach((got, i) => {
-      expectWithin(`${device}, ${fuse ? 'fused' : 'unfused'}, output ${i}`, got, values[i], errors[i]);
+      const numbers = numbersOf(graph.outputs[i].dtype, got);
+      expectWithin(`${device}, ${fuse ? 'fused' : 'unfused'}, output ${i}`, numbers, values[i], errors[i]);
     });
   }
 }

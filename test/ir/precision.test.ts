@@ -1,9 +1,10 @@
 // Products of operands rounded to bfloat16: the rounding itself, and which products have it. What kernels compute is in the
 // case list.
 import { gradients } from '../../lib/compile/autodiff';
+import { toBfloat16 } from '../../lib/ir/bfloat16';
 import { type Attributes, type Tensor, topological } from '../../lib/ir/graph';
 import * as ops from '../../lib/ir/ops/index';
-import { type Precision, toBfloat16, withPrecision, withProductPrecision } from '../../lib/ir/precision';
+import { type Precision, withPrecision, withProductPrecision } from '../../lib/ir/precision';
 import { sumProducts } from '../../lib/ir/products';
 import { interpret } from '../../lib/ir/reference';
 import { jit } from '../../lib/transforms/index';
@@ -115,8 +116,8 @@ test('jit has an option for it, which a function inside may have too', () => {
 
 test('an unknown precision is an error that names the known ones', () => {
   expect(() => withPrecision('half' as Precision, () => 1)).toThrow(
-    "precision must be one of 'float32', 'tf32', 'mixedBfloat16', got 'half'",
+    "precision must be one of 'float32', 'tf32', 'mixedBfloat16', 'bfloat16', got 'half'",
   );
-  const wrong = jit((x: Tensor) => x, { precision: 16 as unknown as Precision });
-  expect(() => wrong(1)).toThrow("precision must be one of 'float32', 'tf32', 'mixedBfloat16', got 16");
+  const wrong = jit((x: Tensor) => x, { precision: 16 as unknown as 'float32' });
+  expect(() => wrong(1)).toThrow("precision must be one of 'float32', 'tf32', 'mixedBfloat16', 'bfloat16', got 16");
 });

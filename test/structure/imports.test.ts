@@ -27,7 +27,7 @@ const libArrows: Record<string, readonly string[]> = {
   transforms: ['ir', 'compile', 'runtime'],
   // Shuffles and splits with the same random numbers as the operations.
   data: ['runtime', 'ir/philox'],
-  io: ['runtime'],
+  io: ['runtime', 'ir/bfloat16'],
   // Strings to numbers, outside of graphs; shares the vocabularies of layers.
   preprocessing: ['ir', 'io', 'layers'],
   training: ['ir', 'compile', 'runtime', 'transforms', 'data', 'io', ...families],

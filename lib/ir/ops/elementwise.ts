@@ -3,14 +3,14 @@ import { type DType, formatType, Tensor } from '../graph.js';
 import { opInfo, type ScalarOp } from '../optable.js';
 
 /**
- * The dtype that operands meet in: float32 over int32 over bool, where int8 counts as float32; a plain number fits in, a
- * fraction makes float32.
+ * The dtype that operands meet in: float32 over int32 over bool, where int8 and bfloat16 count as float32; a plain number
+ * fits in, a fraction makes float32.
  */
 function commonDType(operands: readonly Operand[]): DType {
-  let dtype: Exclude<DType, 'int8'> = 'bool';
+  let dtype: keyof typeof rank = 'bool';
   for (const o of operands) {
     if (!(o instanceof Tensor)) continue;
-    const own = o.dtype === 'int8' ? 'float32' : o.dtype;
+    const own = o.dtype === 'int8' || o.dtype === 'bfloat16' ? 'float32' : o.dtype;
     if (rank[own] > rank[dtype]) dtype = own;
   }
   for (const o of operands) {
@@ -22,7 +22,9 @@ const rank = { bool: 0, int32: 1, float32: 2 };
 
 /**
  * Converts between dtypes. float32 -> int32 truncates toward zero; anything -> bool is `x != 0`; bool -> number is 0 or 1.
- * Nothing becomes int8, which is for kept weights and needs a scale: `model.quantize` makes them.
+ * To bfloat16, numbers are rounded to 8 bits of mantissa, to nearest and to even, and those below 2^-126 in magnitude to zero;
+ * it is for keeping them in half of the memory, and wherever they are computed with they are float32 again. Nothing becomes
+ * int8, which is for kept weights and needs a scale: `model.quantize` makes them.
  *
  * @throws Error when the dtype is int8 and x is not
  */
@@ -32,11 +34,12 @@ export function cast(x: Operand, dtype: DType): Tensor {
   if (dtype === 'int8') {
     throw opError('cast', `${formatType(t)} cannot become int8, which is for the weights of quantized models`);
   }
-  const isByte = t.dtype === 'bool' || t.dtype === 'int8';
+  const isNarrow = t.dtype === 'bool' || t.dtype === 'int8' || t.dtype === 'bfloat16';
   const one = (op: ScalarOp, v: Tensor, to: DType) => make(op, [v], {}, v.shape, to);
   if (dtype === 'bool') return one('castBool', t, 'bool');
-  if (dtype === 'float32') return one(isByte ? 'widen' : 'castFloat', t, 'float32');
-  return one('castInt', isByte ? one('widen', t, 'float32') : t, 'int32');
+  if (dtype === 'float32') return one(isNarrow ? 'widen' : 'castFloat', t, 'float32');
+  if (dtype === 'bfloat16') return one('castBfloat16', cast(t, 'float32'), 'bfloat16');
+  return one('castInt', isNarrow ? one('widen', t, 'float32') : t, 'int32');
 }
 
 /** Builds a scalar operation: operands are brought to one dtype that the operation supports, and to one shape. */

@@ -3,6 +3,7 @@ import { where as select } from '../../ir/ops/elementwise.js';
 import { scan } from '../../ir/ops/loop.js';
 import { zeros } from '../../ir/ops/random.js';
 import { flip, reshape, transpose } from '../../ir/ops/shape.js';
+import { withExactHandOver } from '../../ir/precision.js';
 import { argumentError, boolean, checkOptions, positiveInteger } from '../arguments.js';
 import { type CallContext, Layer, type LayerOptions, layerOptionKeys, type Weight } from '../layer.js';
 import { stepMaskOf, withMask } from '../mask.js';
@@ -106,7 +107,9 @@ export class Recurrent extends Layer {
 
     const { carry, output } = scan(
       ([previous, ...states]: readonly Tensor[], elements: readonly Tensor[]) => {
-        const next = effects.during(() => run.step(elements.slice(0, projected.length), states));
+        // from step to step nothing is rounded: a state takes many small changes
+        const step = () => run.step(elements.slice(0, projected.length), states);
+        const next = effects.during(() => withExactHandOver(step));
         // a step that does not count repeats the output before it and leaves the states alone
         const keep = elements[projected.length];
         const masked = (now: Tensor, before: Tensor): Tensor => (keep === undefined ? now : choose(keep, now, before));

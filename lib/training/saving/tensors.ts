@@ -8,6 +8,7 @@ const readable: Readonly<Record<DType, readonly StoredType[]>> = {
   int32: ['I32', 'I64'],
   bool: ['BOOL', 'U8'],
   int8: ['I8'],
+  bfloat16: ['BF16'],
 };
 
 /** The first few of many names. */

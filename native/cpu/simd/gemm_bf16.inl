@@ -1,7 +1,7 @@
 // Matrix products of operands rounded to bfloat16, see ../gemm.h. Included once per target, inside its namespace, after
 // gemm.inl and bfloat16.inl.
 //
-// Operands are rounded while they are copied: B into panels, A tile by tile. With AVX512_BF16 a 32-bit word of a copy holds
+// Operands are rounded while they are copied: B into panels, A tile by tile; bfloat16 numbers in memory are copied as they are. With AVX512_BF16 a 32-bit word of a copy holds
 // two neighbours along k, and one instruction adds the products of 16 such pairs to 16 sums, so that a product is one of
 // half the depth. Without it the copies are float32 numbers with 8 bits of mantissa, and the tiles are those of gemm.inl.
 
@@ -33,9 +33,14 @@ STEEPEST_INLINE F roundPairs(F even, F odd) {
 // The first n lanes, where n may be anything: those that there are.
 STEEPEST_INLINE F loadSome(const float* p, int64_t n) { return n >= kWidth ? load(p) : n > 0 ? loadFirst(p, n) : F{}; }
 
+template <typename T>
+STEEPEST_INLINE void copyStrided(const T* p, int64_t stride, int64_t n, T* lanes) {
+  for (int64_t i = 0; i < n && i < kWidth; ++i) lanes[i] = p[i * stride];
+}
+
 STEEPEST_INLINE F loadStrided(const float* p, int64_t stride, int64_t n) {
   float lanes[kWidth] = {};
-  for (int64_t i = 0; i < n && i < kWidth; ++i) lanes[i] = p[i * stride];
+  copyStrided(p, stride, n, lanes);
   return load(lanes);
 }
 
@@ -48,6 +53,28 @@ STEEPEST_INLINE F wordsAlong(const float* p, int64_t n) {
 STEEPEST_INLINE F wordsAcross(const float* p, int64_t depthStride, int64_t stride, int64_t n, bool both) {
   if (stride == 1) return roundPairs(loadSome(p, n), both ? loadSome(p + depthStride, n) : F{});
   return roundPairs(loadStrided(p, stride, n), both ? loadStrided(p + depthStride, stride, n) : F{});
+}
+
+// The same of bfloat16 numbers.
+STEEPEST_INLINE F wordsAlong(const uint16_t* p, int64_t n) {
+  const __mmask32 there = n >= kPair * kWidth ? 0xffffffffu : n > 0 ? (1u << n) - 1 : 0;
+  return (F)_mm512_maskz_loadu_epi16(there, p);
+}
+
+STEEPEST_INLINE __m512i loadWide(const uint16_t* p, int64_t stride, int64_t n) {
+  if (stride == 1) {
+    const __mmask16 there = n >= kWidth ? 0xffffu : n > 0 ? static_cast<__mmask16>((1u << n) - 1) : 0;
+    return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(there, p));
+  }
+  alignas(32) uint16_t lanes[kWidth] = {};
+  copyStrided(p, stride, n, lanes);
+  return _mm512_cvtepu16_epi32(_mm256_load_si256(reinterpret_cast<const __m256i*>(lanes)));
+}
+
+STEEPEST_INLINE F wordsAcross(const uint16_t* p, int64_t depthStride, int64_t stride, int64_t n, bool both) {
+  const __m512i even = loadWide(p, stride, n);
+  if (!both) return (F)even;
+  return (F)_mm512_or_si512(even, _mm512_slli_epi32(loadWide(p + depthStride, stride, n), 16));
 }
 
 // --- the tile in registers
@@ -122,20 +149,23 @@ STEEPEST_INLINE gemm::TileFunction tileFor(bool byRows, bool, int64_t vectors, i
 
 // --- copies
 
-void copyRows(const float* a, int64_t aRow, int64_t rows, int64_t k, float* to) {
+template <typename T>
+void copyRows(const T* a, int64_t aRow, int64_t rows, int64_t k, float* to) {
   for (int64_t i = 0; i < rows; ++i, a += aRow, to += kPackedRow) {
     for (int64_t p = 0; p < k; p += kPair * kWidth) store(to + p / kPair, wordsAlong(a + p, k - p));
   }
 }
 
-void copyColumns(const float* a, int64_t aRow, int64_t aDepth, int64_t rows, int64_t k, float* to) {
+template <typename T>
+void copyColumns(const T* a, int64_t aRow, int64_t aDepth, int64_t rows, int64_t k, float* to) {
   for (int64_t p = 0; p < k; p += kPair, a += kPair * aDepth, to += kPackedColumn) {
     store(to, wordsAcross(a, aDepth, aRow, rows, p + 1 < k));
   }
 }
 
 // One vector of a panel from columns that have unit stride along k.
-void packColumns(const float* b, int64_t bColumn, int64_t k, int64_t columns, float* to) {
+template <typename T>
+void packColumns(const T* b, int64_t bColumn, int64_t k, int64_t columns, float* to) {
   for (int64_t p = 0; p < k; p += kPair * kWidth, to += kWidth * kPanel) {
     F r[kWidth];
 #pragma GCC unroll 16
@@ -150,7 +180,8 @@ void packColumns(const float* b, int64_t bColumn, int64_t k, int64_t columns, fl
 }
 
 // All panels row by row: what is near in memory is read together.
-void packRows(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, int64_t panelWords, float* to) {
+template <typename T>
+void packRows(const T* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, int64_t panelWords, float* to) {
   for (int64_t p = 0; p < k; p += kPair, b += kPair * bRow, to += kPanel) {
     float* panel = to;
     for (int64_t j = 0; j < n; j += kPanel, panel += panelWords) {
@@ -162,7 +193,8 @@ void packRows(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t 
   }
 }
 
-void pack(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, float* panels) {
+template <typename T>
+void pack(const T* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, float* panels) {
   const int64_t panelWords = (k + kPair - 1) / kPair * kPanel;
   if (bRow != 1 || bColumn == 1) return packRows(b, bRow, bColumn, k, n, panelWords, panels);
   for (int64_t j = 0; j < n; j += kPanel, panels += panelWords) {
@@ -185,6 +217,13 @@ STEEPEST_INLINE gemm::TileFunction tileFor(bool byRows, bool partial, int64_t ve
   return gemm::tiles.at[byRows][partial][vectors - 1][rows - 1];
 }
 
+STEEPEST_INLINE float widened(uint16_t x) {
+  const uint32_t bits = static_cast<uint32_t>(x) << 16;
+  float number;
+  __builtin_memcpy(&number, &bits, sizeof number);
+  return number;
+}
+
 void copyRows(const float* a, int64_t aRow, int64_t rows, int64_t k, float* to) {
   gemm::copyRows(a, aRow, rows, k, to);
   for (int64_t i = 0; i < rows; ++i) roundAll(to + i * kPackedRow, k);
@@ -202,6 +241,38 @@ void copyColumns(const float* a, int64_t aRow, int64_t aDepth, int64_t rows, int
 void pack(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, float* panels) {
   gemm::pack(b, bRow, bColumn, k, n, panels);
   roundAll(panels, (n + kPanel - 1) / kPanel * kPanel * k);
+}
+
+// Of bfloat16 numbers.
+void copyRows(const uint16_t* a, int64_t aRow, int64_t rows, int64_t k, float* to) {
+  for (int64_t i = 0; i < rows; ++i, a += aRow, to += kPackedRow) {
+    for (int64_t p = 0; p < k; ++p) to[p] = widened(a[p]);
+  }
+}
+
+void copyColumns(const uint16_t* a, int64_t aRow, int64_t aDepth, int64_t rows, int64_t k, float* to) {
+  for (int64_t p = 0; p < k; ++p, a += aDepth, to += kPackedColumn) {
+    if (aRow == 1) {
+      for (int64_t i = 0; i < rows; ++i) to[i] = widened(a[i]);
+    } else {
+      for (int64_t i = 0; i < rows; ++i) to[i] = widened(a[i * aRow]);
+    }
+  }
+}
+
+void pack(const uint16_t* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, float* panels) {
+  for (int64_t j = 0; j < n; j += kPanel, b += kPanel * bColumn, panels += k * kPanel) {
+    const int64_t columns = n - j < kPanel ? n - j : kPanel;
+    for (int64_t p = 0; p < k; ++p) {
+      const uint16_t* const from = b + p * bRow;
+      float* const to = panels + p * kPanel;
+      if (bColumn == 1 && columns == kPanel) {
+        for (int64_t i = 0; i < kPanel; ++i) to[i] = widened(from[i]);
+        continue;
+      }
+      for (int64_t i = 0; i < kPanel; ++i) to[i] = i < columns ? widened(from[i * bColumn]) : 0;
+    }
+  }
 }
 
 #endif
@@ -222,11 +293,18 @@ void block(const GemmBlock& g) {
     const int64_t k = g.k - p0 < w * kPair ? g.k - p0 : w * kPair;
     for (int64_t it = 0, i = 0; it < rowTiles; ++it) {
       const int64_t rows = rowTiles == 1 ? g.m : g.m / rowTiles + (it < g.m % rowTiles);
-      const float* a = g.a + i * g.aRow + p0 * g.aDepth;
-      if (byRows) {
-        copyRows(a, g.aRow, rows, k, packed);
+      const int64_t at = i * g.aRow + p0 * g.aDepth;
+      const auto copy = [&](const auto* a) __attribute__((always_inline)) {
+        if (byRows) {
+          copyRows(a, g.aRow, rows, k, packed);
+        } else {
+          copyColumns(a, g.aRow, g.aDepth, rows, k, packed);
+        }
+      };
+      if (g.aNarrow != nullptr) {
+        copy(g.aNarrow + at);
       } else {
-        copyColumns(a, g.aRow, g.aDepth, rows, k, packed);
+        copy(g.a + at);
       }
       gemm::Tile t{
           packed, byRows ? kPackedRow : kPackedColumn, nullptr, g.bRow, nullptr, g.cRow, w, 0, g.accumulate || w0 > 0};
@@ -256,4 +334,5 @@ const GemmKernels gemmBf16Kernels = {
     gemm::kRows,      gemm::kPanel, gemm_bf16::kPair * gemm::kDepth,
     gemm_bf16::block, nullptr,      gemm_bf16::pack,
     gemm::add,        gemm::turn,   gemm_bf16::kPair,
+    gemm_bf16::pack,
 };

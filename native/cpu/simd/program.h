@@ -41,7 +41,9 @@ struct TileFunctions {
   FusedLines (*fusedLines)(int run);  // the same
   TileOp widenBool;                   // bool in memory -> 0 or 1 in float lanes
   TileOp widenInt8;                   // int8 in memory -> float lanes
-  TileOp narrow;                      // 0 or 1 in float lanes -> bool in memory
+  TileOp widenBfloat16;               // bfloat16 in memory -> float lanes
+  TileOp narrowBool;                  // 0 or 1 in float lanes -> bool in memory
+  TileOp narrowBfloat16;              // numbers of 8 bits in float lanes -> bfloat16 in memory
   TileOp copy;                        // 32-bit lanes
   TileOp fill;                        // one 32-bit number to all lanes
   const Reducer* (*reducer)(ReduceKind kind, Lane lanes);

@@ -129,6 +129,32 @@ void narrow(const SimdStep& s, void* const* slots, int64_t count, int64_t) {
   for (int64_t i = 0; i < count; ++i) to[i] = from[i] != 0.0f ? 1 : 0;
 }
 
+// bfloat16 numbers are the upper halves of float lanes, whose lower halves are zero.
+typedef uint16_t Halves __attribute__((vector_size(2 * kWidth)));
+
+void widenBfloat16(const SimdStep& s, void* const* slots, int64_t count, int64_t) {
+  const uint16_t* from = static_cast<const uint16_t*>(slots[s.args[0]]);
+  AliasInt* to = static_cast<AliasInt*>(slots[s.dst]);
+  int64_t i = 0;
+  for (; i + kWidth <= count; i += kWidth) {
+    Halves upper;
+    __builtin_memcpy(&upper, from + i, sizeof upper);
+    store(to + i, (I)(__builtin_convertvector(upper, U) << 16));
+  }
+  for (; i < count; ++i) to[i] = static_cast<int32_t>(static_cast<uint32_t>(from[i]) << 16);
+}
+
+void narrowBfloat16(const SimdStep& s, void* const* slots, int64_t count, int64_t) {
+  const AliasInt* from = static_cast<const AliasInt*>(slots[s.args[0]]);
+  uint16_t* to = static_cast<uint16_t*>(slots[s.dst]);
+  int64_t i = 0;
+  for (; i + kWidth <= count; i += kWidth) {
+    const Halves upper = __builtin_convertvector((U)load(from + i) >> 16, Halves);
+    __builtin_memcpy(to + i, &upper, sizeof upper);
+  }
+  for (; i < count; ++i) to[i] = static_cast<uint16_t>(static_cast<uint32_t>(from[i]) >> 16);
+}
+
 void fill(const SimdStep& s, void* const* slots, int64_t count, int64_t) {
   loop<Copy>(slots[s.dst], count, Operand<I, true>(slots[s.args[0]]));
 }
@@ -176,6 +202,7 @@ TileOp find(ScalarOp op, Lane lanes, unsigned uniform) {
     TILE_UNARY_F(Round)
     TILE_UNARY_F(Not)
     TILE_UNARY_F(CastInt)
+    TILE_UNARY_F(CastBfloat16)
     TILE_UNARY_FI(CastBool)
     TILE_BINARY_FI(Add)
     TILE_BINARY_FI(Sub)

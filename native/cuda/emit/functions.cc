@@ -137,6 +137,7 @@ Value evaluate(const Step& step, const Value& x, const Value& y, const Value& z,
     EMIT_UNARY(Round)
     EMIT_UNARY(Not)
     EMIT_UNARY(CastInt)
+    EMIT_UNARY(CastBfloat16)
     EMIT_UNARY_BOTH(CastBool)
     EMIT_BINARY_BOTH(Add)
     EMIT_BINARY_BOTH(Sub)

@@ -21,6 +21,19 @@ void load(DType dtype, const Value& address, int64_t byteOffset, int width, Valu
     }
     return;
   }
+  if (dtype == DType::kBfloat16) {
+    const Value words[2] = {out.fresh(Bank::kWord), out.fresh(Bank::kWord)};
+    if (width == 4) {
+      out.line(("ld.global.v2.b32 {$, $}, " + at).c_str(), {words[0], words[1], address});
+    } else {
+      out.line(("ld.global.u16 $, " + at).c_str(), {words[0], address});
+    }
+    for (int k = 0; k < width; ++k) {
+      const I pair(words[k / 2]);
+      lanes[k] = F(k % 2 == 0 ? pair << I(16) : pair & I(static_cast<int32_t>(0xffff0000u))).v;
+    }
+    return;
+  }
   const bool truthValue = dtype == DType::kBool;
   const Value bytes = out.fresh(Bank::kWord);
   const char* const type = width == 4 ? "b32" : truthValue ? "u8" : "s8";
@@ -42,6 +55,18 @@ void store(DType dtype, const Value& address, int width, const Value* lanes) {
       bytes = k == 0 ? one.v : (I(bytes) | one).v;
     }
     out.line(width == 4 ? "st.global.b32 [$], $;" : "st.global.u8 [$], $;", {address, bytes});
+    return;
+  }
+  if (dtype == DType::kBfloat16) {
+    for (int k = 0; k < width; k += 2) {
+      const U low = U(asWhole(lanes[k])) >> 16u;
+      from[k / 2] = width == 1 ? low.v : (low | (U(asWhole(lanes[k + 1])) & 0xffff0000u)).v;
+    }
+    if (width == 4) {
+      out.line("st.global.v2.b32 [$], {$, $};", {address, from[0], from[1]});
+    } else {
+      out.line("st.global.u16 [$], $;", {address, from[0]});
+    }
     return;
   }
   const bool real = dtype == DType::kFloat32;

@@ -12,6 +12,8 @@ STEEPEST_KERNEL(copyElements, CopyArguments a) {
     const int64_t from = offsetOf(a.domain, a.in.strides, i), to = offsetOf(a.domain, a.out.strides, i);
     if (a.elementBytes == 4) {
       reinterpret_cast<uint32_t*>(out)[to] = reinterpret_cast<const uint32_t*>(in)[from];
+    } else if (a.elementBytes == 2) {
+      reinterpret_cast<uint16_t*>(out)[to] = reinterpret_cast<const uint16_t*>(in)[from];
     } else {
       out[to] = in[from];
     }

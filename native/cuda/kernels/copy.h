@@ -9,7 +9,7 @@ struct CopyArguments {
   int64_t loopStep;
   Domain domain;
   Operand in, out;
-  uint32_t elementBytes;  // 1 or 4
+  uint32_t elementBytes;  // 1, 2 or 4
 };
 
 }  // namespace steepest::cuda

@@ -22,6 +22,8 @@ STEEPEST_TILED_KERNEL(STEEPEST_BLOCK, 1, gatherRows, GatherArguments a) {
       gatherElement<Quad>(a, i, from, valid);
     } else if (a.elementBytes == 4) {
       gatherElement<uint32_t>(a, i, from, valid);
+    } else if (a.elementBytes == 2) {
+      gatherElement<uint16_t>(a, i, from, valid);
     } else {
       gatherElement<uint8_t>(a, i, from, valid);
     }

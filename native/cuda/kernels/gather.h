@@ -14,7 +14,7 @@ struct GatherArguments {
   int64_t count, tableRows, tableStride;
   Domain inner;
   int64_t innerStrides[kAxes];
-  uint32_t elementBytes;  // 1, 4, or 16 for four neighbours
+  uint32_t elementBytes;  // 1, 2, 4, or 16 for several neighbours
   uint32_t unused;
 };
 

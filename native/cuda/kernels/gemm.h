@@ -5,6 +5,8 @@
 
 namespace steepest::cuda {
 
+constexpr uint32_t kNarrowA = 1, kNarrowB = 2;
+
 // c [batch, m, n] = finish(a [batch, m, k] b [batch, k, n]); c has no gaps. A block computes a tile of c, or with several
 // parts, the sum over a part of k for it, which goes to `sums` [parts, size of c]; gemmParts makes c of them.
 struct GemmArguments {
@@ -24,7 +26,7 @@ struct GemmArguments {
   uint32_t aQuads, bQuads, cQuads;
   uint32_t bfloat16;  // operands are rounded to it
   uint32_t tf32;      // operands may be rounded to it
-  uint32_t unused;
+  uint32_t narrow;    // kNarrowA, kNarrowB: they are bfloat16 numbers in memory
 };
 
 // Shared memory of a warp for 16 x 32 of its sums, see gemm_strip.h. The gap behind a row spreads what half a warp writes at once

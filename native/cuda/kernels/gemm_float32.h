@@ -9,6 +9,7 @@ namespace steepest::cuda {
 template <int kRows_, int kColumns_, int kDepth_, int kDown, int kAcross, bool kAAlongK, bool kBAlongK>
 struct Float32Tile {
   static constexpr int kRows = kRows_, kColumns = kColumns_, kDepth = kDepth_;
+  static constexpr bool kNarrow = false;
   static constexpr int kThreadRows = kRows / kDown, kThreadColumns = kColumns / kAcross;
   static constexpr int kThreads = kThreadRows * kThreadColumns;
   static constexpr int kLine = kAcross / 4;  // quads of a thread beside each other

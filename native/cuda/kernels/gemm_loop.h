@@ -34,8 +34,10 @@ STEEPEST_INLINE void multiplyMatrices(const GemmArguments& g, Tile& product) {
   const int64_t bStride = Tile::StagedB::kAlongK ? g.bColumn : g.bDepth;
   sumProducts(product, tile.firstDepth, tile.lastDepth,
               [&](int64_t depth, typename Tile::StagedA& nextA, typename Tile::StagedB& nextB) {
-                nextA.load(a, aStride, tile.row, g.m, depth, tile.lastDepth, g.aQuads != 0);
-                nextB.load(b, bStride, tile.column, g.n, depth, tile.lastDepth, g.bQuads != 0);
+                nextA.load(a, aStride, tile.row, g.m, depth, tile.lastDepth, g.aQuads != 0,
+                           Tile::kNarrow && isNarrow(g, kNarrowA));
+                nextB.load(b, bStride, tile.column, g.n, depth, tile.lastDepth, g.bQuads != 0,
+                           Tile::kNarrow && isNarrow(g, kNarrowB));
               });
   finishProduct(g, g.loopStep, tile, product);
 }

@@ -83,6 +83,7 @@ struct MmaTile {
   using B = RoundedTile<Format, kColumns_, kBAlongK>;
   using Number = typename Format::Number;
   static constexpr int kRows = kRows_, kColumns = kColumns_, kDepth = A::kDepth;
+  static constexpr bool kNarrow = sizeof(Number) == 2;  // operands and c may be bfloat16 numbers in memory
   static constexpr int kThreads = 32 * kDown * kAcross;
   static constexpr int kM = kRows / kDown / 16, kN = kColumns / kAcross / 8;  // products of a warp
   using StagedA = Staged<kRows, kDepth, kAAlongK, kThreads>;

@@ -1,6 +1,7 @@
 // Where a product's tile comes from, and what becomes of its sums: finished in registers, then stored.
 #pragma once
 
+#include "bfloat16.h"
 #include "gemm.h"
 #include "kernel.h"
 #include "quads.h"
@@ -20,6 +21,12 @@ STEEPEST_INLINE float* slid(float* p, int64_t bytes) {
 template <typename T>
 STEEPEST_INLINE const T* slid(const T* p, int64_t bytes) {
   return reinterpret_cast<const T*>(reinterpret_cast<const unsigned char*>(p) + bytes);
+}
+
+// Whether an operand is bfloat16 numbers, and where number i of it is.
+STEEPEST_INLINE bool isNarrow(const GemmArguments& g, uint32_t operand) { return (g.narrow & operand) != 0; }
+STEEPEST_INLINE const float* numberAt(const GemmArguments& g, uint32_t operand, const float* p, int64_t i) {
+  return slid(p, i * (isNarrow(g, operand) ? 2 : 4));
 }
 
 // A place in c, or in a tile of it.
@@ -56,10 +63,10 @@ struct GemmTile {
   }
 
   STEEPEST_INLINE const float* a(const GemmArguments& g) const {
-    return slid(g.a, g.loopStep * g.aSlide) + offsetOf(g.batch, g.aBatch, batch);
+    return numberAt(g, kNarrowA, slid(g.a, g.loopStep * g.aSlide), offsetOf(g.batch, g.aBatch, batch));
   }
   STEEPEST_INLINE const float* b(const GemmArguments& g) const {
-    return slid(g.b, g.loopStep * g.bSlide) + offsetOf(g.batch, g.bBatch, batch);
+    return numberAt(g, kNarrowB, slid(g.b, g.loopStep * g.bSlide), offsetOf(g.batch, g.bBatch, batch));
   }
 };
 
@@ -80,6 +87,31 @@ STEEPEST_INLINE void loadSome(const float* from, int64_t left, bool whole, float
   }
 }
 template <int kRun>
+STEEPEST_INLINE void loadSome(const uint16_t* from, int64_t left, bool whole, float (&to)[kRun]) {
+  if (kRun == 4 && whole) {
+    const Quad quad = widenedQuad(from);
+#pragma unroll
+    for (int j = 0; j < kRun; ++j) to[j] = quad.x[j % 4];
+  } else {
+#pragma unroll
+    for (int j = 0; j < kRun; ++j) to[j] = j < left ? widened(from[j]) : 0;
+  }
+}
+// Rounded.
+template <int kRun>
+STEEPEST_INLINE void storeSome(uint16_t* to, int64_t left, bool whole, const float (&from)[kRun]) {
+  if (kRun == 4 && whole) {
+    uint32_t* const words = reinterpret_cast<uint32_t*>(to);
+    words[0] = bfloat16Bits(from[0]) | bfloat16Bits(from[kRun / 4]) << 16;
+    words[1] = bfloat16Bits(from[kRun / 2]) | bfloat16Bits(from[kRun - 1]) << 16;
+  } else {
+#pragma unroll
+    for (int j = 0; j < kRun; ++j) {
+      if (j < left) to[j] = static_cast<uint16_t>(bfloat16Bits(from[j]));
+    }
+  }
+}
+template <int kRun>
 STEEPEST_INLINE void storeSome(float* to, int64_t left, bool whole, const float (&from)[kRun]) {
   if (kRun == 4 && whole) {
     *reinterpret_cast<Quad*>(to) = {{from[0], from[kRun / 4], from[kRun / 2], from[kRun - 1]}};
@@ -95,9 +127,11 @@ STEEPEST_INLINE void storeSome(float* to, int64_t left, bool whole, const float 
 
 constexpr int64_t kNoElement = -1;
 
+// kNarrow: what is as large as c, and c, may be bfloat16 numbers, as a GemmFinish says. Others have no registers to spare for it.
+//
 // Of kRows runs in the same columns, each from one of c's elements on. A step at a time for all of them: that is one branch, and
 // what they read is on its way together.
-template <int kRows, int kRun>
+template <bool kNarrow, int kRows, int kRun>
 STEEPEST_INLINE void finish(const GemmFinish& f, int64_t loopStep, int64_t column, int64_t left, bool whole,
                             const int64_t (&elements)[kRows], float (&v)[kRows][kRun]) {
   // each(number, which row, which neighbour)
@@ -112,10 +146,17 @@ STEEPEST_INLINE void finish(const GemmFinish& f, int64_t loopStep, int64_t colum
 #pragma unroll
     for (int j = 0; j < kRun; ++j) x[j] = j < left ? from[step * (column + j)] : 0;
   };
-  const auto ofElements = [&](const float* from, float (&x)[kRows][kRun]) {
+  const auto ofNumbers = [&](const auto* from, float (&x)[kRows][kRun]) {
 #pragma unroll
     for (int i = 0; i < kRows; ++i) {
       if (elements[i] != kNoElement) loadSome(from + elements[i], left, whole, x[i]);
+    }
+  };
+  const auto ofElements = [&](const float* from, bool narrow, float (&x)[kRows][kRun]) {
+    if (kNarrow && narrow) {
+      ofNumbers(reinterpret_cast<const uint16_t*>(from), x);
+    } else {
+      ofNumbers(from, x);
     }
   };
   each([&](float& x, int, int) { x *= f.scale; });
@@ -131,13 +172,13 @@ STEEPEST_INLINE void finish(const GemmFinish& f, int64_t loopStep, int64_t colum
   }
   if (f.added != nullptr) {
     float added[kRows][kRun] = {};
-    ofElements(slid(f.added, loopStep * f.addedSlide), added);
+    ofElements(slid(f.added, loopStep * f.addedSlide), f.addedNarrow, added);
     each([&](float& x, int i, int j) { x += added[i][j]; });
   }
   if (f.relu) each([&](float& x, int, int) { x = x < 0 ? 0 : x; });
   if (f.gate != nullptr) {
     float gate[kRows][kRun] = {};
-    ofElements(slid(f.gate, loopStep * f.gateSlide), gate);
+    ofElements(slid(f.gate, loopStep * f.gateSlide), f.gateNarrow, gate);
     const bool multiplies = f.gateMultiplies;
     each([&](float& x, int i, int j) { x = gate[i][j] > 0 ? x : multiplies ? x * 0.0f : 0; });
   }
@@ -147,14 +188,14 @@ STEEPEST_INLINE void finish(const GemmFinish& f, int64_t loopStep, int64_t colum
 STEEPEST_INLINE float finished(const GemmFinish& f, int64_t loopStep, float v, int64_t column, int64_t element) {
   float one[1][1] = {{v}};
   const int64_t elements[1] = {element};
-  finish(f, loopStep, column, 1, false, elements, one);
+  finish<true>(f, loopStep, column, 1, false, elements, one);
   return one[0][0];
 }
 
 // Finishes and stores runs of neighbours, kRowStep rows apart from a place in the tile on. With several parts they are sums,
 // stored as they are. Runs of 2 and 4 begin where quads of c do, or in their middle. All comes from the arguments each time:
 // registers are needed for the numbers. `Tile` is a GemmTile or something that knows other places in c.
-template <int kRowStep = 0, int kRows, int kRun, typename Tile>
+template <bool kNarrow, int kRowStep = 0, int kRows, int kRun, typename Tile>
 STEEPEST_INLINE void finishAndStore(const GemmArguments& g, int64_t loopStep, const Tile& tile, const Place& at,
                                     float (&v)[kRows][kRun]) {
   const int64_t left = g.n - tile.column - at.column;
@@ -165,11 +206,28 @@ STEEPEST_INLINE void finishAndStore(const GemmArguments& g, int64_t loopStep, co
     const Place place = {at.row + i * kRowStep, at.column};
     elements[i] = tile.contains(g, place) ? tile.elementOf(g, place) : kNoElement;
   }
-  if (g.parts == 1) finish(g.finish, loopStep, tile.columnOf(g, at), left, whole, elements, v);
+  if (g.parts == 1) finish<kNarrow>(g.finish, loopStep, tile.columnOf(g, at), left, whole, elements, v);
   float* const to = g.parts > 1 ? g.sums + tile.part * g.size : slid(g.c, loopStep * g.cSlide);
+  const auto storeAll = [&](auto* at) {
 #pragma unroll
-  for (int i = 0; i < kRows; ++i) {
-    if (elements[i] != kNoElement) storeSome(to + elements[i], left, whole, v[i]);
+    for (int i = 0; i < kRows; ++i) {
+      if (elements[i] != kNoElement) storeSome(at + elements[i], left, whole, v[i]);
+    }
+  };
+  if (kNarrow && g.finish.narrow && g.parts == 1) {
+    storeAll(reinterpret_cast<uint16_t*>(to));
+  } else {
+    storeAll(to);
+  }
+}
+
+// One number of c, finished.
+STEEPEST_INLINE void storeOne(const GemmArguments& g, int64_t element, float v) {
+  float* const c = slid(g.c, g.loopStep * g.cSlide);
+  if (g.finish.narrow) {
+    reinterpret_cast<uint16_t*>(c)[element] = static_cast<uint16_t>(bfloat16Bits(v));
+  } else {
+    c[element] = v;
   }
 }
 
@@ -181,7 +239,7 @@ STEEPEST_INLINE void finishProduct(const GemmArguments& g, int64_t loopStep, con
   for (int turn = 0; turn < Product::kTurns; ++turn) {
     float quads[4][4];
     product.take(turn, quads);
-    finishAndStore<Product::kRowStep>(g, loopStep, tile, product.placeOf(turn), quads);
+    finishAndStore<Product::kNarrow, Product::kRowStep>(g, loopStep, tile, product.placeOf(turn), quads);
   }
 }
 

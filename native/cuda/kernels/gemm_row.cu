@@ -7,12 +7,15 @@ namespace {
 
 constexpr int kWarp = 32, kWarps = 8;
 
-STEEPEST_INLINE float operandOf(const GemmArguments& g, float x) { return g.bfloat16 != 0 ? toBfloat16(x) : x; }
+STEEPEST_INLINE float operandOf(const GemmArguments& g, uint32_t operand, const float* p, int64_t i) {
+  if (isNarrow(g, operand)) return widened(reinterpret_cast<const uint16_t*>(p)[i]);
+  return g.bfloat16 != 0 ? toBfloat16(p[i]) : p[i];
+}
 
 // `column` of the tile.
 STEEPEST_INLINE void finishOne(const GemmArguments& g, const GemmTile& tile, int64_t column, float sum) {
   float one[1][1] = {{sum}};
-  finishAndStore(g, g.loopStep, tile, Place{0, column}, one);
+  finishAndStore<true>(g, g.loopStep, tile, Place{0, column}, one);
 }
 
 }  // namespace
@@ -25,10 +28,10 @@ STEEPEST_TILED_KERNEL(256, 1, gemmRowN, GemmArguments g) {
   const int64_t column = tile.column + lane;
   float sum = 0;
   if (column < g.n) {
-    const float *const a = tile.a(g), *const b = tile.b(g) + column * g.bColumn;
+    const float *const a = tile.a(g), *const b = numberAt(g, kNarrowB, tile.b(g), column * g.bColumn);
 #pragma unroll 4
     for (int64_t k = tile.firstDepth + warp; k < tile.lastDepth; k += kWarps) {
-      sum = ::fmaf(operandOf(g, a[k * g.aDepth]), operandOf(g, b[k * g.bDepth]), sum);
+      sum = ::fmaf(operandOf(g, kNarrowA, a, k * g.aDepth), operandOf(g, kNarrowB, b, k * g.bDepth), sum);
     }
   }
   sums[warp][lane] = sum;
@@ -46,10 +49,10 @@ STEEPEST_TILED_KERNEL(256, 1, gemmRowT, GemmArguments g) {
   const int64_t column = tile.column + warp;
   float sum = 0;
   if (column < g.n) {
-    const float *const a = tile.a(g), *const b = tile.b(g) + column * g.bColumn;
+    const float *const a = tile.a(g), *const b = numberAt(g, kNarrowB, tile.b(g), column * g.bColumn);
 #pragma unroll 4
     for (int64_t k = tile.firstDepth + lane; k < tile.lastDepth; k += kWarp) {
-      sum = ::fmaf(operandOf(g, a[k * g.aDepth]), operandOf(g, b[k * g.bDepth]), sum);
+      sum = ::fmaf(operandOf(g, kNarrowA, a, k * g.aDepth), operandOf(g, kNarrowB, b, k * g.bDepth), sum);
     }
   }
 #pragma unroll

@@ -1,6 +1,7 @@
 // A tile of an operand on its way from memory to shared memory.
 #pragma once
 
+#include "bfloat16.h"
 #include "gemm_result.h"
 
 namespace steepest::cuda {
@@ -14,26 +15,41 @@ struct Staged {
   static constexpr int kEach = (kQuads + kThreads - 1) / kThreads;
   Quad quads[kEach];
 
-  // `whole`: quads begin at multiples of 16 bytes. Those of a thread are all within their lines, or none is: one branch.
+  // `whole`: quads begin at multiples of their size. Those of a thread are all within their lines, or none is: one branch.
+  // `narrow`: p is the address of bfloat16 numbers.
   STEEPEST_INLINE void load(const float* p, int64_t stride, int64_t firstRow, int64_t rows, int64_t firstDepth,
-                            int64_t depths, bool whole) {
+                            int64_t depths, bool whole, bool narrow = false) {
+    if (narrow) {
+      const auto one = [](const uint16_t* at) { return widened(*at); };
+      const auto four = [](const uint16_t* at) { return widenedQuad(at); };
+      loadNumbers(reinterpret_cast<const uint16_t*>(p), stride, firstRow, rows, firstDepth, depths, whole, one, four);
+    } else {
+      const auto one = [](const float* at) { return *at; };
+      const auto four = [](const float* at) { return *reinterpret_cast<const Quad*>(at); };
+      loadNumbers(p, stride, firstRow, rows, firstDepth, depths, whole, one, four);
+    }
+  }
+
+  template <typename T, typename One, typename Four>
+  STEEPEST_INLINE void loadNumbers(const T* p, int64_t stride, int64_t firstRow, int64_t rows, int64_t firstDepth,
+                                   int64_t depths, bool whole, One one, Four four) {
     const int rowsLeft = static_cast<int>(smaller<int64_t>(rows - firstRow, kRows));
     const int depthsLeft = static_cast<int>(smaller<int64_t>(depths - firstDepth, kDepth));
     const int lines = kAlongK ? rowsLeft : depthsLeft, left = (kAlongK ? depthsLeft : rowsLeft) - along();
-    const float* const from =
+    const T* const from =
         p + ((kAlongK ? firstRow : firstDepth) + line(0)) * stride + (kAlongK ? firstDepth : firstRow) + along();
     const int64_t step = kThreads / kLine * stride;
     if (whole && left >= 4) {
 #pragma unroll
       for (int i = 0; i < kEach; ++i) {
-        if (has(i)) quads[i] = line(i) < lines ? *reinterpret_cast<const Quad*>(from + i * step) : Quad{};
+        if (has(i)) quads[i] = line(i) < lines ? four(from + i * step) : Quad{};
       }
     } else {
 #pragma unroll
       for (int i = 0; i < kEach; ++i) {
 #pragma unroll
         for (int j = 0; j < 4; ++j) {
-          if (has(i)) quads[i].x[j] = line(i) < lines && j < left ? from[i * step + j] : 0;
+          if (has(i)) quads[i].x[j] = line(i) < lines && j < left ? one(from + i * step + j) : 0;
         }
       }
     }

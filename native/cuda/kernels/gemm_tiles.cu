@@ -28,7 +28,7 @@ STEEPEST_KERNEL(gemmParts, GemmArguments g) {
   STEEPEST_EACH(i, g.size) {
     float sum = g.sums[i];
     for (int64_t part = 1; part < g.parts; ++part) sum += g.sums[part * g.size + i];
-    slid(g.c, g.loopStep * g.cSlide)[i] = finished(g.finish, g.loopStep, sum, i % g.cRow, i);
+    storeOne(g, i, finished(g.finish, g.loopStep, sum, i % g.cRow, i));
   }
 }
 

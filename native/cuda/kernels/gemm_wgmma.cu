@@ -1,4 +1,5 @@
 // Matrix products of bfloat16 or tf32 operands on the tensor cores of compute capability 9.0, and how operands are rounded to memory.
+#include "bfloat16.h"
 #include "gemm_wgmma.h"
 #include "wgmma_loop.h"
 
@@ -16,6 +17,14 @@ STEEPEST_INLINE void storeRounded(const RoundArguments& a, int64_t quad, const Q
   }
 }
 
+// Where an operand's numbers of a batch begin, how many numbers further on, and the number there.
+STEEPEST_INLINE const float* batchOf(const RoundArguments& a, int64_t batch) {
+  return slid(a.from, a.loopStep * a.slide + offsetOf(a.batch, a.batchStrides, batch) * (a.narrow != 0 ? 2 : 4));
+}
+STEEPEST_INLINE float numberOf(const RoundArguments& a, const float* from, int64_t i) {
+  return a.narrow != 0 ? widened(reinterpret_cast<const uint16_t*>(from)[i]) : from[i];
+}
+
 // Of an operand that lies along its outer axis: squares go through shared memory, so that neighbours are read and written.
 // 8 threads for each of 32 runs.
 STEEPEST_TILED_KERNEL(8 * kTransposeEdge, 1, roundTransposed, RoundArguments a) {
@@ -24,11 +33,12 @@ STEEPEST_TILED_KERNEL(8 * kTransposeEdge, 1, roundTransposed, RoundArguments a) 
   const int64_t across = (a.run + kEdge - 1) / kEdge, down = (a.outer + kEdge - 1) / kEdge;
   const int64_t batch = blockIdx.x / (across * down), outer = blockIdx.x / across % down * kEdge;
   const int64_t inner = blockIdx.x % across * kEdge;
-  const float* const from = slid(a.from, a.loopStep * a.slide) + offsetOf(a.batch, a.batchStrides, batch);
+  const float* const from = batchOf(a, batch);
   const int thread = static_cast<int>(threadIdx.x);
   for (int i = thread / kEdge; i < kEdge; i += 8) {
     const int64_t o = outer + thread % kEdge, k = inner + i;
-    square[i][thread % kEdge] = o < a.outer && k < a.inner ? from[o * a.outerStride + k * a.innerStride] : 0;
+    square[i][thread % kEdge] =
+        o < a.outer && k < a.inner ? numberOf(a, from, o * a.outerStride + k * a.innerStride) : 0;
   }
   __syncthreads();
   const int row = thread / 8, column = thread % 8 * 4;
@@ -42,13 +52,15 @@ STEEPEST_KERNEL(roundOperand, RoundArguments a) {
   const int64_t quads = a.run / 4;
   STEEPEST_EACH(i, a.batch.size * a.outer * quads) {
     const int64_t batch = i / (a.outer * quads), outer = i / quads % a.outer, inner = i % quads * 4;
-    const float* const from =
-        slid(a.from, a.loopStep * a.slide) + offsetOf(a.batch, a.batchStrides, batch) + outer * a.outerStride;
+    const float* const from = batchOf(a, batch);
+    const int64_t at = outer * a.outerStride;
     Quad quad;
     if (a.quads != 0 && inner + 4 <= a.inner) {
-      quad = *reinterpret_cast<const Quad*>(from + inner);
+      quad = a.narrow != 0 ? widenedQuad(reinterpret_cast<const uint16_t*>(from) + at + inner)
+                           : *reinterpret_cast<const Quad*>(from + at + inner);
     } else {
-      for (int j = 0; j < 4; ++j) quad.x[j] = inner + j < a.inner ? from[(inner + j) * a.innerStride] : 0;
+      for (int j = 0; j < 4; ++j)
+        quad.x[j] = inner + j < a.inner ? numberOf(a, from, at + (inner + j) * a.innerStride) : 0;
     }
     storeRounded(a, i, quad);
   }

@@ -19,6 +19,8 @@ struct RoundArguments {
   int64_t batchStrides[kAxes];
   uint32_t quads;  // four neighbours may be read at once
   uint32_t tf32;
+  uint32_t narrow;  // they are bfloat16 numbers already
+  uint32_t unused;
 };
 
 // Tensor maps lie at multiples of 64 bytes, on the device too.

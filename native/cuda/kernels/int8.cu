@@ -220,7 +220,7 @@ STEEPEST_INLINE void multiplyInt8Matrices(const MatmulInt8Arguments& arguments, 
 #pragma unroll
       for (int j = 0; j < 4; ++j) quads[i][j] *= step;
     }
-    finishAndStore<Tile::kRowStep>(g, arguments.loopStep, tile, at, quads);
+    finishAndStore<false, Tile::kRowStep>(g, arguments.loopStep, tile, at, quads);
   }
 }
 

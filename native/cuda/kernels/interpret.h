@@ -59,6 +59,7 @@ static __device__ __noinline__ void interpret(const Program& program, uint32_t* 
       STEEPEST_UNARY(Round)
       STEEPEST_UNARY(Not)
       STEEPEST_UNARY(CastInt)
+      STEEPEST_UNARY(CastBfloat16)
       STEEPEST_UNARY_BOTH(CastBool)
       STEEPEST_CASE(CastFloat, CastFloat::of(p))
       STEEPEST_CASE(Widen, a)

@@ -45,6 +45,9 @@ STEEPEST_KERNEL(feedRows, FeedsArguments all) {
     case STEEPEST_DTYPES_BOOL:
       a.out[i] = slot.data[from] != 0;
       break;
+    case STEEPEST_DTYPES_BFLOAT16:
+      reinterpret_cast<uint16_t*>(a.out)[i] = reinterpret_cast<const uint16_t*>(slot.data)[from];
+      break;
     default:
       a.out[i] = slot.data[from];
   }
@@ -56,6 +59,8 @@ STEEPEST_KERNEL(fetchRows, FetchArguments a) {
   STEEPEST_EACH(i, a.size) {
     if (a.elementBytes == 4) {
       reinterpret_cast<uint32_t*>(to)[first + i] = reinterpret_cast<const uint32_t*>(a.in)[i];
+    } else if (a.elementBytes == 2) {
+      reinterpret_cast<uint16_t*>(to)[first + i] = reinterpret_cast<const uint16_t*>(a.in)[i];
     } else {
       to[first + i] = a.in[i];
     }

@@ -56,7 +56,7 @@ struct FetchArguments {
   int64_t size;  // elements
   int64_t rowSize;
   uint32_t slot;
-  uint32_t elementBytes;  // 1 or 4
+  uint32_t elementBytes;  // 1, 2 or 4
 };
 
 }  // namespace steepest::cuda

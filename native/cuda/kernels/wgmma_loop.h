@@ -91,8 +91,9 @@ STEEPEST_INLINE void copyTiles(const Source& source, Stages<Source::kColumns> st
 }
 
 // Those of a warp, 16 rows, for finishProduct.
-template <int kColumns>
+template <int kColumns, bool kOfBfloat16>
 struct WgmmaSums {
+  static constexpr bool kNarrow = kOfBfloat16;
   static constexpr int kTurns = kColumns / 32, kRowStep = WarpStrip::kRowStep;
   const float (&sums)[kColumns / 4][2];
   WarpStrip strip;
@@ -156,8 +157,8 @@ STEEPEST_INLINE void multiplyTiles(const Source& source, Stages<Source::kColumns
     for (int j = 0; Source::kSomeEmpty && j < Source::kColumns / 4; ++j) {
       for (int h = 0; h < 2; ++h) sums[j][h] = any ? sums[j][h] : 0;
     }
-    const WgmmaSums<Source::kColumns> result = {sums, WarpStrip(stages.strips(), group * 4 + thread / 32),
-                                                group * 64 + thread / 32 * 16};
+    const WgmmaSums<Source::kColumns, Source::kDepth == kWgmmaDepth> result = {
+        sums, WarpStrip(stages.strips(), group * 4 + thread / 32), group * 64 + thread / 32 * 16};
     finishProduct(g, source.loopStep(), tile, result);
   }
 }

@@ -348,16 +348,16 @@ class Parser {
     }
     const bool loads = parts[0] == "ld";
     in->kind = loads ? Kind::kLoad : Kind::kStore;
-    if (parts.size() == 4 && parts[2] == "v4") {
-      in->count = 4;
+    if (parts.size() == 4 && (parts[2] == "v4" || parts[2] == "v2")) {
+      in->count = parts[2] == "v4" ? 4 : 2;
     } else if (parts.size() != 3) {
       fail("unknown instruction " + name);
     }
     const std::string& type = parts.back();
     static const std::map<std::string, std::pair<Bank, uint8_t>> types = {
-        {"b32", {R, 4}}, {"b64", {Q, 8}}, {"f32", {F, 4}}, {"f64", {D, 8}}, {"u8", {R, 1}}, {"s8", {R, 1}}};
+        {"b32", {R, 4}}, {"b64", {Q, 8}}, {"f32", {F, 4}}, {"f64", {D, 8}}, {"u8", {R, 1}}, {"s8", {R, 1}}, {"u16", {R, 2}}};
     const auto found = types.find(type);
-    if (found == types.end() || (in->count == 4 && found->second.second != 4)) fail("unknown instruction " + name);
+    if (found == types.end() || (in->count > 1 && found->second.second != 4)) fail("unknown instruction " + name);
     const Bank bank = found->second.first;
     in->bytes = found->second.second;
     in->isSigned = type == "s8";
@@ -381,7 +381,7 @@ class Parser {
       want(']');
     };
     const auto elements = [&] {
-      if (in->count == 4) want('{');
+      if (in->count > 1) want('{');
       for (int k = 0; k < in->count; ++k) {
         if (k > 0) want(',');
         const std::string word = token();
@@ -393,7 +393,7 @@ class Parser {
           if (from.known) fail("storing a number that is no register");
         }
       }
-      if (in->count == 4) want('}');
+      if (in->count > 1) want('}');
     };
     if (loads) {
       elements();

@@ -12,6 +12,7 @@ import { integer } from './integer';
 import { lossCases } from './losses';
 import { matmul } from './matmul';
 import { matrix } from './matrix';
+import { narrow } from './narrow';
 import { nn } from './nn';
 import { normalization } from './normalization';
 import { pool } from './pool';
@@ -34,6 +35,7 @@ export const cases: readonly Case[] = [
   ...indexing,
   ...matmul,
   ...precision,
+  ...narrow,
   ...int8Cases,
   ...matrix,
   ...einsum,

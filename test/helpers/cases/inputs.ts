@@ -1,3 +1,4 @@
+import { toBfloat16 } from '../../../lib/ir/bfloat16';
 import { type Shape, sizeOf } from '../../../lib/ir/graph';
 import { anywhere, type Draw, labels } from '../domains';
 import type { Random } from '../random';
@@ -7,6 +8,11 @@ export const float = (random: Random, shape: Shape, draw: Draw = anywhere): Inpu
   shape,
   dtype: 'float32',
   values: draw(random, sizeOf(shape)).map(Math.fround),
+});
+export const bfloat16 = (random: Random, shape: Shape, draw: Draw = anywhere): Input => ({
+  shape,
+  dtype: 'bfloat16',
+  values: draw(random, sizeOf(shape)).map(toBfloat16),
 });
 export const int = (random: Random, shape: Shape, low: number, high: number): Input => ({
   shape,

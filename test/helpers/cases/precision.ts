@@ -90,7 +90,7 @@ define(
 );
 
 // Ties go to the even neighbour, what rounds beyond the largest number is infinite, subnormal numbers count as zero.
-const special: Draw = (random, count) =>
+export const special: Draw = (random, count) =>
   Float64Array.from({ length: count }, () =>
     random.pick([
       ...[Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 3.4e38, -3.4e38],
