@@ -111,6 +111,20 @@ for (const form of ['as it lies', 'transposed'] as const) {
     { ...notDifferentiable, large: true },
   );
 }
+// Deeper than the part of k that a tile of A is copied for: the next copy begins at the first row again.
+for (const form of ['as it lies', 'transposed'] as const) {
+  define(
+    `deep product, left factor ${form}`,
+    (random) => {
+      const [m, k, n] = [23, 811, 101];
+      return {
+        inputs: [float(random, form === 'transposed' ? [k, m] : [m, k]), float(random, [k, n]), float(random, [n])],
+        run: (a, b, bias) => ops.add(ops.matmul(form === 'transposed' ? ops.transpose(a) : a, b), bias),
+      };
+    },
+    { ...notDifferentiable, large: true },
+  );
+}
 // B is large and A low: every block packs its own panels, part by part of k.
 for (const form of ['as it lies', 'transposed'] as const) {
   define(
