@@ -1,4 +1,5 @@
-// Where the operands of a product are packed from, and where the results of a product or convolution go: finished in registers and stored, or through a program that stores them.
+// What products and convolutions read and write: operands of two kinds of numbers; results that are finished in registers and stored,
+// or go through a program that stores them.
 #pragma once
 
 #include <memory>

@@ -1,9 +1,10 @@
 // Matrix products of operands rounded to bfloat16, see ../gemm.h. Included once per target, inside its namespace, after
 // gemm.inl and bfloat16.inl.
 //
-// Operands are rounded while they are copied: B into panels, A tile by tile; bfloat16 numbers in memory are copied as they are. With AVX512_BF16 a 32-bit word of a copy holds
-// two neighbours along k, and one instruction adds the products of 16 such pairs to 16 sums, so that a product is one of
-// half the depth. Without it the copies are float32 numbers with 8 bits of mantissa, and the tiles are those of gemm.inl.
+// Operands are rounded while they are copied: B into panels, A tile by tile; bfloat16 numbers in memory are copied as they
+// are. With AVX512_BF16 a 32-bit word of a copy holds two neighbours along k, and one instruction adds the products of 16 such
+// pairs to 16 sums, so that a product is one of half the depth. Without it the copies are float32 numbers with 8 bits of
+// mantissa, and the tiles are those of gemm.inl.
 
 namespace gemm_bf16 {
 namespace {
