@@ -6,7 +6,6 @@ import path from 'node:path';
 import { readSafetensors } from '../../lib/io/safetensors';
 import { toBfloat16 } from '../../lib/ir/bfloat16';
 import { sizeOf } from '../../lib/ir/graph';
-import { cpuInfo, setThreads } from '../../lib/runtime/native';
 import { Engine } from '../../lib/training/engine';
 import {
   type CompileOptions,
@@ -20,7 +19,7 @@ import {
 import { resolveObjective } from '../../lib/training/objective';
 import { jit } from '../../lib/transforms/index';
 import { layers, ops, optimizers } from './library';
-import { bits, classes, linear, noise } from './support';
+import { bits, classes, expectSameBitsOnThreads, linear, noise } from './support';
 
 type Precision = CompileOptions['precision'];
 
@@ -291,9 +290,7 @@ describe('training comes to a loss like that of float32:', () => {
 });
 
 test('the bits do not depend on the number of threads', async () => {
-  const { threads } = cpuInfo();
-  const run = async (count: number) => {
-    setThreads(count);
+  await expectSameBitsOnThreads(async () => {
     const net = sequential([
       layers.reshape({ targetShape: [9, 9, 3], inputShape: [243] }),
       layers.conv2d({ filters: 10, kernelSize: 3, activation: 'relu' }),
@@ -304,14 +301,8 @@ test('the bits do not depend on the number of threads', async () => {
     ]);
     net.compile({ optimizer: 'adam', loss: 'meanSquaredError', seed: 1, precision: 'bfloat16' });
     await net.fit(noise(70 * 243), noise(70, 2), { epochs: 2, batchSize: 35, verbose: 0 });
-    return bits(net);
-  };
-  try {
-    const one = await run(1);
-    expect(await run(3)).toBe(one);
-  } finally {
-    setThreads(threads);
-  }
+    return net;
+  });
 });
 
 describe('saving', () => {

@@ -5,13 +5,12 @@ import path from 'node:path';
 import { toBfloat16 } from '../../lib/ir/bfloat16';
 import { printGraph } from '../../lib/ir/print';
 import * as regularizers from '../../lib/regularizers/index';
-import { cpuInfo, setThreads } from '../../lib/runtime/native';
 import { type CompileOptions, loadModel, type Model, sequential } from '../../lib/training/index';
 import { resolveObjective } from '../../lib/training/objective';
 import { SumBlock } from '../../lib/training/sums';
 import { traceEvalStep, traceTrainStep } from '../../lib/training/trace';
 import { layers, optimizers } from './library';
-import { bits, classes, linear, noise } from './support';
+import { bits, classes, expectSameBitsOnThreads, linear, noise } from './support';
 
 const mixed = { optimizer: 'sgd', loss: 'meanSquaredError', precision: 'mixedBfloat16' } as const;
 
@@ -86,9 +85,7 @@ test('training comes to the accuracy of float32, by another way', async () => {
 });
 
 test('the bits do not depend on the number of threads', async () => {
-  const { threads } = cpuInfo();
-  const run = async (count: number) => {
-    setThreads(count);
+  await expectSameBitsOnThreads(async () => {
     const net = sequential([
       layers.reshape({ targetShape: [9, 9, 3], inputShape: [243] }),
       layers.conv2d({ filters: 10, kernelSize: 3, activation: 'relu' }),
@@ -99,14 +96,8 @@ test('the bits do not depend on the number of threads', async () => {
     ]);
     net.compile({ ...mixed, optimizer: 'adam', seed: 1 });
     await net.fit(noise(70 * 243), noise(70, 2), { epochs: 2, batchSize: 35, verbose: 0 });
-    return bits(net);
-  };
-  try {
-    const one = await run(1);
-    expect(await run(3)).toBe(one);
-  } finally {
-    setThreads(threads);
-  }
+    return net;
+  });
 });
 
 test('a saved model keeps it and goes on with the same bits', async () => {

@@ -1,3 +1,4 @@
+import { cpuInfo, setThreads } from '../../lib/runtime/native';
 import type { Model } from '../../lib/training/index';
 import { sequential } from '../../lib/training/index';
 import { layers } from './library';
@@ -51,6 +52,19 @@ export const bits = (net: Model): string =>
     .getWeights()
     .map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('hex'))
     .join(' ');
+
+/** Trains with one thread and with three: the weights must have the same bits. */
+export async function expectSameBitsOnThreads(train: () => Promise<Model>): Promise<void> {
+  const { threads } = cpuInfo();
+  try {
+    setThreads(1);
+    const one = bits(await train());
+    setThreads(3);
+    expect(bits(await train())).toBe(one);
+  } finally {
+    setThreads(threads);
+  }
+}
 
 /** The message that a promise rejects with. */
 export const messageOf = async (promise: Promise<unknown>): Promise<string> => {
