@@ -26,7 +26,7 @@ export interface Home {
 }
 
 /** Elements of a row from which on rows that lie apart cost less than a copy. */
-const minRow = 32;
+export const minRow = 32;
 
 /** Instructions that read rows that lie apart as fast as others. */
 const readers: ReadonlySet<string> = new Set(['concat', 'map', 'reduce', 'matmul', 'matmulInt8']);

@@ -1,8 +1,9 @@
 import { nodesBetween, type Place, type Start } from '../ir/body.js';
 import { broadcastTo, constantValue, hostArray, make } from '../ir/build.js';
 import { type Attributes, type Graph, Node, type Tensor, type TensorType, topological } from '../ir/graph.js';
-import { reshape, sliceAxis } from '../ir/ops/shape.js';
+import { concatenate, reshape, sliceAxis } from '../ir/ops/shape.js';
 import { isView } from '../ir/optable.js';
+import { findJoined } from './loop-results.js';
 import { rebuild, rewrite } from './rewrite.js';
 
 /**
@@ -25,7 +26,8 @@ export function lowerLoops(graph: Graph): Graph {
 }
 
 /** A tensor without elements. */
-const empty = ({ shape, dtype }: Tensor): Tensor => make('constant', [], { data: hostArray(dtype, []) }, shape, dtype);
+const empty = ({ shape, dtype }: TensorType): Tensor =>
+  make('constant', [], { data: hostArray(dtype, []) }, shape, dtype);
 
 /** What of a scan is needed. */
 interface Part {
@@ -85,6 +87,8 @@ class LoopBuilder {
   readonly #inside = new Map<Tensor, Tensor>();
   /** Variables of the inputs that are read as a whole. */
   readonly #whole = new Map<Tensor, Tensor>();
+  /** Variables of the inputs that are read by rows. */
+  readonly #rows = new Map<Tensor, Tensor>();
   readonly #attrs: Attributes['scan'];
 
   constructor(
@@ -133,14 +137,27 @@ class LoopBuilder {
       const isBefore = carries[part.carries[output] as number] === t;
       return { output, first: isBefore === reverse ? 1 : 0 };
     };
-    const stacked = new Map<number, { output: number; first?: number }>();
+    const stacked = new Map<number, { output: number; first?: number; column?: number }>();
+    const collect = (t: Tensor): number => {
+      const output = this.#output(t, steps);
+      values.push([t, this.#place(t, output, reverse ? steps - 1 : 0)]);
+      return output;
+    };
     for (const i of part.results) {
-      const t = results[i] as Tensor;
-      const trail = trailOf(t);
-      const output = trail?.output ?? this.#output(t, steps);
-      stacked.set(i, trail ?? { output });
-      if (trail === undefined) values.push([t, this.#place(t, output, reverse ? steps - 1 : 0)]);
+      const trail = trailOf(results[i]);
+      if (trail !== undefined) stacked.set(i, trail);
     }
+    const others = part.results.filter((i) => !stacked.has(i));
+    const used = elements.filter((t) => part.used.has(t));
+    for (const joined of findJoined(others, results, used)) {
+      const output = collect(concatenate(joined.map((i) => results[i] as Tensor)));
+      let column = 0;
+      for (const i of joined) {
+        stacked.set(i, { output, column });
+        column += (results[i] as Tensor).shape.at(-1) as number;
+      }
+    }
+    for (const i of others) if (!stacked.has(i)) stacked.set(i, { output: collect(results[i] as Tensor) });
 
     const attrs = { steps, body: this.#body(values), starts: this.#starts };
     const made = new Node('loop', this.#inputs, attrs, this.#types, this.scan.scope).outputs;
@@ -156,8 +173,11 @@ class LoopBuilder {
       ...results.map((_, i) => {
         const found = stacked.get(i);
         if (found === undefined) return undefined;
-        const t = made[found.output] as Tensor;
-        return found.first === undefined ? t : sliceAxis(t, 0, found.first, found.first + steps);
+        const { output, first, column } = found;
+        const t = made[output] as Tensor;
+        if (first !== undefined) return sliceAxis(t, 0, first, first + steps);
+        const { shape } = results[i] as Tensor;
+        return column === undefined ? t : sliceAxis(t, shape.length, column, column + (shape.at(-1) as number));
       }),
     ];
   }
@@ -216,14 +236,23 @@ class LoopBuilder {
     return known;
   }
 
-  #element(sequence: Tensor, element: Tensor): Tensor {
-    const { shape, dtype } = element;
-    if (element.size === 0) return empty(element);
+  #element(sequence: Tensor, { shape, dtype }: TensorType): Tensor {
+    if (sequence.size === 0) return empty({ shape, dtype });
     const repeated = this.#repeated(sequence);
     if (repeated !== undefined) return broadcastTo(this.#constant(repeated), shape);
+    const origin = sliceOfRows(sequence);
+    if (origin !== undefined) {
+      const { start, step } = sequence.node.attrs as Attributes['slice'];
+      const row = this.#element(origin, { shape: origin.shape.slice(1), dtype });
+      return make('slice', [row], { start: start.slice(1), step: step.slice(1) }, shape, dtype);
+    }
+    const known = this.#rows.get(sequence);
+    if (known !== undefined) return known;
     const operand = this.#inputs.push(sequence) - 1;
     const row = { first: this.#attrs.reverse ? this.#attrs.steps - 1 : 0, step: this.#direction };
-    return read({ name: `input ${operand} of a loop`, shape, dtype, operand, row });
+    const made = read({ name: `input ${operand} of a loop`, shape, dtype, operand, row });
+    this.#rows.set(sequence, made);
+    return made;
   }
 
   /** What a sequence repeats in every step. */
@@ -233,6 +262,14 @@ class LoopBuilder {
     if (origin.rank < sequence.rank) return origin;
     return origin.shape[0] === 1 && this.#attrs.steps > 1 ? reshape(origin, origin.shape.slice(1)) : undefined;
   }
+}
+
+/** What a sequence takes the same part of in every step. */
+function sliceOfRows({ node, shape }: Tensor): Tensor | undefined {
+  if (!node.is('slice')) return undefined;
+  const { start, step } = node.attrs as Attributes['slice'];
+  const origin = node.inputs[0] as Tensor;
+  return start[0] === 0 && step[0] === 1 && shape[0] === origin.shape[0] ? origin : undefined;
 }
 
 const read = (variable: Place): Tensor => make('variable', [], { variable }, variable.shape, variable.dtype);

@@ -1,6 +1,7 @@
 import { type Attributes, bytesPerElement, type Node, type Tensor } from '../ir/graph.js';
 import { encoding, opInfo } from '../ir/optable.js';
 import { findHomes, type Home } from './joins.js';
+import { canWriteOver } from './loop-memory.js';
 import { aligned, memoryOf, type Schedule, schedule, segmentOf } from './schedule.js';
 
 /** Where the result of an instruction lies in the arena. */
@@ -89,7 +90,18 @@ export function planMemory(steps: Schedule, outputs: readonly Tensor[], apart = 
         if (!direct.has(root)) reserve(root, now, end);
         continue;
       }
-      const inherited = dyingInput(node, output, now, lastUse, bufferOf, reused, roots);
+      const body = bodies.get(node);
+      const isFree = (t: Tensor): Buffer | undefined => {
+        const { base } = memoryOf(t);
+        const buffer = bufferOf.get(base);
+        // what is joined lives on in the whole, and the whole has parts
+        const dies = buffer?.end === now && lastUse.get(base) === now && !roots.has(base) && !reused.has(buffer);
+        return dies ? buffer : undefined;
+      };
+      const inherited =
+        body === undefined
+          ? dyingInput(node, output, bufferOf, isFree)
+          : dyingSequence(node as Node<'loop'>, output, bufferOf, isFree, body);
       if (inherited === undefined) {
         reserve(output, now, end);
       } else {
@@ -112,22 +124,16 @@ export function planMemory(steps: Schedule, outputs: readonly Tensor[], apart = 
 function dyingInput(
   node: Node,
   output: Tensor,
-  now: number,
-  lastUse: ReadonlyMap<Tensor, number>,
   bufferOf: ReadonlyMap<Tensor, Buffer>,
-  reused: ReadonlySet<Buffer>,
-  roots: ReadonlySet<Tensor>,
+  freeBuffer: (t: Tensor) => Buffer | undefined,
 ): Buffer | undefined {
   const { epilogue } = opInfo(node.op);
   if (node.op !== 'map' && !epilogue) return undefined;
   const first = epilogue ? 2 : 0;
   for (let i = first; i < node.inputs.length; i++) {
-    const view = memoryOf(node.inputs[i] as Tensor);
-    const buffer = bufferOf.get(view.base);
-    // what is joined lives on in the whole, and the whole has parts
-    if (roots.has(view.base)) continue;
-    if (buffer === undefined || reused.has(buffer) || lastUse.get(view.base) !== now || buffer.end !== now) continue;
-    if (bytesPerElement(view.base.dtype) !== bytesPerElement(output.dtype) || !aligned(view, output)) continue;
+    const t = node.inputs[i] as Tensor;
+    const buffer = freeBuffer(t);
+    if (buffer === undefined || !fits(t, output)) continue;
     if (segmentOf(node, 'inputs', i) !== segmentOf(node, 'outputs', output.index)) continue;
     // the same memory under another view, or in another segment, would see the new values
     const own = segmentOf(node, 'outputs', output.index);
@@ -139,6 +145,28 @@ function dyingInput(
   }
   return undefined;
 }
+
+/** The same for the rows that a loop collects, and a sequence that it reads row by row. */
+function dyingSequence(
+  loop: Node<'loop'>,
+  output: Tensor,
+  bufferOf: ReadonlyMap<Tensor, Buffer>,
+  freeBuffer: (t: Tensor) => Buffer | undefined,
+  { steps, arena: { homes } }: { readonly steps: Schedule; readonly arena: ArenaPlan },
+): Buffer | undefined {
+  for (const [i, t] of loop.inputs.entries()) {
+    const buffer = freeBuffer(t);
+    if (buffer === undefined || !fits(t, output)) continue;
+    const isShared = loop.inputs.some((other, j) => j !== i && bufferOf.get(memoryOf(other).base) === buffer);
+    if (!isShared && canWriteOver(loop, i, output, { steps, homes })) return buffer;
+  }
+  return undefined;
+}
+
+const fits = (t: Tensor, output: Tensor): boolean => {
+  const view = memoryOf(t);
+  return bytesPerElement(view.base.dtype) === bytesPerElement(output.dtype) && aligned(view, output);
+};
 
 function place(buffers: readonly Buffer[]): number {
   const placed: Buffer[] = []; // by offset

@@ -18,6 +18,8 @@ const result = (node: Node): Tensor => node.outputs[0] as Tensor;
  * A large value that only a reduction reads goes one level down as well where what it is made of is stored anyway: there
  * it runs in front of the reduction and is never stored itself.
  *
+ * What is only written, as a part of a whole, shares the level of that whole, from where no way leads back.
+ *
  * Rounding to fewer bytes is done where the number is made, however late it is read: so the wide one is not stored.
  */
 export function findLevels(nodes: readonly Node[], uses: Uses): Map<Node, number> {
@@ -31,7 +33,8 @@ export function findLevels(nodes: readonly Node[], uses: Uses): Map<Node, number
       const list = consumers.get(output) ?? [];
       const stored = large && list.some((c) => !fusable(node, c));
       for (const consumer of list) {
-        const together = fusable(node, consumer) && !(stored && onlyReduced(consumer, uses));
+        const together =
+          (fusable(node, consumer) && !(stored && onlyReduced(consumer, uses))) || onlyWritten(consumer, uses);
         lowest = Math.min(lowest, (level.get(consumer) as number) - (together ? 0 : 1));
       }
     }
@@ -55,6 +58,10 @@ function siblingsOf(node: Node, { consumers }: Uses): Node[] {
   if (operand === undefined || !hasSibling(node.op)) return [];
   return (consumers.get(operand) ?? []).filter((c) => opInfo(c.op).sibling === node.op);
 }
+
+/** A concatenation that nobody reads in this step: what it is made of lies in its place as soon as it is made. */
+const onlyWritten = (node: Node, { consumers }: Uses): boolean =>
+  node.op === 'concat' && (consumers.get(result(node)) ?? []).every((c) => c.op === 'write');
 
 /** One reduction reads it, nothing else. */
 function onlyReduced(node: Node, { consumers, fetched }: Uses): boolean {

@@ -64,8 +64,11 @@ bool sameShape(const View& a, const View& b) {
 
 // Element i of one is at the address of element i of the other, for every i.
 bool sameElements(const View& a, const View& b) {
-  return sizeOf(a.dtype) == sizeOf(b.dtype) && sameShape(a, b) && a.contiguous() && b.contiguous() &&
-         a.slide == b.slide && extentOf(a).first == extentOf(b).first;
+  if (sizeOf(a.dtype) != sizeOf(b.dtype) || !sameShape(a, b) || a.slide != b.slide) return false;
+  for (int i = 0; i < a.rank; ++i) {
+    if (a.shape[i] != 1 && a.strides[i] != b.strides[i]) return false;
+  }
+  return extentOf(a).first == extentOf(b).first;
 }
 
 // Whether the opcode reads element i of this input before it writes element i of this output, and never afterwards.
