@@ -6,7 +6,7 @@ import * as ops from '../../lib/ir/ops/index';
 import { cases } from '../helpers/cases';
 import { fed } from '../helpers/evaluate';
 import { graphOf, randomProblem } from '../helpers/graphs';
-import { expectSound, liveBytes, planned } from '../helpers/memory';
+import { expectSound, liveBytes, type Planned, planned } from '../helpers/memory';
 import { problem } from '../helpers/native';
 import { Random } from '../helpers/random';
 import { read, variable, write } from '../helpers/stateful';
@@ -64,6 +64,62 @@ describe('planMemory', () => {
       }
     }
     expect(bodies).toBeGreaterThan(loops.length);
+  });
+
+  describe('of loops', () => {
+    /** A cell with two gates, and its gradient. */
+    const gated = ({ reverse = false, simple = false, readLater = false } = {}) => {
+      const [x, w, u] = [fed(0, [5, 3, 8]), fed(1, [8, 64]), fed(2, [32, 64])];
+      const entering = ops.reshape(ops.matmul(ops.reshape(x, [15, 8]), w), [5, 3, 64]);
+      const step = ([h, c]: readonly Tensor[], now: Tensor) => {
+        const sums = ops.add(ops.matmul(h, u), now);
+        const [a, b] = ops.split(sums, 2, -1).map(ops.sigmoid) as [Tensor, Tensor];
+        const next = ops.add(ops.multiply(a, simple ? h : c), b);
+        const output = simple ? next : ops.tanh(next);
+        return { carry: [output, next], output };
+      };
+      const blank = ops.zeros([3, 32]);
+      const { output } = ops.scan(step, [blank, blank], entering, { reverse });
+      const loss = ops.add(ops.sum(ops.square(output)), readLater ? ops.sum(ops.square(entering)) : 0);
+      return planned(graphOf([x, w, u], gradients(loss, [x, w, u])));
+    };
+    /** Results of loops that lie where an input lies. */
+    const over = ({ arena }: Planned) =>
+      [...arena.bodies.keys()].flatMap((loop) => {
+        const inputs = new Set(loop.inputs.map((t) => arena.offsets.get(memoryOf(t).base)));
+        return loop.outputs.filter((t) => arena.offsets.has(t) && inputs.has(arena.offsets.get(t)));
+      });
+
+    it('collects rows where the rows were that a step has read', () => {
+      for (const reverse of [false, true]) {
+        const plan = gated({ reverse });
+        expectSound(plan);
+        // on the way there what enters becomes the gates, on the way back these become their gradient
+        expect(over(plan).map(({ shape }) => shape)).toEqual([
+          [5, 3, 64],
+          [5, 3, 64],
+        ]);
+      }
+    });
+
+    it('does not where the rows are read again, in the step or later', () => {
+      for (const options of [{ simple: true }, { readLater: true }]) {
+        const plan = gated(options);
+        expectSound(plan);
+        expect(over(plan).length).toBe(1);
+      }
+    });
+
+    it('would notice rows that are read when they have been written', () => {
+      const plan = gated({ simple: true });
+      const [, back] = [...plan.arena.bodies.keys()];
+      const [gates] = back.inputs.filter((t) => t.node.is('loop') && t.shape.at(-1) === 64);
+      const [gradient] = back.outputs.filter((t) => t.rank === 3);
+      const offset = plan.arena.offsets.get(memoryOf(gates).base) as number;
+      const offsets = new Map([...plan.arena.offsets, [gradient, offset]]);
+      const moved = { ...plan, arena: { ...plan.arena, offsets } };
+      expect(() => expectSound(moved)).toThrow(/matmul reads element \d+ after it was written/);
+    });
   });
 
   it('would notice a body that lies over what lives', () => {

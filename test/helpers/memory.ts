@@ -1,12 +1,19 @@
 import { fuse } from '../../lib/compile/fuse';
 import { lowerLoops } from '../../lib/compile/loops';
-import { type ArenaPlan, planMemory } from '../../lib/compile/memory';
+import { type ArenaPlan, type BodyPlan, planMemory } from '../../lib/compile/memory';
 import { withBodies } from '../../lib/compile/rewrite';
 import { memoryOf, type Schedule, schedule } from '../../lib/compile/schedule';
 import { simplify } from '../../lib/compile/simplify';
-import { legalizeViews } from '../../lib/compile/views';
-import { isPlace } from '../../lib/ir/body';
-import { type Attributes, bytesPerElement, type Graph, type Tensor, type Variable } from '../../lib/ir/graph';
+import { legalizeViews, rowMajorStrides, type StridedView } from '../../lib/compile/views';
+import { isPlace, type Place } from '../../lib/ir/body';
+import {
+  type Attributes,
+  bytesPerElement,
+  type Graph,
+  type Node,
+  type Tensor,
+  type Variable,
+} from '../../lib/ir/graph';
 import { encoding, opInfo } from '../../lib/ir/optable';
 
 export interface Planned {
@@ -113,6 +120,10 @@ export function expectSound({ graph, steps: { order, direct, copies }, arena }: 
         if (!isPlaced(view.base) || isInPlace(input)) return;
         const made = units(output);
         if (!units(view.base).some((unit) => made.includes(unit))) return;
+        if (body !== undefined) {
+          expectRowsReadFirst(node as Node<'loop'>, body, i, o);
+          return;
+        }
         const elementwise = node.op === 'map' || (opInfo(node.op).epilogue && i >= 2);
         const whole = view.offset === 0 && view.base.size === output.size && view.base.size === input.size;
         const dense = input.shape.reduceRight(
@@ -138,6 +149,62 @@ export function expectSound({ graph, steps: { order, direct, copies }, arena }: 
     written.add(nameOf(variable));
   }
   for (const output of graph.outputs) if (output.size > 0) expectHeld(output, 'fetch');
+}
+
+/**
+ * Plays the steps of a loop that collects an output in the memory of an input: no element of the input may have been written when
+ * it is read, except by an instruction that reads it at the very position at which it writes it.
+ */
+function expectRowsReadFirst(loop: Node<'loop'>, { steps, arena }: BodyPlan, input: number, output: number): void {
+  const name = `result ${output} of loop lies over its input ${input}`;
+  const whole = memoryOf(loop.inputs[input] as Tensor);
+  const made = loop.outputs[output] as Tensor;
+  if (whole.offset !== 0 || whole.base.size !== made.size || whole.base.dtype !== made.dtype) throw new Error(name);
+  const shape = made.shape.slice(1);
+  const size = shape.reduce((product, n) => product * n, 1);
+  const operand = loop.inputs.length + output;
+  const placeOf = ({ node }: Tensor, direct?: Variable): Place | undefined => {
+    const variable = node.is('variable') ? (node.attrs as Attributes['variable']).variable : direct;
+    return variable !== undefined && isPlace(variable) ? variable : undefined;
+  };
+  /** Element numbers in the operand, in the order of a view's elements. */
+  const elementsOf = ({ row }: Place, step: number, view: Omit<StridedView, 'base'>): number[] => {
+    if (row === undefined) throw new Error(`${name}, which is read as a whole`);
+    const further = (starts: number[], n: number, axis: number) =>
+      starts.flatMap((start) => Array.from({ length: n }, (_, k) => start + k * (view.strides[axis] as number)));
+    return view.shape.reduce(further, [(row.first + step * row.step) * size + view.offset]);
+  };
+  const written = new Set<number>();
+  for (let step = 0; step < (loop.attrs as Attributes['loop']).steps; step++) {
+    for (const node of steps.order) {
+      const reads = node.inputs.map((t) => {
+        const view = memoryOf(t);
+        const place = placeOf(view.base);
+        return place?.operand === input ? elementsOf(place, step, view) : [];
+      });
+      for (const element of reads.flat()) {
+        if (written.has(element)) throw new Error(`${name}: ${node.op} reads element ${element} after it was written`);
+      }
+      for (const t of node.outputs) {
+        const home = arena.homes.get(t);
+        const place = placeOf(t, steps.direct.get(home?.root ?? t));
+        if (place?.operand !== operand) continue;
+        const strides = home?.strides ?? rowMajorStrides(t.shape);
+        const elements = elementsOf(place, step, { offset: (home?.offset ?? 0) / 4, shape: t.shape, strides });
+        const position = new Map(elements.map((element, k) => [element, k]));
+        for (const [i, read] of reads.entries()) {
+          const isEpilogue = opInfo(node.op).epilogue && i >= 2;
+          for (const [k, element] of read.entries()) {
+            if (!position.has(element)) continue;
+            if ((node.op !== 'map' && !isEpilogue) || position.get(element) !== k) {
+              throw new Error(`${name}: ${node.op} writes element ${element} before it is read`);
+            }
+          }
+        }
+        for (const element of elements) written.add(element);
+      }
+    }
+  }
 }
 
 /** The most bytes that are in use at once when nothing is shared in place: no plan needs much more. */
