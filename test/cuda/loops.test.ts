@@ -51,6 +51,14 @@ const recurrent: Record<string, Recurrent> = {
     loops: 2,
     make: (units, inputShape) => [layers.lstm({ units, inputShape })],
   },
+  'LSTM whose gates lie where their sums were': {
+    ...{ members: [1, 2, 4], units: 32, batch: 7, loops: 2 },
+    make: (units, inputShape) => [layers.lstm({ units, inputShape })],
+  },
+  'GRU of gates side by side': {
+    ...{ members: [1, 2], units: 32, batch: 7, loops: 2 },
+    make: (units, inputShape) => [layers.gru({ units, inputShape, goBackwards: true })],
+  },
   'LSTM of weights that do not fit shared memory': {
     ...{ units: 96, batch: 3, loops: 2, members: [1], capability: 120 },
     make: (units, inputShape) => [layers.lstm({ units, inputShape })],
