@@ -144,10 +144,15 @@ function simplifyConcat({ inputs }: Node, { axis }: Attributes['concat'], out: T
   return make('reshape', [joined], {}, out.shape, out.dtype);
 }
 
-/** Nothing is left of axes with one element each; the sum of n equal constants is known (as is their maximum). */
+/** Nothing is left of axes with one element each; what has lost all axes does not know how it was reshaped; the sum of n equal constants is known (as is their maximum). */
 function simplifyReduce(x: Tensor, { kind, axes, program }: Attributes['reduce'], out: Tensor): Tensor | undefined {
   if (x.size === out.size && program === identityProgram) {
     return simplifyReshape(x, out.shape) ?? make('reshape', [x], {}, out.shape, out.dtype);
+  }
+  if (out.rank === 0 && x.node.op === 'reshape') {
+    const origin = x.node.inputs[0] as Tensor;
+    const all = [...origin.shape.keys()];
+    return make('reduce', [origin], { kind, axes: all, program }, out.shape, out.dtype);
   }
   if (kind === 'sum' && x.node.op === 'neg') {
     const total = sumOf(x.node.inputs[0] as Tensor, axes, out);
