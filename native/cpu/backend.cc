@@ -1,5 +1,6 @@
 #include "backend.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -8,6 +9,7 @@
 #endif
 
 #include "../plan/ops.h"
+#include "../plan/validate.h"
 #include "../runtime/allocator.h"
 #include "../runtime/executor.h"
 #include "tile.h"
@@ -25,6 +27,36 @@ class HostBuffer final : public Buffer {
  private:
   Allocation memory_;
 };
+
+bool meet(const View& a, const View& b) {
+  if (a.space != b.space) return false;
+  const Extent one = sweptExtentOf(a), other = sweptExtentOf(b);
+  return one.first <= other.last && other.first <= one.last;
+}
+
+bool within(const View& a, const View& b) {
+  if (a.space != b.space) return false;
+  const Extent one = sweptExtentOf(a), other = sweptExtentOf(b);
+  return one.first >= other.first && one.last <= other.last;
+}
+
+// Operands that may be something of what a feed copies. What lies within something that was made since is none.
+size_t countReaders(const std::vector<Instruction>& instructions, size_t feed) {
+  const View& fed = instructions[feed].outputs[0];
+  std::vector<View> made;
+  size_t count = 0;
+  const auto isNew = [&](const View& v) {
+    return std::any_of(made.begin(), made.end(), [&](const View& m) { return within(v, m); });
+  };
+  for (size_t i = feed + 1; i < instructions.size(); ++i) {
+    if (!instructions[i].body.empty()) return 2;
+    for (const View& v : instructions[i].inputs) count += meet(v, fed) && !isNew(v);
+    for (const View& v : instructions[i].outputs) {
+      if (v.contiguous() && v.steps == 0) made.push_back(v);
+    }
+  }
+  return count;
+}
 
 class Cpu final : public Backend {
  public:
@@ -62,17 +94,21 @@ class Cpu final : public Backend {
     return steepest::bindLoop(instruction, memory, *this);
   }
 
-  // Kernels whose first operand a feed has copied.
+  // Kernels whose first operand a feed has copied, and feeds that need not do so.
   void tellReaders(const std::vector<Instruction>& instructions, const std::vector<std::unique_ptr<Kernel>>& kernels) {
-    for (const Instruction& feed : instructions) {
-      if (static_cast<Opcode>(feed.opcode) != Opcode::kFeed) continue;
-      const View& fed = feed.outputs[0];
-      for (size_t i = 0; i < instructions.size(); ++i) {
+    for (size_t f = 0; f < instructions.size(); ++f) {
+      if (static_cast<Opcode>(instructions[f].opcode) != Opcode::kFeed) continue;
+      const View& fed = instructions[f].outputs[0];
+      const size_t readers = countReaders(instructions, f);
+      bool lent = false;
+      for (size_t i = f + 1; i < instructions.size(); ++i) {
         if (instructions[i].inputs.empty()) continue;
         const View& read = instructions[i].inputs[0];
         const bool same = read.space == fed.space && read.base == fed.base && read.dtype == fed.dtype;
-        if (same && read.offset == fed.offset && read.size() == fed.size()) kernels[i]->readsFeed(feed.attrs[0]);
+        if (!same || read.offset != fed.offset || read.size() != fed.size()) continue;
+        lent = kernels[i]->readsFeed(instructions[f].attrs[0], fed, readers == 1) || lent;
       }
+      if (lent) kernels[f]->lend();
     }
   }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "../runtime/host.h"
 #include "../runtime/matmul_problem.h"
 #include "blas.h"
 #include "gemm.h"
@@ -54,13 +55,23 @@ class Matmul final : public Kernel {
     keepsPanels_ = steady_ && itemsPerPack_ == p_.batches && slab_ >= p_.n;
   }
 
-  void readsFeed(uint32_t slot) override {
-    readsFeed_ = p_.aRow == 1 && p_.aDepth == p_.m && p_.batches == 1 && !isNarrow() && !p_.a.narrow;
+  bool readsFeed(uint32_t slot, const View& fed, bool alone) override {
+    const bool plain = p_.batches == 1 && !p_.transposed && !p_.a.narrow;
+    readsFeed_ = plain && p_.aRow == 1 && p_.aDepth == p_.m && !isNarrow();
+    if (alone && plain && p_.aDepth == 1 && p_.aRow == p_.k) {
+      copied_ = p_.a.at;
+      fedRowBytes_ = elementsPerRow(fed) * sizeof(float);
+    }
     feed_ = slot;
+    return copied_ != nullptr;
   }
 
   void run(RunContext& context) override {
     if (readsFeed_) nextRows_.begin(context, feed_, p_.k, p_.m);
+    if (copied_ != nullptr) {
+      const uint8_t* const rows = context.rowsOf(feed_, fedRowBytes_);
+      p_.a.at = rows != nullptr ? rows : copied_;
+    }
     if (small_) return block(0, 0, p_.m, 0, 0, p_.n, slots_.first());
     if (reading_ != Reading::kPacked) return multiply(context.threads, 0, p_.batches, 0, p_.n);
     for (int64_t item = 0; item < p_.batches; item += itemsPerPack_) {
@@ -320,6 +331,8 @@ class Matmul final : public Kernel {
   int64_t slotPanels_;
   bool readsFeed_ = false;  // A is the transposed of what feed feed_ copies
   uint32_t feed_ = 0;
+  const uint8_t* copied_ = nullptr;  // A, where the feed copies it that need not always
+  uint64_t fedRowBytes_ = 0;
   NextRows nextRows_;
   int64_t pieces_ = 1;  // of k, where each block packs its own
 };

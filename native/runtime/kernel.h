@@ -87,6 +87,12 @@ struct RunContext {
 
   std::unique_ptr<BackendRun> run = nullptr;
 
+  // This step's rows of a feed of float32 where the caller has them, of so many bytes each; null where they have to be copied.
+  const uint8_t* rowsOf(uint32_t feed, uint64_t bytes) const {
+    if (order != nullptr || feeds[feed].type != HostType::kFloat32) return nullptr;
+    return static_cast<const uint8_t*>(feeds[feed].data) + firstRow * bytes;
+  }
+
   bool isAbandoned() const { return abandoned != nullptr && abandoned->load(std::memory_order_relaxed); }
 };
 
@@ -101,8 +107,11 @@ class Kernel {
   virtual void move(int64_t) {}
   // A loop begins, or the state has changed: what was kept of steady operands (see Instruction) is out of date.
   virtual void enter() {}
-  // Its first operand is all of what this feed copies.
-  virtual void readsFeed(uint32_t) {}
+  // Its first operand is all of what this feed copies, and with `alone` nobody else's is any of it. True: it reads rows where they
+  // lie when it can (RunContext::rowsOf), and the feed need not copy them.
+  virtual bool readsFeed(uint32_t /*slot*/, const View& /*fed*/, bool /*alone*/) { return false; }
+  // Of a feed: whoever reads it reads rows where they lie when it can.
+  virtual void lend() {}
 };
 
 // Runs the instructions of its body in order, again and again. The same for all backends.

@@ -1,6 +1,8 @@
 // Inputs, targets and weights that are the same values have one copy and one feed, and nothing else about them changes.
 
+import { tensor } from '../../lib/ir/build';
 import type { Tensor } from '../../lib/ir/graph';
+import type { SymbolicTensor } from '../../lib/layers/index';
 import { memory } from '../../lib/runtime/native';
 import type { Model } from '../../lib/training/index';
 import { model, sequential } from '../../lib/training/index';
@@ -140,4 +142,43 @@ test('inputs that are the same are fed once, whatever is predicted before', asyn
     expect(await values(a, b)).toEqual(expected);
     expect((net.predictSync([a, b]) as Tensor).data).toEqual(expected);
   }
+});
+
+describe('rows that a product reads where they lie', () => {
+  /** Whole numbers, which bytes and floats say alike: bytes are always copied. */
+  const bytes = (rows: number, columns: number): Uint8Array =>
+    Uint8Array.from({ length: rows * columns }, (_, i) => ((i * 37 + (i >> 5)) % 256) & 3);
+  const input = layers.input({ shape: [24] });
+  const chain = (x: SymbolicTensor, widths: readonly number[]): SymbolicTensor =>
+    widths.reduce((t, units) => layers.dense({ units, activation: 'tanh' }).apply(t) as SymbolicTensor, x);
+
+  test.each([
+    // the memory of the rows is that of later results, which other products read
+    ['a chain of one width', chain(input, [24, 24, 24, 24])],
+    ['a narrow product', chain(input, [1])],
+    ['two readers', layers.add().apply([chain(input, [24]), input]) as SymbolicTensor],
+    ['two products', layers.add().apply([chain(input, [24, 8]), chain(input, [8])]) as SymbolicTensor],
+    ['a reader of some columns', chain(layers.reshape({ targetShape: [4, 6] }).apply(input) as SymbolicTensor, [5])],
+  ] as const)('%s', async (_, output) => {
+    const it = model({ inputs: input, outputs: output });
+    it.compile({ optimizer: 'sgd', loss: 'meanSquaredError', seed: 3 });
+    for (const batchSize of [7, 64]) {
+      const rows = 150; // with a last batch that is smaller
+      const data = bytes(rows, 24);
+      const wanted = (await it.predict(tensor(data, [rows, 24]), { batchSize })) as Tensor;
+      const floats = Float32Array.from(data);
+      const got = (await it.predict(tensor(floats, [rows, 24]), { batchSize })) as Tensor;
+      expect([...got.data]).toEqual([...wanted.data]);
+      // bytes again, in the memory that has not been written in between
+      data.reverse();
+      const turned = (await it.predict(tensor(data, [rows, 24]), { batchSize })) as Tensor;
+      floats.reverse();
+      expect([...turned.data]).toEqual([
+        ...((await it.predict(tensor(floats, [rows, 24]), { batchSize })) as Tensor).data,
+      ]);
+      expect([...turned.data]).not.toEqual([...wanted.data]);
+      expect([...(it.predictSync(tensor(floats, [rows, 24])) as Tensor).data]).toEqual([...turned.data]);
+    }
+    it.dispose();
+  });
 });
