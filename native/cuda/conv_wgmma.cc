@@ -100,6 +100,9 @@ void addConvWgmma(const char* kernel, const GemmShape& shape, ConvKind kind, con
                                    ? round(p.b, taps, p.filters, p.channels, true, tf32, binder)
                                    : round(p.b, taps, p.channels, p.filters, false, tf32, binder);
   Device& device = binder.device();
+  // A matrix has all positions, and no channels that only fill a group up.
+  arguments.sends = phases.size() == 1 && g.m * g.n == g.size && canSend(g);
+  if (arguments.sends != 0) arguments.result = describeResult(g, device);
   arguments.other = describeBoxes(other, kernelGrad ? shape.depth : shape.columns, device);
   for (size_t first = 0; first < phases.size(); first += kMostPhases) {
     const size_t count = std::min<size_t>(kMostPhases, phases.size() - first);

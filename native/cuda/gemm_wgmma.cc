@@ -33,6 +33,8 @@ void addWgmma(const char* kernel, int64_t columns, bool aAlongK, bool bAlongK, c
   arguments.b = describeBoxes(right, bAlongK ? columns : kWgmmaDepth, binder.device());
   arguments.sharedA = left.shared;
   arguments.sharedB = right.shared;
+  arguments.sends = canSend(g);
+  if (arguments.sends != 0) arguments.c = describeResult(g, binder.device());
   const int64_t tiles = tilesOf(g, {kWgmmaRows, columns, 0});
   binder.blocksSliding(kernel, std::min<int64_t>(tiles, binder.device().multiprocessors()), arguments, kWgmmaThreads,
                        wgmmaBytes(columns));

@@ -21,10 +21,10 @@ export interface Kernel {
 
 /** Its file, and the loop that it is made of, with a mistake, in a namespace and under a name of its own. */
 export function variant({ file, parameter, body }: Kernel, [, from, to]: Mistake<unknown>, name: string): string {
+  const inline = (_: string, name: string) => text(`${name}.h`).replace('#pragma once', '');
   const source = text(file)
-    .replace(/#include "(wgmma_loop|attention_pipeline|gemm_loop|gemm_mma)\.h"/g, (_, loop) =>
-      text(`${loop}.h`).replace('#pragma once', ''),
-    )
+    .replace(/#include "(wgmma_loop|attention_pipeline|gemm_loop|gemm_mma)\.h"/g, inline)
+    .replace(/#include "(gemm_boxes)\.h"/g, inline)
     .replace(/STEEPEST_KERNEL\(quantizeRows[\s\S]*?\nnamespace \{/, 'namespace {')
     .replace(
       /#define STEEPEST_((CONV_)?WGMMA|ATTENTION|MMA|INT8)\([\s\S]*/,

@@ -1,5 +1,6 @@
 // Matrix products on the emulated CUDA device through each of its kernels, around the edges of their tiles.
 import { spawnSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 
 import { toBfloat16 } from '../../lib/ir/bfloat16';
@@ -211,6 +212,37 @@ onDevice('bfloat16 products', () => {
     expect(await copies([136, 72, 200], [3], 'both')).toEqual([]);
     expect(await copies([136, 72, 200], [], 'left')).toEqual(['roundOperand']);
     expect(await copies([133, 75, 203], [], 'both')).toEqual(['roundOperand']);
+  });
+
+  // Results go to memory by TMA where rows begin at multiples of 16 bytes: by maps of boxes of 16 rows.
+  test.each([
+    [[136, 72, 72], true, true],
+    [[132, 76, 72], true, false],
+    [[132, 75, 72], false, false],
+    [[20, 36, 600], true, true],
+  ] as const)('boxes of results, %j', async (sizes, float32, narrow) => {
+    const file = `${trace.file}-boxes`;
+    const boxes = async (kernel: string, as: (t: Tensor) => Tensor) => {
+      rmSync(file, { force: true });
+      await setEnvironment({ STEEPEST_EMULATED_BOXES: file });
+      const { inputs, run } = product(new Random(4), 'NT', sizes, [], false);
+      const instance: Instance = { inputs, run: (a, b) => as(run(a, b)) };
+      await launched(
+        kernel,
+        rounded(() => checkOnDevice(problem(instance, false, 1), 'cuda:0', [true])),
+      );
+      await setEnvironment({ STEEPEST_EMULATED_BOXES: '' });
+      return readFileSync(file, 'utf8')
+        .split('\n')
+        .filter((line) => line.endsWith(' 16 1'));
+    };
+    for (const kernel of ['wgmma128x256', 'wgmma128x128']) {
+      expect(await boxes(kernel, (t) => t)).toEqual(float32 ? ['4 32 16 1'] : []);
+      // sums of parts are float32 numbers
+      const parts = sizes[2] === 600;
+      const two = parts ? '4 32 16 1' : '2 64 16 1';
+      expect(await boxes(kernel, (t) => ops.cast(t, 'bfloat16'))).toEqual(narrow ? [two] : []);
+    }
   });
 
   // rounded by the product itself: no map follows

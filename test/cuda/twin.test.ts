@@ -26,6 +26,7 @@ const stuck = 'threads that wait for what does not come';
 const tooMany = 'more arrivals at an mbarrier than it counts';
 const early = 'sums of wgmma that are read before they have been waited for';
 const unfenced = 'wgmma without a fence before it';
+const unfencedBox = 'a copy to memory of what a thread has written without a fence after that';
 const unrounded = 'has not been rounded';
 
 const waitFull = 'ptx::awaitPhase(stages.full(stages.stage), stages.phase);';
@@ -65,6 +66,37 @@ const mistakes: Mistake[] = [
     'b() const { return memory + 2 * kWgmmaStages * kWgmmaBytesA +',
     'outside of the dynamic shared memory of the block',
   ],
+];
+
+/** Of results that go to memory in boxes. */
+const meet = 'ptx::fenceCopies();\n    __syncwarp();';
+const boxMistakes: Mistake[] = [
+  ['a box without a fence', meet, '__syncwarp();', unfencedBox],
+  ['a fence by who asks only', meet, '__syncwarp();\n    if (lane() == 0) ptx::fenceCopies();', unfencedBox],
+  ['a box that is filled before it has been read', 'ptx::awaitStores<1>();', 'ptx::awaitStores<2>();', 'wrong'],
+  [
+    'boxes that nobody waits for',
+    'if (lane() == 0) ptx::finishStores();',
+    '',
+    'while boxes go from its block to memory',
+  ],
+  ['a group that nobody closes', 'ptx::closeStores();', '', 'while boxes go from its block to memory'],
+  ['the same box again', 'number_ ^= 1;', '', 'wrong'],
+  ['boxes where no pattern begins', 'memory_(shared + warp', 'memory_(shared + 128 + warp', 'a multiple of 1024 bytes'],
+  ['rows of another warp', 'tile.row + firstRow, tile.part', 'tile.row + (firstRow ^ 16), tile.part', 'wrong'],
+  ['another batch', 'tile.part * g.batch.size + tile.batch);', 'tile.part * g.batch.size + tile.batch + 1);', 'wrong'],
+];
+/** Of float32 numbers, */
+const wideMistakes: Mistake[] = [
+  ['a row without the swizzle', '/ 2 ^ row ^ odd', '/ 2 ^ odd', 'wrong'],
+  ['columns of odd rows in their order', 'odd ? runs[other][0]', 'false ? runs[other][0]', 'wrong'],
+];
+/** and bfloat16 ones, by stmatrix. */
+const narrowMistakes: Mistake[] = [
+  ['a row without the swizzle', '(piece ^ row % 8)', '(piece)', 'wrong'],
+  ['halves exchanged', 'half * 4 + i / 2', '(half ^ 1) * 4 + i / 2', 'wrong'],
+  ['rows of the other matrices', 'lane() % 16', '(lane() % 16 ^ 8)', 'wrong'],
+  ['rows that do not begin at 16 bytes', '* kRowBytes + (piece', '* kRowBytes + 8 + (piece', 'multiple of 16'],
 ];
 
 /** Of the copies of a convolution, which gather patches. */
@@ -161,6 +193,8 @@ const convolution: Kernel = {
 
 const wgmma: Family[] = [
   { name: 'product', kernel: wgmmaProduct, error: 1e-6, mistakes },
+  { name: 'sent', kernel: wgmmaProduct, error: 1e-6, mistakes: [...boxMistakes, ...wideMistakes] },
+  { name: 'sentNarrow', kernel: wgmmaProduct, error: 0.004, mistakes: [...boxMistakes, ...narrowMistakes] },
   { name: 'convolution', kernel: convolution, error: 1e-6, mistakes: convolutionMistakes },
   { name: 'attention', kernel: attention, error: 0.004, mistakes: attentionMistakes },
   { name: 'attentionGrad', kernel: attentionGrad, error: 0.004, mistakes: attentionGradMistakes },

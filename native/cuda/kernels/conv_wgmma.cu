@@ -45,7 +45,9 @@ struct PatchSource : WgmmaShape<kColumns, kDepth, false, false> {
       if (arguments.conv.phases[i].depth != 0) ptx::prefetch(arguments.source + i);
     }
     ptx::prefetch(&arguments.other);
+    if (arguments.sends != 0) ptx::prefetch(&arguments.result);
   }
+  STEEPEST_INLINE const TensorMap* result() const { return arguments.sends != 0 ? &arguments.result : nullptr; }
   STEEPEST_INLINE void copy(const Tile& tile, int64_t depth, unsigned char* a, unsigned char* b, uint64_t* full) const {
     const PatchTap tap = patchTap(arguments.conv, tile.phase, depth);
     copyTap(a, arguments.source + tile.batch, arguments, tile.phase, tile.row, tap, full);
@@ -86,7 +88,9 @@ struct KernelGradSource : WgmmaShape<kColumns, kWgmmaDepth, true, true> {
   STEEPEST_INLINE void prefetch() const {
     ptx::prefetch(arguments.source);
     ptx::prefetch(&arguments.other);
+    if (arguments.sends != 0) ptx::prefetch(&arguments.result);
   }
+  STEEPEST_INLINE const TensorMap* result() const { return arguments.sends != 0 ? &arguments.result : nullptr; }
   STEEPEST_INLINE void copy(const GemmTile& tile, int64_t depth, unsigned char* a, unsigned char* b,
                             uint64_t* full) const {
     const ConvArguments& conv = arguments.conv;

@@ -82,7 +82,9 @@ struct MatrixSource : WgmmaShape<kColumns, kDepth, kTransposedA, kTransposedB> {
   STEEPEST_INLINE void prefetch() const {
     ptx::prefetch(&arguments.a);
     ptx::prefetch(&arguments.b);
+    if (arguments.sends != 0) ptx::prefetch(&arguments.c);
   }
+  STEEPEST_INLINE const TensorMap* result() const { return arguments.sends != 0 ? &arguments.c : nullptr; }
   STEEPEST_INLINE void copy(const GemmTile& tile, int64_t depth, unsigned char* a, unsigned char* b,
                             uint64_t* full) const {
     const int zA = arguments.sharedA != 0 ? 0 : static_cast<int>(tile.batch);

@@ -133,6 +133,13 @@ STEEPEST_INLINE void multiplyInt8(int32_t (*sums)[2], const uint32_t* a, const u
 
 #ifdef STEEPEST_HAS_WGMMA
 
+// The way back of loadMatrices: a lane gives elements 2 (lane % 4) and the next one of row lane / 4 of each matrix.
+STEEPEST_INLINE void storeMatrices(void* row, const uint32_t (&words)[4]) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};\n" ::"r"(sharedAddress(row)),
+               "r"(words[0]), "r"(words[1]), "r"(words[2]), "r"(words[3])
+               : "memory");
+}
+
 // ---- barriers in shared memory: a phase ends when `count` arrivals and all bytes that were announced have come
 
 STEEPEST_INLINE void initBarrier(uint64_t* barrier, uint32_t count) {
@@ -216,6 +223,24 @@ STEEPEST_INLINE void copyPatches(void* to, const TensorMap* map, int channel, co
         : "memory");
   }
 }
+
+// ---- the way back, which goes on while its thread does. All who have written to the box call fenceCopies() and then meet who asks
+
+// The box at x, y, z; what is outside of the tensor goes nowhere.
+STEEPEST_INLINE void storeBox(const TensorMap* map, const void* from, int x, int y, int z) {
+  asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.tile.bulk_group [%0, {%2, %3, %4}], [%1];\n" ::"l"(map),
+               "r"(sharedAddress(from)), "r"(x), "r"(y), "r"(z)
+               : "memory");
+}
+// This thread's boxes since the last call are a group.
+STEEPEST_INLINE void closeStores() { asm volatile("cp.async.bulk.commit_group;\n" ::: "memory"); }
+// Until shared memory has been read for all groups but the last kGroups.
+template <int kGroups>
+STEEPEST_INLINE void awaitStores() {
+  asm volatile("cp.async.bulk.wait_group.read %0;\n" ::"n"(kGroups) : "memory");
+}
+// Until all groups are in memory.
+STEEPEST_INLINE void finishStores() { asm volatile("cp.async.bulk.wait_group 0;\n" ::: "memory"); }
 
 // ---- products of warp groups (wgmma): 128 threads, operands in shared memory, sums in registers
 

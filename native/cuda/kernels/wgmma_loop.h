@@ -1,8 +1,9 @@
 // The loop of products on the tensor cores of compute capability 9.0. Blocks stay and take tile after tile. The first warp group
 // asks for boxes of the operands, kWgmmaStages of them ahead; the two others multiply, 64 rows each, and finish and store
-// their tile while the first is at the next one.
+// their tile while the first is at the next one. Results that go by TMA are on their way during the next tile.
 #pragma once
 
+#include "gemm_boxes.h"
 #include "gemm_strip.h"
 #include "gemm_wgmma.h"
 #include "warp_groups.h"
@@ -33,12 +34,13 @@ struct Stages {
 
   STEEPEST_INLINE unsigned char* a() const { return memory + stage * kWgmmaBytesA; }
   STEEPEST_INLINE unsigned char* b() const { return memory + kWgmmaStages * kWgmmaBytesA + stage * kBytesB; }
+  // What warps have for their results.
+  STEEPEST_INLINE unsigned char* boxes() const { return memory + kWgmmaStages * (kWgmmaBytesA + kBytesB); }
   // Its data are there; everybody is done with them.
   STEEPEST_INLINE uint64_t* full(int of) const {
-    return reinterpret_cast<uint64_t*>(memory + kWgmmaStages * (kWgmmaBytesA + kBytesB)) + of;
+    return reinterpret_cast<uint64_t*>(boxes() + kWgmmaRows / kBoxRows * kWarpBoxesBytes) + of;
   }
   STEEPEST_INLINE uint64_t* empty(int of) const { return full(kWgmmaStages + of); }
-  STEEPEST_INLINE unsigned char* strips() const { return reinterpret_cast<unsigned char*>(full(2 * kWgmmaStages)); }
   STEEPEST_INLINE int before() const { return stage == 0 ? kWgmmaStages - 1 : stage - 1; }
   STEEPEST_INLINE void next() {
     if (++stage == kWgmmaStages) {
@@ -67,6 +69,7 @@ STEEPEST_INLINE void copyOperand(unsigned char* to, const TensorMap* map, int64_
 //   kSomeEmpty                   there may be tiles without depth, which are zeros
 //   copy(tile, depth, a, b, full)    asks for the operands of a stage, whose bytes arrive at `full`
 //   prefetch()                   its tensor maps
+//   result()                     that of c, or null where c is no matrix or its rows are not in quads
 template <typename Source>
 STEEPEST_INLINE int64_t tilesOf(const Source& source) {
   const GemmArguments& g = source.product();
@@ -121,6 +124,8 @@ STEEPEST_INLINE void multiplyTiles(const Source& source, Stages<Source::kColumns
   const int64_t tiles = tilesOf(source);
   const int thread = static_cast<int>(threadIdx.x) % 128;
   const bool arrives = thread % 32 == 0;
+  const int warp = group * 4 + thread / 32;
+  WarpBoxes boxes(stages.boxes(), warp);
   for (int64_t i = blockIdx.x; i < tiles; i += gridDim.x) {
     const auto tile = source.tile(i);
     if (!tile.contains(g, {0, 0})) continue;
@@ -157,10 +162,15 @@ STEEPEST_INLINE void multiplyTiles(const Source& source, Stages<Source::kColumns
     for (int j = 0; Source::kSomeEmpty && j < Source::kColumns / 4; ++j) {
       for (int h = 0; h < 2; ++h) sums[j][h] = any ? sums[j][h] : 0;
     }
-    const WgmmaSums<Source::kColumns, Source::kDepth == kWgmmaDepth> result = {
-        sums, WarpStrip(stages.strips(), group * 4 + thread / 32), group * 64 + thread / 32 * 16};
-    finishProduct(g, source.loopStep(), tile, result);
+    constexpr bool kOfBfloat16 = Source::kDepth == kWgmmaDepth;
+    if (const TensorMap* const map = source.result()) {
+      sendProduct<kOfBfloat16, Source::kColumns>(g, source.loopStep(), tile, warp * kBoxRows, sums, map, boxes);
+    } else {
+      const WgmmaSums<Source::kColumns, kOfBfloat16> result = {sums, WarpStrip(stages.boxes(), warp), warp * kBoxRows};
+      finishProduct(g, source.loopStep(), tile, result);
+    }
   }
+  boxes.end();
 }
 
 template <typename Source>

@@ -67,9 +67,6 @@ void endPhase(Barrier& barrier) {
   barrier.pending = barrier.count;
 }
 
-// The 128-byte swizzle: which of its eight 16-byte pieces a run holds where depends on the run's address.
-uint32_t swizzled(uint32_t address) { return address ^ (address >> 3 & 0x70); }
-
 // Zero outside of the tensor.
 uint32_t numberAt(const Tensor& t, const int64_t* at) {
   uint64_t from = t.address;
@@ -238,7 +235,8 @@ void checkOperands(const Product& p) {
 }  // namespace
 
 std::string leftBehind() {
-  if (isPlain) return "";
+  const char* const stores = unfinishedStores();
+  if (isPlain) return stores != nullptr ? stores : "";
   isPlain = true;
   const char* const unfinished = rules::unfinished();
   std::string wrong = unfinished != nullptr ? unfinished : "";
@@ -252,6 +250,7 @@ std::string leftBehind() {
     products[i] = {};
     threadCopies[i] = {};
   }
+  if (stores != nullptr) wrong = stores;
   if (!copies.empty()) wrong = "a block that ends while copies to it go on";
   copies.clear();
   return wrong;
@@ -335,6 +334,15 @@ void awaitCopyGroups(unsigned groups) {
   }
 }
 
+Tensor describedBy(const cuda::TensorMap* map, bool patches) {
+  Tensor tensor;
+  std::memcpy(&tensor, map, sizeof tensor);
+  if (tensor.magic != Tensor::kMagic) fail("a copy by a tensor map that nobody has made");
+  if (reinterpret_cast<uintptr_t>(map) % 16 != 0) fail("a tensor map that is not aligned");
+  if ((tensor.patches != 0) != patches) fail("a copy by a tensor map of the other kind");
+  return tensor;
+}
+
 void deferProduct(const Product& product) {
   isPlain = false;
   Products& mine = products[thread().x];
@@ -398,7 +406,10 @@ void initBarrier(uint64_t* at, uint32_t count) {
 
 void fenceBarriers() { rules::fencedBarriers(); }
 
-void fenceCopies() { rules::fencedCopies(); }
+void fenceCopies() {
+  rules::fencedCopies();
+  races::fence();
+}
 
 void arrive(uint64_t* at) {
   Barrier& barrier = barrierAt(at);
@@ -435,15 +446,6 @@ void awaitPhase(uint64_t* at, uint32_t parity) {
 
 namespace {
 
-Tensor tensorOf(const TensorMap* map, bool patches) {
-  Tensor tensor;
-  std::memcpy(&tensor, map, sizeof tensor);
-  if (tensor.magic != Tensor::kMagic) fail("a copy by a tensor map that nobody has made");
-  if (reinterpret_cast<uintptr_t>(map) % 16 != 0) fail("a tensor map that is not aligned");
-  if ((tensor.patches != 0) != patches) fail("a copy by a tensor map of the other kind");
-  return tensor;
-}
-
 void deferTensorCopy(const Copy& copy, unsigned bytes, uint64_t* at) {
   checkShared(copy.to, bytes, 1024, "a copy of a box");
   races::check(at, 8, races::Kind::kAtomic);
@@ -469,7 +471,7 @@ void prefetch(const TensorMap* map) {
 }
 
 void copyBox(void* to, const TensorMap* map, int x, int y, int z, uint64_t* at) {
-  const Tensor t = tensorOf(map, false);
+  const Tensor t = describedBy(map, false);
   deferTensorCopy({static_cast<unsigned char*>(to), t, {x, y, z}, {}}, t.box[0] * t.box[1] * t.box[2] * t.elementBytes, at);
 }
 
@@ -479,7 +481,7 @@ namespace steepest::emulated {
 
 void deferPatches(void* to, const cuda::TensorMap* map, int axes, int channel, const int* first, int image,
                   const int* offset, uint64_t* at) {
-  const Tensor t = cuda::ptx::tensorOf(map, true);
+  const Tensor t = describedBy(map, true);
   if (t.rank != static_cast<uint32_t>(axes) + 2) fail("a copy of patches with other axes than its map");
   Copy copy{static_cast<unsigned char*>(to), t, {channel}, {}};
   for (int d = 0; d < axes; ++d) {

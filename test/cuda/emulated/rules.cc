@@ -1,5 +1,6 @@
 #include "rules.h"
 
+#include <array>
 #include <map>
 #include <set>
 
@@ -22,6 +23,7 @@ struct Issued {
 
 std::map<const uint64_t*, unsigned> newBarriers;  // and who has made them
 std::map<const unsigned char*, Place> places;
+std::map<unsigned, std::array<unsigned, 32>> fences;       // of the lanes of a warp, but for those that boxes have had
 std::map<unsigned, unsigned> counts;                       // of a thread's products
 std::map<std::pair<unsigned, unsigned>, Issued> products;  // by warp group and number
 
@@ -49,6 +51,7 @@ void waitedFor(const uint64_t* barrier) {
 
 void fencedCopies() {
   for (auto& [at, place] : places) place.readers.erase(thread().x);
+  ++fences[thread().x / 32][thread().x % 32];
 }
 
 void replaces(const void* to, uint32_t bytes) {
@@ -57,6 +60,13 @@ void replaces(const void* to, uint32_t bytes) {
     const bool meets = at->first < first + bytes && first < at->first + at->second.bytes;
     if (meets && !at->second.readers.empty()) fail("a copy over what a thread has read without a fence after that");
     at = meets ? places.erase(at) : std::next(at);
+  }
+}
+
+void storedBy(unsigned thread) {
+  for (unsigned& of : fences[thread / 32]) {
+    if (of == 0) fail("a copy to memory of what a thread has written without a fence after that");
+    --of;
   }
 }
 
@@ -77,6 +87,7 @@ const char* unfinished() {
   const char* const wrong = products.empty() ? nullptr : "products that not all threads of a warp group ask for";
   newBarriers.clear();
   places.clear();
+  fences.clear();
   counts.clear();
   products.clear();
   return wrong;
