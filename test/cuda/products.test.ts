@@ -1,6 +1,5 @@
 // Matrix products on the emulated CUDA device through each of its kernels, around the edges of their tiles.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 
 import { toBfloat16 } from '../../lib/ir/bfloat16';
@@ -13,7 +12,7 @@ import { bfloat16, float } from '../helpers/cases/inputs';
 import { checkOnDevice, problem } from '../helpers/native';
 import { Random } from '../helpers/random';
 import { onDevice, setEnvironment } from './device';
-import { launched, trace } from './launched';
+import { launched, resultBoxes, trace } from './launched';
 
 type Form = 'NN' | 'NT' | 'TN' | 'TT';
 type Sizes = readonly [m: number, n: number, k: number];
@@ -43,6 +42,13 @@ function checkEdges(random: Random, form: Form, [rows, columns, depth]: Sizes, a
   if (form !== 'NN') return;
   check(as(product(random, form, [rows, 4, 2 * depth], [], false)));
   check(as(product(random, form, [4, columns - 4, depth], [2], true)));
+}
+
+/** The same for pairs of tiles above each other: without quads, in several batches, with one pair below the other, and finished. */
+function checkPairs(random: Random, form: Form, depth: number, as = (x: Instance) => x) {
+  check(as(product(random, form, [129, 255, depth + 1], [], false)));
+  check(as(product(random, form, [252, 12, 5 * depth - 4], [3], false)));
+  check(as(product(random, form, [420, 264, depth], [], true)));
 }
 
 /** The same of operands that are bfloat16 numbers in memory: the left one, the right one, or both. */
@@ -221,26 +227,16 @@ onDevice('bfloat16 products', () => {
     [[132, 75, 72], false, false],
     [[20, 36, 600], true, true],
   ] as const)('boxes of results, %j', async (sizes, float32, narrow) => {
-    const file = `${trace.file}-boxes`;
-    const boxes = async (kernel: string, as: (t: Tensor) => Tensor) => {
-      rmSync(file, { force: true });
-      await setEnvironment({ STEEPEST_EMULATED_BOXES: file });
-      const { inputs, run } = product(new Random(4), 'NT', sizes, [], false);
-      const instance: Instance = { inputs, run: (a, b) => as(run(a, b)) };
-      await launched(
-        kernel,
-        rounded(() => checkOnDevice(problem(instance, false, 1), 'cuda:0', [true])),
-      );
-      await setEnvironment({ STEEPEST_EMULATED_BOXES: '' });
-      return readFileSync(file, 'utf8')
-        .split('\n')
-        .filter((line) => line.endsWith(' 16 1'));
+    const { inputs, run } = product(new Random(4), 'NT', sizes, [], false);
+    const boxes = (kernel: string, as: (t: Tensor) => Tensor) => {
+      const check = () => checkOnDevice(problem({ inputs, run: (a, b) => as(run(a, b)) }, false, 1), 'cuda:0', [true]);
+      return resultBoxes(() => launched(kernel, rounded(check)));
     };
     for (const kernel of ['wgmma128x256', 'wgmma128x128']) {
-      expect(await boxes(kernel, (t) => t)).toEqual(float32 ? ['4 32 16 1'] : []);
+      expect(await boxes(kernel, (t) => t)).toEqual(float32 ? ['4 32'] : []);
       // sums of parts are float32 numbers
       const parts = sizes[2] === 600;
-      const two = parts ? '4 32 16 1' : '2 64 16 1';
+      const two = parts ? '4 32' : '2 64';
       expect(await boxes(kernel, (t) => ops.cast(t, 'bfloat16'))).toEqual(narrow ? [two] : []);
     }
   });
@@ -280,7 +276,7 @@ onDevice('bfloat16 products', () => {
     }
   });
 
-  test.each(['mma64x64', 'wgmma128x128', 'wgmma128x256', 'matmul'])(
+  test.each(['mma64x64', 'wgmma128x128', 'wgmma128x256', 'pairWgmma128x256', 'matmul'])(
     'a matrix that all of a batch share, and its gradients: %s',
     async (kernel) => {
       const names = await launched(
@@ -290,6 +286,38 @@ onDevice('bfloat16 products', () => {
       expect([...names].some((name) => name.startsWith(kernel))).toBe(true);
     },
   );
+
+  test('pairs of blocks, for tiles above each other', async () => {
+    for (const form of ['NN', 'NT', 'TN'] as const) {
+      for (const as of [(x: Instance) => x, narrow('both')]) {
+        const names = await launched(
+          'pairWgmma128x256',
+          rounded(() => checkPairs(new Random(5), form, 64, as)),
+        );
+        expect([...names].filter((name) => name.endsWith(form))).toEqual([`pairWgmma128x256${form}`]);
+      }
+    }
+  });
+
+  test('pairs of parts of k, with few tiles', async () => {
+    const run = () => check(product(new Random(6), 'TN', [140, 36, 600], [], true));
+    const names = await launched('pairWgmma', rounded(run));
+    expect([names.has('pairWgmma128x256TN'), names.has('gemmParts')]).toEqual([true, true]);
+  });
+
+  test('there are no pairs where rows of tiles are odd, or clusters have no room', async () => {
+    const kernelOf = async (m: number, room: string) => {
+      await setEnvironment({ STEEPEST_EMULATED_CLUSTER: room });
+      const run = () => check(product(new Random(6), 'NN', [m, 36, 40], [], false));
+      const names = [...(await launched('pairWgmma', rounded(run)))];
+      await setEnvironment({ STEEPEST_EMULATED_CLUSTER: '' });
+      return names.find((name) => /NN$/.test(name));
+    };
+    expect(await kernelOf(129, '')).toBe('pairWgmma128x256NN');
+    expect(await kernelOf(128, '')).toBe('mma64x64NN');
+    expect(await kernelOf(257, '')).toBe('mma64x64NN');
+    expect(await kernelOf(129, '1')).toBe('mma64x64NN');
+  });
 
   test('both transposed', async () => {
     const run = () => check(product(new Random(5), 'TT', [65, 67, 33], [], false));
@@ -328,7 +356,8 @@ onDevice('bfloat16 products', () => {
     [[124, 8192, 256], '90', 'mma'],
     [[8192, 124, 256], '90', 'mma'],
     [[2048, 2048, 124], '90', 'mma'],
-    [[2048, 2048, 128], '90', 'wgmma128x256NN'],
+    [[2048, 2048, 128], '90', 'pairWgmma128x256NN'],
+    [[1920, 2304, 128], '90', 'wgmma128x256NN'],
     [[2048, 2048, 128], '80', 'mma'],
     [[2048, 2048, 128], '120', 'mma'],
   ] as const)('%j on compute capability %s take %s', ([m, n, k], capability, kernel) => {
@@ -351,7 +380,7 @@ onDevice('bfloat16 products', () => {
     });
     expect(stderr).toContain('CUDA_ERROR_ILLEGAL_ADDRESS');
     const names = trace.names();
-    expect(names.filter((name) => /^(wg)?mma|^gemm(?!Parts)|^matmul/.test(name))).toEqual([
+    expect(names.filter((name) => /^(wg)?mma|^pair|^gemm(?!Parts)|^matmul/.test(name))).toEqual([
       expect.stringMatching(new RegExp(`^${kernel}`)),
     ]);
   });
@@ -438,6 +467,14 @@ onDevice('tf32 products', () => {
       }
     },
   );
+
+  test('pairs of blocks, for tiles above each other', async () => {
+    const names = await launched(
+      'pairTf32Wgmma128x256',
+      rounded(() => checkPairs(new Random(5), 'NT', 32)),
+    );
+    expect([...names].filter((name) => /mma/i.test(name))).toEqual(['pairTf32Wgmma128x256']);
+  });
 
   test('a matrix that all of a batch share, and its gradients', async () => {
     const names = await launched(

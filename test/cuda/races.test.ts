@@ -6,13 +6,22 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { onDevice } from './device';
-import { attentionGrad, compile, int8Product, type Mistake, tf32Product, variant, wgmmaProduct } from './planted';
+import {
+  attentionGrad,
+  compile,
+  int8Product,
+  type Mistake,
+  pairProduct,
+  tf32Product,
+  variant,
+  wgmmaProduct,
+} from './planted';
 
 const productMistakes: Mistake[] = [
   ['none', '', '', /^\d(\.\d+)?e-0[78]$/],
   [
     'a stage that the first warp of a group gives back for all of them',
-    'const bool arrives = thread % 32 == 0;',
+    'const bool arrives = thread % 32 < Source::kMembers;',
     'const bool arrives = thread < 4;',
     /^719 .*a race: a copy by TMA writes shared memory .* that a product of warp \d+ has read/,
   ],
@@ -33,6 +42,16 @@ const productMistakes: Mistake[] = [
     '    __syncwarp();\n    strip.get(quads);',
     '    strip.get(quads);',
     /^719 .*a race: thread \d+ of block 0 \w+ shared memory at /,
+  ],
+];
+
+const pairMistakes: Mistake[] = [
+  ['none', '', '', /^\d(\.\d+)?e-0[78]$/],
+  [
+    'a stage that the other block gives back too early',
+    'ptx::awaitProducts<1>();',
+    'ptx::awaitProducts<2>();',
+    /^719 .*a race: .*a copy by TMA .* a product of warp|a product of warp .* a copy by TMA/,
   ],
 ];
 
@@ -118,7 +137,8 @@ onDevice('races', () => {
     const variants = productMistakes.map((mistake, i) => variant(wgmmaProduct, mistake, `product${i}`));
     const gradients = attentionGradMistakes.map((mistake, i) => variant(attentionGrad, mistake, `attentionGrad${i}`));
     const sent = sentMistakes.map((mistake, i) => variant(wgmmaProduct, mistake, `sent${i}`));
-    writeFileSync(file, [...variants, ...sent, ...gradients].join('\n'));
+    const pairs = pairMistakes.map((mistake, i) => variant(pairProduct, mistake, `pair${i}`));
+    writeFileSync(file, [...variants, ...pairs, ...sent, ...gradients].join('\n'));
     const checks = ['check_attention', 'check_convolutions', 'check_products'];
     compile(products, checks, [`-DSTEEPEST_CHECKED_KERNELS="${file}"`], true);
     const mmaFile = path.join(folder, 'mma.cu');
@@ -257,6 +277,10 @@ onDevice('races', () => {
   test.each(productMistakes.map(([what, , , result], i) => [what, result, i] as const))(
     'in a product by wgmma: %s',
     (_, result, i) => check(products, [`product${i}`], result),
+  );
+  test.each(pairMistakes.map(([what, , , result], i) => [what, result, i] as const))(
+    'in a product by pairs of blocks: %s',
+    (_, result, i) => check(products, [`pair${i}`], result),
   );
   test.each(sentMistakes.map(([what, , , result], i) => [what, result, i] as const))(
     'in a product whose results go by TMA: %s',

@@ -13,6 +13,7 @@ import {
   compile,
   int8Product,
   type Kernel,
+  pairProduct,
   tf32Product,
   variant,
   wgmmaProduct,
@@ -26,6 +27,7 @@ const stuck = 'threads that wait for what does not come';
 const tooMany = 'more arrivals at an mbarrier than it counts';
 const early = 'sums of wgmma that are read before they have been waited for';
 const unfenced = 'wgmma without a fence before it';
+const ended = 'what is asked of a block of the cluster that has ended';
 const unfencedBox = 'a copy to memory of what a thread has written without a fence after that';
 const unrounded = 'has not been rounded';
 
@@ -66,6 +68,28 @@ const mistakes: Mistake[] = [
     'b() const { return memory + 2 * kWgmmaStages * kWgmmaBytesA +',
     'outside of the dynamic shared memory of the block',
   ],
+];
+
+/** Of pairs of blocks that bring an operand for each other. */
+const giveAll = 'ptx::arriveAt(empty, static_cast<uint32_t>(thread) % 32);';
+const meetFirst = 'if constexpr (kMembers > 1) {\n    ptx::meetCluster();\n  } else {\n    __syncthreads();\n  }';
+const apart = 'a barrier that not all threads of the cluster reach';
+const pairMistakes: Mistake[] = [
+  ['stages that are given back to their own block', giveAll, 'if (thread % 32 == 0) ptx::arrive(empty);', apart],
+  ['stages that are given back to the other block twice', giveAll, 'ptx::arriveAt(empty, 1);', apart],
+  ['barriers that count a block of them', 'Source::kMembers * 2 * kGroupWarps', '2 * kGroupWarps', tooMany],
+  ['a cluster that does not meet first', meetFirst, '__syncthreads();', 'an mbarrier that nobody has made'],
+  ['a cluster that does not meet at last', 'if constexpr (kMembers > 1) ptx::meetCluster();\n}', '}', ended],
+  ['the same share from both', 'static_cast<int>(ptx::memberOfCluster()) * kShare', '0', 'nan'],
+  ['shares for their own block only', 'ptx::copyBoxToAll<kMembers>', 'ptx::copyBox', apart],
+  ['shares exchanged in memory', 'to + (first + at)', 'to + (kShare - first + at)', 'wrong'],
+  [
+    'bytes of a share',
+    'kWgmmaBytesA + Stages<Source::kColumns>::kBytesB)',
+    'kWgmmaBytesA + Stages<Source::kColumns>::kBytesB / 2)',
+    apart,
+  ],
+  ['blocks that the cluster has not', 'copyBoxToAll<kMembers>', 'copyBoxToAll<kMembers + 1>', 'its cluster has not'],
 ];
 
 /** Of results that go to memory in boxes. */
@@ -193,6 +217,7 @@ const convolution: Kernel = {
 
 const wgmma: Family[] = [
   { name: 'product', kernel: wgmmaProduct, error: 1e-6, mistakes },
+  { name: 'pair', kernel: pairProduct, error: 1e-6, mistakes: pairMistakes },
   { name: 'sent', kernel: wgmmaProduct, error: 1e-6, mistakes: [...boxMistakes, ...wideMistakes] },
   { name: 'sentNarrow', kernel: wgmmaProduct, error: 0.004, mistakes: [...boxMistakes, ...narrowMistakes] },
   { name: 'convolution', kernel: convolution, error: 1e-6, mistakes: convolutionMistakes },

@@ -39,6 +39,7 @@ static_assert(offsetof(WgmmaArguments, a) % 64 == 0 && sizeof(WgmmaArguments) % 
 
 constexpr int kWgmmaRows = 128, kWgmmaDepth = 64, kWgmmaStages = 4, kWgmmaThreads = 384;
 constexpr int kWgmmaDepthTf32 = kWgmmaDepth / 2;  // as many bytes
+constexpr int kWgmmaPair = 2;                     // blocks of a cluster
 constexpr int kTransposeEdge = 32;
 
 // Shared memory of each warp that multiplies: two boxes of its results, see gemm_boxes.h, or a strip of its sums.

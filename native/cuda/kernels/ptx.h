@@ -172,6 +172,28 @@ STEEPEST_INLINE void awaitPhase(uint64_t* barrier, uint32_t parity) {
   } while (over == 0);
 }
 
+// ---- blocks of a cluster, whose shared memory and barriers lie at the same places
+
+STEEPEST_INLINE uint32_t memberOfCluster() {
+  uint32_t member;
+  asm volatile("mov.u32 %0, %%cluster_ctarank;\n" : "=r"(member));
+  return member;
+}
+// All threads of the cluster, each with all that it has done.
+STEEPEST_INLINE void meetCluster() {
+  __syncwarp();  // the instructions are for warps
+  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;\n" ::: "memory");
+}
+// At the barrier of another block, or of this one. It says that something has been read, and not what this thread has written:
+// a release for the cluster would be a fence of all memory.
+STEEPEST_INLINE void arriveAt(uint64_t* barrier, uint32_t member) {
+  asm volatile(
+      "{\n.reg .b32 at;\nmapa.shared::cluster.u32 at, %0, %1;\n"
+      "mbarrier.arrive.shared::cluster.b64 _, [at];\n}\n" ::"r"(sharedAddress(barrier)),
+      "r"(member)
+      : "memory");
+}
+
 // ---- copies of boxes of a tensor to shared memory, at a multiple of 1024 bytes (TMA)
 
 STEEPEST_INLINE void prefetch(const TensorMap* map) {
@@ -183,6 +205,17 @@ STEEPEST_INLINE void copyBox(void* to, const TensorMap* map, int x, int y, int z
       "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], "
       "[%2];\n" ::"r"(sharedAddress(to)),
       "l"(map), "r"(sharedAddress(barrier)), "r"(x), "r"(y), "r"(z)
+      : "memory");
+}
+
+// The same for the first kMembers blocks of the cluster: it comes to the same place in each, and arrives at the barrier there.
+template <int kMembers>
+STEEPEST_INLINE void copyBoxToAll(void* to, const TensorMap* map, int x, int y, int z, uint64_t* barrier) {
+  const uint16_t all = (1u << kMembers) - 1;
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, "
+      "{%3, %4, %5}], [%2], %6;\n" ::"r"(sharedAddress(to)),
+      "l"(map), "r"(sharedAddress(barrier)), "r"(x), "r"(y), "r"(z), "h"(all)
       : "memory");
 }
 

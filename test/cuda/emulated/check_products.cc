@@ -77,12 +77,14 @@ std::vector<float> Checked::run(void* arguments, GemmArguments* product) const {
   return read(c, static_cast<size_t>(product->size));
 }
 
-double checkProduct(const Checked& checked, bool sends, bool narrow) {
-  constexpr int64_t m = 128, n = 256, k = 448;  // the stages are used again and again
+double checkProduct(const Checked& checked, bool sends, bool narrow, unsigned blocks) {
+  // The stages are used again and again.
+  constexpr int64_t n = 256, k = 448;
+  const int64_t m = 128 * blocks;
   const std::vector<uint16_t> a = drawNumbers(m * k), b = drawNumbers(n * k);
   WgmmaArguments arguments{};
-  arguments.a = describeBoxes(checked.onDevice(a), k, m, 1, 128);
-  arguments.b = describeBoxes(checked.onDevice(b), k, n, 1, 128);
+  arguments.a = describeBoxes(checked.onDevice(a), k, m, 1, kWgmmaRows);
+  arguments.b = describeBoxes(checked.onDevice(b), k, n, 1, 128 / blocks);
   GemmArguments& g = arguments.product;
   g.m = m;
   g.n = n;
@@ -94,7 +96,7 @@ double checkProduct(const Checked& checked, bool sends, bool narrow) {
   g.finish.narrow = narrow;
   arguments.sends = sends;
   if (sends) arguments.c = describeBoxes(c, n, m, 1, kBoxRows, narrow ? kTensorBfloat16 : kTensorFloat32);
-  checked.launch(&arguments, 1, kWgmmaThreads, wgmmaBytes(128));
+  checked.launch(&arguments, blocks, kWgmmaThreads, wgmmaBytes(128));
   std::vector<float> out = checked.read(c, static_cast<size_t>(g.size));
   if (narrow) {
     std::vector<uint16_t> halves(out.size() * 2);
@@ -175,6 +177,6 @@ int main(int, char** words) {
   std::printf("%g\n", is("convolution")     ? checkConvolution(checked)
                       : is("attentionGrad") ? checkAttentionGrad(checked)
                       : is("attention")     ? checkAttention(checked)
-                                            : checkProduct(checked, is("sent"), is("sentNarrow")));
+                                            : checkProduct(checked, is("sent"), is("sentNarrow"), is("pair") ? 2 : 1));
   return 0;
 }

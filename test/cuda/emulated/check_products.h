@@ -47,8 +47,8 @@ double errorOf(const std::vector<float>& out, Expected expected) {
   return error / largest;
 }
 
-// `sends`: results go to memory in boxes; as bfloat16 numbers if `narrow`.
-double checkProduct(const Checked& checked, bool sends, bool narrow);
+// `sends`: results go to memory in boxes; as bfloat16 numbers if `narrow`. Several blocks are a cluster.
+double checkProduct(const Checked& checked, bool sends, bool narrow, unsigned blocks);
 double checkConvolution(const Checked& checked);
 double checkAttention(const Checked& checked);
 double checkAttentionGrad(const Checked& checked);  // of keys and values

@@ -44,6 +44,8 @@ void awaitCopyGroups(unsigned groups);
 void awaitStoreGroups(unsigned groups);
 const char* unfinishedStores();
 
+// To the same place in these blocks of the cluster.
+void deferBox(void* to, const cuda::TensorMap* map, int x, int y, int z, uint64_t* barrier, unsigned first, unsigned last);
 void deferPatches(void* to, const cuda::TensorMap* map, int axes, int channel, const int* at, int image,
                   const int* offset, uint64_t* barrier);
 
@@ -182,9 +184,18 @@ void fenceBarriers();
 void arrive(uint64_t* barrier);
 void arriveExpecting(uint64_t* barrier, uint32_t bytes);
 void awaitPhase(uint64_t* barrier, uint32_t parity);
+void arriveAt(uint64_t* barrier, uint32_t member);
+void meetCluster();
+uint32_t memberOfCluster();
 
 void prefetch(const TensorMap* map);
-void copyBox(void* to, const TensorMap* map, int x, int y, int z, uint64_t* barrier);
+inline void copyBox(void* to, const TensorMap* map, int x, int y, int z, uint64_t* barrier) {
+  emulated::deferBox(to, map, x, y, z, barrier, emulated::member(), emulated::member() + 1);
+}
+template <int kMembers>
+void copyBoxToAll(void* to, const TensorMap* map, int x, int y, int z, uint64_t* barrier) {
+  emulated::deferBox(to, map, x, y, z, barrier, 0, kMembers);
+}
 void copyBytes(void* to, const void* from, uint32_t bytes, uint64_t* barrier);
 template <int kAxes>
 void copyPatches(void* to, const TensorMap* map, int channel, const int (&at)[3], int image, const int (&offset)[3],

@@ -29,10 +29,10 @@ std::map<std::pair<unsigned, unsigned>, Issued> products;  // by warp group and 
 
 }  // namespace
 
-void newBarrier(const uint64_t* barrier) { newBarriers[barrier] = thread().x; }
+void newBarrier(const uint64_t* barrier) { newBarriers[barrier] = threadNumber(); }
 
 void fencedBarriers() {
-  std::erase_if(newBarriers, [](const auto& made) { return made.second == thread().x; });
+  std::erase_if(newBarriers, [](const auto& made) { return made.second == threadNumber(); });
 }
 
 void copyTo(const uint64_t* barrier) {
@@ -45,13 +45,13 @@ void arrived(const void* to, uint32_t bytes, const uint64_t* barrier) {
 
 void waitedFor(const uint64_t* barrier) {
   for (auto& [at, place] : places) {
-    if (place.barrier == barrier) place.readers.insert(thread().x);
+    if (place.barrier == barrier) place.readers.insert(threadNumber());
   }
 }
 
 void fencedCopies() {
-  for (auto& [at, place] : places) place.readers.erase(thread().x);
-  ++fences[thread().x / 32][thread().x % 32];
+  for (auto& [at, place] : places) place.readers.erase(threadNumber());
+  ++fences[threadNumber() / 32][threadNumber() % 32];
 }
 
 void replaces(const void* to, uint32_t bytes) {
@@ -77,7 +77,7 @@ void checkDescriptor(uint64_t descriptor) {
 }
 
 void issued(const Issue& product) {
-  const unsigned group = thread().x / kGroupThreads, number = counts[thread().x]++;
+  const unsigned group = threadNumber() / kGroupThreads, number = counts[threadNumber()]++;
   const auto [found, isNew] = products.try_emplace({group, number}, Issued{product, 0});
   if (!(found->second.product == product)) fail("threads of a warp group that ask for different products");
   if (++found->second.threads == kGroupThreads) products.erase(found);

@@ -35,6 +35,7 @@ size_t memoryLimit();
 size_t capability();
 int mostShared();
 unsigned mostMembers();
+unsigned multiprocessors();
 
 // What loading an image gives that is PTX, or is not. 0: a module.
 int resultOfLoading(bool isPtx);

@@ -68,7 +68,7 @@ void read(Store& store) {
 
 // All groups but the last ones.
 void readGroups(size_t but) {
-  const unsigned me = thread().x;
+  const unsigned me = threadNumber();
   Stores& mine = stores[me];
   while (mine.closed.size() > but) {
     for (Store& store : mine.closed.front()) read(store);
@@ -110,7 +110,7 @@ void storeBox(const TensorMap* map, const void* from, int x, int y, int z) {
   Store store{static_cast<const unsigned char*>(from), describedBy(map, false), {x, y, z}, {}};
   checkShared(from, store.size(), 1024, "a box that goes to memory");
   emulated::isPlain = false;
-  const unsigned me = thread().x;
+  const unsigned me = threadNumber();
   rules::storedBy(me);
   const void* const key = keyOf(me, stores[me].count);
   races::checkStore(from, store.size(), key);
@@ -121,7 +121,7 @@ void storeBox(const TensorMap* map, const void* from, int x, int y, int z) {
 }
 
 void closeStores() {
-  Stores& mine = stores[thread().x];
+  Stores& mine = stores[threadNumber()];
   mine.closed.push_back(std::move(mine.open));
   mine.open.clear();
   ++mine.count;
@@ -129,14 +129,14 @@ void closeStores() {
 
 void finishStores() {
   awaitStoreGroups(0);
-  for (const Group& group : stores[thread().x].read) {
+  for (const Group& group : stores[threadNumber()].read) {
     for (const Store& store : group) {
       eachRun(store, [&](int64_t offset, unsigned char* to, size_t bytes) {
         std::memcpy(to, store.bytes.data() + offset, bytes);
       });
     }
   }
-  stores[thread().x].read.clear();
+  stores[threadNumber()].read.clear();
 }
 
 }  // namespace steepest::cuda::ptx
