@@ -241,6 +241,28 @@ onDevice('bfloat16 products', () => {
     }
   });
 
+  test('results that move on with the steps of a loop do not go in boxes, as maps stay', async () => {
+    const random = new Random(6);
+    const run = (h0: Tensor, kernel: Tensor, x: Tensor) =>
+      ops.scan(
+        (h: Tensor, of: Tensor) => {
+          const next = ops.relu(ops.add(ops.matmul(h, kernel), of));
+          return { carry: next, output: next };
+        },
+        h0,
+        x,
+      ).output;
+    const inputs = [float(random, [20, 16]), float(random, [16, 16]), float(random, [5, 20, 16])];
+    await setEnvironment({ STEEPEST_CUDA_LOOPS: '0' });
+    let names = new Set<string>();
+    const boxes = await resultBoxes(async () => {
+      const check = () => checkOnDevice(problem({ inputs, run }, false, 1), 'cuda:0', [true]);
+      names = await launched('wgmma128x128', rounded(check));
+    });
+    await setEnvironment({ STEEPEST_CUDA_LOOPS: '' });
+    expect([names.has('wgmma128x128NN'), boxes]).toEqual([true, []]);
+  });
+
   // rounded by the product itself: no map follows
   test.each([
     ['mma128x128', [130, 132, 40]],
