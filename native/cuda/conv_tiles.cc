@@ -17,8 +17,10 @@ struct ConvTiles {
   const char* names[3];  // by ConvKind
   GemmShape shape;
   int threads;
-  bool whole;  // for channels in fours only
-  bool wgmma = false;
+  bool whole;       // for channels in fours only
+  int members = 0;  // of a cluster, of wgmma only
+
+  WgmmaKernel wgmma(ConvKind kind) const { return {names[static_cast<size_t>(kind)], shape.columns, members}; }
 };
 
 #define STEEPEST_NAMES(precision, tile) \
@@ -37,13 +39,18 @@ constexpr ConvTiles kFloat32[] = {{STEEPEST_NAMES("", "128x128"), {128, 128, 8},
 constexpr ConvTiles kBfloat16[] = STEEPEST_MMA_TILES("Mma", 32);
 constexpr ConvTiles kTf32[] = STEEPEST_MMA_TILES("Tf32Mma", 16);
 // With the gradient of the source as forward.
-#define STEEPEST_WGMMA_TILES(precision, columns, depth, kernelGrad) \
-  {{"conv" precision #columns, "conv" precision #columns, kernelGrad}, {kWgmmaRows, columns, depth}, 0, false, true}
+#define STEEPEST_WGMMA_TILES(name, columns, depth, kernelGrad, members) \
+  {{name #columns, name #columns, kernelGrad}, {kWgmmaRows, columns, depth}, 0, false, members}
 constexpr ConvTiles kBfloat16Wgmma[] = {
-    STEEPEST_WGMMA_TILES("Wgmma128x", 64, kWgmmaDepth, "convKernelGradWgmma128x64"),
-    STEEPEST_WGMMA_TILES("Wgmma128x", 128, kWgmmaDepth, "convKernelGradWgmma128x128"),
-    STEEPEST_WGMMA_TILES("Wgmma128x", 256, kWgmmaDepth, nullptr)};
-constexpr ConvTiles kTf32Wgmma[] = {STEEPEST_WGMMA_TILES("Tf32Wgmma128x", 256, kWgmmaDepthTf32, nullptr)};
+    STEEPEST_WGMMA_TILES("convWgmma128x", 64, kWgmmaDepth, "convKernelGradWgmma128x64", 1),
+    STEEPEST_WGMMA_TILES("convWgmma128x", 128, kWgmmaDepth, "convKernelGradWgmma128x128", 1),
+    STEEPEST_WGMMA_TILES("convWgmma128x", 256, kWgmmaDepth, nullptr, 1),
+    STEEPEST_WGMMA_TILES("pairConvWgmma128x", 64, kWgmmaDepth, nullptr, kWgmmaPair),
+    STEEPEST_WGMMA_TILES("pairConvWgmma128x", 128, kWgmmaDepth, nullptr, kWgmmaPair),
+    STEEPEST_WGMMA_TILES("pairConvWgmma128x", 256, kWgmmaDepth, nullptr, kWgmmaPair)};
+constexpr ConvTiles kTf32Wgmma[] = {
+    STEEPEST_WGMMA_TILES("convTf32Wgmma128x", 256, kWgmmaDepthTf32, nullptr, 1),
+    STEEPEST_WGMMA_TILES("pairConvTf32Wgmma128x", 256, kWgmmaDepthTf32, nullptr, kWgmmaPair)};
 #undef STEEPEST_WGMMA_TILES
 #undef STEEPEST_MMA_TILES
 #undef STEEPEST_NAMES
@@ -68,23 +75,28 @@ std::vector<const ConvTiles*> tiledBy(const GemmArguments& g, bool whole) {
   return able;
 }
 
-// Operations for each byte that tiles come to, which is what limits these kernels.
-int64_t operationsPerByte(const GemmArguments& g, const GemmShape& shape) {
-  return 2 * g.n * shape.depth / ((shape.rows + shape.columns) * ((g.n + shape.columns - 1) / shape.columns));
+// Operations for each byte that tiles come to, which is what limits these kernels; of b a block brings a share.
+int64_t operationsPerByte(const GemmArguments& g, const GemmShape& shape, int members = 1) {
+  return 2 * g.n * shape.depth / ((shape.rows + shape.columns / members) * ((g.n + shape.columns - 1) / shape.columns));
 }
 
-std::vector<const ConvTiles*> wgmmaBy(ConvKind kind, const GemmArguments& g) {
+// `same`: all tiles multiply the same part of b.
+std::vector<const ConvTiles*> wgmmaBy(ConvKind kind, const GemmArguments& g, bool same, Device& device) {
   std::vector<const ConvTiles*> able;
   const std::span<const ConvTiles> all =
       g.tf32 != 0 ? std::span<const ConvTiles>(kTf32Wgmma) : std::span<const ConvTiles>(kBfloat16Wgmma);
   for (const ConvTiles& t : all) {
-    if (t.names[static_cast<size_t>(kind)] != nullptr) able.push_back(&t);
+    if (t.names[static_cast<size_t>(kind)] == nullptr) continue;
+    const bool alone = t.members == 1;
+    const bool paired = same && (g.m + kWgmmaRows - 1) / kWgmmaRows % kWgmmaPair == 0;
+    if (alone || (paired && wgmmaBlocks(t.wgmma(kind), device) != 0)) able.push_back(&t);
   }
   const auto fills = [&](const ConvTiles* t) {
-    return t->shape.columns <= 128 || tilesOf(g, t->shape) >= kBlocksWanted;
+    return (t->shape.columns <= 128 && t->members == 1) || tilesOf(g, t->shape) >= kBlocksWanted;
   };
   std::stable_sort(able.begin(), able.end(), [&](const ConvTiles* a, const ConvTiles* b) {
-    return fills(a) != fills(b) ? fills(a) : operationsPerByte(g, a->shape) > operationsPerByte(g, b->shape);
+    const auto operations = [&](const ConvTiles* t) { return operationsPerByte(g, t->shape, t->members); };
+    return fills(a) != fills(b) ? fills(a) : operations(a) > operations(b);
   });
   return able;
 }
@@ -95,7 +107,7 @@ constexpr int64_t kWgmmaReuse = 512;
 // Whether what follows makes up for rounding operands: enough products, not too many of them with the zeros that fill channels up,
 // and a third more operations for each byte than mma.sync has, whose operands are float32 numbers.
 bool isWorthWgmma(ConvKind kind, const ConvProblem& p, const ConvGeometry& geometry, const GemmArguments& g,
-                  const std::vector<ConvPhase>& phases, const GemmShape& shape) {
+                  const std::vector<ConvPhase>& phases, const ConvTiles& tiles) {
   const bool kernelGrad = kind == ConvKind::kKernelGrad;
   const int64_t channels = kind == ConvKind::kInputGrad ? p.filters : p.channels, padded = wgmmaWidth(channels, g);
   const int64_t numbers =
@@ -104,7 +116,7 @@ bool isWorthWgmma(ConvKind kind, const ConvProblem& p, const ConvGeometry& geome
   for (const ConvPhase& phase : phases) products += int64_t{phase.positions} * phase.depth * g.n;
   const int64_t others = std::max(operationsPerByte(g, {128, 128, 32}), operationsPerByte(g, {128, 64, 32}));
   return g.m >= 128 && g.n >= 48 && g.k >= 128 && products >= std::max(kWgmmaWork, numbers * kWgmmaReuse) &&
-         operationsPerByte(g, shape) * 3 >= others * 4 && channels * 3 >= padded * 2;
+         operationsPerByte(g, tiles.shape, tiles.members) * 3 >= others * 4 && channels * 3 >= padded * 2;
 }
 
 // The best of those that STEEPEST_CUDA_PRODUCTS wants if there are any.
@@ -156,15 +168,15 @@ bool addConv(ConvKind kind, const ConvProblem& p, GemmArguments g, Binder& binde
   g.cQuads = canQuads(g);
   std::vector<const ConvTiles*> able = tiledBy(g, aQuads && (!adjoint || g.bQuads));
   if (canConvWgmma(kind, p, geometry, g, binder.device())) {
-    const std::vector<const ConvTiles*> more = wgmmaBy(kind, g);
-    const bool first = !more.empty() && isWorthWgmma(kind, p, geometry, g, phases, more[0]->shape);
+    const std::vector<const ConvTiles*> more = wgmmaBy(kind, g, phases.size() == 1, binder.device());
+    const bool first = !more.empty() && isWorthWgmma(kind, p, geometry, g, phases, *more[0]);
     able.insert(first ? able.begin() : able.end(), more.begin(), more.end());
   }
   const ConvTiles& tiles = chooseTiles(kind, able);
   const char* const kernel = tiles.names[static_cast<size_t>(kind)];
   arguments.product = g;
-  if (tiles.wgmma) {
-    addConvWgmma(kernel, tiles.shape, kind, p, geometry, arguments, binder);
+  if (tiles.members != 0) {
+    addConvWgmma(tiles.wgmma(kind), tiles.shape.depth, kind, p, geometry, arguments, binder);
     return true;
   }
   cutIntoParts(&g, tiles.shape, binder);

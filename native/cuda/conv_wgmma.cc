@@ -76,8 +76,9 @@ bool canConvWgmma(ConvKind kind, const ConvProblem& p, const ConvGeometry& geome
   });
 }
 
-void addConvWgmma(const char* kernel, const GemmShape& shape, ConvKind kind, const ConvProblem& p,
+void addConvWgmma(const WgmmaKernel& kernel, int64_t tileDepth, ConvKind kind, const ConvProblem& p,
                   const ConvGeometry& geometry, const ConvArguments& conv, Binder& binder) {
+  const GemmShape shape = {kWgmmaRows, kernel.columns, tileDepth};
   ConvWgmmaArguments arguments{};
   arguments.conv = conv;
   GemmArguments& g = arguments.conv.product;
@@ -100,7 +101,10 @@ void addConvWgmma(const char* kernel, const GemmShape& shape, ConvKind kind, con
                                    ? round(p.b, taps, p.filters, p.channels, true, tf32, binder)
                                    : round(p.b, taps, p.channels, p.filters, false, tf32, binder);
   Device& device = binder.device();
-  arguments.other = describeBoxes(other, kernelGrad ? shape.depth : shape.columns, device);
+  // A matrix has all positions, and no channels that only fill a group up.
+  arguments.sends = phases.size() == 1 && g.m * g.n == g.size && canSend(g);
+  if (arguments.sends != 0) arguments.result = describeResult(g, device);
+  arguments.other = describeBoxes(other, kernelGrad ? shape.depth : shape.columns / kernel.members, device);
   for (size_t first = 0; first < phases.size(); first += kMostPhases) {
     const size_t count = std::min<size_t>(kMostPhases, phases.size() - first);
     for (size_t i = 0; i < count; ++i) {
@@ -110,8 +114,8 @@ void addConvWgmma(const char* kernel, const GemmShape& shape, ConvKind kind, con
           describePatches(source, patchesOf(geometry, phase), kernelGrad ? shape.depth : shape.rows, device);
     }
     g.batch.size = static_cast<int64_t>(count);
-    const int64_t blocks = std::min<int64_t>(tilesOf(g, shape), device.multiprocessors());
-    binder.blocks(kernel, blocks, arguments, kWgmmaThreads, wgmmaBytes(shape.columns));
+    const int64_t blocks = std::min<int64_t>(tilesOf(g, shape), wgmmaBlocks(kernel, device));
+    binder.blocks(kernel.name, blocks, arguments, kWgmmaThreads, wgmmaBytes(shape.columns));
   }
   addParts(g, binder);
 }

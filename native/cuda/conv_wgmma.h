@@ -2,6 +2,7 @@
 #pragma once
 
 #include "conv_geometry.h"
+#include "gemm.h"
 
 namespace steepest::cuda {
 
@@ -12,8 +13,8 @@ int64_t wgmmaWidth(int64_t channels, const GemmArguments& g);
 // bfloat16 only, as tf32 cannot be transposed.
 bool canConvWgmma(ConvKind kind, const ConvProblem& problem, const ConvGeometry& geometry, const GemmArguments& g,
                   const Device& device);
-// `arguments` have their product.
-void addConvWgmma(const char* kernel, const GemmShape& shape, ConvKind kind, const ConvProblem& problem,
+// Tiles of 128 x `kernel.columns` and so many of k. `arguments` have their product.
+void addConvWgmma(const WgmmaKernel& kernel, int64_t depth, ConvKind kind, const ConvProblem& problem,
                   const ConvGeometry& geometry, const ConvArguments& arguments, Binder& binder);
 
 }  // namespace steepest::cuda

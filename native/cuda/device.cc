@@ -158,13 +158,13 @@ void Device::allowShared(CUfunction function, uint32_t bytes) {
   check(result, "asking for shared memory");
 }
 
-bool Device::hasRoomFor(CUfunction function, int members, int threads, uint32_t sharedBytes) {
+int Device::clustersOf(CUfunction function, int members, int threads, uint32_t sharedBytes) {
   use();
   const auto size = static_cast<unsigned>(members);  // that of its clusters, which its text says
   const LaunchConfig config{{size, 1, 1}, {static_cast<unsigned>(threads), 1, 1}, sharedBytes, nullptr, nullptr, 0};
   int clusters = 0;
   // An error says that there is none, too.
-  return driver_.cuOccupancyMaxActiveClusters(&clusters, function, &config) == kSuccess && clusters > 0;
+  return driver_.cuOccupancyMaxActiveClusters(&clusters, function, &config) == kSuccess ? clusters : 0;
 }
 
 int64_t Device::sharedBytes() const {

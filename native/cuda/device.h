@@ -32,8 +32,8 @@ class Device {
   CUfunction function(const char* name);
   // Lets the blocks of a kernel have so much shared memory, or what others asked for, who may launch it still.
   void allowShared(CUfunction function, uint32_t bytes);
-  // Whether so many blocks can share a cluster, which not every part of a GPU has the multiprocessors for.
-  bool hasRoomFor(CUfunction function, int members, int threads, uint32_t sharedBytes);
+  // How many clusters of so many blocks run at the same time, as not every part of a GPU has the multiprocessors for one.
+  int clustersOf(CUfunction function, int members, int threads, uint32_t sharedBytes);
   // That a block may have if it asks for it.
   int64_t sharedBytes() const;
   // 90 is compute capability 9.0.

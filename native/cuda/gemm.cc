@@ -19,7 +19,9 @@ struct Tiles {
   GemmShape shape;
   int threads;
   uint32_t sharedBytes = 0;
-  bool wgmma = false;
+  int members = 0;  // of a cluster, of wgmma only
+
+  WgmmaKernel wgmma() const { return {name, shape.columns, members}; }
 };
 
 // Whether quads along one axis, whose other strides these are, begin at multiples of their size.
@@ -42,8 +44,8 @@ bool isAlongK(Form form, int operand) { return form == (operand == 0 ? Form::kNN
 
 void launch(const Tiles& tiles, Form form, GemmArguments g, Binder& binder) {
   cutIntoParts(&g, tiles.shape, binder);
-  if (tiles.wgmma) {
-    addWgmma(tiles.name, tiles.shape.columns, isAlongK(form, 0), isAlongK(form, 1), g, binder);
+  if (tiles.members != 0) {
+    addWgmma(tiles.wgmma(), isAlongK(form, 0), isAlongK(form, 1), g, binder);
   } else {
     binder.blocksSliding(tiles.name, tilesOf(g, tiles.shape), g, tiles.threads, tiles.sharedBytes);
   }
@@ -94,20 +96,28 @@ std::vector<Tiles> mmaTiles(const GemmArguments& g, Form form) {
 }
 
 // Of operands rounded to bfloat16 or tf32.
-std::vector<Tiles> tensorCoreTiles(const GemmArguments& g, Form form, const Device& device) {
+std::vector<Tiles> tensorCoreTiles(const GemmArguments& g, Form form, Device& device) {
   std::vector<Tiles> all = mmaTiles(g, form);
   if (form == Form::kTT || !canWgmma(g, device)) return all;
   // Rounding the operands is a pass over each of them, which many sums for each number of them make up for.
-  static constexpr const char* wgmmaNames[][3] = {{"wgmma128x256NN", "wgmma128x256NT", "wgmma128x256TN"},
+  static constexpr const char* wgmmaNames[][3] = {{"pairWgmma128x256NN", "pairWgmma128x256NT", "pairWgmma128x256TN"},
+                                                  {"wgmma128x256NN", "wgmma128x256NT", "wgmma128x256TN"},
                                                   {"wgmma128x128NN", "wgmma128x128NT", "wgmma128x128TN"}};
-  static constexpr const char* tf32Names[] = {"tf32Wgmma128x256", "tf32Wgmma128x128"};
+  static constexpr const char* tf32Names[] = {"pairTf32Wgmma128x256", "tf32Wgmma128x256", "tf32Wgmma128x128"};
+  enum { kPairs, kWide, kNarrow };
   const auto wgmma = [&](int i) {
     const char* const name = g.tf32 != 0 ? tf32Names[i] : wgmmaNames[i][static_cast<size_t>(form)];
-    return Tiles{name, {128, i == 0 ? 256 : 128, g.tf32 != 0 ? kWgmmaDepthTf32 : kWgmmaDepth}, 0, 0, true};
+    const GemmShape shape = {kWgmmaRows, i == kNarrow ? 128 : 256, g.tf32 != 0 ? kWgmmaDepthTf32 : kWgmmaDepth};
+    return Tiles{name, shape, 0, 0, i == kPairs ? kWgmmaPair : 1};
   };
-  const int wide = g.n > 128 && tilesOf(g.m, 128) * tilesOf(g.n, 256) * g.batch.size >= kBlocksWanted ? 0 : 1;
+  const bool wide = g.n > 128 && tilesOf(g.m, 128) * tilesOf(g.n, 256) * g.batch.size >= kBlocksWanted;
+  std::vector<Tiles> able = {wgmma(wide ? kWide : kNarrow), wgmma(wide ? kNarrow : kWide)};
+  // Tiles above each other have the same part of b, which comes once for both.
+  if (tilesOf(g.m, kWgmmaRows) % kWgmmaPair == 0 && wgmmaBlocks(wgmma(kPairs).wgmma(), device) != 0) {
+    able.insert(wide ? able.begin() : able.end(), wgmma(kPairs));
+  }
   const bool large = g.m >= 128 && g.n >= 128 && g.k >= 128 && g.m * g.n * g.k >= kWgmmaWork / g.batch.size;
-  all.insert(large ? all.begin() : all.end(), {wgmma(wide), wgmma(1 - wide)});
+  all.insert(large ? all.begin() : all.end(), able.begin(), able.end());
   return all;
 }
 

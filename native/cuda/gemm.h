@@ -31,8 +31,15 @@ void addParts(const GemmArguments& g, Binder& binder);
 int64_t mmaDepth(const GemmArguments& g);
 uint32_t mmaBytes(const GemmShape& shape, bool aAlongK, bool bAlongK);
 
-// By kernels/gemm_wgmma.cu, on devices that have the instructions. `kernel` has tiles of 128 x columns.
+// By kernels/gemm_wgmma.cu, on devices that have the instructions. `kernel` has tiles of 128 x columns, and clusters of so many blocks.
+struct WgmmaKernel {
+  const char* name;
+  int64_t columns;
+  int members;
+};
 bool canWgmma(const GemmArguments& g, const Device& device);
-void addWgmma(const char* kernel, int64_t columns, bool aAlongK, bool bAlongK, const GemmArguments& g, Binder& binder);
+// How many blocks run at the same time: 0 when there is no room for a cluster.
+int wgmmaBlocks(const WgmmaKernel& kernel, Device& device);
+void addWgmma(const WgmmaKernel& kernel, bool aAlongK, bool bAlongK, const GemmArguments& g, Binder& binder);
 
 }  // namespace steepest::cuda

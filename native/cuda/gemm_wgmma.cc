@@ -14,7 +14,15 @@ bool canWgmma(const GemmArguments& g, const Device& device) {
   return device.capability() == 90 && std::max({g.m, g.n, g.k, g.batch.size}) <= kMost;
 }
 
-void addWgmma(const char* kernel, int64_t columns, bool aAlongK, bool bAlongK, const GemmArguments& g, Binder& binder) {
+int wgmmaBlocks(const WgmmaKernel& kernel, Device& device) {
+  if (kernel.members == 1) return device.multiprocessors();
+  const CUfunction function = device.function(kernel.name);
+  const uint32_t sharedBytes = wgmmaBytes(kernel.columns);
+  device.allowShared(function, sharedBytes);
+  return kernel.members * device.clustersOf(function, kernel.members, kWgmmaThreads, sharedBytes);
+}
+
+void addWgmma(const WgmmaKernel& kernel, bool aAlongK, bool bAlongK, const GemmArguments& g, Binder& binder) {
   WgmmaArguments arguments{};
   arguments.product = g;
   const bool tf32 = g.tf32 != 0;
@@ -30,12 +38,14 @@ void addWgmma(const char* kernel, int64_t columns, bool aAlongK, bool bAlongK, c
   b.narrow = (g.narrow & kNarrowB) != 0;
   const RoundedOperand left = addRounded(a, tf32, binder), right = addRounded(b, tf32, binder);
   arguments.a = describeBoxes(left, aAlongK ? kWgmmaRows : kWgmmaDepth, binder.device());
-  arguments.b = describeBoxes(right, bAlongK ? columns : kWgmmaDepth, binder.device());
+  arguments.b = describeBoxes(right, bAlongK ? kernel.columns / kernel.members : kWgmmaDepth, binder.device());
   arguments.sharedA = left.shared;
   arguments.sharedB = right.shared;
-  const int64_t tiles = tilesOf(g, {kWgmmaRows, columns, 0});
-  binder.blocksSliding(kernel, std::min<int64_t>(tiles, binder.device().multiprocessors()), arguments, kWgmmaThreads,
-                       wgmmaBytes(columns));
+  arguments.sends = canSend(g);
+  if (arguments.sends != 0) arguments.c = describeResult(g, binder.device());
+  const int64_t tiles = tilesOf(g, {kWgmmaRows, kernel.columns, 0});
+  binder.blocksSliding(kernel.name, std::min<int64_t>(tiles, wgmmaBlocks(kernel, binder.device())), arguments,
+                       kWgmmaThreads, wgmmaBytes(kernel.columns));
 }
 
 }  // namespace steepest::cuda

@@ -260,7 +260,7 @@ std::unique_ptr<Kernel> bindWay(const LoopBody& body, const LoopMeetings& meetin
     Device& device = binder.device();
     const CUfunction function = device.assemble(kernel.text, kernel.name);
     device.allowShared(function, way.sharedBytes);
-    if (!device.hasRoomFor(function, way.members, kernel.threads, way.sharedBytes)) return nullptr;
+    if (device.clustersOf(function, way.members, kernel.threads, way.sharedBytes) == 0) return nullptr;
   }
   binder.emitted(kernel, layout.blocks(), std::move(words), way.sharedBytes);
   return binder.finish();

@@ -81,6 +81,22 @@ TensorMap describeBoxes(const RoundedOperand& x, int64_t outer, Device& device) 
   return map;
 }
 
+bool canSend(const GemmArguments& g) {
+  const int64_t numbers = g.parts == 1 && g.finish.narrow ? 8 : 4;
+  return g.cQuads != 0 && g.n % numbers == 0 && (g.parts > 1 || g.cSlide == 0);
+}
+
+TensorMap describeResult(const GemmArguments& g, Device& device) {
+  RoundedOperand result{};
+  result.data = g.parts > 1 ? g.sums : g.c;
+  result.tf32 = g.parts > 1 || !g.finish.narrow;
+  result.batch = g.parts * g.batch.size;
+  result.outer = g.m;
+  result.inner = result.run = g.n;
+  result.batchRun = g.m * g.n;
+  return describeBoxes(result, kBoxRows, device);
+}
+
 bool canDescribe(const Patches& p, const int64_t* reach) {
   // The more axes, the fewer bits for each.
   const int bits = p.axes == 1 ? 16 : p.axes == 2 ? 8 : 5;

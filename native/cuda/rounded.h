@@ -1,8 +1,9 @@
 // Operands of kernels/wgmma_loop.h: rounded to memory of their own first, from which the device copies to shared memory by itself.
-// bfloat16 numbers are copied from where they are, if they lie as copies need it.
+// bfloat16 numbers are copied from where they are, if they lie as copies need it. And results, to which it copies.
 #pragma once
 
 #include "bind.h"
+#include "kernels/gemm.h"
 #include "kernels/spatial.h"
 #include "kernels/tensor_map.h"
 
@@ -36,6 +37,11 @@ RoundedOperand addRounded(const Lying& operand, bool tf32, Binder& binder);
 
 // Boxes of `outer` runs of 128 bytes, for ptx::copyBox.
 TensorMap describeBoxes(const RoundedOperand& operand, int64_t outer, Device& device);
+
+// Where a product's result goes, or the sums of its parts: false when that is not in quads, moves on in a loop, or its rows do not begin
+// at multiples of 16 bytes. Rows are those of the product.
+bool canSend(const GemmArguments& product);
+TensorMap describeResult(const GemmArguments& product, Device& device);
 
 // Images [images, ...cells, channels] with one to three axes, innermost first, whose cells are the outer axis of an operand. What a
 // filter's first tap sees is a box of their cells from `first` on, `count` of them `step` from each other.

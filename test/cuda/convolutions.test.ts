@@ -11,7 +11,7 @@ import { awayFrom } from '../helpers/domains';
 import { checkOnDevice, problem } from '../helpers/native';
 import { Random } from '../helpers/random';
 import { onDevice } from './device';
-import { launched, trace } from './launched';
+import { launched, resultBoxes, trace } from './launched';
 
 const kinds = ['conv', 'convInputGrad', 'convKernelGrad'] as const;
 
@@ -135,16 +135,48 @@ onDevice('convolutions', () => {
     expect(names.has(`convKernelGradWgmma128x${columns}`)).toBe(precision === 'bfloat16' && columns <= 128);
   });
 
+  test.each([
+    ['pairConvWgmma128x', 256],
+    ['pairConvWgmma128x', 128],
+    ['pairConvWgmma128x', 64],
+    ['pairConvTf32Wgmma128x', 256],
+  ] as const)('%s%i, for two tiles of positions', async (kernel, columns) => {
+    const precision = kernel.includes('Tf32') ? 'tf32' : 'bfloat16';
+    const few = (y: Tensor, bias: Tensor) => ops.relu(ops.add(ops.multiply(y, 0.5), bias));
+    const names = await launched(kernel + columns, () =>
+      withProductPrecision(precision, () => {
+        check(convolution({ x: [3, 7, 9, 12], window: [3, 3], filters: columns + 4, padding: 'same' }, few));
+        check(convolution({ x: [2, 20, 12, 67], window: [2, 3], filters: columns - 3, strides: [2, 1] }, few), false);
+        // of the gradient with phases there are none
+        check(convolution({ x: [2, 19, 14, 4], window: [3, 3], filters: 8, strides: [1, 2], padding: 'same' }));
+      }),
+    );
+    expect(names).toContain(kernel + columns);
+    expect([...names].filter((name) => /^convInputGrad|^convWgmma/.test(name))).not.toEqual([]);
+  });
+
+  // Where they are matrices: all positions of one phase, or rows of the kernel without channels that fill groups up.
+  test.each([
+    ['forward and both gradients', { x: [1, 9, 15, 64], window: [3, 3], filters: 64, padding: 'same' }, 3],
+    ['not that of 48 channels', { x: [1, 9, 15, 48], window: [3, 3], filters: 64, padding: 'same' }, 2],
+    ['not that of the source, with strides', { x: [1, 9, 15, 64], window: [3, 3], filters: 64, strides: [2, 2] }, 2],
+    ['none of 66 filters but that of the source', { x: [1, 9, 15, 64], window: [3, 3], filters: 66 }, 1],
+  ] as [string, Geometry, number][])('results go to memory in boxes: %s', async (_, geometry, count) => {
+    const run = () => checkOnDevice(problem(convolution(geometry), true, 3), 'cuda:0', [true]);
+    const boxes = await resultBoxes(() => launched('Wgmma128x64', () => withProductPrecision('bfloat16', run)));
+    expect(boxes).toEqual(Array(count).fill('4 32'));
+  });
+
   // A number is rounded for so many products: 9 x 64 in the first one, a quarter of that with strides of two.
   test.each([
     ['forward', { x: [8, 32, 32, 64], window: [3, 3], filters: 64 }, 'convWgmma128x64'],
     ['forward', { x: [32, 32, 32, 64], window: [3, 3], filters: 64, strides: [2, 2] }, 'convMma'],
     ['forward', { x: [8, 32, 32, 48], window: [3, 3], filters: 64 }, 'convWgmma128x64'],
-    ['forward', { x: [8, 32, 32, 64], window: [4, 4], filters: 320 }, 'convWgmma128x128'],
+    ['forward', { x: [8, 32, 32, 64], window: [4, 4], filters: 320 }, 'pairConvWgmma128x256'],
     ['forward', { x: [8, 32, 32, 64], window: [4, 4], filters: 40 }, 'convMma'],
     ['forward', { x: [8, 32, 32, 40], window: [3, 3], filters: 64 }, 'convMma'],
     ['forward', { x: [1, 32, 32, 128], window: [3, 3], filters: 128 }, 'convWgmma128x128'],
-    ['forward', { x: [16, 32, 32, 64], window: [3, 3], filters: 256 }, 'convWgmma128x256'],
+    ['forward', { x: [16, 32, 32, 64], window: [3, 3], filters: 256 }, 'pairConvWgmma128x256'],
     ['forward', { x: [1, 32, 32, 256], window: [1, 1], filters: 512 }, 'wgmma128x128NN'],
     ['kernel gradient', { x: [4, 32, 32, 64], window: [3, 3], filters: 64 }, 'convKernelGradMma'],
     ['kernel gradient', { x: [1, 32, 32, 128], window: [3, 3], filters: 128 }, 'convKernelGradWgmma128x128'],
@@ -188,7 +220,7 @@ onDevice('convolutions', () => {
       },
     });
     expect(stderr).toContain('CUDA_ERROR_ILLEGAL_ADDRESS');
-    expect(trace.names().filter((name) => /^(conv|wgmma|mma|gemm(?!Parts))/.test(name))).toEqual([
+    expect(trace.names().filter((name) => /^(pair|conv|wgmma|mma|gemm(?!Parts))/.test(name))).toEqual([
       expect.stringMatching(new RegExp(`^${kernel}`)),
     ]);
   });

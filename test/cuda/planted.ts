@@ -17,18 +17,24 @@ export interface Kernel {
   readonly file: string;
   readonly parameter: string;
   readonly body: string;
+  /** What kernels of the file are defined by, if not as one of any block. */
+  readonly kind?: string;
 }
 
 /** Its file, and the loop that it is made of, with a mistake, in a namespace and under a name of its own. */
-export function variant({ file, parameter, body }: Kernel, [, from, to]: Mistake<unknown>, name: string): string {
+export function variant(
+  { file, parameter, body, kind = 'TILED_KERNEL(1024, 1' }: Kernel,
+  [, from, to]: Mistake<unknown>,
+  name: string,
+): string {
+  const inline = (_: string, name: string) => text(`${name}.h`).replace('#pragma once', '');
   const source = text(file)
-    .replace(/#include "(wgmma_loop|attention_pipeline|gemm_loop|gemm_mma)\.h"/g, (_, loop) =>
-      text(`${loop}.h`).replace('#pragma once', ''),
-    )
+    .replace(/#include "(wgmma_loop|attention_pipeline|gemm_loop|gemm_mma)\.h"/g, inline)
+    .replace(/#include "(gemm_boxes|warp_groups)\.h"/g, inline)
     .replace(/STEEPEST_KERNEL\(quantizeRows[\s\S]*?\nnamespace \{/, 'namespace {')
     .replace(
       /#define STEEPEST_((CONV_)?WGMMA|ATTENTION|MMA|INT8)\([\s\S]*/,
-      `STEEPEST_TILED_KERNEL(1024, 1, ${name}, ${parameter}) {\n${body}\n}\n}  // namespace steepest::cuda\n`,
+      `STEEPEST_${kind}, ${name}, ${parameter}) {\n${body}\n}\n}  // namespace steepest::cuda\n`,
     );
   if (from !== '') expect(source.split(from)).toHaveLength(2); // it is there once
   return source
@@ -42,7 +48,12 @@ export function variant({ file, parameter, body }: Kernel, [, from, to]: Mistake
 export const wgmmaProduct: Kernel = {
   file: 'gemm_wgmma.cu',
   parameter: 'WgmmaArguments arguments',
-  body: 'STEEPEST_WGMMA_TILES(128, kWgmmaDepth, false, false)',
+  body: 'STEEPEST_WGMMA_TILES(128, kWgmmaDepth, false, false, 1)',
+};
+export const pairProduct: Kernel = {
+  ...wgmmaProduct,
+  body: 'STEEPEST_WGMMA_TILES(128, kWgmmaDepth, false, false, kWgmmaPair)',
+  kind: 'CLUSTER_KERNEL(kWgmmaThreads, kWgmmaPair',
 };
 export const tf32Product: Kernel = {
   file: 'gemm_mma.cu',

@@ -12,7 +12,7 @@ import { bfloat16, float } from '../helpers/cases/inputs';
 import { checkOnDevice, problem } from '../helpers/native';
 import { Random } from '../helpers/random';
 import { onDevice, setEnvironment } from './device';
-import { launched, trace } from './launched';
+import { launched, resultBoxes, trace } from './launched';
 
 type Form = 'NN' | 'NT' | 'TN' | 'TT';
 type Sizes = readonly [m: number, n: number, k: number];
@@ -42,6 +42,13 @@ function checkEdges(random: Random, form: Form, [rows, columns, depth]: Sizes, a
   if (form !== 'NN') return;
   check(as(product(random, form, [rows, 4, 2 * depth], [], false)));
   check(as(product(random, form, [4, columns - 4, depth], [2], true)));
+}
+
+/** The same for pairs of tiles above each other: without quads, in several batches, with one pair below the other, and finished. */
+function checkPairs(random: Random, form: Form, depth: number, as = (x: Instance) => x) {
+  check(as(product(random, form, [129, 255, depth + 1], [], false)));
+  check(as(product(random, form, [252, 12, 2 * depth - 4], [3], false)));
+  check(as(product(random, form, [388, 136, depth], [], true)));
 }
 
 /** The same of operands that are bfloat16 numbers in memory: the left one, the right one, or both. */
@@ -213,6 +220,49 @@ onDevice('bfloat16 products', () => {
     expect(await copies([133, 75, 203], [], 'both')).toEqual(['roundOperand']);
   });
 
+  // Results go to memory by TMA where rows begin at multiples of 16 bytes: by maps of boxes of 16 rows.
+  test.each([
+    [[136, 72, 72], true, true],
+    [[132, 76, 72], true, false],
+    [[132, 75, 72], false, false],
+    [[20, 36, 600], true, true],
+  ] as const)('boxes of results, %j', async (sizes, float32, narrow) => {
+    const { inputs, run } = product(new Random(4), 'NT', sizes, [], false);
+    const boxes = (kernel: string, as: (t: Tensor) => Tensor) => {
+      const check = () => checkOnDevice(problem({ inputs, run: (a, b) => as(run(a, b)) }, false, 1), 'cuda:0', [true]);
+      return resultBoxes(() => launched(kernel, rounded(check)));
+    };
+    for (const kernel of ['wgmma128x256', 'wgmma128x128']) {
+      expect(await boxes(kernel, (t) => t)).toEqual(float32 ? ['4 32'] : []);
+      // sums of parts are float32 numbers
+      const parts = sizes[2] === 600;
+      const two = parts ? '4 32' : '2 64';
+      expect(await boxes(kernel, (t) => ops.cast(t, 'bfloat16'))).toEqual(narrow ? [two] : []);
+    }
+  });
+
+  test('results that move on with the steps of a loop do not go in boxes, as maps stay', async () => {
+    const random = new Random(6);
+    const run = (h0: Tensor, kernel: Tensor, x: Tensor) =>
+      ops.scan(
+        (h: Tensor, of: Tensor) => {
+          const next = ops.relu(ops.add(ops.matmul(h, kernel), of));
+          return { carry: next, output: next };
+        },
+        h0,
+        x,
+      ).output;
+    const inputs = [float(random, [20, 16]), float(random, [16, 16]), float(random, [5, 20, 16])];
+    await setEnvironment({ STEEPEST_CUDA_LOOPS: '0' });
+    let names = new Set<string>();
+    const boxes = await resultBoxes(async () => {
+      const check = () => checkOnDevice(problem({ inputs, run }, false, 1), 'cuda:0', [true]);
+      names = await launched('wgmma128x128', rounded(check));
+    });
+    await setEnvironment({ STEEPEST_CUDA_LOOPS: '' });
+    expect([names.has('wgmma128x128NN'), boxes]).toEqual([true, []]);
+  });
+
   // rounded by the product itself: no map follows
   test.each([
     ['mma128x128', [130, 132, 40]],
@@ -248,7 +298,7 @@ onDevice('bfloat16 products', () => {
     }
   });
 
-  test.each(['mma64x64', 'wgmma128x128', 'wgmma128x256', 'matmul'])(
+  test.each(['mma64x64', 'wgmma128x128', 'wgmma128x256', 'pairWgmma128x256', 'matmul'])(
     'a matrix that all of a batch share, and its gradients: %s',
     async (kernel) => {
       const names = await launched(
@@ -258,6 +308,39 @@ onDevice('bfloat16 products', () => {
       expect([...names].some((name) => name.startsWith(kernel))).toBe(true);
     },
   );
+
+  test.each(['NN', 'NT', 'TN'] as const)('pairs of blocks, for tiles above each other: %s', async (form) => {
+    const names = await launched(
+      'pairWgmma128x256',
+      rounded(() => checkPairs(new Random(5), form, 64)),
+    );
+    expect([...names].filter((name) => name.endsWith(form))).toEqual([`pairWgmma128x256${form}`]);
+  });
+
+  test('pairs of blocks, for numbers of two bytes', async () => {
+    const one = () => check(narrow('both')(product(new Random(5), 'NT', [252, 264, 72], [], true)));
+    expect(await launched('pairWgmma128x256', rounded(one))).toContain('pairWgmma128x256NT');
+  });
+
+  test('pairs of parts of k, with few tiles', async () => {
+    const run = () => check(product(new Random(6), 'TN', [140, 36, 600], [], true));
+    const names = await launched('pairWgmma', rounded(run));
+    expect([names.has('pairWgmma128x256TN'), names.has('gemmParts')]).toEqual([true, true]);
+  });
+
+  test('there are no pairs where rows of tiles are odd, or clusters have no room', async () => {
+    const kernelOf = async (m: number, room: string) => {
+      await setEnvironment({ STEEPEST_EMULATED_CLUSTER: room });
+      const run = () => check(product(new Random(6), 'NN', [m, 36, 40], [], false));
+      const names = [...(await launched('pairWgmma', rounded(run)))];
+      await setEnvironment({ STEEPEST_EMULATED_CLUSTER: '' });
+      return names.find((name) => /NN$/.test(name));
+    };
+    expect(await kernelOf(129, '')).toBe('pairWgmma128x256NN');
+    expect(await kernelOf(128, '')).toBe('mma64x64NN');
+    expect(await kernelOf(257, '')).toBe('mma64x64NN');
+    expect(await kernelOf(129, '1')).toBe('mma64x64NN');
+  });
 
   test('both transposed', async () => {
     const run = () => check(product(new Random(5), 'TT', [65, 67, 33], [], false));
@@ -296,7 +379,8 @@ onDevice('bfloat16 products', () => {
     [[124, 8192, 256], '90', 'mma'],
     [[8192, 124, 256], '90', 'mma'],
     [[2048, 2048, 124], '90', 'mma'],
-    [[2048, 2048, 128], '90', 'wgmma128x256NN'],
+    [[2048, 2048, 128], '90', 'pairWgmma128x256NN'],
+    [[1920, 2304, 128], '90', 'wgmma128x256NN'],
     [[2048, 2048, 128], '80', 'mma'],
     [[2048, 2048, 128], '120', 'mma'],
   ] as const)('%j on compute capability %s take %s', ([m, n, k], capability, kernel) => {
@@ -319,7 +403,7 @@ onDevice('bfloat16 products', () => {
     });
     expect(stderr).toContain('CUDA_ERROR_ILLEGAL_ADDRESS');
     const names = trace.names();
-    expect(names.filter((name) => /^(wg)?mma|^gemm(?!Parts)|^matmul/.test(name))).toEqual([
+    expect(names.filter((name) => /^(wg)?mma|^pair|^gemm(?!Parts)|^matmul/.test(name))).toEqual([
       expect.stringMatching(new RegExp(`^${kernel}`)),
     ]);
   });
@@ -406,6 +490,14 @@ onDevice('tf32 products', () => {
       }
     },
   );
+
+  test('pairs of blocks, for tiles above each other', async () => {
+    const names = await launched(
+      'pairTf32Wgmma128x256',
+      rounded(() => checkPairs(new Random(5), 'NT', 32)),
+    );
+    expect([...names].filter((name) => /mma/i.test(name))).toEqual(['pairTf32Wgmma128x256']);
+  });
 
   test('a matrix that all of a batch share, and its gradients', async () => {
     const names = await launched(

@@ -6,27 +6,36 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { onDevice } from './device';
-import { attentionGrad, compile, int8Product, type Mistake, tf32Product, variant, wgmmaProduct } from './planted';
+import {
+  attentionGrad,
+  compile,
+  int8Product,
+  type Mistake,
+  pairProduct,
+  tf32Product,
+  variant,
+  wgmmaProduct,
+} from './planted';
 
 const productMistakes: Mistake[] = [
   ['none', '', '', /^\d(\.\d+)?e-0[78]$/],
   [
     'a stage that the first warp of a group gives back for all of them',
-    'const bool arrives = thread % 32 == 0;',
+    'const bool arrives = thread % 32 < Source::kMembers;',
     'const bool arrives = thread < 4;',
-    /^719 .*a race: a copy to shared memory writes shared memory .* that a product of warp \d+ has read/,
+    /^719 .*a race: a copy by TMA writes shared memory .* that a product of warp \d+ has read/,
   ],
   [
     'data that nobody waits for',
     'ptx::awaitPhase(stages.full(stages.stage), stages.phase);',
     '',
-    /^719 .*a race: .*a copy to shared memory .* a product of warp|a product of warp .* a copy to shared memory/,
+    /^719 .*a race: .*a copy by TMA .* a product of warp|a product of warp .* a copy by TMA/,
   ],
   [
     'a stage that is given back before the products are done with it',
     'ptx::awaitProducts<1>();',
     'ptx::awaitProducts<2>();',
-    /^719 .*a race: .*a copy to shared memory .* a product of warp|a product of warp .* a copy to shared memory/,
+    /^719 .*a race: .*a copy by TMA .* a product of warp|a product of warp .* a copy by TMA/,
   ],
   [
     'a strip that is read before all of the warp have written',
@@ -36,12 +45,56 @@ const productMistakes: Mistake[] = [
   ],
 ];
 
+const pairMistakes: Mistake[] = [
+  ['none', '', '', /^\d(\.\d+)?e-0[78]$/],
+  [
+    'a stage that the other block gives back too early',
+    'ptx::awaitProducts<1>();',
+    'ptx::awaitProducts<2>();',
+    /^719 .*a race: .*a copy by TMA .* a product of warp|a product of warp .* a copy by TMA/,
+  ],
+];
+
+const sentMistakes: Mistake[] = [
+  ['none', '', '', /^\d(\.\d+)?e-0[78]$/],
+  [
+    'a box that is written before it has been read',
+    'if (lane() == 0) ptx::awaitStores<1>();\n    __syncwarp();',
+    'if (lane() == 0) ptx::awaitStores<1>();',
+    /^719 .*a race: thread \d+ of block 0 writes shared memory .* that a copy by TMA has read/,
+  ],
+  [
+    'a box that is filled too early',
+    'ptx::awaitStores<1>();',
+    'ptx::awaitStores<2>();',
+    /^719 .*a race: thread \d+ of block 0 writes shared memory .* that a copy by TMA has read/,
+  ],
+  [
+    'a box that goes before all have written it',
+    'ptx::fenceCopies();\n    __syncwarp();',
+    'ptx::fenceCopies();',
+    /^719 .*a race: a copy by TMA reads shared memory .* that thread \d+ of block 0 has written at/,
+  ],
+  [
+    'a fence before what it is for',
+    'if (half == 0) boxes.begin();',
+    'if (half == 0) boxes.begin();\n    ptx::fenceCopies();',
+    /^\d(\.\d+)?e-0[78]$/,
+  ],
+  [
+    'a fence after the others have been met',
+    'ptx::fenceCopies();\n    __syncwarp();',
+    '__syncwarp();\n    ptx::fenceCopies();',
+    /^719 .*a race: a copy by TMA reads .* that thread \d+ of block 0 has written without a fence after that/,
+  ],
+];
+
 const attentionGradMistakes: Mistake[] = [
   [
     'statistics that one lane gives back for all of them',
     'ptx::fenceCopies();  // the statistics have been read\n          __syncwarp();',
     'ptx::fenceCopies();',
-    /^719 .*a race: a copy to shared memory writes shared memory .* that thread \d+ of block 0 has read/,
+    /^719 .*a race: a copy by TMA writes shared memory .* that thread \d+ of block 0 has read/,
   ],
 ];
 
@@ -83,7 +136,9 @@ onDevice('races', () => {
     const file = path.join(folder, 'kernels.cu');
     const variants = productMistakes.map((mistake, i) => variant(wgmmaProduct, mistake, `product${i}`));
     const gradients = attentionGradMistakes.map((mistake, i) => variant(attentionGrad, mistake, `attentionGrad${i}`));
-    writeFileSync(file, [...variants, ...gradients].join('\n'));
+    const sent = sentMistakes.map((mistake, i) => variant(wgmmaProduct, mistake, `sent${i}`));
+    const pairs = pairMistakes.map((mistake, i) => variant(pairProduct, mistake, `pair${i}`));
+    writeFileSync(file, [...variants, ...pairs, ...sent, ...gradients].join('\n'));
     const checks = ['check_attention', 'check_convolutions', 'check_products'];
     compile(products, checks, [`-DSTEEPEST_CHECKED_KERNELS="${file}"`], true);
     const mmaFile = path.join(folder, 'mma.cu');
@@ -127,7 +182,7 @@ onDevice('races', () => {
       ['readWhileCounted', `${one} (atomically changes|reads) shared memory .*that ${one} has`],
       ['bytesAndWords', `${one} \\w+ global memory .*that ${one} has`],
       ['copiesTooEarly', `${one} \\w+ shared memory .*that ${one} has`],
-      ['bulkForOne', `(${one} reads shared memory .*that a copy|a copy to shared memory .*that ${one} has read)`],
+      ['bulkForOne', `(${one} reads shared memory .*that a copy|a copy by TMA .*that ${one} has read)`],
     ])('%s', (name, what) => check(own, [name], new RegExp(`^719 .*${name}: a race: ${what}`), order));
   });
 
@@ -222,6 +277,15 @@ onDevice('races', () => {
   test.each(productMistakes.map(([what, , , result], i) => [what, result, i] as const))(
     'in a product by wgmma: %s',
     (_, result, i) => check(products, [`product${i}`], result),
+  );
+  test.each(pairMistakes.map(([what, , , result], i) => [what, result, i] as const))(
+    'in a product by pairs of blocks: %s',
+    (_, result, i) => check(products, [`pair${i}`], result),
+  );
+  test.each(sentMistakes.map(([what, , , result], i) => [what, result, i] as const))(
+    'in a product whose results go by TMA: %s',
+    // who asks for boxes comes last, when the others have fenced
+    (_, result, i) => check(products, [`sent${i}`], result, 'last'),
   );
   test.each(attentionGradMistakes.map(([what, , , result], i) => [what, result, i] as const))(
     'in gradients of attention: %s',

@@ -13,6 +13,7 @@ import {
   compile,
   int8Product,
   type Kernel,
+  pairProduct,
   tf32Product,
   variant,
   wgmmaProduct,
@@ -26,6 +27,8 @@ const stuck = 'threads that wait for what does not come';
 const tooMany = 'more arrivals at an mbarrier than it counts';
 const early = 'sums of wgmma that are read before they have been waited for';
 const unfenced = 'wgmma without a fence before it';
+const ended = 'what is asked of a block of the cluster that has ended';
+const unfencedBox = 'a copy to memory of what a thread has written without a fence after that';
 const unrounded = 'has not been rounded';
 
 const waitFull = 'ptx::awaitPhase(stages.full(stages.stage), stages.phase);';
@@ -65,6 +68,59 @@ const mistakes: Mistake[] = [
     'b() const { return memory + 2 * kWgmmaStages * kWgmmaBytesA +',
     'outside of the dynamic shared memory of the block',
   ],
+];
+
+/** Of pairs of blocks that bring an operand for each other. */
+const giveAll = 'ptx::arriveAt(empty, static_cast<uint32_t>(thread) % 32);';
+const meetFirst = 'if constexpr (kMembers > 1) {\n    ptx::meetCluster();\n  } else {\n    __syncthreads();\n  }';
+const apart = 'a barrier that not all threads of the cluster reach';
+const pairMistakes: Mistake[] = [
+  ['stages that are given back to their own block', giveAll, 'if (thread % 32 == 0) ptx::arrive(empty);', apart],
+  ['stages that are given back to the other block twice', giveAll, 'ptx::arriveAt(empty, 1);', apart],
+  ['barriers that count a block of them', 'Source::kMembers * 2 * kGroupWarps', '2 * kGroupWarps', tooMany],
+  ['a cluster that does not meet first', meetFirst, '__syncthreads();', 'an mbarrier that nobody has made'],
+  ['a cluster that does not meet at last', 'if constexpr (kMembers > 1) ptx::meetCluster();\n}', '}', ended],
+  ['the same share from both', 'static_cast<int>(ptx::memberOfCluster()) * kShare', '0', 'nan'],
+  ['shares for their own block only', 'ptx::copyBoxToAll<kMembers>', 'ptx::copyBox', apart],
+  ['shares exchanged in memory', 'to + (first + at)', 'to + (kShare - first + at)', 'wrong'],
+  [
+    'bytes of a share',
+    'kWgmmaBytesA + Stages<Source::kColumns>::kBytesB)',
+    'kWgmmaBytesA + Stages<Source::kColumns>::kBytesB / 2)',
+    apart,
+  ],
+  ['blocks that the cluster has not', 'copyBoxToAll<kMembers>', 'copyBoxToAll<kMembers + 1>', 'its cluster has not'],
+];
+
+/** Of results that go to memory in boxes. */
+const meet = 'ptx::fenceCopies();\n    __syncwarp();';
+const boxMistakes: Mistake[] = [
+  ['a box without a fence', meet, '__syncwarp();', unfencedBox],
+  ['a fence by who asks only', meet, '__syncwarp();\n    if (lane() == 0) ptx::fenceCopies();', unfencedBox],
+  ['a box that is filled before it has been read', 'ptx::awaitStores<1>();', 'ptx::awaitStores<2>();', 'wrong'],
+  [
+    'boxes that nobody waits for',
+    'if (lane() == 0) ptx::finishStores();',
+    '',
+    'while boxes go from its block to memory',
+  ],
+  ['a group that nobody closes', 'ptx::closeStores();', '', 'while boxes go from its block to memory'],
+  ['the same box again', 'number_ ^= 1;', '', 'wrong'],
+  ['boxes where no pattern begins', 'memory_(shared + warp', 'memory_(shared + 128 + warp', 'a multiple of 1024 bytes'],
+  ['rows of another warp', 'tile.row + firstRow, tile.part', 'tile.row + (firstRow ^ 16), tile.part', 'wrong'],
+  ['another batch', 'tile.part * g.batch.size + tile.batch);', 'tile.part * g.batch.size + tile.batch + 1);', 'wrong'],
+];
+/** Of float32 numbers, */
+const wideMistakes: Mistake[] = [
+  ['a row without the swizzle', '/ 2 ^ row ^ odd', '/ 2 ^ odd', 'wrong'],
+  ['columns of odd rows in their order', 'odd ? runs[other][0]', 'false ? runs[other][0]', 'wrong'],
+];
+/** and bfloat16 ones, by stmatrix. */
+const narrowMistakes: Mistake[] = [
+  ['a row without the swizzle', '(piece ^ row % 8)', '(piece)', 'wrong'],
+  ['halves exchanged', 'half * 4 + i / 2', '(half ^ 1) * 4 + i / 2', 'wrong'],
+  ['rows of the other matrices', 'lane() % 16', '(lane() % 16 ^ 8)', 'wrong'],
+  ['rows that do not begin at 16 bytes', '* kRowBytes + (piece', '* kRowBytes + 8 + (piece', 'multiple of 16'],
 ];
 
 /** Of the copies of a convolution, which gather patches. */
@@ -161,6 +217,9 @@ const convolution: Kernel = {
 
 const wgmma: Family[] = [
   { name: 'product', kernel: wgmmaProduct, error: 1e-6, mistakes },
+  { name: 'pair', kernel: pairProduct, error: 1e-6, mistakes: pairMistakes },
+  { name: 'sent', kernel: wgmmaProduct, error: 1e-6, mistakes: [...boxMistakes, ...wideMistakes] },
+  { name: 'sentNarrow', kernel: wgmmaProduct, error: 0.004, mistakes: [...boxMistakes, ...narrowMistakes] },
   { name: 'convolution', kernel: convolution, error: 1e-6, mistakes: convolutionMistakes },
   { name: 'attention', kernel: attention, error: 0.004, mistakes: attentionMistakes },
   { name: 'attentionGrad', kernel: attentionGrad, error: 0.004, mistakes: attentionGradMistakes },

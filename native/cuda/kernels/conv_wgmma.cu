@@ -29,9 +29,9 @@ STEEPEST_INLINE void copyTap(void* to, const TensorMap* map, const ConvWgmmaArgu
   }
 }
 
-// Positions see the source, or cells dy, by the taps of their phase.
-template <int kColumns, int kDepth>
-struct PatchSource : WgmmaShape<kColumns, kDepth, false, false> {
+// Positions see the source, or cells dy, by the taps of their phase, of which there is one when blocks share the kernel.
+template <int kColumns, int kDepth, int kMembers = 1>
+struct PatchSource : WgmmaShape<kColumns, kDepth, false, false, kMembers> {
   using Tile = ConvTile<ConvKind::kInputGrad>;
   static constexpr bool kSomeEmpty = true;
   const ConvWgmmaArguments& arguments;
@@ -45,11 +45,13 @@ struct PatchSource : WgmmaShape<kColumns, kDepth, false, false> {
       if (arguments.conv.phases[i].depth != 0) ptx::prefetch(arguments.source + i);
     }
     ptx::prefetch(&arguments.other);
+    if (arguments.sends != 0) ptx::prefetch(&arguments.result);
   }
+  STEEPEST_INLINE const TensorMap* result() const { return arguments.sends != 0 ? &arguments.result : nullptr; }
   STEEPEST_INLINE void copy(const Tile& tile, int64_t depth, unsigned char* a, unsigned char* b, uint64_t* full) const {
     const PatchTap tap = patchTap(arguments.conv, tile.phase, depth);
     copyTap(a, arguments.source + tile.batch, arguments, tile.phase, tile.row, tap, full);
-    copyOperand<false, kColumns>(b, &arguments.other, tile.column, tap.channel, tap.inKernel, full);
+    copyOperand<false, kColumns, kMembers>(b, &arguments.other, tile.column, tap.channel, tap.inKernel, full);
   }
 };
 
@@ -86,7 +88,9 @@ struct KernelGradSource : WgmmaShape<kColumns, kWgmmaDepth, true, true> {
   STEEPEST_INLINE void prefetch() const {
     ptx::prefetch(arguments.source);
     ptx::prefetch(&arguments.other);
+    if (arguments.sends != 0) ptx::prefetch(&arguments.result);
   }
+  STEEPEST_INLINE const TensorMap* result() const { return arguments.sends != 0 ? &arguments.result : nullptr; }
   STEEPEST_INLINE void copy(const GemmTile& tile, int64_t depth, unsigned char* a, unsigned char* b,
                             uint64_t* full) const {
     const ConvArguments& conv = arguments.conv;
@@ -114,6 +118,16 @@ STEEPEST_CONV_WGMMA(convWgmma128x256, PatchSource<256, kWgmmaDepth>)
 STEEPEST_CONV_WGMMA(convWgmma128x128, PatchSource<128, kWgmmaDepth>)
 STEEPEST_CONV_WGMMA(convWgmma128x64, PatchSource<64, kWgmmaDepth>)
 STEEPEST_CONV_WGMMA(convTf32Wgmma128x256, PatchSource<256, kWgmmaDepthTf32>)
+
+// The same by pairs of blocks, for tiles above each other.
+#define STEEPEST_CONV_WGMMA_PAIR(name, columns, depth)                                     \
+  STEEPEST_CLUSTER_KERNEL(kWgmmaThreads, kWgmmaPair, name, ConvWgmmaArguments arguments) { \
+    STEEPEST_CONV_WGMMA_TILES(PatchSource<columns, depth, kWgmmaPair>)                     \
+  }
+STEEPEST_CONV_WGMMA_PAIR(pairConvWgmma128x256, 256, kWgmmaDepth)
+STEEPEST_CONV_WGMMA_PAIR(pairConvWgmma128x128, 128, kWgmmaDepth)
+STEEPEST_CONV_WGMMA_PAIR(pairConvWgmma128x64, 64, kWgmmaDepth)
+STEEPEST_CONV_WGMMA_PAIR(pairConvTf32Wgmma128x256, 256, kWgmmaDepthTf32)
 
 STEEPEST_CONV_WGMMA(convKernelGradWgmma128x128, KernelGradSource<128>)
 STEEPEST_CONV_WGMMA(convKernelGradWgmma128x64, KernelGradSource<64>)

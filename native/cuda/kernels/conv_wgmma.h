@@ -11,9 +11,11 @@ namespace steepest::cuda {
 struct ConvWgmmaArguments {
   TensorMap source[kMostPhases];
   TensorMap other;  // kernel [tap, destination's channel, source's channel]; dy [position, filter]
-  uint32_t whole;   // channels of a tap that the kernel has
-  uint32_t axes;    // of the source's map
-  uint32_t unused[14];
+  TensorMap result;
+  uint32_t whole;  // channels of a tap that the kernel has
+  uint32_t axes;   // of the source's map
+  uint32_t sends;  // 1: results go to memory by their map, in boxes
+  uint32_t unused[13];
   ConvArguments conv;
   uint64_t end[8 - sizeof(ConvArguments) % 64 / 8];
 };

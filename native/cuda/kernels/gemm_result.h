@@ -92,6 +92,10 @@ STEEPEST_INLINE void loadSome(const uint16_t* from, int64_t left, bool whole, fl
     const Quad quad = widenedQuad(from);
 #pragma unroll
     for (int j = 0; j < kRun; ++j) to[j] = quad.x[j % 4];
+  } else if (kRun == 2 && whole) {
+    const uint32_t pair = *reinterpret_cast<const uint32_t*>(from);
+    to[0] = widened(static_cast<uint16_t>(pair));
+    to[kRun - 1] = widened(static_cast<uint16_t>(pair >> 16));
   } else {
 #pragma unroll
     for (int j = 0; j < kRun; ++j) to[j] = j < left ? widened(from[j]) : 0;
@@ -129,30 +133,43 @@ constexpr int64_t kNoElement = -1;
 
 // kNarrow: what is as large as c, and c, may be bfloat16 numbers, as a GemmFinish says. Others have no registers to spare for it.
 //
-// Of kRows runs in the same columns, each from one of c's elements on. A step at a time for all of them: that is one branch, and
-// what they read is on its way together.
-template <bool kNarrow, int kRows, int kRun>
+// From a run of numbers to the next one, as tensor cores leave them: columns to the right.
+constexpr int kRunStep = 8;
+
+// Of runs in kRows rows, each from one of c's elements on, and of further ones beside them, behind those of all rows. A step at a
+// time for all of them: that is one branch, and what they read is on its way together.
+template <bool kNarrow, int kRows, int kRuns, int kRun>
 STEEPEST_INLINE void finish(const GemmFinish& f, int64_t loopStep, int64_t column, int64_t left, bool whole,
-                            const int64_t (&elements)[kRows], float (&v)[kRows][kRun]) {
-  // each(number, which row, which neighbour)
+                            const int64_t (&elements)[kRows], float (&v)[kRuns][kRun]) {
+  constexpr int kBeside = kRuns / kRows;
+  // each(number, which run, which neighbour)
   const auto each = [&](auto change) {
 #pragma unroll
-    for (int i = 0; i < kRows; ++i) {
+    for (int i = 0; i < kRuns; ++i) {
 #pragma unroll
       for (int j = 0; j < kRun; ++j) change(v[i][j], i, j);
     }
   };
-  const auto ofColumns = [&](const float* from, int64_t step, float (&x)[kRun]) {
+  const auto ofColumns = [&](const float* from, int64_t step, float (&x)[kBeside][kRun]) {
 #pragma unroll
-    for (int j = 0; j < kRun; ++j) x[j] = j < left ? from[step * (column + j)] : 0;
-  };
-  const auto ofNumbers = [&](const auto* from, float (&x)[kRows][kRun]) {
+    for (int i = 0; i < kBeside; ++i) {
 #pragma unroll
-    for (int i = 0; i < kRows; ++i) {
-      if (elements[i] != kNoElement) loadSome(from + elements[i], left, whole, x[i]);
+      for (int j = 0; j < kRun; ++j) {
+        const int at = i * kRunStep + j;
+        x[i][j] = at < left ? from[step * (column + at)] : 0;
+      }
     }
   };
-  const auto ofElements = [&](const float* from, bool narrow, float (&x)[kRows][kRun]) {
+  const auto ofNumbers = [&](const auto* from, float (&x)[kRuns][kRun]) {
+#pragma unroll
+    for (int i = 0; i < kRuns; ++i) {
+      const int at = i / kRows * kRunStep;
+      if (elements[i % kRows] != kNoElement && (kBeside == 1 || at < left)) {
+        loadSome(from + elements[i % kRows] + at, left - at, whole, x[i]);
+      }
+    }
+  };
+  const auto ofElements = [&](const float* from, bool narrow, float (&x)[kRuns][kRun]) {
     if (kNarrow && narrow) {
       ofNumbers(reinterpret_cast<const uint16_t*>(from), x);
     } else {
@@ -161,23 +178,23 @@ STEEPEST_INLINE void finish(const GemmFinish& f, int64_t loopStep, int64_t colum
   };
   each([&](float& x, int, int) { x *= f.scale; });
   if (f.scales != nullptr) {
-    float scales[kRun];
+    float scales[kBeside][kRun];
     ofColumns(f.scales, f.scalesStep, scales);
-    each([&](float& x, int, int j) { x *= scales[j]; });
+    each([&](float& x, int i, int j) { x *= scales[i / kRows][j]; });
   }
   if (f.bias != nullptr) {
-    float bias[kRun];
+    float bias[kBeside][kRun];
     ofColumns(f.bias, f.biasStep, bias);
-    each([&](float& x, int, int j) { x += bias[j]; });
+    each([&](float& x, int i, int j) { x += bias[i / kRows][j]; });
   }
   if (f.added != nullptr) {
-    float added[kRows][kRun] = {};
+    float added[kRuns][kRun] = {};
     ofElements(slid(f.added, loopStep * f.addedSlide), f.addedNarrow, added);
     each([&](float& x, int i, int j) { x += added[i][j]; });
   }
   if (f.relu) each([&](float& x, int, int) { x = x < 0 ? 0 : x; });
   if (f.gate != nullptr) {
-    float gate[kRows][kRun] = {};
+    float gate[kRuns][kRun] = {};
     ofElements(slid(f.gate, loopStep * f.gateSlide), f.gateNarrow, gate);
     const bool multiplies = f.gateMultiplies;
     each([&](float& x, int i, int j) { x = gate[i][j] > 0 ? x : multiplies ? x * 0.0f : 0; });
@@ -192,21 +209,31 @@ STEEPEST_INLINE float finished(const GemmFinish& f, int64_t loopStep, float v, i
   return one[0][0];
 }
 
-// Finishes and stores runs of neighbours, kRowStep rows apart from a place in the tile on. With several parts they are sums,
-// stored as they are. Runs of 2 and 4 begin where quads of c do, or in their middle. All comes from the arguments each time:
-// registers are needed for the numbers. `Tile` is a GemmTile or something that knows other places in c.
+// Finishes runs of neighbours from a place in the tile on, kRowStep rows apart and beside each other; the elements of c where rows
+// begin, or kNoElement. With several parts they are sums and stay as they are. Runs of 2 and 4 begin where quads of c do, or in
+// their middle. All comes from the arguments each time: registers are needed for the numbers. `Tile` is a GemmTile or something
+// that knows other places in c.
+template <bool kNarrow, int kRowStep, int kRows, int kRuns, int kRun, typename Tile>
+STEEPEST_INLINE void finishRuns(const GemmArguments& g, int64_t loopStep, const Tile& tile, const Place& at,
+                                int64_t (&elements)[kRows], float (&v)[kRuns][kRun]) {
+#pragma unroll
+  for (int i = 0; i < kRows; ++i) {
+    const Place place = {at.row + i * kRowStep, at.column};
+    elements[i] = tile.contains(g, place) ? tile.elementOf(g, place) : kNoElement;
+  }
+  const int64_t left = g.n - tile.column - at.column;
+  const bool whole = kRun > 1 && g.cQuads != 0;
+  if (g.parts == 1) finish<kNarrow>(g.finish, loopStep, tile.columnOf(g, at), left, whole, elements, v);
+}
+
+// The same, and stores them: runs that are beneath each other.
 template <bool kNarrow, int kRowStep = 0, int kRows, int kRun, typename Tile>
 STEEPEST_INLINE void finishAndStore(const GemmArguments& g, int64_t loopStep, const Tile& tile, const Place& at,
                                     float (&v)[kRows][kRun]) {
   const int64_t left = g.n - tile.column - at.column;
   const bool whole = kRun > 1 && g.cQuads != 0;
   int64_t elements[kRows];
-#pragma unroll
-  for (int i = 0; i < kRows; ++i) {
-    const Place place = {at.row + i * kRowStep, at.column};
-    elements[i] = tile.contains(g, place) ? tile.elementOf(g, place) : kNoElement;
-  }
-  if (g.parts == 1) finish<kNarrow>(g.finish, loopStep, tile.columnOf(g, at), left, whole, elements, v);
+  finishRuns<kNarrow, kRowStep>(g, loopStep, tile, at, elements, v);
   float* const to = g.parts > 1 ? g.sums + tile.part * g.size : slid(g.c, loopStep * g.cSlide);
   const auto storeAll = [&](auto* at) {
 #pragma unroll

@@ -70,8 +70,8 @@ STEEPEST_KERNEL(roundOperand, RoundArguments a) {
 namespace {
 
 // Boxes of two matrices in memory.
-template <int kColumns, int kDepth, bool kTransposedA, bool kTransposedB>
-struct MatrixSource : WgmmaShape<kColumns, kDepth, kTransposedA, kTransposedB> {
+template <int kColumns, int kDepth, bool kTransposedA, bool kTransposedB, int kMembers>
+struct MatrixSource : WgmmaShape<kColumns, kDepth, kTransposedA, kTransposedB, kMembers> {
   static constexpr bool kSomeEmpty = false;
   const WgmmaArguments& arguments;
 
@@ -82,29 +82,29 @@ struct MatrixSource : WgmmaShape<kColumns, kDepth, kTransposedA, kTransposedB> {
   STEEPEST_INLINE void prefetch() const {
     ptx::prefetch(&arguments.a);
     ptx::prefetch(&arguments.b);
+    if (arguments.sends != 0) ptx::prefetch(&arguments.c);
   }
+  STEEPEST_INLINE const TensorMap* result() const { return arguments.sends != 0 ? &arguments.c : nullptr; }
   STEEPEST_INLINE void copy(const GemmTile& tile, int64_t depth, unsigned char* a, unsigned char* b,
                             uint64_t* full) const {
     const int zA = arguments.sharedA != 0 ? 0 : static_cast<int>(tile.batch);
     const int zB = arguments.sharedB != 0 ? 0 : static_cast<int>(tile.batch);
     copyOperand<kTransposedA, kWgmmaRows>(a, &arguments.a, tile.row, depth, zA, full);
-    copyOperand<kTransposedB, kColumns>(b, &arguments.b, tile.column, depth, zB, full);
+    copyOperand<kTransposedB, kColumns, kMembers>(b, &arguments.b, tile.column, depth, zB, full);
   }
 };
 
 }  // namespace
-#define STEEPEST_WGMMA_TILES(columns, depth, transposedA, transposedB) \
-  STEEPEST_DYNAMIC_SHARED(shared);                                     \
-  wgmmaTiles(MatrixSource<columns, depth, transposedA, transposedB>(arguments), shared);
+#define STEEPEST_WGMMA_TILES(...)  \
+  STEEPEST_DYNAMIC_SHARED(shared); \
+  wgmmaTiles(MatrixSource<__VA_ARGS__>(arguments), shared);
 #else
-#define STEEPEST_WGMMA_TILES(columns, depth, transposedA, transposedB)
+#define STEEPEST_WGMMA_TILES(...)
 #endif
 
 // Named as the float32 kernels are. In tf32 there is one form, as rounding transposes.
-#define STEEPEST_WGMMA(name, columns, depth, transposedA, transposedB)      \
-  STEEPEST_TILED_KERNEL(kWgmmaThreads, 1, name, WgmmaArguments arguments) { \
-    STEEPEST_WGMMA_TILES(columns, depth, transposedA, transposedB)          \
-  }
+#define STEEPEST_WGMMA(name, ...) \
+  STEEPEST_TILED_KERNEL(kWgmmaThreads, 1, name, WgmmaArguments arguments) { STEEPEST_WGMMA_TILES(__VA_ARGS__, 1) }
 STEEPEST_WGMMA(wgmma128x256NN, 256, kWgmmaDepth, false, true)
 STEEPEST_WGMMA(wgmma128x256NT, 256, kWgmmaDepth, false, false)
 STEEPEST_WGMMA(wgmma128x256TN, 256, kWgmmaDepth, true, true)
@@ -113,5 +113,15 @@ STEEPEST_WGMMA(wgmma128x128NT, 128, kWgmmaDepth, false, false)
 STEEPEST_WGMMA(wgmma128x128TN, 128, kWgmmaDepth, true, true)
 STEEPEST_WGMMA(tf32Wgmma128x256, 256, kWgmmaDepthTf32, false, false)
 STEEPEST_WGMMA(tf32Wgmma128x128, 128, kWgmmaDepthTf32, false, false)
+
+// Pairs of blocks, for tiles above each other.
+#define STEEPEST_WGMMA_PAIR(name, ...)                                                 \
+  STEEPEST_CLUSTER_KERNEL(kWgmmaThreads, kWgmmaPair, name, WgmmaArguments arguments) { \
+    STEEPEST_WGMMA_TILES(__VA_ARGS__, kWgmmaPair)                                      \
+  }
+STEEPEST_WGMMA_PAIR(pairWgmma128x256NN, 256, kWgmmaDepth, false, true)
+STEEPEST_WGMMA_PAIR(pairWgmma128x256NT, 256, kWgmmaDepth, false, false)
+STEEPEST_WGMMA_PAIR(pairWgmma128x256TN, 256, kWgmmaDepth, true, true)
+STEEPEST_WGMMA_PAIR(pairTf32Wgmma128x256, 256, kWgmmaDepthTf32, false, false)
 
 }  // namespace steepest::cuda

@@ -19,6 +19,18 @@
   extern "C" __global__ void __launch_bounds__(threads, blocks) name(const __grid_constant__ argument)
 #endif
 
+// One whose blocks come in clusters of so many, which compute capability 9.0 has. Others compile nothing but its name.
+#ifndef STEEPEST_CLUSTER_KERNEL
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+#define STEEPEST_CLUSTER(members) __cluster_dims__(members, 1, 1)
+#else
+#define STEEPEST_CLUSTER(members)
+#endif
+#define STEEPEST_CLUSTER_KERNEL(threads, members, name, argument)                    \
+  extern "C" __global__ void STEEPEST_CLUSTER(members) __launch_bounds__(threads, 1) \
+      name(const __grid_constant__ argument)
+#endif
+
 #define STEEPEST_INLINE __device__ __forceinline__
 
 namespace steepest::cuda {

@@ -133,6 +133,13 @@ STEEPEST_INLINE void multiplyInt8(int32_t (*sums)[2], const uint32_t* a, const u
 
 #ifdef STEEPEST_HAS_WGMMA
 
+// The way back of loadMatrices: a lane gives elements 2 (lane % 4) and the next one of row lane / 4 of each matrix.
+STEEPEST_INLINE void storeMatrices(void* row, const uint32_t (&words)[4]) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};\n" ::"r"(sharedAddress(row)),
+               "r"(words[0]), "r"(words[1]), "r"(words[2]), "r"(words[3])
+               : "memory");
+}
+
 // ---- barriers in shared memory: a phase ends when `count` arrivals and all bytes that were announced have come
 
 STEEPEST_INLINE void initBarrier(uint64_t* barrier, uint32_t count) {
@@ -165,6 +172,28 @@ STEEPEST_INLINE void awaitPhase(uint64_t* barrier, uint32_t parity) {
   } while (over == 0);
 }
 
+// ---- blocks of a cluster, whose shared memory and barriers lie at the same places
+
+STEEPEST_INLINE uint32_t memberOfCluster() {
+  uint32_t member;
+  asm volatile("mov.u32 %0, %%cluster_ctarank;\n" : "=r"(member));
+  return member;
+}
+// All threads of the cluster, each with all that it has done.
+STEEPEST_INLINE void meetCluster() {
+  __syncwarp();  // the instructions are for warps
+  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;\n" ::: "memory");
+}
+// At the barrier of another block, or of this one. It says that something has been read, and not what this thread has written:
+// a release for the cluster would be a fence of all memory.
+STEEPEST_INLINE void arriveAt(uint64_t* barrier, uint32_t member) {
+  asm volatile(
+      "{\n.reg .b32 at;\nmapa.shared::cluster.u32 at, %0, %1;\n"
+      "mbarrier.arrive.shared::cluster.b64 _, [at];\n}\n" ::"r"(sharedAddress(barrier)),
+      "r"(member)
+      : "memory");
+}
+
 // ---- copies of boxes of a tensor to shared memory, at a multiple of 1024 bytes (TMA)
 
 STEEPEST_INLINE void prefetch(const TensorMap* map) {
@@ -176,6 +205,17 @@ STEEPEST_INLINE void copyBox(void* to, const TensorMap* map, int x, int y, int z
       "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], "
       "[%2];\n" ::"r"(sharedAddress(to)),
       "l"(map), "r"(sharedAddress(barrier)), "r"(x), "r"(y), "r"(z)
+      : "memory");
+}
+
+// The same for the first kMembers blocks of the cluster: it comes to the same place in each, and arrives at the barrier there.
+template <int kMembers>
+STEEPEST_INLINE void copyBoxToAll(void* to, const TensorMap* map, int x, int y, int z, uint64_t* barrier) {
+  const uint16_t all = (1u << kMembers) - 1;
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, "
+      "{%3, %4, %5}], [%2], %6;\n" ::"r"(sharedAddress(to)),
+      "l"(map), "r"(sharedAddress(barrier)), "r"(x), "r"(y), "r"(z), "h"(all)
       : "memory");
 }
 
@@ -216,6 +256,24 @@ STEEPEST_INLINE void copyPatches(void* to, const TensorMap* map, int channel, co
         : "memory");
   }
 }
+
+// ---- the way back, which goes on while its thread does. All who have written to the box call fenceCopies() and then meet who asks
+
+// The box at x, y, z; what is outside of the tensor goes nowhere.
+STEEPEST_INLINE void storeBox(const TensorMap* map, const void* from, int x, int y, int z) {
+  asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.tile.bulk_group [%0, {%2, %3, %4}], [%1];\n" ::"l"(map),
+               "r"(sharedAddress(from)), "r"(x), "r"(y), "r"(z)
+               : "memory");
+}
+// This thread's boxes since the last call are a group.
+STEEPEST_INLINE void closeStores() { asm volatile("cp.async.bulk.commit_group;\n" ::: "memory"); }
+// Until shared memory has been read for all groups but the last kGroups.
+template <int kGroups>
+STEEPEST_INLINE void awaitStores() {
+  asm volatile("cp.async.bulk.wait_group.read %0;\n" ::"n"(kGroups) : "memory");
+}
+// Until all groups are in memory.
+STEEPEST_INLINE void finishStores() { asm volatile("cp.async.bulk.wait_group 0;\n" ::: "memory"); }
 
 // ---- products of warp groups (wgmma): 128 threads, operands in shared memory, sums in registers
 

@@ -11,8 +11,9 @@ namespace steepest::cuda {
 constexpr int kGroupWarps = 4;
 
 // begin() is for one thread: barriers, which it fences, and what is to be read ahead. Then copy(), for one thread, and
-// multiply(group), 0 or 1, run at the same time. From there on groups never meet: none may wait for the block.
-template <int kFewRegisters, int kManyRegisters, typename Begin, typename Copy, typename Multiply>
+// multiply(group), 0 or 1, run at the same time. From there on groups never meet: none may wait for the block. Of a cluster of
+// kMembers blocks, all begin together, and all stay until none needs another one's shared memory.
+template <int kFewRegisters, int kManyRegisters, int kMembers = 1, typename Begin, typename Copy, typename Multiply>
 STEEPEST_INLINE void divideBlock(const Begin& begin, const Copy& copy, const Multiply& multiply) {
   // A thread of three groups begins with as many of the 65536 as there are for each, in eights.
   constexpr int kBegin = 65536 / 384 / 8 * 8;
@@ -21,7 +22,11 @@ STEEPEST_INLINE void divideBlock(const Begin& begin, const Copy& copy, const Mul
                     kFewRegisters + 2 * kManyRegisters <= 3 * kBegin,
                 "those who want more would wait for ever");
   if (threadIdx.x == 0) begin();
-  __syncthreads();
+  if constexpr (kMembers > 1) {
+    ptx::meetCluster();
+  } else {
+    __syncthreads();
+  }
   const int group = static_cast<int>(threadIdx.x) / 128;
   if (group == 0) {
     ptx::fewerRegisters<kFewRegisters>();
@@ -30,6 +35,7 @@ STEEPEST_INLINE void divideBlock(const Begin& begin, const Copy& copy, const Mul
     ptx::moreRegisters<kManyRegisters>();
     multiply(group - 1);
   }
+  if constexpr (kMembers > 1) ptx::meetCluster();
 }
 
 }  // namespace steepest::cuda

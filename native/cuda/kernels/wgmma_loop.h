@@ -1,17 +1,20 @@
 // The loop of products on the tensor cores of compute capability 9.0. Blocks stay and take tile after tile. The first warp group
 // asks for boxes of the operands, kWgmmaStages of them ahead; the two others multiply, 64 rows each, and finish and store
-// their tile while the first is at the next one.
+// their tile while the first is at the next one. Results that go by TMA are on their way during the next tile.
 #pragma once
 
+#include "gemm_boxes.h"
 #include "gemm_strip.h"
 #include "gemm_wgmma.h"
 #include "warp_groups.h"
 
 namespace steepest::cuda {
 
-// What a kernel multiplies: operands along k, or transposed, along their other axis. kDepth numbers are 128 bytes.
-template <int kColumns_, int kDepth_, bool kTransposedA_, bool kTransposedB_>
+// What a kernel multiplies: operands along k, or transposed, along their other axis. kDepth numbers are 128 bytes. Blocks of a
+// cluster, kMembers, take tiles that follow each other, and so have the same part of b: each brings a share of it to all.
+template <int kColumns_, int kDepth_, bool kTransposedA_, bool kTransposedB_, int kMembers_ = 1>
 struct WgmmaShape {
+  static constexpr int kMembers = kMembers_;
   static constexpr int kColumns = kColumns_, kDepth = kDepth_;
   static constexpr bool kTransposedA = kTransposedA_, kTransposedB = kTransposedB_;
 };
@@ -33,12 +36,13 @@ struct Stages {
 
   STEEPEST_INLINE unsigned char* a() const { return memory + stage * kWgmmaBytesA; }
   STEEPEST_INLINE unsigned char* b() const { return memory + kWgmmaStages * kWgmmaBytesA + stage * kBytesB; }
+  // What warps have for their results.
+  STEEPEST_INLINE unsigned char* boxes() const { return memory + kWgmmaStages * (kWgmmaBytesA + kBytesB); }
   // Its data are there; everybody is done with them.
   STEEPEST_INLINE uint64_t* full(int of) const {
-    return reinterpret_cast<uint64_t*>(memory + kWgmmaStages * (kWgmmaBytesA + kBytesB)) + of;
+    return reinterpret_cast<uint64_t*>(boxes() + kWgmmaRows / kBoxRows * kWarpBoxesBytes) + of;
   }
   STEEPEST_INLINE uint64_t* empty(int of) const { return full(kWgmmaStages + of); }
-  STEEPEST_INLINE unsigned char* strips() const { return reinterpret_cast<unsigned char*>(full(2 * kWgmmaStages)); }
   STEEPEST_INLINE int before() const { return stage == 0 ? kWgmmaStages - 1 : stage - 1; }
   STEEPEST_INLINE void next() {
     if (++stage == kWgmmaStages) {
@@ -48,16 +52,26 @@ struct Stages {
   }
 };
 
-// A tile of an operand from `row` and `depth` on, in one box, or when it lies along its rows, in one for 64 of them.
-template <bool kTransposed, int kRows>
+// A tile of an operand from `row` and `depth` on, in one box, or when it lies along its rows, in one for 64 of them. One that kMembers
+// blocks have in common: a share of its rows, for all of them.
+template <bool kTransposed, int kRows, int kMembers = 1>
 STEEPEST_INLINE void copyOperand(unsigned char* to, const TensorMap* map, int64_t row, int64_t depth, int z,
                                  uint64_t* full) {
-  if (kTransposed) {
-    for (int j = 0; j < kRows / kWgmmaRun; ++j) {
-      ptx::copyBox(to + j * kWgmmaBox, map, static_cast<int>(row) + j * kWgmmaRun, static_cast<int>(depth), z, full);
+  constexpr int kShare = kRows / kMembers;
+  const int first = kMembers == 1 ? 0 : static_cast<int>(ptx::memberOfCluster()) * kShare;
+  const auto copy = [&](int at, int x, int y) {
+    unsigned char* const place = to + (first + at) * kWgmmaRun * 2;
+    if constexpr (kMembers == 1) {
+      ptx::copyBox(place, map, x, y, z, full);
+    } else {
+      ptx::copyBoxToAll<kMembers>(place, map, x, y, z, full);
     }
+  };
+  const int begin = static_cast<int>(row) + first, k = static_cast<int>(depth);
+  if (kTransposed) {
+    for (int j = 0; j < kShare; j += kWgmmaRun) copy(j, begin + j, k);
   } else {
-    ptx::copyBox(to, map, static_cast<int>(depth), static_cast<int>(row), z, full);
+    copy(0, k, begin);
   }
 }
 
@@ -67,6 +81,7 @@ STEEPEST_INLINE void copyOperand(unsigned char* to, const TensorMap* map, int64_
 //   kSomeEmpty                   there may be tiles without depth, which are zeros
 //   copy(tile, depth, a, b, full)    asks for the operands of a stage, whose bytes arrive at `full`
 //   prefetch()                   its tensor maps
+//   result()                     that of c, or null where c is no matrix or its rows are not in quads
 template <typename Source>
 STEEPEST_INLINE int64_t tilesOf(const Source& source) {
   const GemmArguments& g = source.product();
@@ -120,7 +135,17 @@ STEEPEST_INLINE void multiplyTiles(const Source& source, Stages<Source::kColumns
   const GemmArguments& g = source.product();
   const int64_t tiles = tilesOf(source);
   const int thread = static_cast<int>(threadIdx.x) % 128;
-  const bool arrives = thread % 32 == 0;
+  // Each stage is all members' to fill: a lane for each of them says that this warp is done with it.
+  const bool arrives = thread % 32 < Source::kMembers;
+  const auto give = [&](uint64_t* empty) {
+    if constexpr (Source::kMembers == 1) {
+      ptx::arrive(empty);
+    } else {
+      ptx::arriveAt(empty, static_cast<uint32_t>(thread) % 32);
+    }
+  };
+  const int warp = group * 4 + thread / 32;
+  WarpBoxes boxes(stages.boxes(), warp);
   for (int64_t i = blockIdx.x; i < tiles; i += gridDim.x) {
     const auto tile = source.tile(i);
     if (!tile.contains(g, {0, 0})) continue;
@@ -147,30 +172,35 @@ STEEPEST_INLINE void multiplyTiles(const Source& source, Stages<Source::kColumns
       ptx::closeProducts();
       // These go on while the ones before are over, and their stage is free.
       ptx::awaitProducts<1>();
-      if (depth != tile.firstDepth && arrives) ptx::arrive(stages.empty(stages.before()));
+      if (depth != tile.firstDepth && arrives) give(stages.empty(stages.before()));
     }
     ptx::awaitProducts<0>();
     ptx::readProducts(sums);
     const bool any = tile.firstDepth < tile.lastDepth;
-    if (any && arrives) ptx::arrive(stages.empty(stages.before()));
+    if (any && arrives) give(stages.empty(stages.before()));
 #pragma unroll
     for (int j = 0; Source::kSomeEmpty && j < Source::kColumns / 4; ++j) {
       for (int h = 0; h < 2; ++h) sums[j][h] = any ? sums[j][h] : 0;
     }
-    const WgmmaSums<Source::kColumns, Source::kDepth == kWgmmaDepth> result = {
-        sums, WarpStrip(stages.strips(), group * 4 + thread / 32), group * 64 + thread / 32 * 16};
-    finishProduct(g, source.loopStep(), tile, result);
+    constexpr bool kOfBfloat16 = Source::kDepth == kWgmmaDepth;
+    if (const TensorMap* const map = source.result()) {
+      sendProduct<kOfBfloat16, Source::kColumns>(g, source.loopStep(), tile, warp * kBoxRows, sums, map, boxes);
+    } else {
+      const WgmmaSums<Source::kColumns, kOfBfloat16> result = {sums, WarpStrip(stages.boxes(), warp), warp * kBoxRows};
+      finishProduct(g, source.loopStep(), tile, result);
+    }
   }
+  boxes.end();
 }
 
 template <typename Source>
 STEEPEST_INLINE void wgmmaTiles(const Source& source, unsigned char* shared) {
   const Stages<Source::kColumns> stages = {shared};
-  divideBlock<40, 232>(
+  divideBlock<40, 232, Source::kMembers>(
       [&] {
         for (int i = 0; i < kWgmmaStages; ++i) {
           ptx::initBarrier(stages.full(i), 1);
-          ptx::initBarrier(stages.empty(i), 2 * kGroupWarps);
+          ptx::initBarrier(stages.empty(i), Source::kMembers * 2 * kGroupWarps);
         }
         ptx::fenceBarriers();
         source.prefetch();

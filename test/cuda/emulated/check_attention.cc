@@ -32,8 +32,9 @@ double checkAttention(const Checked& checked) {
   arguments.columnsE = describeBoxes(checked.onDevice(v), d, s, h, tiles.columns);
   arguments.together = 2;
   AttentionArguments& a = arguments.attention;
-  a.y = allocate(t * h * d);
-  a.logSum = allocate(t * h);
+  // with room for the head too many that a mistake makes
+  a.y = allocate((t * h + 1) * d);
+  a.logSum = allocate(t * (h + 1));
   a.n = 1;
   a.t = t;
   a.s = s;

@@ -27,11 +27,12 @@ double dot(const uint16_t* a, const uint16_t* b, int64_t count) {
   return sum;
 }
 
-TensorMap describeBoxes(CUdeviceptr at, uint64_t inner, uint64_t outer, uint64_t batch, uint32_t outerBox) {
+TensorMap describeBoxes(CUdeviceptr at, uint64_t inner, uint64_t outer, uint64_t batch, uint32_t outerBox, int kind) {
   alignas(64) TensorMap map{};
-  const uint64_t shape[] = {inner, outer, batch}, strides[] = {inner * 2, inner * outer * 2};
-  const uint32_t box[] = {64, outerBox, 1}, steps[] = {1, 1, 1};
-  cuTensorMapEncodeTiled(&map, kTensorBfloat16, 3, reinterpret_cast<void*>(at), shape, strides, box, steps, 0,
+  const uint32_t bytes = kind == kTensorBfloat16 ? 2 : 4;
+  const uint64_t shape[] = {inner, outer, batch}, strides[] = {inner * bytes, inner * outer * bytes};
+  const uint32_t box[] = {128 / bytes, outerBox, 1}, steps[] = {1, 1, 1};
+  cuTensorMapEncodeTiled(&map, kind, 3, reinterpret_cast<void*>(at), shape, strides, box, steps, 0,
                          kTensorSwizzle128, kTensorPromote256, 0);
   return map;
 }
@@ -62,29 +63,46 @@ void Checked::launch(void* arguments, unsigned blocks, unsigned threads, uint32_
   std::_Exit(0);
 }
 
-std::vector<float> Checked::run(void* arguments, GemmArguments* product) const {
+CUdeviceptr Checked::complete(GemmArguments* product) const {
   CUdeviceptr c = 0;
-  const auto size = static_cast<size_t>(product->size);
-  cuMemAlloc(&c, size * sizeof(float));
+  cuMemAlloc(&c, static_cast<size_t>(product->size) * sizeof(float));
   product->c = reinterpret_cast<float*>(c);
   product->parts = product->batch.size = 1;
-  launch(arguments, 1, kWgmmaThreads, wgmmaBytes(128));
-  return read(c, size);
+  return c;
 }
 
-double checkProduct(const Checked& checked) {
-  constexpr int64_t m = 128, n = 256, k = 448;  // the stages are used again and again
+std::vector<float> Checked::run(void* arguments, GemmArguments* product) const {
+  const CUdeviceptr c = complete(product);
+  launch(arguments, 1, kWgmmaThreads, wgmmaBytes(128));
+  return read(c, static_cast<size_t>(product->size));
+}
+
+double checkProduct(const Checked& checked, bool sends, bool narrow, unsigned blocks) {
+  // The stages are used again and again.
+  constexpr int64_t n = 256, k = 448;
+  const int64_t m = 128 * blocks;
   const std::vector<uint16_t> a = drawNumbers(m * k), b = drawNumbers(n * k);
   WgmmaArguments arguments{};
-  arguments.a = describeBoxes(checked.onDevice(a), k, m, 1, 128);
-  arguments.b = describeBoxes(checked.onDevice(b), k, n, 1, 128);
+  arguments.a = describeBoxes(checked.onDevice(a), k, m, 1, kWgmmaRows);
+  arguments.b = describeBoxes(checked.onDevice(b), k, n, 1, 128 / blocks);
   GemmArguments& g = arguments.product;
   g.m = m;
   g.n = n;
   g.k = g.partDepth = k;
   g.size = m * n;
   g.cRow = n;
-  const std::vector<float> out = checked.run(arguments, &g);
+  const CUdeviceptr c = checked.complete(&g);
+  g.cQuads = sends;
+  g.finish.narrow = narrow;
+  arguments.sends = sends;
+  if (sends) arguments.c = describeBoxes(c, n, m, 1, kBoxRows, narrow ? kTensorBfloat16 : kTensorFloat32);
+  checked.launch(&arguments, blocks, kWgmmaThreads, wgmmaBytes(128));
+  std::vector<float> out = checked.read(c, static_cast<size_t>(g.size));
+  if (narrow) {
+    std::vector<uint16_t> halves(out.size() * 2);
+    std::memcpy(halves.data(), out.data(), out.size() * sizeof(float));
+    for (size_t i = 0; i < out.size(); ++i) out[i] = steepest::emulated::bfloat16(halves[i]);
+  }
   return errorOf(out, [&](int64_t i) { return dot(&a[i / n * k], &b[i % n * k], k); });
 }
 
@@ -146,19 +164,19 @@ void see(const Checked& checked, char** words) {
 
 int main(int, char** words) {
   const Checked checked{openStream(), findKernel(words[1])};
-  if (words[1][0] == 'w') {
+  const std::string name = words[1];
+  const auto is = [&](const char* what) { return name.rfind(what, 0) == 0; };
+  if (is("wrongPlaces")) {
     std::printf("%lld\n", static_cast<long long>(wrongPlaces()));
     return 0;
   }
-  if (words[1][0] == 's') {
+  if (is("seePatches")) {
     see(checked, words + 2);
     return 0;
   }
-  const std::string name = words[1];
-  const auto is = [&](const char* what) { return name.rfind(what, 0) == 0; };
   std::printf("%g\n", is("convolution")     ? checkConvolution(checked)
                       : is("attentionGrad") ? checkAttentionGrad(checked)
                       : is("attention")     ? checkAttention(checked)
-                                            : checkProduct(checked));
+                                            : checkProduct(checked, is("sent"), is("sentNarrow"), is("pair") ? 2 : 1));
   return 0;
 }

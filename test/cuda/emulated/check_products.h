@@ -11,8 +11,9 @@
 
 std::vector<uint16_t> drawNumbers(int64_t count);  // of bfloat16
 double dot(const uint16_t* a, const uint16_t* b, int64_t count);
-// [batch, outer, inner] for boxes of 64 numbers of `outerBox` runs.
-steepest::cuda::TensorMap describeBoxes(CUdeviceptr at, uint64_t inner, uint64_t outer, uint64_t batch, uint32_t outerBox);
+// [batch, outer, inner] for boxes of `outerBox` runs of 128 bytes.
+steepest::cuda::TensorMap describeBoxes(CUdeviceptr at, uint64_t inner, uint64_t outer, uint64_t batch, uint32_t outerBox,
+                                        int kind = steepest::cuda::kTensorBfloat16);
 
 // The kernel that is looked at.
 struct Checked {
@@ -23,7 +24,9 @@ struct Checked {
   std::vector<float> read(CUdeviceptr from, size_t count) const;
   // Ends the program with the driver's result if there is one.
   void launch(void* arguments, unsigned blocks, unsigned threads, uint32_t sharedBytes) const;
-  // Of 128 x 128 tiles in one block; `product` is part of the arguments, and lacks c and what is 1.
+  // c, and what is 1.
+  CUdeviceptr complete(steepest::cuda::GemmArguments* product) const;
+  // Of 128 x 128 tiles in one block; `product` is part of the arguments, and to be completed.
   std::vector<float> run(void* arguments, steepest::cuda::GemmArguments* product) const;
   template <typename Arguments>
   std::vector<float> run(Arguments& arguments, steepest::cuda::GemmArguments* product) const {
@@ -44,7 +47,8 @@ double errorOf(const std::vector<float>& out, Expected expected) {
   return error / largest;
 }
 
-double checkProduct(const Checked& checked);
+// `sends`: results go to memory in boxes; as bfloat16 numbers if `narrow`. Several blocks are a cluster.
+double checkProduct(const Checked& checked, bool sends, bool narrow, unsigned blocks);
 double checkConvolution(const Checked& checked);
 double checkAttention(const Checked& checked);
 double checkAttentionGrad(const Checked& checked);  // of keys and values

@@ -27,9 +27,11 @@
 #define gridDim (steepest::emulated::block().grid)
 
 #define STEEPEST_KERNEL(name, argument) STEEPEST_TILED_KERNEL(1024, 1, name, argument)
-#define STEEPEST_TILED_KERNEL(threads, blocks, name, argument)                                                      \
-  static void name(const argument);                                                                                 \
-  static const steepest::emulated::Registered name##Registered(#name, steepest::emulated::entry<&name, (threads)>); \
+#define STEEPEST_TILED_KERNEL(threads, blocks, name, argument) STEEPEST_CLUSTER_KERNEL(threads, 1, name, argument)
+#define STEEPEST_CLUSTER_KERNEL(threads, members, name, argument)                                  \
+  static void name(const argument);                                                                \
+  static const steepest::emulated::Registered name##Registered(                                    \
+      #name, steepest::emulated::entry<&name, (threads), (members)>);                              \
   static void name(const argument)
 
 inline void __syncthreads() { steepest::emulated::barrier(); }

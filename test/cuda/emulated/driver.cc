@@ -67,7 +67,7 @@ EXPORT CUresult cuDeviceGetName(char* name, int length, CUdevice) {
   return kSuccess;
 }
 EXPORT CUresult cuDeviceGetAttribute(int* value, int attribute, CUdevice) {
-  *value = attribute == kAttributeMultiprocessors ? static_cast<int>(number("STEEPEST_EMULATED_MULTIPROCESSORS", 2))
+  *value = attribute == kAttributeMultiprocessors ? static_cast<int>(multiprocessors())
            : attribute == kAttributeMajor         ? static_cast<int>(capability() / 10)
            : attribute == kAttributeMinor         ? static_cast<int>(capability() % 10)
            : attribute == kAttributeSharedOfBlock ? mostShared()

@@ -1,4 +1,5 @@
 // The driver's entry points for modules, and for launching their kernels.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -78,7 +79,7 @@ EXPORT CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned
     auto made = std::make_unique<Assembled>();
     made->text = ptx::parse(text);
     if (made->text.members > 1 && capability() < 90) return refuse(kNoBinaryForGpu, "clusters, which the device has not");
-    made->kernel = {nullptr, made->text.parameterBytes, &made->text};
+    made->kernel = {nullptr, made->text.parameterBytes, &made->text, 1024, made->text.members};
     *module = reinterpret_cast<CUmodule>(made.get());
     assembled.push_back(std::move(made));
     return kSuccess;
@@ -116,11 +117,10 @@ EXPORT CUresult cuOccupancyMaxActiveClusters(int* clusters, CUfunction function,
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
   const auto& kernel = *reinterpret_cast<const Kernel*>(function);
-  const unsigned members = kernel.text != nullptr ? kernel.text->members : 1;
-  if (members == 1 || config->attributes != nullptr || config->grid[0] % members != 0 || config->sharedBytes > sharedLimitOf(function)) {
+  if (kernel.members == 1 || config->attributes != nullptr || config->grid[0] % kernel.members != 0 || config->sharedBytes > sharedLimitOf(function)) {
     return refuse(kInvalidValue, "how many clusters there is room for, of a launch that cannot be");
   }
-  *clusters = members <= mostMembers() ? 1 : 0;
+  *clusters = kernel.members <= mostMembers() ? std::max(static_cast<int>(multiprocessors() / kernel.members), 1) : 0;
   return kSuccess;
 }
 EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,
@@ -137,7 +137,8 @@ EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gri
   if (sharedBytes > sharedLimitOf(function)) return refuse(kInvalidValue, "more shared memory than the kernel may have");
   const auto& kernel = *reinterpret_cast<const Kernel*>(function);
   if (threads > kernel.mostThreads) return refuse(kInvalidValue, "more threads than the kernel is bounded to");
-  if (kernel.text != nullptr && kernel.text->members > mostMembers()) return refuse(912, "a cluster that there is no room for");
+  if (kernel.members > mostMembers()) return refuse(912, "a cluster that there is no room for");
+  if (gridX % kernel.members != 0) return refuse(kInvalidValue, "a grid that is not of whole clusters");
   addLine("STEEPEST_EMULATED_TRACE", kernel.text != nullptr ? kernel.text->name : nameOf(kernel));
   if (hasHostAddress(parameters[0], kernel.parameterBytes)) {
     return current->fault = refuse(kIllegalAddress, "a host address among the parameters of a kernel");

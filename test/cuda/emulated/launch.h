@@ -1,5 +1,5 @@
-// Runs kernels on the CPU: blocks one after the other, the threads of a block as fibers that switch at barriers. A block
-// whose threads never wait is a plain loop on one fiber. Which blocks and threads come first is what the environment says: results
+// Runs kernels on the CPU: blocks one after the other, but for those of a cluster, the threads of a block as fibers that switch at
+// barriers. A block whose threads never wait is a plain loop on one fiber. Which blocks and threads come first is what the environment says: results
 // are the same.
 #pragma once
 
@@ -20,9 +20,17 @@ struct Block {
 Dimensions thread();
 const Block& block();
 unsigned lane();
+// Of the thread that runs: its number among those of its cluster, its block's, and how many blocks that has.
+unsigned threadNumber();
+unsigned member();
+unsigned members();
+// Whether a block of the cluster has not ended.
+bool isThere(unsigned member);
 
 // __syncthreads: all threads of the block that have not ended.
 void barrier();
+// barrier.cluster: all threads of the cluster that have not ended.
+void clusterBarrier();
 // A value for each lane of the warp; returns that of lane `from`. Waits for the lanes in `mask` that have not ended. What they did
 // to memory before is ordered by it when it is a barrier, __syncwarp, and not when it is a shuffle.
 uint64_t exchange(unsigned mask, uint64_t value, unsigned from, bool isBarrier = false);
@@ -41,6 +49,7 @@ struct SharedMemory {
   unsigned bytes;
 };
 const SharedMemory& sharedMemory();
+const SharedMemory& sharedMemoryOf(unsigned member);
 namespace ptx {
 struct Kernel;
 }
@@ -50,6 +59,7 @@ struct Kernel {
   unsigned parameterBytes;             // of its one struct
   const ptx::Kernel* text = nullptr;  // instead of `run`, see ptx.h
   unsigned mostThreads = 1024;         // of a block: registers are given out by it
+  unsigned members = 1;                // blocks of a cluster
 };
 
 template <typename Arguments>
@@ -60,9 +70,9 @@ template <typename Arguments>
 void callWith(void (*kernel)(Arguments), void** parameters) {
   kernel(*static_cast<const Arguments*>(parameters[0]));
 }
-template <auto kernel, unsigned mostThreads>
+template <auto kernel, unsigned mostThreads, unsigned members = 1>
 constexpr Kernel entry = {[](void** parameters) { callWith(kernel, parameters); }, parameterBytesOf(kernel), nullptr,
-                          mostThreads};
+                          mostThreads, members};
 
 // In the list that findKernel looks through.
 struct Registered {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,7 @@ struct Products {
 };
 
 std::map<Barrier*, std::vector<Copy>> copies;  // on their way
+std::set<const Barrier*> made;
 Products products[kThreads];
 ThreadCopies threadCopies[kThreads];
 bool isPlain = true;  // a block without any of these
@@ -60,15 +62,28 @@ Barrier& barrierAt(uint64_t* at) {
   return *reinterpret_cast<Barrier*>(at);
 }
 
+// The same place in another block of the cluster.
+template <typename T>
+T* placeOf(T* at, unsigned other) {
+  if (other >= members()) fail("a block that its cluster has not");
+  if (!isThere(other)) fail("what is asked of a block of the cluster that has ended");
+  return reinterpret_cast<T*>(sharedMemoryOf(other).data + (reinterpret_cast<unsigned char*>(at) - sharedMemory().data));
+}
+
+void arriveHere(Barrier& barrier) {
+  if (made.count(&barrier) == 0) fail("an mbarrier that nobody has made");
+  if (barrier.pending == 0) fail("more arrivals at an mbarrier than it counts");
+  races::check(&barrier, 8, races::Kind::kAtomic);
+  races::arrive(&barrier);
+  --barrier.pending;
+}
+
 void endPhase(Barrier& barrier) {
   if (barrier.pending != 0 || barrier.bytes != 0) return;
   races::endPhase(&barrier);
   barrier.phase ^= 1u;
   barrier.pending = barrier.count;
 }
-
-// The 128-byte swizzle: which of its eight 16-byte pieces a run holds where depends on the run's address.
-uint32_t swizzled(uint32_t address) { return address ^ (address >> 3 & 0x70); }
 
 // Zero outside of the tensor.
 uint32_t numberAt(const Tensor& t, const int64_t* at) {
@@ -238,7 +253,8 @@ void checkOperands(const Product& p) {
 }  // namespace
 
 std::string leftBehind() {
-  if (isPlain) return "";
+  const char* const stores = unfinishedStores();
+  if (isPlain) return stores != nullptr ? stores : "";
   isPlain = true;
   const char* const unfinished = rules::unfinished();
   std::string wrong = unfinished != nullptr ? unfinished : "";
@@ -252,8 +268,10 @@ std::string leftBehind() {
     products[i] = {};
     threadCopies[i] = {};
   }
+  if (stores != nullptr) wrong = stores;
   if (!copies.empty()) wrong = "a block that ends while copies to it go on";
   copies.clear();
+  made.clear();
   return wrong;
 }
 
@@ -266,7 +284,7 @@ void checkShared(const void* p, unsigned bytes, unsigned alignment, const char* 
 }
 
 const WarpWords& shareWords(const uint32_t* mine, unsigned count) {
-  const unsigned index = thread().x;
+  const unsigned index = threadNumber();
   WarpWords& shared = words[index / 32][rounds[index]++ % 2];
   std::memcpy(shared[lane()], mine, count * sizeof *mine);
   exchange(0xffffffffu, 0, 0);
@@ -311,17 +329,17 @@ void deferCopy(void* to, const void* from, unsigned bytes, bool there) {
   if (there && reinterpret_cast<uintptr_t>(from) % bytes != 0) fail("cp.async from an address that is not aligned");
   checkRaces({to, there ? from : nullptr, bytes});
   std::memset(to, 0xff, bytes);
-  threadCopies[thread().x].open.push_back({to, there ? from : nullptr, bytes});
+  threadCopies[threadNumber()].open.push_back({to, there ? from : nullptr, bytes});
 }
 
 void closeCopyGroup() {
-  ThreadCopies& mine = threadCopies[thread().x];
+  ThreadCopies& mine = threadCopies[threadNumber()];
   mine.groups.push_back(std::move(mine.open));
   mine.open.clear();
 }
 
 void awaitCopyGroups(unsigned groups) {
-  std::vector<std::vector<ThreadCopy>>& all = threadCopies[thread().x].groups;
+  std::vector<std::vector<ThreadCopy>>& all = threadCopies[threadNumber()].groups;
   while (all.size() > groups) {
     for (const ThreadCopy& copy : all.front()) {
       checkRaces(copy);
@@ -335,9 +353,18 @@ void awaitCopyGroups(unsigned groups) {
   }
 }
 
+Tensor describedBy(const cuda::TensorMap* map, bool patches) {
+  Tensor tensor;
+  std::memcpy(&tensor, map, sizeof tensor);
+  if (tensor.magic != Tensor::kMagic) fail("a copy by a tensor map that nobody has made");
+  if (reinterpret_cast<uintptr_t>(map) % 16 != 0) fail("a tensor map that is not aligned");
+  if ((tensor.patches != 0) != patches) fail("a copy by a tensor map of the other kind");
+  return tensor;
+}
+
 void deferProduct(const Product& product) {
   isPlain = false;
-  Products& mine = products[thread().x];
+  Products& mine = products[threadNumber()];
   if (!mine.fenced) fail("wgmma without a fence before it");
   if (product.held == nullptr) rules::checkDescriptor(product.a);
   rules::checkDescriptor(product.b);
@@ -355,7 +382,7 @@ void deferHeld(Product product) {
 }
 
 void checkComputed(const float* sums) {
-  const Products& mine = products[thread().x];
+  const Products& mine = products[threadNumber()];
   const auto makes = [&](const std::vector<Product>& group) {
     return std::any_of(group.begin(), group.end(), [&](const Product& p) { return p.sums == sums; });
   };
@@ -367,7 +394,7 @@ void checkComputed(const float* sums) {
 void awaitDeferred(unsigned groups) {
   // Others run first: what they do to shared memory in the meantime is seen.
   waitUntil([](void*) { return true; }, nullptr);
-  std::vector<std::vector<Product>>& all = products[thread().x].groups;
+  std::vector<std::vector<Product>>& all = products[threadNumber()].groups;
   while (all.size() > groups) {
     for (const Product& product : all.front()) {
       checkOperands(product);
@@ -392,22 +419,33 @@ void initBarrier(uint64_t* at, uint32_t count) {
   isPlain = false;
   races::check(at, 8, races::Kind::kWrite);
   copies.erase(&barrier);
+  made.insert(&barrier);
   rules::newBarrier(at);
   barrier = {static_cast<uint16_t>(count), static_cast<uint16_t>(count), 0, 0};
 }
 
 void fenceBarriers() { rules::fencedBarriers(); }
 
-void fenceCopies() { rules::fencedCopies(); }
+void fenceCopies() {
+  rules::fencedCopies();
+  races::fence();
+}
 
 void arrive(uint64_t* at) {
   Barrier& barrier = barrierAt(at);
-  if (barrier.pending == 0) fail("more arrivals at an mbarrier than it counts");
-  races::check(at, 8, races::Kind::kAtomic);
-  races::arrive(at);
-  --barrier.pending;
+  arriveHere(barrier);
   endPhase(barrier);
 }
+
+void arriveAt(uint64_t* at, uint32_t other) {
+  checkShared(at, 8, 8, "an mbarrier");
+  Barrier& barrier = *reinterpret_cast<Barrier*>(placeOf(at, other));
+  arriveHere(barrier);
+  endPhase(barrier);
+}
+
+void meetCluster() { clusterBarrier(); }
+uint32_t memberOfCluster() { return member(); }
 
 void arriveExpecting(uint64_t* at, uint32_t bytes) {
   Barrier& barrier = barrierAt(at);
@@ -435,17 +473,8 @@ void awaitPhase(uint64_t* at, uint32_t parity) {
 
 namespace {
 
-Tensor tensorOf(const TensorMap* map, bool patches) {
-  Tensor tensor;
-  std::memcpy(&tensor, map, sizeof tensor);
-  if (tensor.magic != Tensor::kMagic) fail("a copy by a tensor map that nobody has made");
-  if (reinterpret_cast<uintptr_t>(map) % 16 != 0) fail("a tensor map that is not aligned");
-  if ((tensor.patches != 0) != patches) fail("a copy by a tensor map of the other kind");
-  return tensor;
-}
-
 void deferTensorCopy(const Copy& copy, unsigned bytes, uint64_t* at) {
-  checkShared(copy.to, bytes, 1024, "a copy of a box");
+  if (made.count(reinterpret_cast<Barrier*>(at)) == 0) fail("an mbarrier that nobody has made");
   races::check(at, 8, races::Kind::kAtomic);
   races::checkCopy(copy.to, bytes, races::Kind::kWrite, at);
   const auto put = [&](const int64_t* place) { checkSource(copy.tensor, place, at); };
@@ -457,7 +486,7 @@ void deferTensorCopy(const Copy& copy, unsigned bytes, uint64_t* at) {
   }
   std::memset(copy.to, 0xff, bytes);
   rules::copyTo(at);
-  copies[&barrierAt(at)].push_back(copy);
+  copies[reinterpret_cast<Barrier*>(at)].push_back(copy);
 }
 
 }  // namespace
@@ -468,18 +497,23 @@ void prefetch(const TensorMap* map) {
   if (magic != Tensor::kMagic) fail("a tensor map that nobody has made");
 }
 
-void copyBox(void* to, const TensorMap* map, int x, int y, int z, uint64_t* at) {
-  const Tensor t = tensorOf(map, false);
-  deferTensorCopy({static_cast<unsigned char*>(to), t, {x, y, z}, {}}, t.box[0] * t.box[1] * t.box[2] * t.elementBytes, at);
-}
-
 }  // namespace steepest::cuda::ptx
 
 namespace steepest::emulated {
 
+void deferBox(void* to, const cuda::TensorMap* map, int x, int y, int z, uint64_t* at, unsigned first, unsigned last) {
+  const Tensor t = describedBy(map, false);
+  const unsigned bytes = t.box[0] * t.box[1] * t.box[2] * t.elementBytes;
+  checkShared(to, bytes, 1024, "a copy of a box");
+  checkShared(at, 8, 8, "an mbarrier");
+  for (unsigned m = first; m < last; ++m) {
+    cuda::ptx::deferTensorCopy({placeOf(static_cast<unsigned char*>(to), m), t, {x, y, z}, {}}, bytes, placeOf(at, m));
+  }
+}
+
 void deferPatches(void* to, const cuda::TensorMap* map, int axes, int channel, const int* first, int image,
                   const int* offset, uint64_t* at) {
-  const Tensor t = cuda::ptx::tensorOf(map, true);
+  const Tensor t = describedBy(map, true);
   if (t.rank != static_cast<uint32_t>(axes) + 2) fail("a copy of patches with other axes than its map");
   Copy copy{static_cast<unsigned char*>(to), t, {channel}, {}};
   for (int d = 0; d < axes; ++d) {
@@ -491,7 +525,10 @@ void deferPatches(void* to, const cuda::TensorMap* map, int axes, int channel, c
     copy.offset[d] = offset[d];
   }
   copy.at[1 + axes] = image;
-  cuda::ptx::deferTensorCopy(copy, unsigned{t.pixels} * t.channels * t.elementBytes, at);
+  const unsigned bytes = unsigned{t.pixels} * t.channels * t.elementBytes;
+  checkShared(to, bytes, 1024, "a copy of patches");
+  checkShared(at, 8, 8, "an mbarrier");
+  cuda::ptx::deferTensorCopy(copy, bytes, at);
 }
 
 }  // namespace steepest::emulated
@@ -510,10 +547,10 @@ void copyBytes(void* to, const void* from, uint32_t bytes, uint64_t* at) {
   copies[&barrierAt(at)].push_back({static_cast<unsigned char*>(to), {}, {}, {}, from, bytes});
 }
 
-void fenceProducts() { products[thread().x].fenced = true; }
+void fenceProducts() { products[threadNumber()].fenced = true; }
 
 void closeProducts() {
-  Products& mine = products[thread().x];
+  Products& mine = products[threadNumber()];
   mine.fenced = false;
   mine.groups.push_back(std::move(mine.open));
   mine.open.clear();

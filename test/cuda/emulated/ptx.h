@@ -1,6 +1,6 @@
 // The twin of native/cuda/kernels/ptx.h: the same functions on the CPU. What hardware would not do, or would do at some other
 // time, ends the launch or shows in the numbers: copies arrive when somebody waits for them, and what they replace is no number
-// from the moment they are asked for; products of warp groups are computed when their thread waits for them.
+// from the moment they are asked for; boxes are read when somebody waits for that; products of warp groups are computed when their thread waits for them.
 #pragma once
 
 #include <cmath>
@@ -9,6 +9,7 @@
 
 #include "../../../native/cuda/kernels/tensor_map.h"
 #include "launch.h"
+#include "races.h"
 
 #define STEEPEST_DYNAMIC_SHARED(name) unsigned char* const name = steepest::emulated::sharedMemory().data
 #define STEEPEST_HAS_WGMMA
@@ -39,6 +40,12 @@ void deferCopy(void* to, const void* from, unsigned bytes, bool there);
 void closeCopyGroup();
 void awaitCopyGroups(unsigned groups);
 
+// Boxes to tensors of this thread; at the end of a block, what is wrong with them, or nothing. They are forgotten.
+void awaitStoreGroups(unsigned groups);
+const char* unfinishedStores();
+
+// To the same place in these blocks of the cluster.
+void deferBox(void* to, const cuda::TensorMap* map, int x, int y, int z, uint64_t* barrier, unsigned first, unsigned last);
 void deferPatches(void* to, const cuda::TensorMap* map, int axes, int channel, const int* at, int image,
                   const int* offset, uint64_t* barrier);
 
@@ -117,6 +124,15 @@ void loadMatrices(uint32_t* to, const void* row) {
   }
 }
 
+inline void storeMatrices(void* row, const uint32_t (&words)[4]) {
+  emulated::checkShared(row, 16, 16, "stmatrix");
+  const auto& of = emulated::shareWords(words, 4);
+  uint32_t mine[4];
+  for (unsigned i = 0; i < 4; ++i) mine[i] = of[emulated::lane() % 8 * 4 + i][emulated::lane() / 8];
+  emulated::races::check(row, 16, emulated::races::Kind::kWrite);
+  std::memcpy(row, mine, 16);
+}
+
 inline void multiplyBfloat16(float (*sums)[2], const uint32_t* a, const uint32_t* b) {
   const uint32_t words[6] = {a[0], a[1], a[2], a[3], b[0], b[1]};
   const auto& of = emulated::shareWords(words, 6);
@@ -168,15 +184,32 @@ void fenceBarriers();
 void arrive(uint64_t* barrier);
 void arriveExpecting(uint64_t* barrier, uint32_t bytes);
 void awaitPhase(uint64_t* barrier, uint32_t parity);
+void arriveAt(uint64_t* barrier, uint32_t member);
+void meetCluster();
+uint32_t memberOfCluster();
 
 void prefetch(const TensorMap* map);
-void copyBox(void* to, const TensorMap* map, int x, int y, int z, uint64_t* barrier);
+inline void copyBox(void* to, const TensorMap* map, int x, int y, int z, uint64_t* barrier) {
+  emulated::deferBox(to, map, x, y, z, barrier, emulated::member(), emulated::member() + 1);
+}
+template <int kMembers>
+void copyBoxToAll(void* to, const TensorMap* map, int x, int y, int z, uint64_t* barrier) {
+  emulated::deferBox(to, map, x, y, z, barrier, 0, kMembers);
+}
 void copyBytes(void* to, const void* from, uint32_t bytes, uint64_t* barrier);
 template <int kAxes>
 void copyPatches(void* to, const TensorMap* map, int channel, const int (&at)[3], int image, const int (&offset)[3],
                  uint64_t* barrier) {
   emulated::deferPatches(to, map, kAxes, channel, at, image, offset, barrier);
 }
+
+void storeBox(const TensorMap* map, const void* from, int x, int y, int z);
+void closeStores();
+template <int kGroups>
+void awaitStores() {
+  emulated::awaitStoreGroups(kGroups);
+}
+void finishStores();
 
 inline uint64_t describeMatrix(const void* p, uint32_t leading, uint32_t stride) {
   emulated::checkShared(p, 16, 16, "a matrix descriptor");

@@ -55,6 +55,7 @@ struct {
   unsigned group = 0, blockThreads = 0, threads = 0;
   Time now = 0;
   std::vector<Clock> clocks;
+  std::vector<std::vector<Time>> fences;  // of each thread: what it does from there on is behind them
   std::unordered_map<const void*, Phase> phases;
   unsigned me = 0;
   uintptr_t stack = 0;
@@ -169,10 +170,11 @@ struct Access {
   unsigned as;  // who does it; what is known is what `state.me` knows
   Time segment;
   uintptr_t code;
+  bool fenced = false;  // only what has been fenced is seen
 };
 
 std::string who(unsigned group, unsigned thread) {
-  if (thread >= state.threads + state.threads / kLanes) return "a copy to shared memory";
+  if (thread >= state.threads + state.threads / kLanes) return "a copy by TMA";
   if (thread >= state.threads) return "a product of warp " + std::to_string(thread - state.threads);
   const unsigned members = state.threads / state.blockThreads;
   return "thread " + std::to_string(thread % state.blockThreads) + " of block " +
@@ -215,6 +217,13 @@ std::string race(const Access& access, const char* otherDid, unsigned otherGroup
          placeOf(otherCode) + ", and nothing is between";
 }
 
+// Whether the thread that runs knows of a fence of a thread behind what it did in a segment.
+bool knowsFence(unsigned thread, Time segment) {
+  const std::vector<Time>& all = state.fences[thread];
+  const auto first = std::upper_bound(all.begin(), all.end(), segment);
+  return first != all.end() && (thread == state.me || knows(state.clocks[state.me], state.me, thread, *first));
+}
+
 std::string checkCell(Cell& cell, const Access& access) {
   const bool shared = access.space == Space::kShared;
   const uint32_t serial = shared ? state.shared : state.launch;
@@ -229,6 +238,9 @@ std::string checkCell(Cell& cell, const Access& access) {
   if (cell.writer != kNone && !(cell.atomic && access.kind == Kind::kAtomic) &&
       (cell.writerGroup != state.group || !known(cell.writer, cell.written))) {
     return race(access, cell.atomic ? "has changed atomically" : "has written", cell.writerGroup, cell.writer, cell.code);
+  }
+  if (access.fenced && cell.writer < state.threads && !knowsFence(cell.writer, cell.written)) {
+    return race(access, "has written without a fence after that", cell.writerGroup, cell.writer, cell.code);
   }
   const unsigned warp = access.as / kLanes, lane = 1u << access.as % kLanes;
   if (access.kind == Kind::kRead) {
@@ -347,11 +359,12 @@ bool isVariable(uintptr_t address) {
   return address >= range.first && address < range.second;
 }
 
-void checkFrom(const void* at, size_t bytes, Kind kind, unsigned as, Time segment, uintptr_t code) {
+void checkFrom(const void* at, size_t bytes, Kind kind, unsigned as, Time segment, uintptr_t code,
+               bool fenced = false) {
   const auto address = reinterpret_cast<uintptr_t>(at);
   if (!state.active || address - state.stack < state.stackBytes) return;
   const Space space = isVariable(address) ? Space::kShared : Space::kGlobal;
-  const std::string wrong = checkAccess({address, bytes, kind, space, as, segment, code});
+  const std::string wrong = checkAccess({address, bytes, kind, space, as, segment, code, fenced});
   if (!wrong.empty()) fail(wrong);
 }
 
@@ -376,6 +389,7 @@ void beginGroup(unsigned number, unsigned members, unsigned threadsOfBlock) {
   Clock first;
   first.segment = ++state.now;
   state.clocks.assign(state.threads, first);
+  state.fences.assign(state.threads, {});
   state.phases.clear();
   state.stackBytes = 0;
 }
@@ -503,6 +517,14 @@ void arriveCopy(const void* barrier) {
   const Time now = ++state.now;
   add(phase, phase.copies, &now, 1);
 }
+
+void checkStore(const void* at, size_t bytes, const void* barrier) {
+  if (!state.active) return;
+  checkFrom(at, bytes, Kind::kRead, phaseOf(barrier).copies, state.now,
+            reinterpret_cast<uintptr_t>(__builtin_return_address(0)), true);
+}
+
+void fence() { state.fences[state.me].push_back(state.clocks[state.me].segment = ++state.now); }
 
 void checkProduct(const void* at, size_t bytes) {
   if (!state.active) return;

@@ -51,6 +51,9 @@ void acquire(const void* barrier);
 // Accesses of a copy that arrives there: they are no thread's, and later than what the thread that runs knows now.
 void checkCopy(const void* at, size_t bytes, Kind kind, const void* barrier);
 void arriveCopy(const void* barrier);
+// A read of a copy from shared memory: who has written there has fenced after that, which the thread that runs knows.
+void checkStore(const void* at, size_t bytes, const void* barrier);
+void fence();
 // A read of the warp's products (wgmma), which are no lane's either; and a lane has waited for all of them that others have waited for.
 void checkProduct(const void* at, size_t bytes);
 void awaitProducts();
@@ -73,6 +76,8 @@ inline void endPhase(const void*) {}
 inline void acquire(const void*) {}
 inline void checkCopy(const void*, size_t, Kind, const void*) {}
 inline void arriveCopy(const void*) {}
+inline void checkStore(const void*, size_t, const void*) {}
+inline void fence() {}
 inline void checkProduct(const void*, size_t) {}
 inline void awaitProducts() {}
 

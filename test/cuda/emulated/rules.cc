@@ -1,5 +1,6 @@
 #include "rules.h"
 
+#include <array>
 #include <map>
 #include <set>
 
@@ -22,15 +23,16 @@ struct Issued {
 
 std::map<const uint64_t*, unsigned> newBarriers;  // and who has made them
 std::map<const unsigned char*, Place> places;
+std::map<unsigned, std::array<unsigned, 32>> fences;       // of the lanes of a warp, but for those that boxes have had
 std::map<unsigned, unsigned> counts;                       // of a thread's products
 std::map<std::pair<unsigned, unsigned>, Issued> products;  // by warp group and number
 
 }  // namespace
 
-void newBarrier(const uint64_t* barrier) { newBarriers[barrier] = thread().x; }
+void newBarrier(const uint64_t* barrier) { newBarriers[barrier] = threadNumber(); }
 
 void fencedBarriers() {
-  std::erase_if(newBarriers, [](const auto& made) { return made.second == thread().x; });
+  std::erase_if(newBarriers, [](const auto& made) { return made.second == threadNumber(); });
 }
 
 void copyTo(const uint64_t* barrier) {
@@ -43,12 +45,13 @@ void arrived(const void* to, uint32_t bytes, const uint64_t* barrier) {
 
 void waitedFor(const uint64_t* barrier) {
   for (auto& [at, place] : places) {
-    if (place.barrier == barrier) place.readers.insert(thread().x);
+    if (place.barrier == barrier) place.readers.insert(threadNumber());
   }
 }
 
 void fencedCopies() {
-  for (auto& [at, place] : places) place.readers.erase(thread().x);
+  for (auto& [at, place] : places) place.readers.erase(threadNumber());
+  ++fences[threadNumber() / 32][threadNumber() % 32];
 }
 
 void replaces(const void* to, uint32_t bytes) {
@@ -60,6 +63,13 @@ void replaces(const void* to, uint32_t bytes) {
   }
 }
 
+void storedBy(unsigned thread) {
+  for (unsigned& of : fences[thread / 32]) {
+    if (of == 0) fail("a copy to memory of what a thread has written without a fence after that");
+    --of;
+  }
+}
+
 void checkDescriptor(uint64_t descriptor) {
   if (descriptor >> 62 != 1) fail("a matrix descriptor without the swizzle of 128 bytes");
   // In units of 16 bytes; others would need the offset of the pattern that the descriptor leaves at 0.
@@ -67,7 +77,7 @@ void checkDescriptor(uint64_t descriptor) {
 }
 
 void issued(const Issue& product) {
-  const unsigned group = thread().x / kGroupThreads, number = counts[thread().x]++;
+  const unsigned group = threadNumber() / kGroupThreads, number = counts[threadNumber()]++;
   const auto [found, isNew] = products.try_emplace({group, number}, Issued{product, 0});
   if (!(found->second.product == product)) fail("threads of a warp group that ask for different products");
   if (++found->second.threads == kGroupThreads) products.erase(found);
@@ -77,6 +87,7 @@ const char* unfinished() {
   const char* const wrong = products.empty() ? nullptr : "products that not all threads of a warp group ask for";
   newBarriers.clear();
   places.clear();
+  fences.clear();
   counts.clear();
   products.clear();
   return wrong;

@@ -18,6 +18,9 @@ void waitedFor(const uint64_t* barrier);
 void fencedCopies();
 void replaces(const void* to, uint32_t bytes);
 
+// All lanes of a warp fence once for each box that one of them asks to be copied, as all have written to it.
+void storedBy(unsigned thread);
+
 // A descriptor of an operand in swizzled runs of 128 bytes, of which 8 make the pattern.
 void checkDescriptor(uint64_t descriptor);
 // All threads of a warp group ask for the same products, one after the other.

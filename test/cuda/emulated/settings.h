@@ -19,6 +19,7 @@
 //   STEEPEST_EMULATED_MISTAKE   'fault NAME', 'hang NAME', 'crash NAME' or 'skip NAME': what launches of kernels do whose names begin so
 //   STEEPEST_EMULATED_TRACE     a file that the names of launched kernels are added to, a line each; of a graph, how many it has
 //   STEEPEST_EMULATED_COPIES    a file that the bytes of copies to a device are added to, a line each
+//   STEEPEST_EMULATED_BOXES     a file that tensor maps of boxes are added to, a line each: bytes of a number, and the box, innermost first
 //   STEEPEST_EMULATED_PTX       a folder for the PTX that is assembled, a file for each
 #pragma once
 
@@ -34,6 +35,7 @@ size_t memoryLimit();
 size_t capability();
 int mostShared();
 unsigned mostMembers();
+unsigned multiprocessors();
 
 // What loading an image gives that is PTX, or is not. 0: a module.
 int resultOfLoading(bool isPtx);

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "../../../native/cuda/kernels/tensor_map.h"
+
 namespace steepest::emulated {
 
 struct Tensor {
@@ -30,5 +32,11 @@ struct Tensor {
   uint8_t steps[8];  // from one first tap to the next
 };
 static_assert(sizeof(Tensor) == 128, "is a map, with no padding, which would be what was there before");
+
+// Of a map that a kernel has, of boxes or of patches, or the launch fails.
+Tensor describedBy(const cuda::TensorMap* map, bool patches);
+
+// The 128-byte swizzle: which of its eight 16-byte pieces a run holds where depends on the run's address.
+inline uint32_t swizzled(uint32_t address) { return address ^ (address >> 3 & 0x70); }
 
 }  // namespace steepest::emulated

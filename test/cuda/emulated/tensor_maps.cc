@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "context.h"
+#include "settings.h"
 #include "tensor_map.h"
 
 using namespace steepest::emulated;
@@ -69,6 +70,8 @@ EXPORT CUresult cuTensorMapEncodeTiled(void* map, int type, uint32_t rank, void*
     if (elementStrides[d] != 1) return refuseMap("of boxes with steps");
     tensor.box[d] = box[d];
   }
+  addLine("STEEPEST_EMULATED_BOXES", std::to_string(tensor.elementBytes) + " " + std::to_string(box[0]) + " " +
+                                         std::to_string(box[1]) + " " + std::to_string(box[2]));
   std::memcpy(map, &tensor, sizeof tensor);
   return kSuccess;
 }

@@ -77,6 +77,15 @@ for (const add of [define, defineTf32]) {
     };
   });
 }
+for (const add of [define, defineTf32]) {
+  add('dense layer and what it is added to, in whole lines', (random) => {
+    const [m, k, n] = [random.int(1, 70), random.int(1, 70), 8 * random.int(1, 20)];
+    return {
+      inputs: [float(random, [m, k]), float(random, [k, n]), float(random, [n]), float(random, [m, n])],
+      run: (x, kernel, bias, y) => ops.relu(ops.add(ops.add(ops.matmul(x, kernel), bias), y)),
+    };
+  });
+}
 define(
   'deep and wide product and what follows',
   (random) => {
