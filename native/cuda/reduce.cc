@@ -153,7 +153,8 @@ void addEmitted(Problem p, Binder& binder) {
     std::vector<uint64_t> words = argumentsOf(outputs, terms, 1, terms, operands);
     const emit::Part part = emit::reducePart(p.program, layout);
     const bool slides = std::any_of(operands.begin(), operands.end(), [](const Operand& o) { return o.slide != 0; });
-    if (p.touched && !slides && words.size() <= Together::kWordsOfOne && outputs * terms <= kFewElements) {
+    const bool fits = words.size() <= Together::kWordsOfOne || binder.inSequence();
+    if (p.touched && !slides && fits && outputs * terms <= kFewElements) {
       binder.wait(*p.touched, {part, std::move(words), blocks});
     } else {
       binder.emitted("reduce", part, blocks, std::move(words));

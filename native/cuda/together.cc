@@ -67,7 +67,7 @@ size_t Together::behind(const Touched& touched) const {
 Together::Group& Together::groupFor(const Touched& touched, size_t words) {
   words = std::max(words, kLeastWords);
   size_t i = behind(touched);
-  while (i < groups_.size() && groups_[i].words + words > kMostWords) ++i;
+  while (!inSequence() && i < groups_.size() && groups_[i].words + words > kMostWords) ++i;
   if (i == groups_.size()) groups_.emplace_back();
   Group& group = groups_[i];
   group.words += words;
@@ -86,6 +86,12 @@ std::vector<Together::Group> Together::all() {
   std::vector<Group> taken(std::make_move_iterator(groups_.begin()), std::make_move_iterator(groups_.end()));
   groups_.clear();
   return taken;
+}
+
+void Together::append(WaitingPart advance) {
+  groups_.emplace_back();
+  groups_.back().advances = true;
+  groups_.back().parts.push_back(std::move(advance));
 }
 
 }  // namespace steepest::cuda
