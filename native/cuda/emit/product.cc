@@ -104,16 +104,16 @@ class ProductWriter {
       out_.assign(number = out_.variable(Bank::kWord), thread_);
       out_.place(again);
     }
-    Value lanes[kLoadsAtOnce][4], places[kLoadsAtOnce], isOne[kLoadsAtOnce];
+    Value lanes[kLoadsAtOnce][4], places[kLoadsAtOnce], numbers[kLoadsAtOnce];
     for (int64_t k = 0; k < many; ++k) {
       const Value i = k == 0 ? number : sumOf(number, k * kThreads);
       const auto [line, group] = divided(i, ofLine);
       const Value inLine = width == 1 ? group : (U(group) * U(static_cast<uint32_t>(width))).v;
       const Value along = (U(o.alongDepth ? inLine : line) + U(depth)).v;
       const Value across = (U(o.alongDepth ? line : inLine) + U(first_[operand])).v;
-      isOne[k] = isBelow(i, count);
-      M inside{isOne[k]};
-      inside = inside & M{isBelow(along, p_.depth)} & M{isBelow(across, extentOf(operand))};
+      numbers[k] = i;
+      const M isOne{isBelow(i, count)};
+      const M inside = isOne & M{isBelow(along, p_.depth)} & M{isBelow(across, extentOf(operand))};
       for (int lane = 0; lane < width; ++lane) out_.assign(lanes[k][lane] = out_.variable(Bank::kFloat), real(0.0f));
       const int none = out_.label();
       out_.branchUnless(inside.v, none);
@@ -132,7 +132,7 @@ class ProductWriter {
     }
     for (int64_t k = 0; k < many; ++k) {
       const int none = out_.label();
-      if (count % (many * kThreads) != 0) out_.branchUnless(isOne[k], none);
+      if (count % (many * kThreads) != 0) out_.branchUnless(isBelow(numbers[k], count), none);
       if (p_.bfloat16) std::transform(lanes[k], lanes[k] + width, lanes[k], toBfloat16);
       storeShared(places[k], 0, width, lanes[k]);
       out_.place(none);
