@@ -142,7 +142,7 @@ std::vector<std::unique_ptr<Kernel>> bindInstructions(const std::vector<Instruct
     if (!made[kernels.size()]) bind(instruction, binder);
     kernels.push_back(binder.finish());
   }
-  if (isPlan && waiting.inSequence() && waiting.any()) waiting.append(partOfAdvance(backend.step()));
+  if (isPlan && waiting.inSequence() && waiting.any()) waiting.setLast(partOfAdvance(backend.step()));
   settle();
   return kernels;
 }

@@ -297,6 +297,10 @@ void Binder::launchSequence(std::vector<Together::Group>& groups) {
     }
     most = std::max(most, blocks);
   }
+  if (std::optional<WaitingPart> last = waiting_.takeLast()) {
+    sequence.last = {last->part, 1, last->arguments.size()};
+    words.insert(words.end(), last->arguments.begin(), last->arguments.end());
+  }
   std::vector<uint64_t> arguments(emit::kSequencePartsAt / 8);
   sequence.inTable = words.size() > kMostParameterWords - arguments.size();
   if (sequence.inTable) {
@@ -306,7 +310,7 @@ void Binder::launchSequence(std::vector<Together::Group>& groups) {
   }
   // One group alone needs no meeting, nor blocks that stay.
   const std::vector<SequenceWay> apart = {{emit::Meeting::kNone, most}};
-  const std::vector<SequenceWay>& ways = groups.size() == 1 ? apart : waiting_.ways();
+  const std::vector<SequenceWay>& ways = groups.size() == 1 && !sequence.last ? apart : waiting_.ways();
   for (const SequenceWay& way : ways) {
     const bool cluster = way.meeting == emit::Meeting::kCluster, grid = way.meeting == emit::Meeting::kGrid;
     sequence.meeting = way.meeting;
@@ -315,7 +319,7 @@ void Binder::launchSequence(std::vector<Together::Group>& groups) {
     Launch launch = launchOf(device(), made.kernel, grid ? std::min(way.blocks, most) : way.blocks, arguments);
     launch.sharedBytes = made.sharedBytes;
     launch.cooperative = grid;
-    launch.advances = groups.back().advances;
+    launch.advances = sequence.last.has_value();
     if (launch.sharedBytes > kSharedBytes) device().allowShared(launch.function, launch.sharedBytes);
     const bool fits =
         !cluster || device().hasRoomFor(launch.function, sequence.members, emit::kThreads, launch.sharedBytes);

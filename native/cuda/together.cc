@@ -88,10 +88,4 @@ std::vector<Together::Group> Together::all() {
   return taken;
 }
 
-void Together::append(WaitingPart advance) {
-  groups_.emplace_back();
-  groups_.back().advances = true;
-  groups_.back().parts.push_back(std::move(advance));
-}
-
 }  // namespace steepest::cuda

@@ -5,7 +5,9 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../runtime/kernel.h"
@@ -75,7 +77,6 @@ class Together {
     std::vector<FeedArguments> feeds;
     std::vector<std::shared_ptr<Buffer>> kept;
     size_t words = 0;
-    bool advances = false;       // the step's state
     const char* operation = "";  // of the first that waits
     uint32_t instruction = 0;
   };
@@ -85,15 +86,17 @@ class Together {
   // Takes out the groups that have to run before what touches this.
   std::vector<Group> before(const Touched& touched);
   std::vector<Group> all();
+  // Of the launch that all that waits becomes in a sequence: what one thread does when the rest is done.
+  void setLast(WaitingPart last) { last_ = std::move(last); }
+  std::optional<WaitingPart> takeLast() { return std::exchange(last_, std::nullopt); }
   bool any() const { return !groups_.empty(); }
-  // The end of the step, behind all that waits.
-  void append(WaitingPart advance);
 
  private:
   // Behind the last group that has to run before.
   size_t behind(const Touched& touched) const;
   std::deque<Group> groups_;
   std::vector<SequenceWay> ways_;
+  std::optional<WaitingPart> last_;
 };
 
 }  // namespace steepest::cuda

@@ -377,8 +377,8 @@ onDevice('in a step of one launch', () => {
     expect(JSON.parse(right.stdout)).toHaveLength(2);
     const meetings = (right.texts[0] as string).split(/atom\.release|barrier\.cluster\.wait/).length - 1;
     expect(meetings).toBeGreaterThan(4);
-    // The last one is before the end of the step, which is nobody's but the next step's.
-    for (let meeting = 1; meeting < meetings; meeting++) {
+    // The last one of a cluster is before the end of the step, which is nobody's but the next step's.
+    for (let meeting = 1; meeting <= meetings - (blocks === '4' ? 1 : 0); meeting++) {
       const got = trainAlone(wide, 12, { STEEPEST_CUDA_SEQUENCES: blocks, STEEPEST_EMULATED_UNMET: `${meeting}` });
       expect([meeting, got.stdout]).not.toEqual([meeting, right.stdout]);
     }

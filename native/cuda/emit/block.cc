@@ -10,18 +10,22 @@ namespace {
 
 // The first block adds what flips the top bit once all have arrived, the others add 1: so the count never has to be set back, and
 // whoever saw the bit as it was waits until it is another one.
+Value ownArrival() {
+  const U others = U(0x80000001u) - U(special("%nctaid.x"));
+  return choose(U(special("%ctaid.x")) == U(0u), others, U(1u)).v;
+}
+Value isSameSide(const Value& a, const Value& b) { return (((U(a) ^ U(b)) & U(0x80000000u)) == U(0u)).v; }
+
 void meetGrid(const Value& count) {
   Text& out = Text::now();
   const int over = out.label(), again = out.label();
   out.line("bar.sync 0;");
   out.branchUnless((U(special("%tid.x")) == U(0u)).v, over);
-  const U others = U(0x80000001u) - U(special("%nctaid.x"));
-  const Value own = choose(U(special("%ctaid.x")) == U(0u), others, U(1u)).v;
   const Value before = out.fresh(Bank::kWord), now = out.fresh(Bank::kWord);
-  out.line("atom.release.gpu.global.add.u32 $, [$], $;", {before, count, own});
+  out.line("atom.release.gpu.global.add.u32 $, [$], $;", {before, count, ownArrival()});
   out.place(again);
   out.line("ld.acquire.gpu.global.b32 $, [$];", {now, count});
-  out.branchIf((((U(before) ^ U(now)) & U(0x80000000u)) == U(0u)).v, again);
+  out.branchIf(isSameSide(before, now), again);
   out.place(over);
   out.line("bar.sync 0;");
 }
@@ -43,6 +47,23 @@ void meet(Meeting meeting, const Value& count) {
     case Meeting::kGrid:
       meetGrid(count);
   }
+}
+
+void afterAll(Meeting meeting, const Value& count, const std::function<void()>& body) {
+  Text& out = Text::now();
+  const int over = out.label();
+  if (meeting == Meeting::kGrid) {
+    out.line("bar.sync 0;");
+    out.branchUnless((U(special("%tid.x")) == U(0u)).v, over);
+    const Value before = out.fresh(Bank::kWord), own = ownArrival();
+    out.line("atom.acq_rel.gpu.global.add.u32 $, [$], $;", {before, count, own});
+    out.branchIf(isSameSide(before, (U(before) + U(own)).v), over);
+  } else {
+    meet(meeting);
+    out.branchUnless((U(special("%ctaid.x")) == U(0u)).v, over);
+  }
+  body();
+  out.place(over);
 }
 
 Value isBelow(const Value& number, int64_t end) { return (U(number) < U(static_cast<uint32_t>(end))).v; }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <utility>
 
 #include "text.h"
@@ -16,6 +17,9 @@ enum class Meeting : uint8_t { kNone, kBlock, kCluster, kGrid };
 // launched as one whose blocks run at once, counts arrivals in a word in memory, which is 0 before the first launch; `count` is its
 // address.
 void meet(Meeting meeting, const Value& count = {});
+
+// Has the body done by one block when all that meet have come so far, none of which waits for it; of a grid that is the last to come.
+void afterAll(Meeting meeting, const Value& count, const std::function<void()>& body);
 
 // 32-bit words.
 Value isBelow(const Value& number, int64_t end);

@@ -22,6 +22,11 @@ class SequenceWriter {
       if (g > 0) meet(sequence_.meeting, count);
       write(sequence_.groups[g]);
     }
+    if (sequence_.last) {
+      const SequencePart& last = *sequence_.last;
+      afterAll(sequence_.meeting, count, [&] { last.part({word(0), at_, table_}); });
+      at_ += static_cast<int64_t>(8 * last.words);
+    }
     out_.line("ret;");
   }
   unsigned sharedBytes() const { return sharedBytes_; }

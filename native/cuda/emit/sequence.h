@@ -2,6 +2,8 @@
 // parts in turns, so how many stay changes no result.
 #pragma once
 
+#include <optional>
+
 #include "block.h"
 #include "kernel.h"
 
@@ -15,6 +17,7 @@ struct SequencePart {
 
 struct Sequence {
   std::vector<std::vector<SequencePart>> groups;
+  std::optional<SequencePart> last;  // for one thread, when all groups are done
   Meeting meeting = Meeting::kBlock;
   int members = 1;       // blocks of the cluster, where it is one that meets
   bool inTable = false;  // arguments of parts are in memory

@@ -17,7 +17,7 @@ int64_t feedBlocks(const FeedLayout& layout);
 // Arguments: { state, to }.
 Part feedPart(const FeedLayout& layout);
 
-// One block. Argument: { state }.
+// For the first thread of a block. Argument: { state }.
 Part advancePart();
 
 }  // namespace steepest::cuda::emit

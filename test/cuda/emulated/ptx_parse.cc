@@ -251,7 +251,7 @@ class Parser {
       if (!arrived_) fail("waiting for a cluster without arriving");
       arrived_ = false;
       in.kind = Kind::kCluster;
-    } else if (name == "atom.release.gpu.global.add.u32" || name == "atom.global.cas.b32") {
+    } else if (name == "atom.release.gpu.global.add.u32" || name == "atom.acq_rel.gpu.global.add.u32" || name == "atom.global.cas.b32") {
       atomic(name == "atom.global.cas.b32", &in);
     } else if (name == "ld.acquire.gpu.global.b32") {
       memory("ld.global.b32", &in);
