@@ -113,12 +113,13 @@ std::vector<std::unique_ptr<Kernel>> bindInstructions(const std::vector<Instruct
   std::vector<bool> made(instructions.size());  // by others
   std::vector<SequenceRun> runs = runsOf(instructions, memory, backend.stream().device());
   for (const Instruction& instruction : instructions) {
-    if (!runs.empty() && kernels.size() == runs.front().first) waiting.setWays(std::move(runs.front().ways));
+    // A run may begin where another one ends.
     if (!runs.empty() && kernels.size() == runs.front().end) {
       settle();
       waiting.setWays({});
       runs.erase(runs.begin());
     }
+    if (!runs.empty() && kernels.size() == runs.front().first) waiting.setWays(std::move(runs.front().ways));
     const auto opcode = static_cast<Opcode>(instruction.opcode);
     if (opcode == Opcode::kLoop) {
       settle();

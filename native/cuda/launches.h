@@ -132,7 +132,7 @@ class Binder {
   void wait(const Touched& touched, const FeedArguments& feed);
   // What this instruction touches, and where another one's results are made too, that.
   const Touched& touched() const { return touched_; }
-  // Any part waits.
+  // Everything that can be a part of a launch waits.
   bool inSequence() const { return waiting_.inSequence(); }
   // Launches of this instruction that do not wait touch these only.
   void touches(Touched touched) { touched_ = std::move(touched); }

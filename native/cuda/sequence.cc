@@ -16,7 +16,7 @@ namespace {
 
 using emit::Meeting;
 
-// Instructions in a run: what the assembler takes longer for than the square of.
+// In a run: the assembler's time grows faster than the text.
 constexpr size_t kMostInstructions = 64;
 // Launches that become one: what assembling the kernel takes, a tenth of a second, is worth it.
 constexpr int kLeastLaunches = 4;
@@ -124,7 +124,7 @@ int launchesOf(const std::vector<Level>& levels) {
 double clocksLaunched(const std::vector<Level>& levels, double multiprocessors) {
   double clocks = 0;
   for (const Level& level : levels) {
-    clocks += launchesOf(level) * (kLaunchClocks + kPartClocks) +
+    clocks += launchesOf(level) * kLaunchClocks +
               std::max(level.launched / multiprocessors, level.bytes / kAllL2BytesOfClock);
   }
   return clocks;

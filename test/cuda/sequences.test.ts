@@ -75,6 +75,15 @@ const steps: Record<string, Step> = {
     },
     labels: 'one-hot',
   },
+  'a chain so deep that it is more than one launch': {
+    make: () => [
+      first(12, 'tanh'),
+      ...Array.from({ length: 18 }, (_, i) => dense(8 + (i % 3), 'tanh')),
+      dense(5, 'softmax'),
+    ],
+    options: { loss: 'sparseCategoricalCrossentropy', optimizer: 'adam' },
+    tolerance: 2e-5,
+  },
   'two classes, RMSprop, their accuracy': {
     make: () => [first(20, 'relu'), dense(1, 'sigmoid')],
     options: { loss: 'binaryCrossentropy', optimizer: 'rmsprop', metrics: ['binaryAccuracy'] },
