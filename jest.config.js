@@ -8,6 +8,8 @@ if (existsSync(emulated)) {
   process.env.STEEPEST_CUDA_KERNELS ??= emulated;
   // Threads and blocks of kernels come in an order that is drawn, which shows where they do not wait for each other.
   process.env.STEEPEST_EMULATED_THREADS ??= 'mixed';
+  // Tests look at single kernels; those that want runs of them in one launch say so.
+  process.env.STEEPEST_CUDA_SEQUENCES ??= '0';
 }
 
 /** @type {import('jest').Config} */

@@ -202,7 +202,7 @@ if [ -n "$smoke" ]; then
 else
   part kernels 40 "$release/cuda-kernels" bash -c 'each_of 8 "$1" "$2" --repeat 5 --device "$3"' - "$families" "$release/cuda-kernels" "$STEEPEST_DEVICE"
   node_part golden 45 out/test/golden/main.js "$golden" --seconds 40
-  node_part cases 55 out/cuda-cases.js --seconds 45 --json "$out/cases.json"
+  STEEPEST_CUDA_SEQUENCES=0 node_part cases 55 out/cuda-cases.js --seconds 45 --json "$out/cases.json"
   # small products through the kernels for large ones: all forms of operands, around the edges of tiles; Wgmma is those of convolutions
   for kernel in wgmma mma Wgmma; do
     STEEPEST_CUDA_PRODUCTS=$kernel node_part "cases-$kernel" 13 out/cuda-cases.js --only bfloat16 --draws 2 --seconds 10
@@ -211,6 +211,10 @@ else
   # loops over time in one launch, by blocks alone and in clusters
   for members in 1 2; do
     STEEPEST_CUDA_LOOPS=$members node_part "cases-loops-$members" 10 out/cuda-cases.js --only recurrent --draws 2 --seconds 8
+  done
+  # all that can be parts of one launch, by a block, a cluster, and blocks everywhere; steps of training as well
+  for blocks in 1 8 grid; do
+    STEEPEST_CUDA_SEQUENCES=$blocks node_part "cases-sequences-$blocks" 15 out/cuda-cases.js --draws 1 --every 3 --seconds 12
   done
 fi
 
@@ -265,6 +269,7 @@ speed() {
 if [ -n "$smoke" ]; then
   bench steps 30 --case b --against steepest --rounds 1 --seconds 0.01
   bench steps-bottlenecks 30 --case bottlenecks --against steepest-bf16 --rounds 1 --seconds 0.01
+  STEEPEST_CUDA_SEQUENCES=grid bench steps-small-grid 30 --case b --against steepest --rounds 1 --seconds 0.01
   node_part profile 30 out/bench/gpu/profile.js c float32 1
 else
   peers=${python:+,torch,torch-compile,torch-graph}
@@ -286,6 +291,10 @@ else
   # an LSTM: launches for each step, one for all of them by blocks alone and by clusters, and what is chosen
   for members in 0 1 8 ''; do
     STEEPEST_CUDA_LOOPS=$members bench "steps-lstm${members:+-$members}" 10 --case i --against steepest --rounds 3 --seconds 0.5
+  done
+  # small steps: a launch for each group of instructions, one for all by blocks everywhere or by a cluster, and what is chosen
+  for blocks in 0 grid 8 ''; do
+    STEEPEST_CUDA_SEQUENCES=$blocks bench "steps-small${blocks:+-$blocks}" 15 --case mnist,a,b --against steepest --rounds 3 --seconds 0.3
   done
   speed 2
 fi

@@ -36,6 +36,7 @@ bool suitsThreads(const AxisArguments& a) {
 }  // namespace
 
 void bindArgReduce(const Instruction& in, Binder& binder) {
+  if (waitsAsRows(in, binder)) return;
   const AxisArguments arguments = argumentsOf(in, binder, static_cast<int>(in.attrs[1]), in.attrs[0]);
   const int64_t lines = arguments.outer * arguments.inner;
   if (suitsThreads(arguments)) {

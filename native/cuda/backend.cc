@@ -131,7 +131,16 @@ void CudaBackend::clear(uint8_t* at, uint64_t bytes) {
 
 std::vector<std::unique_ptr<Kernel>> CudaBackend::bind(const std::vector<Instruction>& instructions,
                                                        const Memory& memory) {
-  return bindInstructions(instructions, memory, *this);
+  // A loop binds its body while its plan is bound.
+  const bool isPlan = !std::exchange(binding_, true);
+  struct End {
+    bool& binding;
+    const bool ends;
+    ~End() {
+      if (ends) binding = false;
+    }
+  } const end{binding_, isPlan};
+  return bindInstructions(instructions, memory, *this, isPlan);
 }
 
 std::shared_ptr<Buffer> CudaBackend::scratch(size_t i, uint64_t bytes) {
@@ -315,7 +324,7 @@ void CudaBackend::handOver(Executor& plan, RunContext& context, uint64_t steps) 
   const auto launch = [&](uint64_t count) {
     for (uint64_t i = 0; i < count && !context.isAbandoned(); ++i) {
       plan.run(context);
-      stream_.launch(advance_);
+      if (!stream_.takeAdvanced()) stream_.launch(advance_);
     }
   };
   if (context.profile != nullptr || stream_.waitsAfterLaunches()) return launch(steps);

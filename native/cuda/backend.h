@@ -54,6 +54,7 @@ class CudaBackend final : public Backend {
   Launch advance_;
   std::vector<std::shared_ptr<Buffer>> scratch_;
   std::vector<std::unique_ptr<Buffer>> spare_;  // of runs that have ended
+  bool binding_ = false;                        // a plan
   Run* active_ = nullptr;                       // whose numbers are in step_
 };
 

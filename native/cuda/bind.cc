@@ -5,6 +5,7 @@
 
 #include "../plan/ops.h"
 #include "loop.h"
+#include "sequence.h"
 
 namespace steepest::cuda {
 namespace {
@@ -100,7 +101,7 @@ size_t lossOf(size_t at, const std::vector<Instruction>& instructions, const Mem
 }  // namespace
 
 std::vector<std::unique_ptr<Kernel>> bindInstructions(const std::vector<Instruction>& instructions,
-                                                      const Memory& memory, CudaBackend& backend) {
+                                                      const Memory& memory, CudaBackend& backend, bool isPlan) {
   std::vector<std::unique_ptr<Kernel>> kernels;
   Together waiting;
   const auto settle = [&] {
@@ -110,7 +111,15 @@ std::vector<std::unique_ptr<Kernel>> bindInstructions(const std::vector<Instruct
     rest.addTo(*kernels.back());
   };
   std::vector<bool> made(instructions.size());  // by others
+  std::vector<SequenceRun> runs = runsOf(instructions, memory, backend.stream().device());
   for (const Instruction& instruction : instructions) {
+    // A run may begin where another one ends.
+    if (!runs.empty() && kernels.size() == runs.front().end) {
+      settle();
+      waiting.setWays({});
+      runs.erase(runs.begin());
+    }
+    if (!runs.empty() && kernels.size() == runs.front().first) waiting.setWays(std::move(runs.front().ways));
     const auto opcode = static_cast<Opcode>(instruction.opcode);
     if (opcode == Opcode::kLoop) {
       settle();
@@ -134,6 +143,7 @@ std::vector<std::unique_ptr<Kernel>> bindInstructions(const std::vector<Instruct
     if (!made[kernels.size()]) bind(instruction, binder);
     kernels.push_back(binder.finish());
   }
+  if (isPlan && waiting.inSequence() && waiting.any()) waiting.setLast(partOfAdvance(backend.step()));
   settle();
   return kernels;
 }

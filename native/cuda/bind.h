@@ -8,9 +8,10 @@
 namespace steepest::cuda {
 
 // Of a plan, or of the body of a loop, a kernel for each. Launches of several may have become one, which is among those of one
-// of them. Throws DeviceError when there is no kernel for an operation yet.
+// of them. The last launch of a plan can be one that moves the step's state on as well. Throws DeviceError when there is no kernel for
+// an operation yet.
 std::vector<std::unique_ptr<Kernel>> bindInstructions(const std::vector<Instruction>& instructions,
-                                                      const Memory& memory, CudaBackend& backend);
+                                                      const Memory& memory, CudaBackend& backend, bool isPlan);
 
 void bindFeed(const Instruction& in, Binder& binder);
 void bindFetch(const Instruction& in, Binder& binder);
@@ -58,6 +59,13 @@ struct MapWords {
 MapWords wordsOf(const MapSegments& map, Binder& binder);
 size_t argumentWords(const MapSegments& map);
 Launch launchOfFeeds(Device& device, const std::vector<FeedArguments>& feeds);
+WaitingPart partOfFeed(const FeedArguments& feed);
+// The end of a step.
+WaitingPart partOfAdvance(StepState* state);
+
+// In a sequence (sequence.h): a product, or rows, as a part of it. False when it has to be launched.
+bool waitsAsProduct(const Instruction& in, Binder& binder);
+bool waitsAsRows(const Instruction& in, Binder& binder);
 
 // to [columns] = the sums over rows of a program; strides of its inputs are [row, column].
 void addColumnSums(const steepest::Program& program, const std::vector<Operand>& inputs, int64_t rows, int64_t columns,

@@ -175,6 +175,14 @@ int64_t Device::sharedBytes() const {
   return bytes;
 }
 
+bool Device::launchesCooperatively() const {
+  CUdevice device = 0;
+  int can = 0;
+  if (driver_.cuDeviceGet(&device, ordinal_) != kSuccess) return false;
+  driver_.cuDeviceGetAttribute(&can, kAttributeCooperative, device);
+  return can != 0;
+}
+
 int Device::capability() const {
   CUdevice device = 0;
   int major = 0, minor = 0;

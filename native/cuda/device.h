@@ -36,6 +36,8 @@ class Device {
   int clustersOf(CUfunction function, int members, int threads, uint32_t sharedBytes);
   // That a block may have if it asks for it.
   int64_t sharedBytes() const;
+  // Blocks of a launch can wait for each other when there are no more of them than multiprocessors.
+  bool launchesCooperatively() const;
   // 90 is compute capability 9.0.
   int capability() const;
   // The kernel of a module that is PTX, assembled by the driver once for each text.

@@ -38,6 +38,7 @@ constexpr CUresult kNotFound = 500;
 constexpr CUresult kIllegalAddress = 700;
 constexpr CUresult kOutOfResources = 701;
 constexpr CUresult kLaunchFailed = 719;
+constexpr CUresult kCooperativeLaunchTooLarge = 720;
 constexpr CUresult kDriverMismatch = 803;
 constexpr CUresult kCannotCapture = 900;  // not while a stream is captured
 constexpr CUresult kUnknown = 999;
@@ -53,6 +54,7 @@ constexpr int kJitErrorLogBytes = 6;
 constexpr int kAttributeMultiprocessors = 16;
 constexpr int kAttributeMajor = 75;
 constexpr int kAttributeMinor = 76;
+constexpr int kAttributeCooperative = 95;
 constexpr int kAttributeSharedOfBlock = 97;  // that a kernel may ask for
 constexpr int kFunctionMaxDynamicShared = 8;
 
@@ -122,6 +124,9 @@ struct LaunchConfig {
         (int* clusters, CUfunction f, const steepest::cuda::LaunchConfig* config))                                     \
   ENTRY(cuLaunchKernel, "cuLaunchKernel",                                                                              \
         (CUfunction f, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,               \
-         unsigned blockZ, unsigned sharedBytes, CUstream stream, void** parameters, void** extra))
+         unsigned blockZ, unsigned sharedBytes, CUstream stream, void** parameters, void** extra))                     \
+  ENTRY(cuLaunchCooperativeKernel, "cuLaunchCooperativeKernel",                                                        \
+        (CUfunction f, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,               \
+         unsigned blockZ, unsigned sharedBytes, CUstream stream, void** parameters))
 
 }  // namespace steepest::cuda

@@ -7,11 +7,13 @@
 
 #include "../plan/table.h"
 #include "bind.h"
+#include "emit/sequence.h"
 #include "kernels/copy.h"
 
 namespace steepest::cuda {
 namespace {
 
+constexpr size_t kMostParameterWords = 4096 / 8;
 constexpr int64_t kMaxBlocks = int64_t{1} << 20;  // kernels go on in strides from there
 
 class Launches final : public Kernel {
@@ -222,8 +224,8 @@ void Binder::wait(const Touched& touched, std::vector<MapSegments> maps) {
   }
 }
 
-void Binder::wait(const Touched& touched, WaitingReduce reduction) {
-  groupFor(touched, reduction.arguments.size()).reductions.push_back(std::move(reduction));
+void Binder::wait(const Touched& touched, WaitingPart part) {
+  groupFor(touched, part.arguments.size()).parts.push_back(std::move(part));
 }
 
 void Binder::wait(const Touched& touched, const FeedArguments& feed) {
@@ -233,7 +235,21 @@ void Binder::wait(const Touched& touched, const FeedArguments& feed) {
 void Binder::settle() { launch(waiting_.all()); }
 
 void Binder::launch(std::vector<Together::Group> groups) {
+  if (inSequence() && !groups.empty()) return launchSequence(groups);
   for (Together::Group& group : groups) launch(group);
+}
+
+// Of its maps, and the others.
+std::vector<WaitingPart> Binder::partsOf(Together::Group& group) {
+  std::move(group.kept.begin(), group.kept.end(), std::back_inserter(kept_));
+  std::vector<WaitingPart> parts;
+  for (const auto& entry : group.maps) {
+    MapWords words = wordsOf(entry.second, *this);
+    const emit::Part part = emit::mapPart(entry.second.program, entry.second.layout, words.several);
+    parts.push_back({part, std::move(words.arguments), words.blocks});
+  }
+  std::move(group.parts.begin(), group.parts.end(), std::back_inserter(parts));
+  return parts;
 }
 
 void Binder::launch(Together::Group& group) {
@@ -242,40 +258,78 @@ void Binder::launch(Together::Group& group) {
     launch.instruction = group.instruction;
     launches_.push_back(std::move(launch));
   };
-  std::move(group.kept.begin(), group.kept.end(), std::back_inserter(kept_));
   if (!group.feeds.empty()) put(launchOfFeeds(device(), group.feeds));
-
+  const char* const name = group.parts.empty() ? "map" : "reduce";
+  std::vector<WaitingPart> waiting = partsOf(group);
+  if (waiting.empty()) return;
+  if (waiting.size() == 1) {
+    WaitingPart& part = waiting[0];
+    const emit::Kernel kernel = emit::emitAlone(name, part.part, part.arguments.size());
+    return put(launchOf(device(), kernel, part.blocks, std::move(part.arguments)));
+  }
   std::vector<emit::Part> parts;
-  std::vector<std::vector<uint64_t>> arguments;
-  std::vector<int64_t> blocks;
-  const char* name = "map";
-  for (const auto& entry : group.maps) {
-    MapWords words = wordsOf(entry.second, *this);
-    parts.push_back(emit::mapPart(entry.second.program, entry.second.layout, words.several));
-    arguments.push_back(std::move(words.arguments));
-    blocks.push_back(words.blocks);
-  }
-  for (WaitingReduce& reduction : group.reductions) {
-    name = "reduce";
-    parts.push_back(reduction.part);
-    arguments.push_back(std::move(reduction.arguments));
-    blocks.push_back(reduction.blocks);
-  }
-  if (parts.empty()) return;
-  if (parts.size() == 1) {
-    const emit::Kernel kernel = emit::emitAlone(name, parts[0], arguments[0].size());
-    return put(launchOf(device(), kernel, blocks[0], std::move(arguments[0])));
-  }
   std::vector<size_t> sizes;
-  std::vector<uint64_t> all((parts.size() + 1) / 2 + 1);
+  std::vector<uint64_t> all((waiting.size() + 1) / 2 + 1);
   uint64_t first = 0;
-  for (size_t i = 0; i < parts.size(); ++i) {
+  for (size_t i = 0; i < waiting.size(); ++i) {
     all[1 + i / 2] |= first << (i % 2 * 32);
-    first += static_cast<uint64_t>(blocks[i]);
-    sizes.push_back(arguments[i].size());
-    all.insert(all.end(), arguments[i].begin(), arguments[i].end());
+    first += static_cast<uint64_t>(waiting[i].blocks);
+    parts.push_back(waiting[i].part);
+    sizes.push_back(waiting[i].arguments.size());
+    all.insert(all.end(), waiting[i].arguments.begin(), waiting[i].arguments.end());
   }
   put(launchOf(device(), emit::emitTogether(parts, sizes), static_cast<int64_t>(first), std::move(all)));
+}
+
+void Binder::launchSequence(std::vector<Together::Group>& groups) {
+  emit::Sequence sequence;
+  std::vector<uint64_t> words;
+  int64_t most = 0;  // blocks of a group
+  for (Together::Group& group : groups) {
+    sequence.groups.emplace_back();
+    int64_t blocks = 0;
+    std::vector<WaitingPart> parts = partsOf(group);
+    for (const FeedArguments& feed : group.feeds) parts.push_back(partOfFeed(feed));
+    for (WaitingPart& part : parts) {
+      sequence.groups.back().push_back({part.part, part.blocks, part.arguments.size()});
+      words.insert(words.end(), part.arguments.begin(), part.arguments.end());
+      blocks += part.blocks;
+    }
+    most = std::max(most, blocks);
+  }
+  if (std::optional<WaitingPart> last = waiting_.takeLast()) {
+    sequence.last = {last->part, 1, last->arguments.size()};
+    words.insert(words.end(), last->arguments.begin(), last->arguments.end());
+  }
+  std::vector<uint64_t> arguments(emit::kSequencePartsAt / 8);
+  sequence.inTable = words.size() > kMostParameterWords - arguments.size();
+  if (sequence.inTable) {
+    arguments[1] = reinterpret_cast<uint64_t>(upload(words));
+  } else {
+    arguments.insert(arguments.end(), words.begin(), words.end());
+  }
+  // One group alone needs no meeting, nor blocks that stay.
+  const std::vector<SequenceWay> apart = {{emit::Meeting::kNone, most}};
+  const std::vector<SequenceWay>& ways = groups.size() == 1 && !sequence.last ? apart : waiting_.ways();
+  for (const SequenceWay& way : ways) {
+    const bool cluster = way.meeting == emit::Meeting::kCluster, grid = way.meeting == emit::Meeting::kGrid;
+    sequence.meeting = way.meeting;
+    sequence.members = cluster ? static_cast<int>(way.blocks) : 1;
+    const emit::SequenceKernel made = emit::emitSequence(sequence);
+    Launch launch = launchOf(device(), made.kernel, grid ? std::min(way.blocks, most) : way.blocks, arguments);
+    launch.sharedBytes = made.sharedBytes;
+    launch.cooperative = grid;
+    launch.advances = sequence.last.has_value();
+    if (launch.sharedBytes > kSharedBytes) device().allowShared(launch.function, launch.sharedBytes);
+    const bool fits =
+        !cluster || device().hasRoomFor(launch.function, sequence.members, emit::kThreads, launch.sharedBytes);
+    if (!fits) continue;
+    if (grid) launch.arguments[0] = reinterpret_cast<uint64_t>(own(sizeof(uint32_t)));
+    launch.operation = groups[0].operation;
+    launch.instruction = groups[0].instruction;
+    launches_.push_back(std::move(launch));
+    return;
+  }
 }
 
 std::unique_ptr<Kernel> Binder::finish() {

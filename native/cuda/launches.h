@@ -128,8 +128,12 @@ class Binder {
   // ---- launches that wait, to be one with others. They must not slide, nor use scratch memory.
 
   void wait(const Touched& touched, std::vector<MapSegments> maps);  // which do not depend on each other
-  void wait(const Touched& touched, WaitingReduce reduction);
+  void wait(const Touched& touched, WaitingPart part);
   void wait(const Touched& touched, const FeedArguments& feed);
+  // What this instruction touches, and where another one's results are made too, that.
+  const Touched& touched() const { return touched_; }
+  // Everything that can be a part of a launch waits.
+  bool inSequence() const { return waiting_.inSequence(); }
   // Launches of this instruction that do not wait touch these only.
   void touches(Touched touched) { touched_ = std::move(touched); }
   // Launches all that waits.
@@ -143,6 +147,8 @@ class Binder {
   void add(Launch launch);
   void launch(std::vector<Together::Group> groups);
   void launch(Together::Group& group);
+  void launchSequence(std::vector<Together::Group>& groups);
+  std::vector<WaitingPart> partsOf(Together::Group& group);
   Together::Group& groupFor(const Touched& touched, size_t words);
   const uint8_t* denseBytes(const View& view);
   const uint8_t* uploadBytes(const void* data, uint64_t bytes);

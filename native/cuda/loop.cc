@@ -7,6 +7,7 @@
 
 #include "../runtime/matmul_problem.h"
 #include "bind.h"
+#include "clocks.h"
 #include "kernels/copy.h"
 #include "loop_body.h"
 
@@ -17,13 +18,6 @@ using emit::kLoopThreads;
 using emit::LoopLayout;
 using emit::LoopMap;
 using emit::LoopProduct;
-
-// What decides between ways, in clocks of a multiprocessor. None of it was measured for this: see docs/PERFORMANCE.md.
-constexpr double kMultiplyAdds = 128, kSharedBytes = 128, kL2Bytes = 64, kAllL2Bytes = 3000;
-constexpr double kLaunch = 3000;  // of a kernel in a graph that is as short as one of a step
-constexpr double kPart = 600;     // memory that was written just before, a barrier
-constexpr double kCluster = 800;  // the same through L2, by all members
-constexpr double kOfPeak = 0.6;   // of multiply-adds
 
 int64_t ceilOf(int64_t n, int64_t by) { return (n + by - 1) / by; }
 int64_t roundUp(int64_t n, int64_t to) { return ceilOf(n, to) * to; }
@@ -79,7 +73,7 @@ bool plan(const LoopBody& body, const LoopMeetings& meetings, int64_t sharedLimi
   const auto blocks = static_cast<double>(std::min(groups, together) * way->members);
   double step = 0, begin = 0;
   for (size_t i = 0; i < body.parts.size(); ++i) {
-    step += meetings.before[i] == emit::Meeting::kCluster ? kCluster : kPart;
+    step += meetings.before[i] == emit::Meeting::kCluster ? kClusterClocks : kPartClocks;
     if (body.parts[i].product == nullptr) continue;
     LoopProduct& p = way->products[i];
     p.held = p.partDepth;
@@ -88,27 +82,28 @@ bool plan(const LoopBody& body, const LoopMeetings& meetings, int64_t sharedLimi
     at += 4 * p.parts * p.held * p.columns;
     const auto columns = static_cast<double>(p.columns), depth = static_cast<double>(p.parts * p.partDepth);
     const double held = static_cast<double>(p.held) / static_cast<double>(p.partDepth);
-    const double multiply = static_cast<double>(way->rowsOfBlock) * columns * depth / kMultiplyAdds / kOfPeak;
+    const double multiply = static_cast<double>(way->rowsOfBlock) * columns * depth / kMultiplyAddsOfClock / kOfPeak;
     const double bytes = 4 * columns * depth;
-    const double reads = static_cast<double>(way->rowsOfBlock / p.rowsOfThread) * held * bytes / kSharedBytes;
+    const double reads = static_cast<double>(way->rowsOfBlock / p.rowsOfThread) * held * bytes / kSharedBytesOfClock;
     const double rest = (1 - held) * bytes;
     p.staged = meetings.staged[i];
-    step += (p.staged == emit::Meeting::kCluster ? kCluster : kPart) +
-            std::max({multiply, reads + rest / kL2Bytes, rest * blocks / kAllL2Bytes});
-    begin += held * bytes / kL2Bytes;
+    step += (p.staged == emit::Meeting::kCluster ? kClusterClocks : kPartClocks) +
+            std::max({multiply, reads + rest / kL2BytesOfClock, rest * blocks / kAllL2BytesOfClock});
+    begin += held * bytes / kL2BytesOfClock;
   }
   way->sharedBytes = static_cast<uint32_t>(at);
-  way->clocks = static_cast<double>(waves) * (begin + static_cast<double>(body.steps) * step) + 2 * kLaunch;
+  way->clocks = static_cast<double>(waves) * (begin + static_cast<double>(body.steps) * step) + 2 * kLaunchClocks;
   return true;
 }
 
 // The steps as launches.
 double clocksUnrolled(const Instruction& loop, const LoopBody& body, int multiprocessors) {
-  double step = static_cast<double>(loop.body.size()) * kLaunch;
+  double step = static_cast<double>(loop.body.size()) * kLaunchClocks;
   for (const LoopPart& part : body.parts) {
     if (part.product == nullptr) continue;
     const View& b = part.product->inputs[1];
-    step += static_cast<double>(body.rows * b.shape[0] * b.shape[1]) / (kMultiplyAdds * kOfPeak * multiprocessors);
+    step +=
+        static_cast<double>(body.rows * b.shape[0] * b.shape[1]) / (kMultiplyAddsOfClock * kOfPeak * multiprocessors);
   }
   return static_cast<double>(body.steps) * step;
 }

@@ -72,7 +72,7 @@ void addEmitted(const steepest::Program& program, const std::vector<Segment>& se
   }
   size_t arguments = 0;
   for (const MapSegments& group : groups) arguments += argumentWords(group);
-  if (mayWait && elements <= kFewElements && arguments <= Together::kWordsOfOne) {
+  if (mayWait && elements <= kFewElements && (arguments <= Together::kWordsOfOne || binder.inSequence())) {
     return binder.wait(touched, std::move(groups));
   }
   for (const MapSegments& group : groups) {

@@ -76,6 +76,7 @@ void addSimpleMatmul(const Instruction& in, const Operand& c, Binder& binder) {
 }  // namespace
 
 void bindMatmul(const Instruction& in, Binder& binder) {
+  if (waitsAsProduct(in, binder)) return;
   const MatmulProblem problem = matmulProblem(in, binder.memory());
   GemmArguments arguments{};
   arguments.bfloat16 = roundsToBfloat16(in);

@@ -149,11 +149,12 @@ void addEmitted(Problem p, Binder& binder) {
     parts = std::max<int64_t>((terms + each - 1) / each, 1);
   }
   layout.parts = parts > 1;
+  const bool slides = std::any_of(operands.begin(), operands.end(), [](const Operand& o) { return o.slide != 0; });
+  const bool isSmall = p.touched && !slides && outputs * terms <= kFewElements;
   if (!layout.parts) {
     std::vector<uint64_t> words = argumentsOf(outputs, terms, 1, terms, operands);
     const emit::Part part = emit::reducePart(p.program, layout);
-    const bool slides = std::any_of(operands.begin(), operands.end(), [](const Operand& o) { return o.slide != 0; });
-    if (p.touched && !slides && words.size() <= Together::kWordsOfOne && outputs * terms <= kFewElements) {
+    if (isSmall && (words.size() <= Together::kWordsOfOne || binder.inSequence())) {
       binder.wait(*p.touched, {part, std::move(words), blocks});
     } else {
       binder.emitted("reduce", part, blocks, std::move(words));
@@ -161,13 +162,20 @@ void addEmitted(Problem p, Binder& binder) {
     return;
   }
   const emit::Bank bank = layout.bank();
+  const bool waits = isSmall && binder.inSequence();
+  const auto bytes = static_cast<uint64_t>(outputs * parts * emit::bytesOf(bank));
   Operand partial{};
-  partial.data = binder.scratch(static_cast<uint64_t>(outputs * parts * emit::bytesOf(bank)));
+  partial.data = waits ? binder.own(bytes) : binder.scratch(bytes);
+  const auto add = [&](const Touched& touched, const emit::Part& part, int64_t count, std::vector<uint64_t> words) {
+    if (waits) return binder.wait(touched, {part, std::move(words), count});
+    binder.emitted("reduce", part, count, std::move(words));
+  };
+  const Range between{partial.data, partial.data + bytes};
   std::vector<Operand> first = p.inputs;
   first.push_back(partial);
   layout.operands.back().slides = false;
-  binder.emitted("reduce", emit::reducePart(p.program, layout), blocks * parts,
-                 argumentsOf(outputs, terms, parts, each, first));
+  add({waits ? p.touched->read : std::vector<Range>{}, {between}}, emit::reducePart(p.program, layout), blocks * parts,
+      argumentsOf(outputs, terms, parts, each, first));
 
   emit::ReduceLayout rest;
   rest.way = ReduceShape::kWarp;
@@ -178,8 +186,8 @@ void addEmitted(Problem p, Binder& binder) {
   // The number of parts is a stride, so it is part of the text.
   rest.operands = {{DType::kFloat32, false, {parts, 1}}, {outType, out.slide != 0, {}}};
   rest.aligned = {false, false};
-  binder.emitted("reduce", emit::reducePart(steepest::Program{}, rest), emit::reduceBlocks(rest.way, outputs),
-                 argumentsOf(outputs, parts, 1, parts, {partial, out}));
+  add({{between}, waits ? p.touched->written : std::vector<Range>{}}, emit::reducePart(steepest::Program{}, rest),
+      emit::reduceBlocks(rest.way, outputs), argumentsOf(outputs, parts, 1, parts, {partial, out}));
 }
 
 // ---- interpreted

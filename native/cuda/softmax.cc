@@ -10,6 +10,7 @@ int64_t columnsOf(const View& v) { return v.rank > 0 ? v.shape[v.rank - 1] : 1; 
 }  // namespace
 
 void bindSoftmax(const Instruction& in, Binder& binder) {
+  if (waitsAsRows(in, binder)) return;
   const View& y = in.outputs[0];
   SoftmaxArguments arguments{};
   arguments.x = binder.dense<float>(in.inputs[0]);
@@ -22,6 +23,7 @@ void bindSoftmax(const Instruction& in, Binder& binder) {
 }
 
 void bindSoftmaxGrad(const Instruction& in, Binder& binder) {
+  if (waitsAsRows(in, binder)) return;
   const View& dx = in.outputs[0];
   SoftmaxGradArguments arguments{};
   arguments.y = binder.dense<float>(in.inputs[0]);
@@ -35,6 +37,7 @@ void bindSoftmaxGrad(const Instruction& in, Binder& binder) {
 }
 
 void bindSoftmaxCrossEntropy(const Instruction& in, Binder& binder) {
+  if (waitsAsRows(in, binder)) return;
   CrossEntropyArguments arguments{};
   arguments.state = binder.step();
   arguments.logits = binder.dense<float>(in.inputs[0]);
@@ -47,6 +50,7 @@ void bindSoftmaxCrossEntropy(const Instruction& in, Binder& binder) {
 }
 
 void bindSoftmaxCrossEntropyGrad(const Instruction& in, Binder& binder) {
+  if (waitsAsRows(in, binder)) return;
   CrossEntropyArguments arguments{};
   arguments.state = binder.step();
   arguments.logits = binder.dense<float>(in.inputs[0]);

@@ -3,6 +3,7 @@
 
 #include "../runtime/host.h"
 #include "bind.h"
+#include "emit/step.h"
 
 namespace steepest::cuda {
 
@@ -29,6 +30,17 @@ Launch launchOfFeeds(Device& device, const std::vector<FeedArguments>& feeds) {
   }
   return prepare(device, "feedRows", blocks, STEEPEST_BLOCK, arguments);
 }
+
+WaitingPart partOfFeed(const FeedArguments& feed) {
+  const auto dtype = static_cast<DType>(feed.dtype);
+  const bool quads = sizeOf(dtype) == 4 && feed.rowSize % 4 == 0 && reinterpret_cast<uintptr_t>(feed.out) % 16 == 0;
+  const emit::FeedLayout layout{feed.slot, dtype, feed.size, feed.rowSize, quads};
+  return {emit::feedPart(layout),
+          {reinterpret_cast<uint64_t>(feed.state), reinterpret_cast<uint64_t>(feed.out)},
+          emit::feedBlocks(layout)};
+}
+
+WaitingPart partOfAdvance(StepState* state) { return {emit::advancePart(), {reinterpret_cast<uint64_t>(state)}, 1}; }
 
 void bindFetch(const Instruction& in, Binder& binder) {
   const View& from = in.inputs[0];

@@ -42,14 +42,19 @@ Stream::~Stream() {
 }
 
 void Stream::launch(const Launch& launch) noexcept {
+  advanced_ = advanced_ || launch.advances;
   if (failed_ != kSuccess || launch.grid == 0) return;
   if (counting_) {
     ++counted_;
     return;
   }
   void* parameters[] = {const_cast<uint64_t*>(launch.arguments.data())};
-  CUresult result = device_.driver().cuLaunchKernel(launch.function, launch.grid, 1, 1, launch.block, 1, 1,
-                                                    launch.sharedBytes, stream_, parameters, nullptr);
+  const Driver& driver = device_.driver();
+  CUresult result = launch.cooperative
+                        ? driver.cuLaunchCooperativeKernel(launch.function, launch.grid, 1, 1, launch.block, 1, 1,
+                                                           launch.sharedBytes, stream_, parameters)
+                        : driver.cuLaunchKernel(launch.function, launch.grid, 1, 1, launch.block, 1, 1,
+                                                launch.sharedBytes, stream_, parameters, nullptr);
   if (result == kSuccess && synchronous_) result = device_.driver().cuStreamSynchronize(stream_);
   if (result == kSuccess) return;
   failed_ = result;

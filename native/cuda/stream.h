@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "device.h"
@@ -17,6 +18,8 @@ struct Launch {
   uint32_t grid = 1;
   uint32_t block = 1;
   uint32_t sharedBytes = 0;
+  bool cooperative = false;         // its blocks wait for each other, so all of them have to run at once
+  bool advances = false;            // it moves the step's state on
   std::vector<uint64_t> arguments;  // the bytes of the one struct that it takes
   const char* operation = "";       // whose it is
   uint32_t instruction = 0;         // of the plan
@@ -61,6 +64,8 @@ class Stream {
 
   // Does not throw; what goes wrong is kept for check() and ends what is handed over.
   void launch(const Launch& launch) noexcept;
+  // Whether a launch since the last question was one that moves the step's state on.
+  bool takeAdvanced() { return std::exchange(advanced_, false); }
   // Throws what went wrong so far, as far as it is known.
   void check();
 
@@ -106,6 +111,7 @@ class Stream {
   CUstream stream_ = nullptr;
   CUresult failed_ = kSuccess;
   const Launch* failedLaunch_ = nullptr;
+  bool advanced_ = false;
   bool counting_ = false;
   size_t counted_ = 0;
 };

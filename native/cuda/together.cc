@@ -67,7 +67,7 @@ size_t Together::behind(const Touched& touched) const {
 Together::Group& Together::groupFor(const Touched& touched, size_t words) {
   words = std::max(words, kLeastWords);
   size_t i = behind(touched);
-  while (i < groups_.size() && groups_[i].words + words > kMostWords) ++i;
+  while (!inSequence() && i < groups_.size() && groups_[i].words + words > kMostWords) ++i;
   if (i == groups_.size()) groups_.emplace_back();
   Group& group = groups_[i];
   group.words += words;

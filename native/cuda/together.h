@@ -5,10 +5,13 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../runtime/kernel.h"
+#include "emit/block.h"
 #include "emit/map.h"
 #include "kernels/operand.h"
 #include "kernels/step.h"
@@ -41,22 +44,36 @@ struct MapSegments {
   std::vector<std::vector<uint64_t>> segments;
 };
 
-struct WaitingReduce {
+// A part that has its own blocks.
+struct WaitingPart {
   emit::Part part;
   std::vector<uint64_t> arguments;
   int64_t blocks;
 };
 
-// What waits is in groups, each a launch. A group depends on the ones before it only.
+// How the blocks of a launch of several groups meet, and how many blocks there are.
+struct SequenceWay {
+  emit::Meeting meeting = emit::Meeting::kBlock;
+  int64_t blocks = 1;
+};
+
+// What waits is in groups, each a launch. A group depends on the ones before it only. In a sequence (sequence.h) any number of groups
+// is one launch, and more instructions wait.
 class Together {
  public:
+  // The ways that launches from now on are to take, best first. None: a launch for each group. Nothing may be waiting that has been
+  // added in a sequence when that ends.
+  void setWays(std::vector<SequenceWay> ways) { ways_ = std::move(ways); }
+  const std::vector<SequenceWay>& ways() const { return ways_; }
+  bool inSequence() const { return !ways_.empty(); }
+
   // The most arguments of one that may wait.
   static constexpr size_t kWordsOfOne = 192;
 
   struct Group {
     Touched touched;
     std::map<std::string, MapSegments> maps;  // by program and layout
-    std::vector<WaitingReduce> reductions;
+    std::vector<WaitingPart> parts;
     std::vector<FeedArguments> feeds;
     std::vector<std::shared_ptr<Buffer>> kept;
     size_t words = 0;
@@ -69,11 +86,17 @@ class Together {
   // Takes out the groups that have to run before what touches this.
   std::vector<Group> before(const Touched& touched);
   std::vector<Group> all();
+  // Of the launch that all that waits becomes in a sequence: what one thread does when the rest is done.
+  void setLast(WaitingPart last) { last_ = std::move(last); }
+  std::optional<WaitingPart> takeLast() { return std::exchange(last_, std::nullopt); }
+  bool any() const { return !groups_.empty(); }
 
  private:
   // Behind the last group that has to run before.
   size_t behind(const Touched& touched) const;
   std::deque<Group> groups_;
+  std::vector<SequenceWay> ways_;
+  std::optional<WaitingPart> last_;
 };
 
 }  // namespace steepest::cuda

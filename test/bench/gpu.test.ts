@@ -52,7 +52,8 @@ onDevice('bench/gpu/run.sh --smoke', () => {
     expect(summary).toMatchObject({ device: 'cuda:0', smoke: true });
     expect(Math.abs(Date.parse(summary.date) - Date.now())).toBeLessThan(300_000);
     // nvidia-smi and what nvcc compiles may be missing
-    for (const name of ['load', 'load-ptx', 'start', 'kernels', 'cases', 'steps', 'steps-bottlenecks', 'profile']) {
+    const names = ['load', 'load-ptx', 'start', 'kernels', 'cases', 'steps', 'steps-bottlenecks', 'steps-small-grid'];
+    for (const name of [...names, 'profile']) {
       expect([name, parts[name]?.state, parts[name]?.status]).toEqual([name, 'passed', 0]);
     }
     expect(kernelsOf(parts)).toEqual(families.map((name) => `${name} true`));
@@ -61,6 +62,7 @@ onDevice('bench/gpu/run.sh --smoke', () => {
     );
     expect(parts.steps?.results).toMatchObject([{ framework: 'steepest', case: 'b', device: 'cuda:0', rounds: 1 }]);
     expect(parts['steps-bottlenecks']?.results).toMatchObject([{ framework: 'steepest-bf16', case: 'bottlenecks' }]);
+    expect(parts['steps-small-grid']?.results).toMatchObject([{ framework: 'steepest', case: 'b', rounds: 1 }]);
     expect(JSON.stringify(parts.profile?.results)).toContain('"operation":"matmul');
     expect(report).toContain('## What is wrong\n\nNothing that was looked at.');
     expect(report).toMatch(/\| b \| steepest \| [\d,.]+ \| [\d,.]+ samples \| 1 x \|/);

@@ -34,7 +34,7 @@ class Fields {
  public:
   // The arguments, from byte `offset` on.
   explicit Fields(int64_t offset) : offset_(offset) {}
-  // A table at an address.
+  // A table at an address; the arguments if that is nothing.
   Fields(const Value& address, int64_t offset) : address_(address), offset_(offset) {}
   Value word(int64_t at) const;
   Value wide(int64_t at) const;
@@ -46,10 +46,13 @@ class Fields {
 
 Value special(const char* name);  // %tid.x and the like
 
-// What a part of a kernel is given: which of its blocks this is, and where in the arguments its own begin.
+// What a part of a kernel is given: which of its blocks this is, and where in the arguments, or in a table that has them, its own begin.
 struct Frame {
   Value block;
   int64_t arguments;
+  Value table{};
+
+  Fields fields(int64_t from = 0) const { return Fields(table, arguments + from); }
 };
 // Writes a part's instructions, all of which end behind the last one. Returns the bytes of shared memory that it needs.
 using Part = std::function<unsigned(const Frame&)>;

@@ -2,53 +2,12 @@
 
 #include <algorithm>
 
+#include "elements.h"
 #include "lanes.h"
 #include "memory.h"
 
 namespace steepest::cuda::emit {
 namespace {
-
-Value plus(const Value& address, int64_t bytes) {
-  return bytes == 0 ? address : make(Bank::kLong, "add.s64", {address, L(bytes).v});
-}
-Value plus(const Value& address, const Value& index, int64_t bytes) {
-  return make(Bank::kLong, "mad.wide.s32", {index, I(static_cast<int32_t>(bytes)).v, address});
-}
-// index = quotient * divisor + rest
-std::pair<Value, Value> divided(const Value& index, int64_t divisor) {
-  const Value quotient = divide(index, divisor);
-  if (divisor == 1) return {quotient, word(0)};
-  return {quotient, (I(index) - I(quotient) * I(static_cast<int32_t>(divisor))).v};
-}
-
-// Quads or single floats in shared memory.
-void loadShared(const Value& address, int64_t bytes, int width, Value* lanes) {
-  Text& out = Text::now();
-  for (int k = 0; k < width; ++k) lanes[k] = out.fresh(Bank::kFloat);
-  const std::string at = "[$+" + std::to_string(bytes) + "];";
-  if (width == 4) {
-    out.line(("ld.shared.v4.f32 {$, $, $, $}, " + at).c_str(), {lanes[0], lanes[1], lanes[2], lanes[3], address});
-  } else {
-    out.line(("ld.shared.f32 $, " + at).c_str(), {lanes[0], address});
-  }
-}
-void storeShared(const Value& address, int64_t bytes, int width, const Value* lanes) {
-  Text& out = Text::now();
-  const std::string at = "[$+" + std::to_string(bytes) + "], ";
-  if (width == 4) {
-    out.line(("st.shared.v4.f32 " + at + "{$, $, $, $};").c_str(), {address, lanes[0], lanes[1], lanes[2], lanes[3]});
-  } else {
-    out.line(("st.shared.f32 " + at + "$;").c_str(), {address, lanes[0]});
-  }
-}
-
-// As kernels/bfloat16.h.
-Value toBfloat16(const Value& x) {
-  const U bits(I(F(x)).v);
-  const U rounded = (bits + U(0x7fffu) + ((bits >> U(16u)) & U(1u))) & U(0xffff0000u);
-  const U normal = choose((bits & U(0x7f800000u)) == U(0u), bits & U(0x80000000u), rounded);
-  return choose(F(x) != F(x), F(x), F(I(normal.v))).v;
-}
 
 class LoopWriter {
  public:
@@ -59,9 +18,8 @@ class LoopWriter {
     const auto [group, member] = divided(special("%ctaid.x"), loop_.members);
     member_ = member;
     firstRow_ = (U(group) * U(static_cast<uint32_t>(loop_.rowsOfBlock))).v;
-    shared_ = out_.fresh(Bank::kLong);
     if (std::any_of(loop_.body.begin(), loop_.body.end(), [](const auto& in) { return in.product.has_value(); })) {
-      out_.line("mov.u64 $, shared;", {shared_});
+      shared_ = sharedMemory();
       for (const LoopInstruction& in : loop_.body) {
         if (in.product) hold(*in.product);
       }
@@ -84,31 +42,13 @@ class LoopWriter {
 
  private:
   void meet(Meeting meeting) {
-    if (meeting == Meeting::kBlock || (meeting == Meeting::kCluster && loop_.members == 1)) {
-      out_.line("bar.sync 0;");
-    } else if (meeting == Meeting::kCluster) {
-      out_.line("barrier.cluster.arrive;");
-      out_.line("barrier.cluster.wait;");
-    }
+    emit::meet(meeting == Meeting::kCluster && loop_.members == 1 ? Meeting::kBlock : meeting);
   }
 
   // The threads of the block take the numbers below `count` in turns.
   template <typename Body>
   void each(int64_t count, Body&& body) {
-    const int done = out_.label();
-    if (count <= kLoopThreads) {
-      if (count < kLoopThreads) out_.branchUnless((U(thread_) < U(static_cast<uint32_t>(count))).v, done);
-      body(thread_);
-    } else {
-      const Value i = out_.variable(Bank::kWord);
-      const int again = out_.label();
-      out_.assign(i, thread_);
-      out_.place(again);
-      body(i);
-      out_.assign(i, (U(i) + U(static_cast<uint32_t>(kLoopThreads))).v);
-      out_.branchIf((U(i) < U(static_cast<uint32_t>(count))).v, again);
-    }
-    out_.place(done);
+    emit::each(thread_, kLoopThreads, count, body);
   }
   // Runs the body when the row, or a number below a multiple of the block's, is one.
   void leaveUnless(bool always, const Value& number, int64_t end, int label) {
@@ -234,17 +174,9 @@ class LoopWriter {
   void apply(const LoopMap& map, const LoopProduct* product) {
     const MapLayout& layout = map.layout;
     const int rank = layout.rank, width = layout.width;
-    const auto inputs = static_cast<size_t>(map.program.inputs);
-    const size_t count = layout.operands.size();
-    std::vector<Rate> rates;
-    for (size_t k = 0; k < inputs; ++k) rates.push_back(layout.rateOf(k));
-    const auto slices = static_cast<size_t>(map.slices);
-    std::fill_n(rates.begin(), slices, width > 1 ? Rate::kElement : Rate::kGroup);
-    Steps steps(map.program, width, rates);
     const std::vector<Value> data =
-        addressesOf(layout.operands, Fields(map.arguments), 0, static_cast<int64_t>(8 * count), step_);
-    loadOnce(steps, inputs, layout.operands, data);
-    steps.writeOnce();
+        addressesOf(layout.operands, Fields(map.arguments), 0, static_cast<int64_t>(8 * layout.operands.size()), step_);
+    Elements elements(map.program, layout, data, static_cast<size_t>(map.slices));
 
     int64_t shape[kAxes];
     std::copy(layout.shape, layout.shape + rank, shape);
@@ -268,19 +200,10 @@ class LoopWriter {
       factors.back() = width;
       Offsets offsets;
       offsets.add(indices, factors);
-      for (int slice = 0; slice < map.slices; ++slice) {
-        Value lanes[4];
-        total(*product, row, column, slice * groups * width, width, lanes);
-        for (int lane = 0; lane < width; ++lane) steps.setInput(slice, lane, lanes[lane]);
-      }
-      loadEach(steps, inputs, layout.operands, data, {offsets, 0, rank - 1, width, layout.aligned, slices});
-      steps.writeEach(steps.positional() ? offsets.at(map.positions) : Value{});
-      for (size_t k = inputs; k < count; ++k) {
-        const Layout& to = layout.operands[k];
-        Value lanes[4];
-        for (int lane = 0; lane < width; ++lane) lanes[lane] = steps.output(k - inputs, lane);
-        store(to.dtype, offsets.addressOf(data[k], to.strides, static_cast<int64_t>(sizeOf(to.dtype))), width, lanes);
-      }
+      elements.write(offsets, elements.positional() ? offsets.at(map.positions) : Value{},
+                     [&](size_t slice, Value* lanes) {
+                       total(*product, row, column, static_cast<int64_t>(slice) * groups * width, width, lanes);
+                     });
       out_.place(none);
     });
   }

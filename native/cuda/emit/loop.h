@@ -6,14 +6,12 @@
 
 #include <optional>
 
+#include "block.h"
 #include "map.h"
 
 namespace steepest::cuda::emit {
 
 constexpr int kLoopThreads = 512;
-
-// Who waits for whom.
-enum class Meeting : uint8_t { kNone, kBlock, kCluster };
 
 // a [rows, depth] times weights [depth, columns]. Operand a is copied to shared memory first; sums of parts of the depth go there.
 struct LoopProduct {

@@ -1,7 +1,7 @@
 #include "map.h"
 
+#include "elements.h"
 #include "lanes.h"
-#include "memory.h"
 
 namespace steepest::cuda::emit {
 namespace {
@@ -52,17 +52,13 @@ namespace {
 void writeMap(const steepest::Program& program, const MapLayout& layout, bool several, const Frame& frame) {
   Text& out = Text::now();
   const int rank = layout.rank, width = layout.width;
-  const size_t inputs = static_cast<size_t>(program.inputs), count = layout.operands.size();
+  const size_t count = layout.operands.size();
   const auto segmentBytes = static_cast<int64_t>(16 + 16 * count);
 
-  std::vector<Rate> rates;
-  for (size_t k = 0; k < inputs; ++k) rates.push_back(layout.rateOf(k));
-  Steps steps(program, width, rates);
-
   const Value block = frame.block, thread = special("%tid.x");
-  const Fields arguments(frame.arguments);
+  const Fields arguments = frame.fields();
   Value inSegment = block;
-  Fields segment(frame.arguments + kMapSegmentAt);
+  Fields segment = frame.fields(kMapSegmentAt);
   if (several) {
     const Value at = segmentOf(block, arguments.wide(8), arguments.word(16), segmentBytes);
     segment = Fields(at, 0);
@@ -79,8 +75,7 @@ void writeMap(const steepest::Program& program, const MapLayout& layout, bool se
   const Value loopStep = anySlides ? arguments.wide(0) : Value{};
   const std::vector<Value> data =
       addressesOf(layout.operands, segment, kMapDataAt, kMapDataAt + static_cast<int64_t>(8 * count), loopStep);
-  loadOnce(steps, inputs, layout.operands, data);
-  steps.writeOnce();
+  Elements elements(program, layout, data);
 
   out.place(again);
   int64_t shape[kAxes];
@@ -90,14 +85,7 @@ void writeMap(const steepest::Program& program, const MapLayout& layout, bool se
   std::vector<int64_t> factors(static_cast<size_t>(rank), 1);
   if (rank > 0) factors.back() = width;
   offsets.add(indicesOf(i, shape, rank), factors);
-  loadEach(steps, inputs, layout.operands, data, {offsets, 0, rank - 1, width, layout.aligned});
-  steps.writeEach(steps.positional() ? (U(i) * U(static_cast<uint32_t>(width))).v : Value{});
-  for (size_t k = inputs; k < count; ++k) {
-    const Layout& to = layout.operands[k];
-    Value lanes[4];
-    for (int lane = 0; lane < width; ++lane) lanes[lane] = steps.output(k - inputs, lane);
-    store(to.dtype, offsets.addressOf(data[k], to.strides, static_cast<int64_t>(sizeOf(to.dtype))), width, lanes);
-  }
+  elements.write(offsets, elements.positional() ? (U(i) * U(static_cast<uint32_t>(width))).v : Value{});
   out.assign(i, (U(i) + U(stride)).v);
   out.branchIf((U(i) < U(groups)).v, again);
   out.place(done);

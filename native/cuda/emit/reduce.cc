@@ -32,27 +32,6 @@ void storeHeld(const char* space, const Value& address, const Value& from) {
   Text::now().line((std::string("st.") + space + "." + typeOf(from.bank) + " [$], $;").c_str(), {address, from});
 }
 
-// What the lane whose number differs by `lanes` holds.
-Value exchanged(const Value& value, uint32_t lanes) {
-  Text& out = Text::now();
-  const auto shuffle = [&](const Value& from) {
-    return make(Bank::kWord, "shfl.sync.bfly.b32", {from, word(lanes), word(31), word(0xffffffffu)});
-  };
-  if (value.bank == Bank::kFloat) return F(I(shuffle(I(F(value)).v))).v;
-  if (value.bank == Bank::kWord) return shuffle(value);
-  const Value low = out.fresh(Bank::kWord), high = out.fresh(Bank::kWord), both = out.fresh(Bank::kDouble);
-  out.line("mov.b64 {$, $}, $;", {low, high, value});
-  const Value otherLow = shuffle(low), otherHigh = shuffle(high);
-  out.line("mov.b64 $, {$, $};", {both, otherLow, otherHigh});
-  return both;
-}
-
-// One result for the lanes of a warp, in each of them.
-Value overLanes(uint32_t kind, Value total) {
-  for (uint32_t lanes = kLanes / 2; lanes > 0; lanes /= 2) total = combine(kind, total, exchanged(total, lanes));
-  return total;
-}
-
 Value sharedAddress(const Value& index, int64_t bytes) {
   Text& out = Text::now();
   const Value base = out.fresh(Bank::kLong);
@@ -96,14 +75,15 @@ unsigned writeReduce(const steepest::Program& program, const ReduceLayout& layou
   }
   Steps steps(program, width, layout.fromParts ? std::vector<Rate>{} : rates);
 
-  const Fields arguments(frame.arguments);
+  const Fields arguments = frame.fields();
   const Value thread = special("%tid.x");
   Value block = frame.block, part{};
   const U outputs(arguments.word(8)), allTerms(arguments.word(16));
   if (layout.parts) {
-    const U blocks(make(Bank::kWord, "div.u32", {special("%nctaid.x"), arguments.word(24)}));
-    part = make(Bank::kWord, "div.u32", {block, blocks.v});
-    block = (U(block) - U(part) * blocks).v;
+    const U parts(arguments.word(24));
+    const Value outputsOfBlock = make(Bank::kWord, "div.u32", {block, parts.v});
+    part = (U(block) - U(outputsOfBlock) * parts).v;
+    block = outputsOfBlock;
   }
   // The output, and which of the threads that share it this is.
   const uint32_t eachBlock = columns ? kLanes : kThreads / sharers;

@@ -32,7 +32,7 @@ struct ReduceLayout {
 };
 
 // Arguments: { u64 loopStep, outputs, terms, parts, termsOfPart, data[operands], slides[operands] }. Result r of part p
-// is element r * parts + p. It has reduceBlocks(way, outputs) * parts blocks, and with several parts a launch of its own.
+// is element r * parts + p. It has reduceBlocks(way, outputs) * parts blocks.
 constexpr int64_t kReduceDataAt = 40;
 
 Part reducePart(const steepest::Program& program, const ReduceLayout& layout);

@@ -6,7 +6,6 @@
 #include "lanes.h"
 
 namespace steepest::cuda::emit {
-
 Bank bankOf(uint32_t kind, bool whole) {
   if (whole) return Bank::kWord;
   const bool extreme = kind == STEEPEST_REDUCE_KINDS_MAX || kind == STEEPEST_REDUCE_KINDS_MIN;
@@ -40,6 +39,25 @@ Value combine(uint32_t kind, const Value& a, const Value& b) {
     default:
       return whole ? (I(a) + I(b)).v : (D(a) + D(b)).v;
   }
+}
+
+Value exchanged(const Value& value, uint32_t lanes) {
+  Text& out = Text::now();
+  const auto shuffle = [&](const Value& from) {
+    return make(Bank::kWord, "shfl.sync.bfly.b32", {from, word(lanes), word(31), word(0xffffffffu)});
+  };
+  if (value.bank == Bank::kFloat) return F(I(shuffle(I(F(value)).v))).v;
+  if (value.bank == Bank::kWord) return shuffle(value);
+  const Value low = out.fresh(Bank::kWord), high = out.fresh(Bank::kWord), both = out.fresh(Bank::kDouble);
+  out.line("mov.b64 {$, $}, $;", {low, high, value});
+  const Value otherLow = shuffle(low), otherHigh = shuffle(high);
+  out.line("mov.b64 $, {$, $};", {both, otherLow, otherHigh});
+  return both;
+}
+
+Value overLanes(uint32_t kind, Value total) {
+  for (uint32_t lanes = 16; lanes > 0; lanes /= 2) total = combine(kind, total, exchanged(total, lanes));
+  return total;
 }
 
 Value widen(const Value& lane, Bank bank) {

@@ -26,6 +26,9 @@ extern thread_local int capturing;  // streams, by this thread
 extern std::recursive_mutex mutex;
 using Lock = std::lock_guard<std::recursive_mutex>;
 
+// Of page-locked host memory that an address lies in, which the device reaches too: its first byte and one past its last; {0, 0} if there is none.
+std::pair<uint64_t, uint64_t> pinnedBlockOf(uint64_t address);
+
 // `result`; the reason goes to stderr.
 CUresult refuse(CUresult result, const std::string& why);
 // What every call but the first ones needs.

@@ -20,13 +20,19 @@ std::map<uintptr_t, size_t> pinned;  // page-locked memory of the host, and how 
 
 bool isPinned(const void* host, size_t bytes) {
   const auto address = reinterpret_cast<uintptr_t>(host);
-  auto block = pinned.upper_bound(address);
-  if (block == pinned.begin()) return false;
-  --block;
-  return address + bytes <= block->first + block->second;
+  const auto [begin, end] = steepest::emulated::pinnedBlockOf(address);
+  return begin != 0 && address + bytes <= end;
 }
 
 }  // namespace
+
+std::pair<uint64_t, uint64_t> steepest::emulated::pinnedBlockOf(uint64_t address) {
+  auto block = pinned.upper_bound(address);
+  if (block == pinned.begin()) return {0, 0};
+  --block;
+  return address < block->first + block->second ? std::pair<uint64_t, uint64_t>{block->first, block->first + block->second}
+                                                : std::pair<uint64_t, uint64_t>{0, 0};
+}
 
 EXPORT CUresult cuInit(unsigned) {
   // When the process ends, whoever is in the driver gets done, and nobody comes in again: what is here is about to be destroyed.
@@ -71,6 +77,7 @@ EXPORT CUresult cuDeviceGetAttribute(int* value, int attribute, CUdevice) {
            : attribute == kAttributeMajor         ? static_cast<int>(capability() / 10)
            : attribute == kAttributeMinor         ? static_cast<int>(capability() % 10)
            : attribute == kAttributeSharedOfBlock ? mostShared()
+           : attribute == kAttributeCooperative   ? static_cast<int>(number("STEEPEST_EMULATED_COOPERATIVE", 1))
                                                   : 0;
   return kSuccess;
 }

@@ -32,11 +32,23 @@ struct Assembled {
 };
 std::vector<std::unique_ptr<Assembled>> assembled;
 
-void keep(const char* text) {
+void keep(const std::string& text) {
   const char* const folder = std::getenv("STEEPEST_EMULATED_PTX");
   if (folder == nullptr) return;
   const std::string name = std::to_string(getpid()) + "-" + std::to_string(assembled.size()) + ".ptx";
   std::ofstream(std::string(folder) + "/" + name) << text;
+}
+
+// The text without meeting number `n` of the blocks of a cluster or grid (native/cuda/emit/block.cc).
+std::string withoutMeeting(std::string text, size_t n) {
+  const bool cluster = text.find("barrier.cluster.arrive") != std::string::npos;
+  size_t begin = 0;
+  for (size_t k = 0; k < n && begin != std::string::npos; ++k) {
+    begin = text.find(cluster ? "\tbarrier.cluster.arrive" : "\tatom.release", begin + (k > 0 ? 1 : 0));
+  }
+  if (begin == std::string::npos) return text;
+  const size_t end = text.find('\n', text.find(cluster ? "\tbarrier.cluster.wait" : "\t@", begin));
+  return text.erase(begin, end + 1 - begin);
 }
 
 // Host addresses among a kernel's parameters: numbers in the range of user space that are no device addresses.
@@ -73,7 +85,8 @@ EXPORT CUresult cuModuleLoadData(CUmodule* module, const void* image) {
 EXPORT CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned count, int* options, void** values) {
   const Lock lock(mutex);
   if (const CUresult result = readyAndNotCapturing("a module is loaded")) return result;
-  const auto* const text = static_cast<const char*>(image);
+  std::string text = static_cast<const char*>(image);
+  if (const size_t meeting = number("STEEPEST_EMULATED_UNMET", 0)) text = withoutMeeting(std::move(text), meeting);
   keep(text);
   try {
     auto made = std::make_unique<Assembled>();
@@ -123,13 +136,15 @@ EXPORT CUresult cuOccupancyMaxActiveClusters(int* clusters, CUfunction function,
   *clusters = kernel.members <= mostMembers() ? std::max(static_cast<int>(multiprocessors() / kernel.members), 1) : 0;
   return kSuccess;
 }
-EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,
-                               unsigned blockY, unsigned blockZ, unsigned sharedBytes, CUstream stream, void** parameters, void**) {
+namespace {
+
+CUresult launchKernel(CUfunction function, const Dimensions& grid, const Dimensions& block, unsigned sharedBytes,
+                      CUstream stream, void** parameters, bool cooperative) {
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
   if (const CUresult result = checkStream(stream)) return result;
-  const size_t threads = size_t{blockX} * blockY * blockZ;
-  if (gridX == 0 || gridY == 0 || gridZ == 0 || threads == 0 || threads > 1024) {
+  const size_t threads = size_t{block.x} * block.y * block.z;
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0 || threads == 0 || threads > 1024) {
     return refuse(kInvalidValue, "a grid or a block of no possible size");
   }
   static size_t launches = 0;
@@ -138,7 +153,10 @@ EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gri
   const auto& kernel = *reinterpret_cast<const Kernel*>(function);
   if (threads > kernel.mostThreads) return refuse(kInvalidValue, "more threads than the kernel is bounded to");
   if (kernel.members > mostMembers()) return refuse(912, "a cluster that there is no room for");
-  if (gridX % kernel.members != 0) return refuse(kInvalidValue, "a grid that is not of whole clusters");
+  if (grid.x % kernel.members != 0) return refuse(kInvalidValue, "a grid that is not of whole clusters");
+  if (cooperative && (kernel.text == nullptr || grid.x > multiprocessors())) {
+    return refuse(kCooperativeLaunchTooLarge, "more blocks than can run at once");
+  }
   addLine("STEEPEST_EMULATED_TRACE", kernel.text != nullptr ? kernel.text->name : nameOf(kernel));
   if (hasHostAddress(parameters[0], kernel.parameterBytes)) {
     return current->fault = refuse(kIllegalAddress, "a host address among the parameters of a kernel");
@@ -155,11 +173,14 @@ EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gri
     if (makes("hang", name)) sleep(20);  // nobody waits for longer
     if (makes("hang", name) || makes("crash", name)) std::abort();
     void* pointer = arguments->data();
-    const Dimensions grid{gridX, gridY, gridZ}, block{blockX, blockY, blockZ};
     std::string wrong =
         kernel.text != nullptr
             ? ptx::run(*kernel.text, grid, block, sharedBytes, pointer,
-                                           [context](uint64_t at) { return context->memory.blockOf(at); })
+                       [context](uint64_t at) {
+                         const auto found = context->memory.blockOf(at);
+                         return found.first != 0 ? found : pinnedBlockOf(at);
+                       },
+                       cooperative)
             : launch(kernel, grid, block, &pointer, sharedBytes);
     if (!wrong.empty()) {
       return refuse(wrong.find("an address") != std::string::npos ? kIllegalAddress : kLaunchFailed, wrong);
@@ -168,4 +189,16 @@ EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gri
     return wrong.empty() ? kSuccess : refuse(kIllegalAddress, "a kernel " + wrong);
   });
   return kSuccess;
+}
+
+}  // namespace
+
+EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,
+                               unsigned blockY, unsigned blockZ, unsigned sharedBytes, CUstream stream, void** parameters, void**) {
+  return launchKernel(function, {gridX, gridY, gridZ}, {blockX, blockY, blockZ}, sharedBytes, stream, parameters, false);
+}
+EXPORT CUresult cuLaunchCooperativeKernel(CUfunction function, unsigned gridX, unsigned gridY, unsigned gridZ,
+                                          unsigned blockX, unsigned blockY, unsigned blockZ, unsigned sharedBytes,
+                                          CUstream stream, void** parameters) {
+  return launchKernel(function, {gridX, gridY, gridZ}, {blockX, blockY, blockZ}, sharedBytes, stream, parameters, true);
 }

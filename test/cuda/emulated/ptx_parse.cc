@@ -251,6 +251,11 @@ class Parser {
       if (!arrived_) fail("waiting for a cluster without arriving");
       arrived_ = false;
       in.kind = Kind::kCluster;
+    } else if (name == "atom.release.gpu.global.add.u32" || name == "atom.acq_rel.gpu.global.add.u32" || name == "atom.global.cas.b32") {
+      atomic(name == "atom.global.cas.b32", &in);
+    } else if (name == "ld.acquire.gpu.global.b32") {
+      memory("ld.global.b32", &in);
+      in.kind = Kind::kAcquire;
     } else if (name.rfind("ld.", 0) == 0 || name.rfind("st.", 0) == 0) {
       memory(name, &in);
     } else if (name == "shfl.sync.bfly.b32") {
@@ -337,6 +342,20 @@ class Parser {
     in->from[0] = sourceOf(from, fromReal ? (wide ? D : F) : (wide ? Q : R));
     in->run = copy;
     return true;
+  }
+
+  void atomic(bool exchanges, Instruction* in) {
+    in->kind = exchanges ? Kind::kExchange : Kind::kAdd;
+    in->bytes = 4;
+    in->to = target(R);
+    want(',');
+    want('[');
+    in->from[0].number = read(token(), Q);
+    want(']');
+    for (int k = 1; k < (exchanges ? 3 : 2); ++k) {
+      want(',');
+      in->from[k] = source(R);
+    }
   }
 
   void memory(const std::string& name, Instruction* in) {

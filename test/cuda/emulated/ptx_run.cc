@@ -35,15 +35,18 @@ class BlockRun {
     std::fill(shared_.begin(), shared_.end(), static_cast<unsigned char>(0xcd));
     std::fill(at_.begin(), at_.end(), 0u);
     std::fill(waiting_.begin(), waiting_.end(), false);
-    meets_ = false;
+    meets_ = looks_ = false;
     steps_ = 0;
   }
-  // It waits for the other blocks of its cluster; otherwise it is done.
+  // It waits for the other blocks of its cluster, or has looked at what those of its grid write; otherwise it is done.
   bool meets() const { return meets_; }
+  bool looks() const { return looks_; }
+  // Additions that others may wait for.
+  uint64_t additions() const { return additions_; }
 
-  // Until it is done, or meets others.
+  // Until it is done, or meets others, or looks for them.
   std::string run() {
-    meets_ = false;
+    meets_ = looks_ = false;
     while (regroup()) {
       // Until somebody else is as far behind as the group.
       while (pc_ < others_) {
@@ -52,6 +55,7 @@ class BlockRun {
         if (!execute(in)) return race_.empty() ? wrong(what_) : race_;
         if (scattered_) break;
       }
+      if (looks_) return "";
       if (!scattered_) {
         for (size_t k = 0; k < n_; ++k) at_[group_[k]] = pc_;
       }
@@ -151,6 +155,15 @@ class BlockRun {
       case Kind::kShuffle:
         if (!shuffle(in)) return false;
         break;
+      case Kind::kAdd:
+      case Kind::kExchange:
+        if (!atomic(in)) return false;
+        break;
+      case Kind::kAcquire:
+        if (!access(in)) return false;
+        for (size_t k = 0; k < n_; ++k) at_[group_[k]] = pc_ + 1;
+        scattered_ = looks_ = true;
+        return true;
       case Kind::kBranch:
         branch(in);
         return true;
@@ -209,6 +222,47 @@ class BlockRun {
     return false;
   }
 
+  // Where `bytes` of global memory are, or null.
+  unsigned char* global(uint64_t address, size_t bytes) {
+    if (address < begin_ || address > end_ || end_ - address < bytes) {
+      std::tie(begin_, end_) = findBlock_(address);
+      if (begin_ == 0 || end_ - address < bytes) return nullptr;
+    }
+    return reinterpret_cast<unsigned char*>(address);
+  }
+
+  // An addition that flips the top bit is the last arrival at a barrier of the grid (native/cuda/emit/block.cc): all that blocks did
+  // before is known to those that see it.
+  bool atomic(const Instruction& in) {
+    const Lane first = lane(in.from[1]), second = lane(in.from[2]);
+    for (size_t k = 0; k < n_; ++k) {
+      const size_t t = group_[order_.isFirst() ? k : n_ - 1 - k];
+      unsigned char* const at = global(valuesOf(in.from[0].number)[t], sizeof(uint32_t));
+      if (at == nullptr) return fail("an address that is not inside device memory");
+      if (!mayAccess(t, at, sizeof(uint32_t), races::Kind::kAtomic, races::Space::kGlobal, in)) return false;
+      uint32_t before;
+      std::memcpy(&before, at, sizeof before);
+      const auto operand = static_cast<uint32_t>(first.values[t * first.step]);
+      uint32_t after = before + operand;
+      if (in.kind == Kind::kExchange) {
+        after = before == operand ? static_cast<uint32_t>(second.values[t * second.step]) : before;
+      } else {
+        ++additions_;
+        if ((before ^ after) >> 31 != 0) races::meetGroup();
+      }
+      std::memcpy(at, &after, sizeof after);
+      valuesOf(in.to)[t] = before;
+    }
+    return true;
+  }
+
+  bool mayAccess(size_t thread, const void* at, size_t bytes, races::Kind kind, races::Space space, const Instruction& in) {
+    if (!races::kEnabled) return true;
+    races::goOn(races::threadOf(member_, static_cast<unsigned>(thread)), nullptr, 0);
+    race_ = races::access(at, bytes, kind, space, static_cast<uintptr_t>(in.line));
+    return race_.empty();
+  }
+
   bool access(const Instruction& in) {
     const size_t bytes = size_t{in.bytes} * in.count;
     for (size_t k = 0; k < n_; ++k) {
@@ -218,23 +272,18 @@ class BlockRun {
       if (address % bytes != 0) return fail("an address that is not a multiple of " + std::to_string(bytes));
       unsigned char* at = nullptr;
       if (in.space == Space::kGlobal) {
-        if (address < begin_ || address > end_ || end_ - address < bytes) {
-          std::tie(begin_, end_) = findBlock_(address);
-          if (begin_ == 0 || end_ - address < bytes) return fail("an address that is not inside device memory");
-        }
-        at = reinterpret_cast<unsigned char*>(address);
+        at = global(address, bytes);
+        if (at == nullptr) return fail("an address that is not inside device memory");
       } else {
         const size_t room = in.space == Space::kShared ? shared_.size() : kernel_.parameterBytes;
         if (address > room || room - address < bytes) return fail("an address beyond the shared memory or parameters");
         at = (in.space == Space::kShared ? shared_.data() : const_cast<unsigned char*>(parameters_)) + address;
       }
-      if (races::kEnabled && in.space != Space::kParameters) {
-        races::goOn(races::threadOf(member_, static_cast<unsigned>(t)), nullptr, 0);
-        race_ = races::access(at, bytes, in.kind == Kind::kStore ? races::Kind::kWrite : races::Kind::kRead,
-                              in.space == Space::kShared ? races::Space::kShared : races::Space::kGlobal,
-                              static_cast<uintptr_t>(in.line));
-        if (!race_.empty()) return false;
-      }
+      const races::Kind kind = in.kind == Kind::kStore     ? races::Kind::kWrite
+                               : in.kind == Kind::kAcquire ? races::Kind::kAtomic
+                                                           : races::Kind::kRead;
+      const races::Space space = in.space == Space::kShared ? races::Space::kShared : races::Space::kGlobal;
+      if (in.space != Space::kParameters && !mayAccess(t, at, bytes, kind, space, in)) return false;
       for (int e = 0; e < in.count; ++e, at += in.bytes) {
         uint64_t& value = valuesOf(in.elements[e])[t];
         if (in.kind == Kind::kStore) {
@@ -267,8 +316,8 @@ class BlockRun {
   uint32_t others_ = kNowhere;  // where the others furthest behind are
   bool scattered_ = false;      // the group is none any more
   unsigned block_ = 0;
-  bool meets_ = false;
-  uint64_t steps_ = 0;
+  bool meets_ = false, looks_ = false;
+  uint64_t steps_ = 0, additions_ = 0;
   uint64_t begin_ = 0, end_ = 0;  // of the block of memory accessed last
   std::string what_, race_;
 };
@@ -276,9 +325,11 @@ class BlockRun {
 }  // namespace
 
 std::string run(const Kernel& kernel, const Dimensions& grid, const Dimensions& size, unsigned sharedBytes,
-                const void* parameters, const FindBlock& findBlock) {
+                const void* parameters, const FindBlock& findBlock, bool cooperative) {
   if (grid.y != 1 || grid.z != 1 || size.y != 1 || size.z != 1 || size.x > kernel.mostThreads) return kernel.name + ": a block of another size";
-  const unsigned members = kernel.members;
+  // That can wait for each other.
+  const unsigned members = cooperative ? grid.x : kernel.members;
+  if (cooperative && kernel.members > 1) return kernel.name + ": clusters of blocks that all run at once";
   if (grid.x % members != 0) return kernel.name + ": a grid that is not of whole clusters";
   static uint64_t launches = 0;
   ++launches;
@@ -296,18 +347,40 @@ std::string run(const Kernel& kernel, const Dimensions& grid, const Dimensions& 
         if (!wrong.empty()) return wrong;
         meeting += block.meets();
       }
+      for (const BlockRun& block : cluster) {
+        if (block.looks()) return kernel.name + ": a block that waits for others, which need not run at once";
+      }
       if (meeting != 0 && meeting != members) return kernel.name + ": blocks of a cluster that end while others wait for them";
       if (meeting != 0) races::meetGroup();
       done = meeting == 0;
     }
     return "";
   };
+  const auto runGrid = [&]() -> std::string {
+    for (unsigned m = 0; m < members; ++m) cluster[m].begin(m);
+    std::vector<bool> done(members);
+    for (bool upwards = true;; upwards = !upwards) {
+      bool waits = false, moves = false;
+      for (unsigned i = 0; i < members; ++i) {
+        const unsigned m = upwards ? i : members - 1 - i;
+        if (done[m]) continue;
+        const uint64_t before = cluster[m].additions();
+        std::string wrong = cluster[m].run();
+        if (!wrong.empty()) return wrong;
+        done[m] = !cluster[m].looks();
+        waits = waits || !done[m];
+        moves = moves || done[m] || cluster[m].additions() > before;
+      }
+      if (!waits) return "";
+      if (!moves) return kernel.name + ": blocks that wait for what does not come";
+    }
+  };
   races::beginLaunch(kernel.name);
   std::string wrong;
   Order order(launches);
   for (const unsigned number : order.of(grid.x / members)) {
     races::beginGroup(number, members, size.x);
-    wrong = runCluster(number * members);
+    wrong = cooperative ? runGrid() : runCluster(number * members);
     if (!wrong.empty()) break;
   }
   races::endLaunch();

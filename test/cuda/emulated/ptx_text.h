@@ -44,7 +44,7 @@ struct Operation {
 };
 const Operation* findOperation(const std::string& name);
 
-enum class Kind : uint8_t { kPlain, kSpecial, kPack, kUnpack, kLoad, kStore, kBranch, kBarrier, kCluster, kShuffle, kReturn };
+enum class Kind : uint8_t { kPlain, kSpecial, kPack, kUnpack, kLoad, kStore, kBranch, kBarrier, kCluster, kShuffle, kAdd, kExchange, kAcquire, kReturn };
 enum class Space : uint8_t { kParameters, kGlobal, kShared };
 
 struct Instruction {
@@ -79,7 +79,8 @@ Kernel parse(const std::string& text);
 using FindBlock = std::function<std::pair<uint64_t, uint64_t>(uint64_t address)>;
 
 // Runs a grid; returns what went wrong, with its line. Of a cluster, one block after the other runs until it waits for the others.
+// Blocks of a cooperative launch can wait for each other.
 std::string run(const Kernel& kernel, const Dimensions& grid, const Dimensions& size, unsigned sharedBytes,
-                const void* parameters, const FindBlock& findBlock);
+                const void* parameters, const FindBlock& findBlock, bool cooperative = false);
 
 }  // namespace steepest::emulated::ptx

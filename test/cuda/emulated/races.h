@@ -7,7 +7,8 @@
 // it has waited for it. Of each word the last write is kept and all reads since, so no race is missed for lack of room.
 //
 // Only what waits in CUDA's model orders accesses: shuffles and products of a warp do not, __syncwarp does. Atomic operations race
-// with others only. Blocks of a grid are ordered by nothing, as no kernel has a protocol of flags.
+// with others only. Blocks of a grid are ordered by nothing, but for those of a cooperative launch of
+// PTX: ptx_run.cc knows when all have arrived.
 #pragma once
 
 #include <cstddef>

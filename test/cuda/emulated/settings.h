@@ -12,11 +12,13 @@
 //   STEEPEST_EMULATED_LOADED    a file that what is loaded is added to, a line each: 'code' or 'ptx', bytes, result
 //   STEEPEST_EMULATED_CAPABILITY   80, 90 or 120; 90
 //   STEEPEST_EMULATED_MULTIPROCESSORS   of a device, 2
+//   STEEPEST_EMULATED_COOPERATIVE 0: it has no launches whose blocks all run at once; 1
 //   STEEPEST_EMULATED_CLUSTER   the most blocks of a cluster that it has room for, 8
 //   STEEPEST_EMULATED_MEMORY    bytes of a device, 8 GB
 //   STEEPEST_EMULATED_FAULT     the number of the launch that faults, from 1 on, on the first device
 //   STEEPEST_EMULATED_REFUSE    the number of the launch that there is no memory for, from 1 on
 //   STEEPEST_EMULATED_MISTAKE   'fault NAME', 'hang NAME', 'crash NAME' or 'skip NAME': what launches of kernels do whose names begin so
+//   STEEPEST_EMULATED_UNMET     a mistake: the number of a meeting of blocks, from 1 on, that is left out of PTX
 //   STEEPEST_EMULATED_TRACE     a file that the names of launched kernels are added to, a line each; of a graph, how many it has
 //   STEEPEST_EMULATED_COPIES    a file that the bytes of copies to a device are added to, a line each
 //   STEEPEST_EMULATED_BOXES     a file that tensor maps of boxes are added to, a line each: bytes of a number, and the box, innermost first
@@ -33,6 +35,7 @@ size_t number(const char* variable, size_t otherwise);
 // Bytes of a device; its compute capability times ten; of dynamic shared memory, that a kernel may ask for.
 size_t memoryLimit();
 size_t capability();
+unsigned multiprocessors();
 int mostShared();
 unsigned mostMembers();
 unsigned multiprocessors();
