@@ -36,6 +36,7 @@ struct GemmBlock {
   int64_t m, n, k;
   const GemmFinish* finish;  // or null
   bool accumulate = false;   // onto what C holds
+  bool farA = false;         // it comes from memory, whatever size this block of it has
   const Ahead* ahead = nullptr;
   int aheads = 0;  // kMostAheads at most
   // Or B is read as it lies, with unit stride along its rows, by the first tile of rows, which packs it here for the others.

@@ -26,6 +26,7 @@ constexpr int64_t kDotsEnd = 48;                       // cost of adding the lan
 constexpr int64_t kFarUpdate = int64_t{1} << 19;       // results of which the epilogue's operands are not in a cache
 constexpr int64_t kBeyondFloats = int64_t{1} << 20;    // B that is in no cache of one core, and hardly in one of many
 constexpr int64_t kFarthestFloats = int64_t{1} << 21;  // not even if it were alone there
+constexpr int64_t kFarRows = int64_t{1} << 20;         // A likewise
 constexpr int64_t kSlabFloats = int64_t{1} << 22;      // of B packed at a time
 
 enum class Reading {
@@ -242,6 +243,7 @@ class Matmul final : public Kernel {
     const Numbers a = p_.a + p_.aOffset(item);
     Ahead ahead[Epilogue::kMaxAheads + 1];
     g.ahead = ahead;
+    g.farA = p_.m * p_.k >= kFarRows;
     const bool far = p_.m * p_.n >= kFarUpdate;
     const int64_t strips = ceilDiv(m, stripRows_), first = row, end = row + m;
     GemmCopied copied;

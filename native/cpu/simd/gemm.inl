@@ -318,7 +318,7 @@ void block(const GemmBlock& g) {
   const bool byRows = g.aDepth == 1, byColumns = g.aRow == 1 && !byRows;
   const bool copy = g.n > kNarrow || !(byRows || byColumns);
   const int64_t depths = (g.k + kDepth - 1) / kDepth, depth = depths > 1 ? (g.k + depths - 1) / depths : kDepth;
-  const bool farA = g.m * g.k >= kFarA, farC = g.m * g.n >= kFarC;
+  const bool farA = g.farA || g.m * g.k >= kFarA, farC = g.m * g.n >= kFarC;
   // Tiles that do not copy fetch what is read soon.
   const bool copies = copy && (byRows || (byColumns && kPackedColumn == kWidth));
   const int64_t fetching = rowTiles * (panels - copies) * (depths > 1 ? depths : 1);
