@@ -322,7 +322,7 @@ void Binder::launchSequence(std::vector<Together::Group>& groups) {
     launch.advances = sequence.last.has_value();
     if (launch.sharedBytes > kSharedBytes) device().allowShared(launch.function, launch.sharedBytes);
     const bool fits =
-        !cluster || device().hasRoomFor(launch.function, sequence.members, emit::kThreads, launch.sharedBytes);
+        !cluster || device().clustersOf(launch.function, sequence.members, emit::kThreads, launch.sharedBytes) > 0;
     if (!fits) continue;
     if (grid) launch.arguments[0] = reinterpret_cast<uint64_t>(own(sizeof(uint32_t)));
     launch.operation = groups[0].operation;
