@@ -14,7 +14,6 @@ size_t memoryLimit() { return number("STEEPEST_EMULATED_MEMORY", size_t{8} << 30
 size_t capability() { return number("STEEPEST_EMULATED_CAPABILITY", 90); }
 unsigned multiprocessors() { return static_cast<unsigned>(number("STEEPEST_EMULATED_MULTIPROCESSORS", 2)); }
 unsigned mostMembers() { return static_cast<unsigned>(number("STEEPEST_EMULATED_CLUSTER", 8)); }
-unsigned multiprocessors() { return static_cast<unsigned>(number("STEEPEST_EMULATED_MULTIPROCESSORS", 2)); }
 int mostShared() { return capability() == 90 ? 232448 : capability() == 80 ? 166912 : 101376; }
 
 int resultOfLoading(bool isPtx) {

@@ -32,13 +32,12 @@ namespace steepest::emulated {
 
 // What a variable says, or otherwise.
 size_t number(const char* variable, size_t otherwise);
-// Bytes of a device; its compute capability times ten; of dynamic shared memory, that a kernel may ask for.
+// Bytes of a device; its compute capability times ten; multiprocessors; of dynamic shared memory, that a kernel may ask for; blocks of a cluster.
 size_t memoryLimit();
 size_t capability();
 unsigned multiprocessors();
 int mostShared();
 unsigned mostMembers();
-unsigned multiprocessors();
 
 // What loading an image gives that is PTX, or is not. 0: a module.
 int resultOfLoading(bool isPtx);
