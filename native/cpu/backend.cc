@@ -40,22 +40,26 @@ bool within(const View& a, const View& b) {
   return one.first >= other.first && one.last <= other.last;
 }
 
-// Operands that may be something of what a feed copies. What lies within something that was made since is none.
-size_t countReaders(const std::vector<Instruction>& instructions, size_t feed) {
+// Whose operands may be something of what a feed copies, a number for each operand. What lies within something that was made since
+// is none of it.
+std::vector<size_t> readersOf(const std::vector<Instruction>& instructions, size_t feed) {
   const View& fed = instructions[feed].outputs[0];
   std::vector<View> made;
-  size_t count = 0;
+  std::vector<size_t> readers;
   const auto isNew = [&](const View& v) {
     return std::any_of(made.begin(), made.end(), [&](const View& m) { return within(v, m); });
   };
   for (size_t i = feed + 1; i < instructions.size(); ++i) {
-    if (!instructions[i].body.empty()) return 2;
-    for (const View& v : instructions[i].inputs) count += meet(v, fed) && !isNew(v);
-    for (const View& v : instructions[i].outputs) {
+    const Instruction& in = instructions[i];
+    if (!in.body.empty()) readers.insert(readers.end(), 2, i);  // whose operands are those of its body
+    for (const View& v : in.inputs) {
+      if (meet(v, fed) && !isNew(v)) readers.push_back(i);
+    }
+    for (const View& v : in.outputs) {
       if (v.contiguous() && v.steps == 0) made.push_back(v);
     }
   }
-  return count;
+  return readers;
 }
 
 class Cpu final : public Backend {
@@ -99,14 +103,14 @@ class Cpu final : public Backend {
     for (size_t f = 0; f < instructions.size(); ++f) {
       if (static_cast<Opcode>(instructions[f].opcode) != Opcode::kFeed) continue;
       const View& fed = instructions[f].outputs[0];
-      const size_t readers = countReaders(instructions, f);
+      const std::vector<size_t> readers = readersOf(instructions, f);
       bool lent = false;
-      for (size_t i = f + 1; i < instructions.size(); ++i) {
+      for (const size_t i : readers) {
         if (instructions[i].inputs.empty()) continue;
         const View& read = instructions[i].inputs[0];
         const bool same = read.space == fed.space && read.base == fed.base && read.dtype == fed.dtype;
         if (!same || read.offset != fed.offset || read.size() != fed.size()) continue;
-        lent = kernels[i]->readsFeed(instructions[f].attrs[0], fed, readers == 1) || lent;
+        lent = kernels[i]->readsFeed(instructions[f].attrs[0], fed, readers.size() == 1) || lent;
       }
       if (lent) kernels[f]->lend();
     }
