@@ -14,13 +14,14 @@ export interface Constraints {
   release(node: Node): void;
 }
 
-/** Bytes that are not worth waiting for: a step size, a count. */
+/** Bytes that are not worth waiting for: a step size, a count, a sum. */
 const FEW_BYTES = 64;
 
 /**
- * Topological order. Instructions that free as much memory as they take run as soon as they can, the others earliest-made
- * first: a gradient of weights, and the optimizer's update that follows it, comes right behind the products that read the
- * same operands, which are in a cache then and whose memory others can have. Made last, it would come at the end of the step.
+ * Topological order. Instructions that free as much memory as they take, or take next to none, run as soon as they can, the
+ * others earliest-made first: a gradient of weights, and the optimizer's update or the sum of squares that follows it, comes
+ * right behind the products that read the same operands, which are in a cache then and whose memory others can have. Made
+ * last, it would come at the end of the step.
  */
 export function inOrder(nodes: readonly Node[], constraints: Constraints): Node[] {
   const { reads, after, kept } = constraints;
@@ -47,7 +48,7 @@ export function inOrder(nodes: readonly Node[], constraints: Constraints): Node[
   const order: Node[] = [];
   const done = new Set<Node>();
   const ready = new Heap();
-  const soon = new Heap(); // of those ready, the ones that free as much as they take
+  const soon = new Heap(); // of those ready, the ones that free as much as they take, or almost
   const makeReady = (node: Node): void => (frees(node) ? soon : ready).push(node);
   for (const node of nodes) if (waiting.get(node) === 0) ready.push(node);
   while (order.length < nodes.length) {
@@ -85,14 +86,14 @@ export function inOrder(nodes: readonly Node[], constraints: Constraints): Node[
     }
   }
 
-  /** Whether it is the last reader of as many bytes as it makes. */
+  /** Whether it is the last reader of as many bytes as it makes, but for few. */
   function frees(node: Node): boolean {
     let bytes = 0;
     for (const output of node.outputs) if (!constraints.isInPlace(output)) bytes += bytesOf(output);
     for (const t of reads.get(node) as ReadonlySet<Tensor>) {
       if (!kept.has(t) && readers.get(t)?.size === 1) bytes -= bytesOf(t);
     }
-    return bytes <= 0;
+    return bytes <= FEW_BYTES;
   }
 
   function freeOne(): Node {

@@ -33,6 +33,8 @@ struct AttentionHeadGrad {
   float* dkey;
   float* dvalue;
   int64_t dqueryRow, dkeyRow, dvalueRow;
+  // Query, key, dy and value of the head that this thread most likely takes next, or null: no more steps than this one has.
+  const Steps* next = nullptr;
 };
 
 struct AttentionKernels {
@@ -40,7 +42,8 @@ struct AttentionKernels {
   // (Dao et al., "FlashAttention", 2022); the sums over keys go from the first key to the last.
   int64_t rows;
   void (*forward)(const AttentionHead&, int64_t first, int64_t last, float* scratch);
-  // Gradients from keys first .. last-1.
+  // Gradients from keys first .. last-1; first is a multiple of `keys`.
+  int64_t keys;
   void (*backward)(const AttentionHeadGrad&, int64_t first, int64_t last, float* scratch);
   int64_t (*forwardScratch)(const AttentionHead&);  // floats
   int64_t (*backwardScratch)(const AttentionHead&);

@@ -40,6 +40,20 @@ describe('the order of instructions', () => {
     expect(order).toEqual(['rows', 'rows', 'rows', 'rows', 'kernel', 'rows', 'kernel', 'kernel']);
   });
 
+  it('has the sum of squares of a gradient right behind it, though the gradient is read again', () => {
+    const x = fed(0, [8, 32]);
+    const kernels = [0, 1, 2].map((i) => variable(`kernel${i}`, [32, 32]));
+    const values = kernels.map(read);
+    const loss = ops.sum(ops.square(values.reduce((h, w) => ops.tanh(ops.matmul(h, w)), x as Tensor)));
+    const slopes = gradients(loss, values);
+    const norm = ops.sqrt(slopes.map((g) => ops.sum(ops.square(g))).reduce((sum, s) => ops.add(sum, s)));
+    const writes = slopes.map((g, i) => write(kernels[i], ops.subtract(values[i], ops.divide(g, norm))));
+    const kinds = orderOf({ inputs: [x], outputs: [], writes })
+      .filter((n) => n.op === 'matmul' || n.op === 'reduce')
+      .map((n) => (n.op === 'reduce' ? 'sum' : n.outputs[0].shape[0] === 8 ? 'rows' : 'kernel'));
+    expect(kinds.join(' ')).toBe('rows rows rows rows rows kernel sum kernel sum kernel sum');
+  });
+
   it('makes a step size soon where an update waits for nothing else', () => {
     const count = variable('count', []);
     let next: Tensor | undefined;

@@ -16,9 +16,10 @@ STEEPEST_INLINE int64_t roundUp(int64_t n, int64_t unit) { return (n + unit - 1)
 
 int64_t packedFloats(int64_t k, int64_t n) { return roundUp(n, gemm::kPanel) * k; }
 
-// c [m, n] = a b, or with `accumulate` c += a b; b is packed, `bRows` rows in all.
+// c [m, n] = a b, or with `accumulate` c += a b; b is packed, `bRows` rows in all. `ahead`: null, or two.
 STEEPEST_INLINE void multiply(const float* a, int64_t aRow, int64_t aDepth, const float* b, int64_t bRows, float* c,
-                              int64_t cRow, int64_t m, int64_t n, int64_t k, bool accumulate) {
+                              int64_t cRow, int64_t m, int64_t n, int64_t k, bool accumulate,
+                              const Ahead* ahead = nullptr) {
   GemmBlock g{};
   g.a = a;
   g.aRow = aRow;
@@ -32,46 +33,89 @@ STEEPEST_INLINE void multiply(const float* a, int64_t aRow, int64_t aDepth, cons
   g.n = n;
   g.k = k;
   g.accumulate = accumulate;
+  if (ahead) {
+    g.ahead = ahead;
+    g.aheads = 2;
+  }
   gemm::block(g);
-}
-
-// s [row, key .. key + n - 1] = -infinity where the mask hides the key.
-void hide(const AttentionHead& h, int64_t row, int64_t key, int64_t n, float* s) {
-  const uint8_t* mask = h.mask + row * h.maskRow + key * h.maskColumn;
-  for (int64_t i = 0; i < n; ++i) s[i] = mask[i * h.maskColumn] != 0 ? s[i] : -__builtin_inff();
 }
 
 // Lanes i .. i+count-1 of a row, the others `fill`.
 STEEPEST_INLINE F lanes(const float* p, int64_t count, F fill) { return rows::loadUpTo(p, count, fill); }
 
-// Rows of one strip are equally long, whatever each of them sees: loops that end alike are predicted. Lanes from `seen` on
-// do not count.
+// Rows of scores, as many as a vector has lanes at most: what each comes to is a lane of one vector, and no row waits for the
+// sum of the one before. They are equally long, whatever each of them sees: loops that end alike are predicted.
+struct Scores {
+  float* at;
+  int64_t ld, rows, n;
+  int64_t first, step;  // keys that the first row sees, and how many more each of the next ones does
+
+  float* row(int64_t r) const { return at + r * ld; }
+  int64_t seen(int64_t r) const { return least(n, first + r * step); }
+};
+
+// Calls body(rows, r) for groups of such rows, the first of which is row r of all.
+template <typename Body>
+STEEPEST_INLINE void eachGroup(const Scores& all, Body body) {
+  rows::eachBlock(all.rows, [&](int64_t r, int64_t count) __attribute__((always_inline)) {
+    body(Scores{all.row(r), all.ld, count, all.n, all.first + r * all.step, all.step}, r);
+  });
+}
+
+// Lanes from `seen` on do not count.
 STEEPEST_INLINE I isSeen(int64_t i, int64_t seen) {
   return kLaneIndex + splat(static_cast<int32_t>(i)) < splat(static_cast<int32_t>(seen));
 }
 
+// A vector for each row, zero where there are fewer.
+template <typename V>
+struct EachRow {
+  V of[kWidth];
+
+  STEEPEST_INLINE explicit EachRow(int64_t rows) {
+    for (int64_t r = rows; r < kWidth; ++r) of[r] = V{};
+  }
+  template <typename Op>
+  STEEPEST_INLINE V fold(Op op) {
+    return foldEach(of, op);
+  }
+};
+
 // max(scale x) over what is seen of a row; NaN is left out.
-STEEPEST_INLINE float scaledMax(const float* x, int64_t n, int64_t seen, float scale) {
+STEEPEST_INLINE F scaledMaxima(const Scores& s, float scale) {
   const F lowest = splat(-__builtin_inff()), factor = splat(scale);
-  F top = lowest;
-  rows::eachVector(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
-    const F v = lanes(x + i, count, F{}) * factor;
-    top = rows::Max()(isSeen(i, seen) ? v : lowest, top);
-  });
-  return rows::fold(top, rows::Max());
+  EachRow<F> maxima(s.rows);
+  for (int64_t r = 0; r < s.rows; ++r) {
+    const float* x = s.row(r);
+    const int64_t seen = s.seen(r);
+    F top = lowest;
+    rows::eachVector(s.n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+      const F v = lanes(x + i, count, F{}) * factor;
+      top = Max()(isSeen(i, seen) ? v : lowest, top);
+    });
+    maxima.of[r] = top;
+  }
+  return maxima.fold(Max());
 }
 
-// x = exp(scale x - shift) where it is seen, else zero; returns the sum.
-STEEPEST_INLINE float exponentials(float* x, int64_t n, int64_t seen, float scale, float shift) {
-  const F factor = splat(scale), offset = splat(shift);
-  F sum = F{};
-  rows::eachVector(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
-    F e = vexp(fma(lanes(x + i, count, F{}), factor, -offset));
-    e = isSeen(i, seen) ? e : F{};
-    sum += e;
-    rows::storeUpTo(x + i, e, count);
-  });
-  return rows::fold(sum, rows::Add());
+// x = exp(scale x - shift) where it is seen, else zero; the sums. A shift for each row.
+STEEPEST_INLINE F exponentials(const Scores& s, float scale, const float* shift) {
+  const F factor = splat(scale);
+  EachRow<F> sums(s.rows);
+  for (int64_t r = 0; r < s.rows; ++r) {
+    float* x = s.row(r);
+    const int64_t seen = s.seen(r);
+    const F offset = splat(shift[r]);
+    F sum = F{};
+    rows::eachVector(s.n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+      F e = vexp(fma(lanes(x + i, count, F{}), factor, -offset));
+      e = isSeen(i, seen) ? e : F{};
+      sum += e;
+      rows::storeUpTo(x + i, e, count);
+    });
+    sums.of[r] = sum;
+  }
+  return sums.fold(Add());
 }
 
 STEEPEST_INLINE void scaleRow(float* x, int64_t n, float factor) {
@@ -106,6 +150,15 @@ Steps operandOf(const AttentionHead& h, const Steps& steps, int64_t first, int64
   return {to, features, 1};
 }
 
+// x = fill where the mask hides a key; the first row and column of x are `row` and `key` of the mask.
+void hide(const AttentionHead& h, const Scores& s, int64_t row, int64_t key, float fill) {
+  for (int64_t r = 0; r < s.rows; ++r) {
+    float* x = s.row(r);
+    const uint8_t* mask = h.mask + (row + r) * h.maskRow + key * h.maskColumn;
+    for (int64_t i = 0, n = s.seen(r); i < n; ++i) x[i] = mask[i * h.maskColumn] != 0 ? x[i] : fill;
+  }
+}
+
 int64_t forwardScratch(const AttentionHead& h) {
   const int64_t keys = least(h.keys, kKeyBlock);
   return packedFloats(h.depth, keys) + packedFloats(keys, h.width) + kStripRows * (roundUp(keys, kPad) + kPad) +
@@ -119,9 +172,9 @@ void forward(const AttentionHead& h, int64_t first, int64_t last, float* scratch
   float* scores = values + packedFloats(most_, h.width);
   float* rounded = scores + kStripRows * ld;
   float top[kRowBlock], sum[kRowBlock];  // whole vectors
-  for (int64_t i = 0; i < kRowBlock; ++i) {
-    top[i] = -__builtin_inff();
-    sum[i] = 0;
+  for (int64_t i = 0; i < last - first; i += kWidth) {
+    store(top + i, splat(-__builtin_inff()));
+    store(sum + i, F{});
   }
   const int64_t end = h.causal ? least(h.keys, last) : h.keys;
   for (int64_t k0 = 0; k0 < end; k0 += kKeyBlock) {
@@ -137,30 +190,34 @@ void forward(const AttentionHead& h, int64_t first, int64_t last, float* scratch
       const int64_t n = h.causal ? least(block, r0 + m - k0) : block;
       const Steps query = operandOf(h, h.query, r0, m, h.depth, rounded);
       multiply(query.at, query.row, query.column, keys, h.depth, scores, ld, m, n, h.depth, false);
-      for (int64_t r = r0; r < r0 + m; ++r) {
-        float* s = scores + (r - r0) * ld;
-        const int64_t seen = h.causal ? least(n, r + 1 - k0) : n;
-        float scale = h.scale;
-        if (h.mask) {
-          // -infinity must not meet a negative or a zero factor
-          scaleRow(s, seen, scale);
-          scale = 1;
-          hide(h, r, k0, seen, s);
-        }
-        const float before = top[r - first], here = scaledMax(s, n, seen, scale);
-        const float now = here > before ? here : before;
-        const bool nothing = now == -__builtin_inff();
-        const float shift = nothing ? 0 : now;
-        const float part = exponentials(s, n, seen, scale, shift);
-        if (h.bfloat16) roundRow(s, s, n);
-        if (k0 > 0 && now != before) {
-          const float fade = vexp(splat(before - shift))[0];
-          sum[r - first] *= fade;
-          scaleRow(h.y + r * h.yRow, h.width, fade);
-        }
-        sum[r - first] += part;
-        top[r - first] = now;
-      }
+      const bool more = k0 > 0;
+      eachGroup({scores, ld, m, n, h.causal ? r0 + 1 - k0 : n, h.causal},
+                [&](const Scores& s, int64_t r) __attribute__((always_inline)) {
+                  float scale = h.scale;
+                  if (h.mask) {
+                    // -infinity must not meet a negative or a zero factor
+                    for (int64_t i = 0; i < s.rows; ++i) scaleRow(s.row(i), s.seen(i), scale);
+                    scale = 1;
+                    hide(h, s, r0 + r, k0, -__builtin_inff());
+                  }
+                  const int64_t at = r0 + r - first;
+                  const F lowest = splat(-__builtin_inff()), before = lanes(top + at, s.rows, lowest);
+                  const F now = Max()(scaledMaxima(s, scale), before), shift = now == lowest ? F{} : now;
+                  float shifts[kWidth], fades[kWidth];
+                  store(shifts, shift);
+                  F total = exponentials(s, scale, shifts);
+                  if (more) {
+                    const F fade = vexp(before - shift);
+                    total += lanes(sum + at, s.rows, F{}) * fade;
+                    store(fades, fade);
+                  }
+                  rows::storeUpTo(sum + at, total, s.rows);
+                  rows::storeUpTo(top + at, now, s.rows);
+                  for (int64_t i = 0; i < s.rows; ++i) {
+                    if (h.bfloat16) roundRow(s.row(i), s.row(i), n);
+                    if (more && fades[i] != 1) scaleRow(h.y + (r0 + r + i) * h.yRow, h.width, fades[i]);
+                  }
+                });
       multiply(scores, ld, 1, values, block, h.y + r0 * h.yRow, h.yRow, m, h.width, n, k0 > 0);
     }
   }
@@ -174,67 +231,99 @@ void forward(const AttentionHead& h, int64_t first, int64_t last, float* scratch
   for (int64_t r = first; r < last; ++r) scaleRow(h.y + r * h.yRow, h.width, sum[r - first]);
 }
 
-// sum(p dp) / sum(p): p adds up to 1 but for its rounding errors, which are much alike in a row.
-STEEPEST_INLINE float meanOf(F weighted, F total) {
-  const float sum = rows::fold(total, rows::Add());
-  return sum > 0 ? rows::fold(weighted, rows::Add()) / sum : 0;
+// sum(p dp) / sum(p) of each row: p adds up to 1 but for its rounding errors, which are much alike in a row.
+STEEPEST_INLINE F quotients(EachRow<F>& weighted, EachRow<F>& total) {
+  const F sum = total.fold(Add()), weights = weighted.fold(Add());
+  return sum > F{} ? weights / sum : F{};
 }
 
-// p = exp(scale s - logSum) where a key is seen, else zero; over n elements. Returns the mean of dp over what is seen.
-STEEPEST_INLINE float probabilities(float* p, const float* dp, int64_t seen, int64_t n, float scale, float logSum) {
-  const F factor = splat(scale), offset = splat(logSum);
-  F weighted = F{}, total = F{};
-  rows::eachVector(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
-    const F e = vexp(fma(lanes(p + i, count, F{}), factor, -offset)), v = e * lanes(dp + i, count, F{});
-    const I inside = isSeen(i, seen);
-    rows::storeUpTo(p + i, inside ? e : F{}, count);
-    weighted += inside ? v : F{};
-    total += inside ? e : F{};
-  });
-  return meanOf(weighted, total);
+// p = exp(scale s - logSum) where a key is seen, else zero. Returns the means of dp over what is seen.
+STEEPEST_INLINE F probabilities(const Scores& p, const Scores& dp, float scale, const float* logSum) {
+  const F factor = splat(scale);
+  EachRow<F> weights(p.rows), totals(p.rows);
+  for (int64_t r = 0; r < p.rows; ++r) {
+    const F offset = splat(logSum[r]);
+    const int64_t seen = p.seen(r);
+    float* x = p.row(r);
+    const float* dx = dp.row(r);
+    F weighted = F{}, total = F{};
+    rows::eachVector(p.n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+      const F e = vexp(fma(lanes(x + i, count, F{}), factor, -offset)), v = e * lanes(dx + i, count, F{});
+      const I inside = isSeen(i, seen);
+      rows::storeUpTo(x + i, inside ? e : F{}, count);
+      weighted += inside ? v : F{};
+      total += inside ? e : F{};
+    });
+    weights.of[r] = weighted;
+    totals.of[r] = total;
+  }
+  return quotients(weights, totals);
 }
 
-// That mean where a mask has hidden some.
-STEEPEST_INLINE float meanGradient(const float* p, const float* dp, int64_t seen, int64_t n) {
-  F weighted = F{}, total = F{};
-  rows::eachVector(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
-    const F e = lanes(p + i, count, F{}), v = e * lanes(dp + i, count, F{});
-    const I inside = isSeen(i, seen);
-    weighted += inside ? v : F{};
-    total += inside ? e : F{};
-  });
-  return meanOf(weighted, total);
+// Those means where a mask has hidden some.
+STEEPEST_INLINE F meanGradients(const Scores& p, const Scores& dp) {
+  EachRow<F> weights(p.rows), totals(p.rows);
+  for (int64_t r = 0; r < p.rows; ++r) {
+    const int64_t seen = p.seen(r);
+    F weighted = F{}, total = F{};
+    rows::eachVector(p.n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+      const F e = lanes(p.row(r) + i, count, F{}), v = e * lanes(dp.row(r) + i, count, F{});
+      const I inside = isSeen(i, seen);
+      weighted += inside ? v : F{};
+      total += inside ? e : F{};
+    });
+    weights.of[r] = weighted;
+    totals.of[r] = total;
+  }
+  return quotients(weights, totals);
 }
 
-struct RowOfGradients {
-  float sum;
-  float largest;  // magnitude
+struct RowsOfGradients {
+  F sum;
+  F largest;  // magnitude
 };
 
 // From dp to ds = p (dp - delta) scale, zero where p is.
-STEEPEST_INLINE RowOfGradients scoreGradients(const float* p, float* ds, int64_t n, float scale, float delta) {
-  const F factor = splat(scale), d = splat(delta);
-  F sum = F{}, largest = F{};
-  rows::eachVector(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
-    const F e = lanes(p + i, count, F{}), g = e * (lanes(ds + i, count, F{}) - d) * factor;
-    const F kept = e == F{} ? F{} : g;
-    sum += kept;
-    largest = rows::Max()(vabs(kept), largest);
-    rows::storeUpTo(ds + i, kept, count);
-  });
-  return {rows::fold(sum, rows::Add()), rows::fold(largest, rows::Max())};
+STEEPEST_INLINE RowsOfGradients scoreGradients(const Scores& p, const Scores& ds, float scale, const float* delta) {
+  const F factor = splat(scale);
+  EachRow<F> sums(p.rows), largest(p.rows);
+  for (int64_t r = 0; r < p.rows; ++r) {
+    const F d = splat(delta[r]);
+    const float* x = p.row(r);
+    float* dx = ds.row(r);
+    F sum = F{}, top = F{};
+    rows::eachVector(p.n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+      const F e = lanes(x + i, count, F{}), g = e * (lanes(dx + i, count, F{}) - d) * factor;
+      const F kept = e == F{} ? F{} : g;
+      sum += kept;
+      top = Max()(vabs(kept), top);
+      rows::storeUpTo(dx + i, kept, count);
+    });
+    sums.of[r] = sum;
+    largest.of[r] = top;
+  }
+  return {sums.fold(Add()), largest.fold(Max())};
 }
 
 // A whole row of ds adds up to 0: the keys' bias has no gradient. What rounding leaves goes to the first of the largest.
-STEEPEST_INLINE void balance(float* ds, int64_t n, const RowOfGradients& row) {
-  int64_t at = 0;
-  while (at < n && __builtin_fabsf(ds[at]) != row.largest) ++at;
-  ds[at < n ? at : 0] -= row.sum;
-}
-
-void hideProbabilities(const AttentionHead& h, int64_t row, int64_t key, int64_t n, float* p) {
-  const uint8_t* mask = h.mask + row * h.maskRow + key * h.maskColumn;
-  for (int64_t i = 0; i < n; ++i) p[i] = mask[i * h.maskColumn] != 0 ? p[i] : 0;
+STEEPEST_INLINE void balance(const Scores& ds, const RowsOfGradients& gradients) {
+  float largest[kWidth], sum[kWidth];
+  int32_t place[kWidth];
+  store(largest, gradients.largest);
+  store(sum, gradients.sum);
+  const I none = splat(static_cast<int32_t>(ds.n));
+  EachRow<I> places(ds.rows);
+  for (int64_t r = 0; r < ds.rows; ++r) {
+    const F top = splat(largest[r]);
+    I first = none;
+    rows::eachVector(ds.n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+      const I at = kLaneIndex + splat(static_cast<int32_t>(i));
+      first = Min()(vabs(lanes(ds.row(r) + i, count, F{})) == top ? at : none, first);
+    });
+    places.of[r] = first;
+  }
+  store(place, places.fold(Min()));
+  for (int64_t r = 0; r < ds.rows; ++r) ds.row(r)[place[r] < ds.n ? place[r] : 0] -= sum[r];
 }
 
 constexpr int64_t kBlockRow = kBlock + kPad;
@@ -259,7 +348,7 @@ void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* sc
   float* roundedUpstream = roundedQueries + kBlock * h.depth;
   // sum(p dp) is sum(y dy): rounded like the terms it is taken from where all keys are at hand.
   const bool single = h.keys <= kBlock;
-  const int64_t start = h.causal ? least(h.queries, first / kBlock * kBlock) : 0;
+  const int64_t start = h.causal ? least(h.queries, first) : 0;
   for (int64_t r = start; r < h.queries && !single; ++r) {
     const float* y = h.y + r * h.yRow;
     const Steps dy = operandOf(h, g.dy, r, 1, h.width, roundedUpstream);
@@ -283,48 +372,51 @@ void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* sc
       roundPacked(keys, n, h.depth);
       roundPacked(valuesAcross, h.width, n);
     }
-    for (int64_t r0 = h.causal ? k0 / kBlock * kBlock : 0; r0 < h.queries; r0 += kBlock) {
+    for (int64_t r0 = h.causal ? k0 : 0; r0 < h.queries; r0 += kBlock) {
       const int64_t m = least(kBlock, h.queries - r0);
       const Steps query = operandOf(h, h.query, r0, m, h.depth, roundedQueries);
       const Steps dy = operandOf(h, g.dy, r0, m, h.width, roundedUpstream);
       gemm::pack(query.at, query.row, query.column, m, h.depth, queries);
       gemm::pack(dy.at, dy.row, dy.column, m, h.width, upstream);
       // On the diagonal the work is done in strips, each as far as its queries see and its keys are seen.
-      const bool diagonal = h.causal && r0 < k0 + n;
+      const bool diagonal = h.causal && r0 == k0;
       const int64_t strip = diagonal ? gemm::kRows : m;
       for (int64_t i = 0; i < m; i += strip) {
-        const int64_t count = least(strip, m - i), reach = diagonal ? least(n, r0 + i + count - k0) : n;
-        if (reach > 0) {
-          multiply(query.at + i * query.row, query.row, query.column, keysAcross, h.depth, p + i * kBlockRow, kBlockRow,
-                   count, reach, h.depth, false);
-          multiply(dy.at + i * dy.row, dy.row, dy.column, valuesAcross, h.width, ds + i * kBlockRow, kBlockRow, count,
-                   reach, h.width, false);
+        const int64_t count = least(strip, m - i), reach = diagonal ? least(n, i + strip) : n;
+        Ahead ahead[4];
+        for (int k = 0; k < 4 && g.next; ++k) {
+          ahead[k] =
+              gemm::floatsAhead(g.next[k].at + i * g.next[k].row, count, g.next[k].row, k < 2 ? h.depth : h.width);
         }
-        for (int64_t r = i; r < i + count; ++r) {
-          const int64_t seen = diagonal ? most(0, least(n, r0 + r + 1 - k0)) : n;
-          float* pr = p + r * kBlockRow;
-          float* dsr = ds + r * kBlockRow;
-          float mean = probabilities(pr, dsr, seen, n, h.scale, h.logSum[r0 + r]);
-          if (h.mask) {
-            hideProbabilities(h, r0 + r, k0, seen, pr);
-            mean = meanGradient(pr, dsr, seen, n);
-          }
-          const RowOfGradients row = scoreGradients(pr, dsr, n, h.scale, single ? mean : delta[r0 + r]);
-          if (single) balance(dsr, n, row);
-          if (h.bfloat16) {
-            roundRow(pr, pr, n);
-            roundRow(dsr, dsr, n);
-          }
-        }
-        if (reach > 0) {
-          multiply(ds + i * kBlockRow, kBlockRow, 1, keys, n, g.dquery + (r0 + i) * g.dqueryRow, g.dqueryRow, count,
-                   h.depth, reach, true);
-        }
+        multiply(query.at + i * query.row, query.row, query.column, keysAcross, h.depth, p + i * kBlockRow, kBlockRow,
+                 count, reach, h.depth, false, g.next ? ahead : nullptr);
+        multiply(dy.at + i * dy.row, dy.row, dy.column, valuesAcross, h.width, ds + i * kBlockRow, kBlockRow, count,
+                 reach, h.width, false, g.next ? ahead + 2 : nullptr);
+        eachGroup({p + i * kBlockRow, kBlockRow, count, reach, diagonal ? i + 1 : n, diagonal},
+                  [&](const Scores& ps, int64_t r) __attribute__((always_inline)) {
+                    Scores gradients = ps;
+                    gradients.at = ds + (i + r) * kBlockRow;
+                    const int64_t row = r0 + i + r;
+                    F mean = probabilities(ps, gradients, h.scale, h.logSum + row);
+                    if (h.mask) {
+                      hide(h, ps, row, k0, 0);
+                      mean = meanGradients(ps, gradients);
+                    }
+                    float means[kWidth];
+                    store(means, mean);
+                    const RowsOfGradients all = scoreGradients(ps, gradients, h.scale, single ? means : delta + row);
+                    if (single) balance(gradients, all);
+                    for (int64_t j = 0; j < ps.rows && h.bfloat16; ++j) {
+                      roundRow(ps.row(j), ps.row(j), reach);
+                      roundRow(gradients.row(j), gradients.row(j), reach);
+                    }
+                  });
+        multiply(ds + i * kBlockRow, kBlockRow, 1, keys, n, g.dquery + (r0 + i) * g.dqueryRow, g.dqueryRow, count,
+                 h.depth, reach, true);
       }
       const int64_t across = diagonal ? gemm::kRows : n;
-      for (int64_t j = 0; j < n; j += across) {
-        const int64_t count = least(across, n - j), from = diagonal ? least(m, most(0, k0 + j - r0)) : 0;
-        if (from == m) continue;
+      for (int64_t j = 0; j < n && !(diagonal && j >= m); j += across) {
+        const int64_t count = least(across, n - j), from = diagonal ? j : 0;
         multiply(p + from * kBlockRow + j, 1, kBlockRow, upstream + from * gemm::kPanel, m,
                  g.dvalue + (k0 + j) * g.dvalueRow, g.dvalueRow, count, h.width, m - from, true);
         multiply(ds + from * kBlockRow + j, 1, kBlockRow, queries + from * gemm::kPanel, m,
@@ -339,6 +431,6 @@ void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* sc
 
 extern const AttentionKernels attentionKernels;
 const AttentionKernels attentionKernels = {
-    attention::kRowBlock,      attention::forward,         attention::backward,
-    attention::forwardScratch, attention::backwardScratch,
+    attention::kRowBlock, attention::forward,        attention::kBlock,
+    attention::backward,  attention::forwardScratch, attention::backwardScratch,
 };

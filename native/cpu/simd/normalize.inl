@@ -87,7 +87,7 @@ void forward(const float* x, const float* scale, const float* offset, float epsi
       rest += v;
       return v * v;
     });
-    const float missed = centered ? rows::fold(rest, rows::Add()) * share : 0;
+    const float missed = centered ? rows::fold(rest, Add()) * share : 0;
     const float variance = square * share - missed * missed;
     const F factor = 1.0f / vsqrt(splat((variance > 0 ? variance : 0) + epsilon));
     rows::eachVector(n, [=](int64_t i, int64_t count) NORMALIZE_LAMBDA {

@@ -3,16 +3,6 @@
 namespace gemm {
 namespace {
 
-template <int... lane>
-struct Lanes {};
-#if STEEPEST_WIDTH == 16
-using AllLanes = Lanes<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15>;
-#elif STEEPEST_WIDTH == 8
-using AllLanes = Lanes<0, 1, 2, 3, 4, 5, 6, 7>;
-#else
-using AllLanes = Lanes<0, 1, 2, 3>;
-#endif
-
 // Transposes the blocks of `size` x `size` inside each block of twice the size: rows `size` apart swap lanes `size` apart.
 template <int size, int... lane>
 STEEPEST_INLINE void exchange(F (&r)[kWidth], Lanes<lane...>) {

@@ -44,25 +44,6 @@ STEEPEST_INLINE auto fold(V v, Op op) {
   }
 }
 
-struct Add {
-  template <typename V>
-  STEEPEST_INLINE V operator()(V a, V b) const {
-    return a + b;
-  }
-};
-struct Max {
-  template <typename V>
-  STEEPEST_INLINE V operator()(V a, V b) const {
-    return a > b ? a : b;
-  }
-};
-struct Min {
-  template <typename V>
-  STEEPEST_INLINE V operator()(V a, V b) const {
-    return a < b ? a : b;
-  }
-};
-
 // The sum over a row of n elements of term(i, count), which gives elements i .. i+count-1 and zero in the other lanes.
 // Blocks are summed in float and joined in double, so the error does not grow with the length of the row.
 template <typename Term>

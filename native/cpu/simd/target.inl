@@ -30,6 +30,7 @@ namespace steepest::STEEPEST_TARGET {
 // The order matters: each file uses those before it.
 // clang-format off
 #include "vector.inl"
+#include "folds.inl"
 
 #include "../../scalar/exp.inl"
 #include "../../scalar/log.inl"

@@ -18,6 +18,7 @@ namespace steepest::avx512bf16 {
 
 // clang-format off
 #include "vector.inl"
+#include "folds.inl"
 
 #include "bfloat16.inl"
 #include "gemm.inl"

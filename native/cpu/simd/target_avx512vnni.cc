@@ -17,6 +17,7 @@ namespace steepest::avx512vnni {
 
 // clang-format off
 #include "vector.inl"
+#include "folds.inl"
 
 #include "gemm.inl"
 #include "gemm_int8.inl"
