@@ -22,6 +22,8 @@ export interface Addon {
   setThreads(count: number): void;
   /** Instructions bound from now on use this CPU target. For tests. */
   selectTarget(name: string): void;
+  /** Whether kernels bound from now on find NaN in the memory that they share with others. For tests. */
+  spoilWorkspaces(on: boolean): void;
   /** Which GEMM instructions bound from now on use: own kernels, or a BLAS (by path, or the first one found). */
   selectBlas(choice: 'own' | 'auto' | string): void;
   /** Decodes, validates and prints a plan; throws what is wrong with it. */

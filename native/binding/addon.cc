@@ -6,6 +6,7 @@
 #include "../cpu/blas.h"
 #include "../cpu/fused_match.h"
 #include "../cpu/limits.h"
+#include "../cpu/scratch.h"
 #include "../cpu/simd/table.h"
 #include "../plan/ops.h"
 #include "../runtime/session.h"
@@ -54,6 +55,8 @@ void selectTarget(const Napi::CallbackInfo& info) {
     throw Napi::RangeError::New(info.Env(), "name: this CPU and build have no target '" + name + "'");
   }
 }
+
+void spoil(const Napi::CallbackInfo& info) { spoilWorkspaces(boolean(info[0], "on")); }
 
 void selectBlasLibrary(const Napi::CallbackInfo& info) {
   const std::string choice = string(info[0], "choice");
@@ -141,6 +144,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   add<info>(exports, "info");
   add<setThreads>(exports, "setThreads");
   add<selectTarget>(exports, "selectTarget");
+  add<spoil>(exports, "spoilWorkspaces");
   add<selectBlasLibrary>(exports, "selectBlas");
   add<printPlan>(exports, "printPlan");
   add<fusedRuns>(exports, "fusedRuns");

@@ -40,7 +40,7 @@ class Argsort : public Kernel {
     axis_ = x.shape[axis];
     for (int d = axis + 1; d < x.rank; ++d) inner_ *= x.shape[d];
     count_ = instruction.outputs[0].shape[axis];
-    pairs_ = Allocation(static_cast<uint64_t>(x.size()) * sizeof(uint64_t));
+    pairs_ = Floats(memory, 2 * x.size());  // pairs of words
   }
 
   void run(RunContext& context) override {
@@ -52,7 +52,7 @@ class Argsort : public Kernel {
 
  private:
   void sort(const T* x, int64_t line) const {
-    uint64_t* pairs = reinterpret_cast<uint64_t*>(pairs_.data()) + line * axis_;
+    uint64_t* pairs = pairs_.as<uint64_t>() + line * axis_;
     for (int64_t i = 0; i < axis_; ++i) {
       pairs[i] = static_cast<uint64_t>(keyOf(x[i]) ^ flip_) << 32 | static_cast<uint64_t>(i);
     }
@@ -66,7 +66,7 @@ class Argsort : public Kernel {
   int32_t* out_;
   uint32_t flip_;
   int64_t outer_ = 1, axis_ = 1, inner_ = 1, count_ = 0;
-  Allocation pairs_;
+  Floats pairs_;
 };
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace steepest {
 namespace {
 
 constexpr int64_t kWantedParts = 16;  // so that the threads have enough to share
-constexpr int64_t kKeysOfPart = 128;  // at least
+constexpr int64_t kBlocksOfPart = 2;  // of keys, at least
 constexpr int64_t kFloatsOfChunk = 1 << 14;
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -111,7 +111,7 @@ class Attention final : public Kernel {
     rows_ = std::clamp<int64_t>(ceilDiv(sizes.queries, wanted), std::min<int64_t>(64, kernels_.rows), kernels_.rows);
     parts_ = ceilDiv(sizes.queries, rows_);
     work_ = heads * sizes.queries * sizes.keys * (sizes.depth + sizes.width);
-    slots_.allocate(std::min<int64_t>(heads * parts_, Threads::pool().count()), kernels_.forwardScratch(sizes));
+    slots_.allocate(memory, std::min<int64_t>(heads * parts_, Threads::pool().count()), kernels_.forwardScratch(sizes));
   }
 
   void run(RunContext& context) override {
@@ -145,11 +145,13 @@ class AttentionGrad final : public Kernel {
     keyHeads_ = problem_.heads / problem_.shared;
     const int64_t heads = problem_.samples * keyHeads_;
     const int64_t wanted = ceilDiv(kWantedParts, heads);
-    keys_ = ceilDiv(std::max(kKeysOfPart, ceilDiv(sizes.keys, wanted)), kKeysOfPart) * kKeysOfPart;
+    const int64_t unit = kBlocksOfPart * kernels_.keys;
+    keys_ = ceilDiv(std::max(unit, ceilDiv(sizes.keys, wanted)), unit) * unit;
     parts_ = ceilDiv(sizes.keys, keys_);
     work_ = heads * problem_.shared * sizes.queries * sizes.keys * (3 * sizes.depth + 2 * sizes.width);
-    slots_.allocate(std::min<int64_t>(heads * parts_, Threads::pool().count()), kernels_.backwardScratch(sizes));
-    if (parts_ > 1) partial_ = Floats((parts_ - 1) * in.outputs[0].size());
+    slots_.allocate(memory, std::min<int64_t>(heads * parts_, Threads::pool().count()),
+                    kernels_.backwardScratch(sizes));
+    if (parts_ > 1) partial_ = Floats(memory, (parts_ - 1) * in.outputs[0].size());
     size_ = in.outputs[0].size();
   }
 
@@ -178,10 +180,26 @@ class AttentionGrad final : public Kernel {
     for (int64_t h = keyHead * problem_.shared; h < (keyHead + 1) * problem_.shared; ++h) {
       g.head = problem_.head(n, h);
       g.dy = dy_.of(n, h);
+      Steps next[4];
+      g.next = findNext(n * problem_.heads + h + 1, next) ? next : nullptr;
       g.dquery = dquery + (dquery_.write(n, h) - dquery_.at);
       clear(g.dquery, g.dqueryRow, 0, sizes.queries, sizes.depth);
       kernels_.backward(g, first, last, scratch);
     }
+  }
+
+  // What the gradient of head `head` of all reads; a thread takes heads that follow each other. Nothing where it is too much to be
+  // in a cache when it is wanted.
+  bool findNext(int64_t head, Steps (&next)[4]) const {
+    const AttentionHead& sizes = problem_.sizes();
+    if (std::max(sizes.keys, sizes.queries) > kernels_.keys || head >= problem_.samples * problem_.heads) return false;
+    const int64_t n = head / problem_.heads, h = head % problem_.heads;
+    const AttentionHead other = problem_.head(n, h);
+    next[0] = other.query;
+    next[1] = other.key;
+    next[2] = dy_.of(n, h);
+    next[3] = other.value;
+    return true;
   }
 
   static void clear(float* at, int64_t row, int64_t first, int64_t last, int64_t columns) {

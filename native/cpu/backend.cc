@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "../runtime/allocator.h"
 #include "../runtime/executor.h"
 #include "feed_readers.h"
+#include "scratch.h"
 #include "tile.h"
 
 namespace steepest {
@@ -25,6 +27,26 @@ class HostBuffer final : public Buffer {
 
  private:
   Allocation memory_;
+};
+
+// For tests, see spoilWorkspaces.
+class Spoiled final : public Kernel {
+ public:
+  Spoiled(std::unique_ptr<Kernel> kernel, std::shared_ptr<Workspace> workspace)
+      : kernel_(std::move(kernel)), workspace_(std::move(workspace)) {}
+
+  void run(RunContext& context) override {
+    workspace_->spoil();
+    kernel_->run(context);
+  }
+  void move(int64_t steps) override { kernel_->move(steps); }
+  void enter() override { kernel_->enter(); }
+  bool readsFeed(uint32_t slot, const View& fed, bool alone) override { return kernel_->readsFeed(slot, fed, alone); }
+  void lend() override { kernel_->lend(); }
+
+ private:
+  const std::unique_ptr<Kernel> kernel_;
+  const std::shared_ptr<Workspace> workspace_;
 };
 
 class Cpu final : public Backend {
@@ -44,7 +66,17 @@ class Cpu final : public Backend {
                                             const Memory& memory) override {
     std::vector<std::unique_ptr<Kernel>> kernels;
     kernels.reserve(instructions.size());
-    for (const Instruction& instruction : instructions) kernels.push_back(kernelOf(instruction, memory));
+    // The body of a loop has what the plan around it has: nothing else runs meanwhile.
+    const bool isBody = memory.workspace != nullptr;
+    Memory shared = memory;
+    if (!isBody) shared.workspace = std::make_shared<Workspace>();
+    for (const Instruction& instruction : instructions) {
+      shared.workspace->begin();
+      std::unique_ptr<Kernel> kernel = kernelOf(instruction, shared);
+      if (spoilsWorkspaces()) kernel = std::make_unique<Spoiled>(std::move(kernel), shared.workspace);
+      kernels.push_back(std::move(kernel));
+    }
+    if (!isBody) shared.workspace->allocate();
     tellReaders(instructions, kernels);
     return kernels;
   }

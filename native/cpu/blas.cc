@@ -122,7 +122,7 @@ class BlasMatmul final : public Kernel {
       : sgemm_(blas.sgemm), p_(problem), a_(a), b_(b) {
     if (instruction.attrs[0] == 1) {
       epilogue_ = bindEpilogue(instruction, 2, memory);
-      product_ = Floats(p_.m * p_.n);
+      product_ = Floats(memory, p_.m * p_.n);
     } else {
       c_ = memory.at<float>(instruction.outputs[0]);
       cSlide_ = slideOf(instruction.outputs[0]);

@@ -40,7 +40,7 @@ class Conv final : public Kernel {
         kernel_(instruction.inputs[1], memory),
         keepsPanels_((instruction.steady >> 1 & 1) != 0),
         result_(instruction, memory, p_.dense()) {
-    planPhases();
+    planPhases(memory);
   }
 
   void run(RunContext& context) override {
@@ -73,7 +73,7 @@ class Conv final : public Kernel {
     int64_t panels;  // where they begin
   };
 
-  void planPhases() {
+  void planPhases(const Memory& memory) {
     int64_t panelFloats = 0, patchFloats = 0, productFloats = 0;
     for (int64_t i = 0; i < p_.phases(); ++i) {
       Phase phase{p_.grid(i), 0, 0, 0, 0, 0, packs_, chunks_, panelFloats};
@@ -99,10 +99,10 @@ class Conv final : public Kernel {
       if (!result_.to || !p_.dense()) productFloats = std::max(productFloats, phase.rows * p_.columns);
       phases_.push_back(phase);
     }
-    panels_ = Floats(panelFloats);
+    panels_ = keepsPanels_ ? Floats(panelFloats) : Floats(memory, panelFloats);
     product_ = roundUp(patchFloats, 16);
     if (product_ + productFloats > 0) {
-      slots_.allocate(std::min<int64_t>(chunks_, Threads::pool().count()), product_ + productFloats);
+      slots_.allocate(memory, std::min<int64_t>(chunks_, Threads::pool().count()), product_ + productFloats);
     }
   }
 

@@ -36,7 +36,7 @@ class ConvDirect final : public Kernel {
         kernel_(instruction.inputs[1], memory),
         keepsPanels_((instruction.steady >> 1 & 1) != 0),
         result_(instruction, memory) {
-    plan();
+    plan(memory);
   }
 
   void run(RunContext& context) override {
@@ -66,7 +66,7 @@ class ConvDirect final : public Kernel {
     int64_t runLength() const { return dense ? grid.rowDepth() : grid.width; }
   };
 
-  void plan() {
+  void plan(const Memory& memory) {
     int64_t panelFloats = 0, copyFloats = 0, runs = 0, work = 0;
     for (int64_t i = 0; i < p_.phases(); ++i) {
       Phase phase{p_.grid(i), 0, false, false, 0, packs_, panelFloats};
@@ -88,11 +88,11 @@ class ConvDirect final : public Kernel {
     lines_ = p_.images * p_.dest[0] * p_.dest[1];
     linesEach_ = std::clamp<int64_t>(kChunkWork / std::max<int64_t>(1, work * p_.phaseCount(2)), 1, lines_);
     chunks_ = ceilDiv(lines_, linesEach_);
-    panels_ = Floats(panelFloats);
+    panels_ = keepsPanels_ ? Floats(panelFloats) : Floats(memory, panelFloats);
     pointers_ = pointerFloats(std::max<int64_t>(1, runs));
     product_ = 2 * pointers_ + ceilDiv(copyFloats, 16) * 16;
     const int64_t productFloats = result_.to ? 0 : linesEach_ * p_.dest[2] * p_.columns;
-    slots_.allocate(std::min<int64_t>(p_.groups * chunks_, Threads::pool().count()), product_ + productFloats);
+    slots_.allocate(memory, std::min<int64_t>(p_.groups * chunks_, Threads::pool().count()), product_ + productFloats);
   }
 
   int64_t panelColumns() const { return ceilDiv(p_.columns, gemm_.panel) * gemm_.panel; }

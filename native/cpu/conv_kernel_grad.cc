@@ -51,7 +51,8 @@ class ConvKernelGrad final : public Kernel {
       dest_ = memory.at<float>(instruction.outputs[0]);
     }
     cut();
-    if (const int64_t partials = dest_ ? splits_ - 1 : splits_; partials > 0) partials_ = Floats(partials * size_);
+    if (const int64_t partials = dest_ ? splits_ - 1 : splits_; partials > 0)
+      partials_ = Floats(memory, partials * size_);
     if (!grid_.isSource()) {
       const int64_t floats = readsLines_ ? grid_.axes[2]->span() * p_.width : panel_ * grid_.rowDepth();
       patchFloats_ = ceilDiv(tapRowsEach_ * floats, 16) * 16;
@@ -59,7 +60,7 @@ class ConvKernelGrad final : public Kernel {
     const int64_t packed =
         gemm_.rounds() ? gemm_.packedDepth(panel_) * ceilDiv(p_.columns, gemm_.panel) * gemm_.panel : 0;
     sums_ = patchFloats_ + ceilDiv(packed, 16) * 16;
-    slots_.allocate(std::min<int64_t>(p_.groups * tapBlocks_ * splits_, Threads::pool().count()),
+    slots_.allocate(memory, std::min<int64_t>(p_.groups * tapBlocks_ * splits_, Threads::pool().count()),
                     sums_ + (chain_ < positions_ ? blockFloats() : 0));
   }
 

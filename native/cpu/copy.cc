@@ -210,7 +210,7 @@ ContiguousInput::ContiguousInput(const View& view, const Memory& memory) : sourc
     size *= view.shape[d];
   }
   plan_ = std::make_unique<CopyPlan>(view.dtype, view.rank, view.shape, view.strides, strides);
-  staged_ = Allocation(static_cast<uint64_t>(size) * sizeOf(view.dtype));
+  staged_ = Floats(memory, floatsFor(size * static_cast<int64_t>(sizeOf(view.dtype))));
 }
 
 std::unique_ptr<Kernel> bindCopy(const Instruction& instruction, const Memory& memory) {

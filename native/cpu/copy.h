@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "../runtime/allocator.h"
 #include "../runtime/kernel.h"
+#include "scratch.h"
 
 namespace steepest {
 
@@ -48,13 +48,13 @@ class ContiguousInput {
   const T* get(RunContext& context) const {
     if (!plan_) return static_cast<const T*>(source_);
     plan_->run(context.threads, source_, staged_.data());
-    return reinterpret_cast<const T*>(staged_.data());
+    return staged_.as<const T>();
   }
 
  private:
   const void* source_;
   std::unique_ptr<CopyPlan> plan_;
-  Allocation staged_;
+  Floats staged_;
 };
 
 }  // namespace steepest

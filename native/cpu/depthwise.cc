@@ -40,7 +40,7 @@ class Depthwise final : public Kernel {
     }
     pointers_ = pointerFloats(taps);
     most_ = std::max<int64_t>(1, kSumFloats / p_.groups);
-    slots_.allocate(std::min<int64_t>(chunks_, Threads::pool().count()),
+    slots_.allocate(memory, std::min<int64_t>(chunks_, Threads::pool().count()),
                     2 * pointers_ + (dest_ && p_.dense() ? 0 : most_ * p_.groups));
   }
 
@@ -122,8 +122,7 @@ class DepthwiseKernelGrad final : public Kernel {
         dy_(instruction.inputs[1], memory) {
     if (instruction.attrs[0] == 1) {
       epilogue_ = bindEpilogue(instruction, 2, memory);
-      sums_ = Floats(taps() * p_.groups);
-      dest_ = sums_.data();
+      sums_ = Floats(memory, taps() * p_.groups);
     } else {
       dest_ = memory.at<float>(instruction.outputs[0]);
     }
@@ -142,7 +141,7 @@ class DepthwiseKernelGrad final : public Kernel {
     const PatchAxis& axis = *grid_.axes[2];
     const int64_t tapRow = tap / axis.size(), offset = axis.offsets[static_cast<size_t>(tap % axis.size())];
     const int64_t channels = p_.groups;
-    float* const sum = dest_ + tap * channels;
+    float* const sum = (dest_ ? dest_ : sums_.data()) + tap * channels;
     std::fill_n(sum, channels, 0.0f);
     int64_t begin = 0, end = axis.count;
     while (begin < end && !axis.sees(begin, tap % axis.size())) ++begin;
@@ -164,8 +163,8 @@ class DepthwiseKernelGrad final : public Kernel {
   const PatchGrid grid_;
   ContiguousInput x_, dy_;
   std::unique_ptr<Epilogue> epilogue_;
-  Floats sums_;
-  float* dest_;
+  Floats sums_;            // without a place of their own
+  float* dest_ = nullptr;  // the result, if it is the sums
 };
 
 }  // namespace

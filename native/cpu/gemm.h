@@ -34,9 +34,10 @@ struct GemmBlock {
   float* c;
   int64_t cRow;
   int64_t m, n, k;
-  const GemmFinish* finish;  // or null
-  bool accumulate = false;   // onto what C holds
-  bool farA = false;         // it comes from memory, whatever size this block of it has
+  const GemmFinish* finish;     // or null
+  bool accumulate = false;      // onto what C holds, or
+  const float* from = nullptr;  // onto these numbers, in rows as far apart as C's
+  bool farA = false;            // it comes from memory, whatever size this block of it has
   const Ahead* ahead = nullptr;
   int aheads = 0;  // kMostAheads at most
   // Or B is read as it lies, with unit stride along its rows, by the first tile of rows, which packs it here for the others.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "../runtime/host.h"
 #include "../runtime/matmul_problem.h"
@@ -47,11 +48,9 @@ class Matmul final : public Kernel {
         steady_((instruction.steady >> (p_.transposed ? 0 : 1) & 1) != 0),
         reading_(chooseReading()),
         result_(instruction, memory, true, !isNarrow()) {
-    if (result_.finish.added == result_.to) {
-      accumulates_ = result_.to != nullptr;
-      result_.finish.added = nullptr;
-    }
-    chooseGrids();
+    const GemmFinish& finish = result_.finish;
+    beginsAtAdded_ = finish.added && !finish.addedNarrow && finish.scale == 1 && !finish.scales && !isNarrow();
+    chooseGrids(memory);
     byRows_ = steady_ || p_.m > p_.n || p_.m * p_.n >= kFarFloats;
     keepsPanels_ = steady_ && itemsPerPack_ == p_.batches && slab_ >= p_.n;
   }
@@ -135,14 +134,14 @@ class Matmul final : public Kernel {
            (worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k) && p_.n >= kMaxChunksBySplitting * gemm_.panel);
   }
 
-  void chooseGrids() {
+  void chooseGrids(const Memory& memory) {
     const bool packed = reading_ == Reading::kPacked;
     itemsPerPack_ = packed && !p_.sharesB() ? 1 : p_.batches;
     slab_ = p_.n;
     if (packed) {
       const int64_t panels = std::max(kBlockPanels, kSlabFloats / std::max<int64_t>(1, p_.k * gemm_.panel));
       slab_ = std::min(ceilDiv(p_.n, gemm_.panel), panels) * gemm_.panel;
-      packed_ = Floats(slab_ * packedDepth_);
+      packed_ = steady_ ? Floats(slab_ * packedDepth_) : Floats(memory, slab_ * packedDepth_);
     }
     grid_ = chooseGrid({gemm_.rows, gemm_.panel}, p_.m, std::min(slab_, p_.n), p_.k, itemsPerPack_,
                        result_.epilogue ? result_.epilogue->cost() : 0,
@@ -176,7 +175,7 @@ class Matmul final : public Kernel {
     small_ = !packed && p_.batches == 1 && blockRows_ >= p_.m && blockColumns_ >= p_.n;
     if (product + panels > 0) {
       const int64_t chunks = ceilDiv(itemsPerPack_, grid_.items) * grid_.rows * grid_.columns;
-      slots_.allocate(std::min<int64_t>(chunks, Threads::pool().count()), product + panels);
+      slots_.allocate(memory, std::min<int64_t>(chunks, Threads::pool().count()), product + panels);
     }
   }
 
@@ -213,7 +212,7 @@ class Matmul final : public Kernel {
   // One block: columns slab+column .. slab+column+n-1, where B is packed from column `slab` on.
   void block(int64_t item, int64_t row, int64_t m, int64_t slab, int64_t column, int64_t n, float* slot) {
     GemmBlock g{};
-    g.accumulate = accumulates_;
+    g.accumulate = beginsAtAdded_;
     g.aRow = p_.aRow;
     g.aDepth = p_.aDepth;
     g.n = n;
@@ -271,8 +270,9 @@ class Matmul final : public Kernel {
   void strip(GemmBlock& g, int64_t item, int64_t row, int64_t column, float* slot) {
     const int64_t at = (item * p_.m + row) * p_.n + column;
     g.c = result_.epilogue ? slot : result_.to + at;
-    const GemmFinish finish = result_.finish.from(column, at);
-    g.finish = result_.finishes ? &finish : nullptr;
+    GemmFinish finish = result_.finish.from(column, at);
+    if (beginsAtAdded_) g.from = std::exchange(finish.added, nullptr);
+    g.finish = finish.any() ? &finish : nullptr;
     if (readsDots()) {
       const int64_t bColumn = reading_ == Reading::kDots ? p_.bColumn : p_.k;
       gemm_.dots({g.a, p_.aRow, g.b, bColumn, g.c, g.cRow, g.m, g.n, p_.k, g.finish});
@@ -315,7 +315,7 @@ class Matmul final : public Kernel {
   const bool steady_;  // B is the same in all runs of a loop
   const Reading reading_;
   ProductResult result_;
-  bool accumulates_ = false;  // onto what C holds
+  bool beginsAtAdded_;  // sums begin with what they are added to: it is read and stored once
   Grid grid_;
   int64_t blockRows_, blockColumns_;
   int64_t slab_;          // columns packed at a time

@@ -36,7 +36,7 @@ class MatmulInt8 final : public Kernel {
     aDepth_ = k_ == 1 ? 1 : a.strides[1];
     bRow_ = b.strides[0];
     bColumn_ = b.strides[1];
-    allocate();
+    allocate(memory);
   }
 
   void run(RunContext& context) override {
@@ -58,16 +58,17 @@ class MatmulInt8 final : public Kernel {
   }
 
  private:
-  void allocate() {
+  void allocate(const Memory& memory) {
     const int64_t words = kernels_.words(k_);
     panelBytes_ = kernels_.panelBytes(k_);
-    panels_ = Allocation(static_cast<uint64_t>(ceilDiv(n_, kernels_.panel) * panelBytes_));
+    const int64_t panels = floatsFor(ceilDiv(n_, kernels_.panel) * panelBytes_);
+    panels_ = keepsPanels_ ? Floats(panels) : Floats(memory, panels);
     // One more cache line than a power of two: rows do not meet in the same sets.
     rowBytes_ = ceilDiv(words * kernels_.wordBytes, kUnit) * kUnit + Int8Kernels::kSlack;
     const int64_t wholeBlocks = kBlockTiles * kernels_.rows;
     slab_ = std::min(m_, std::max<int64_t>(1, kSlabBytes / rowBytes_ / wholeBlocks) * wholeBlocks);
-    rows_ = Allocation(static_cast<uint64_t>(slab_ * rowBytes_));
-    steps_ = Floats(slab_);
+    rows_ = Floats(memory, floatsFor(slab_ * rowBytes_));
+    steps_ = Floats(memory, slab_);
     const Grid grid = chooseGrid({kernels_.rows, kernels_.panel}, slab_, n_, words, 1,
                                  result_.epilogue ? result_.epilogue->cost() : 0);
     blockRows_ = ceilDiv(slab_, grid.rows);
@@ -77,17 +78,18 @@ class MatmulInt8 final : public Kernel {
       const int64_t tiles = std::max<int64_t>(1, kStripFloats / (kernels_.rows * blockColumns_));
       stripRows_ = std::min(blockRows_, tiles * kernels_.rows);
       const int64_t chunks = grid.rows * grid.columns;
-      slots_.allocate(std::min<int64_t>(chunks, Threads::pool().count()), stripRows_ * blockColumns_);
+      slots_.allocate(memory, std::min<int64_t>(chunks, Threads::pool().count()), stripRows_ * blockColumns_);
     }
   }
 
-  uint8_t* rowAt(int64_t row) const { return rows_.data() + row * rowBytes_; }
+  uint8_t* rowAt(int64_t row) const { return rows_.as<uint8_t>() + row * rowBytes_; }
 
   void pack(Threads& threads) {
     const int64_t panels = ceilDiv(n_, kernels_.panel), each = std::max<int64_t>(1, kPackBytes / panelBytes_);
     threads.each(ceilDiv(panels, each), [this, each](int64_t chunk) {
       const int64_t column = chunk * each * kernels_.panel, columns = std::min(each * kernels_.panel, n_ - column);
-      kernels_.pack(b_ + column * bColumn_, bRow_, bColumn_, k_, columns, panels_.data() + chunk * each * panelBytes_);
+      kernels_.pack(b_ + column * bColumn_, bRow_, bColumn_, k_, columns,
+                    panels_.as<uint8_t>() + chunk * each * panelBytes_);
     });
   }
 
@@ -117,7 +119,8 @@ class MatmulInt8 final : public Kernel {
   void strip(int64_t slab, int64_t i, int64_t rows, int64_t column, float* slot) {
     const int64_t n = std::min(blockColumns_, n_ - column), at = (slab + i) * n_ + column;
     const GemmFinish finish = result_.finish.from(column, at);
-    kernels_.block({rowAt(i), rowBytes_, steps_.data() + i, panels_.data() + column / kernels_.panel * panelBytes_,
+    kernels_.block({rowAt(i), rowBytes_, steps_.data() + i,
+                    panels_.as<uint8_t>() + column / kernels_.panel * panelBytes_,
                     result_.epilogue ? slot : result_.to + at, result_.epilogue ? n : n_, rows, n, k_,
                     result_.finishes ? &finish : nullptr});
     if (result_.epilogue) result_.epilogue->run(slot, n, slab + i, rows, column, n);
@@ -130,12 +133,12 @@ class MatmulInt8 final : public Kernel {
   int64_t aSlide_, bSlide_;  // bytes, with every step of a loop
   int64_t m_, n_, k_;
   int64_t aRow_, aDepth_, bRow_, bColumn_;
-  Allocation panels_;  // of B
+  Floats panels_;  // of B
   int64_t panelBytes_;
   const bool keepsPanels_;  // B is the same until `enter`
   bool hasPanels_ = false;
-  int64_t slab_;     // rows rounded at a time
-  Allocation rows_;  // of A, rounded
+  int64_t slab_;  // rows rounded at a time
+  Floats rows_;   // of A, rounded
   int64_t rowBytes_;
   Floats steps_;  // what one stands for in each of them
   int64_t blockRows_, blockColumns_, stripRows_;

@@ -17,7 +17,7 @@
 namespace steepest {
 namespace {
 
-constexpr int64_t kMaxParts = 4;
+constexpr int64_t kMaxParts = 2;
 
 // Columns of A are read, as in gradients of weights, where rows of both operands are those of a batch.
 bool readsRows(const MatmulProblem& p) { return p.aRow == 1 && p.aDepth != 1; }
@@ -44,16 +44,16 @@ class SplitMatmul final : public Kernel {
         depth_(ceilDiv(ceilDiv(p.k, parts_), 2) * 2),
         result_(instruction, memory) {
     panels_ = ceilDiv(p_.n, gemm_.panel);
-    sums_ = Floats(parts_ * p_.m * p_.n);
+    sums_ = Floats(memory, parts_ * p_.m * p_.n);
     if (hasPieces(gemm, p)) {
       piece_ = ceilDiv(depth_, ceilDiv(depth_, gemm_.depth));
       blockRows_ = p_.m;
       blockColumns_ = panelsOfPieces(panels_) * gemm_.panel;
       const int64_t chunks = parts_ * ceilDiv(p_.n, blockColumns_);
-      pieces_.allocate(std::min<int64_t>(chunks, Threads::pool().count()), piece_ * blockColumns_);
+      pieces_.allocate(memory, std::min<int64_t>(chunks, Threads::pool().count()), piece_ * blockColumns_);
     } else {
       if (gemm_.rounds() || worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k)) {
-        packed_ = Floats(parts_ * partPanels());
+        packed_ = Floats(memory, parts_ * partPanels());
       }
       const Grid grid = chooseGrid({gemm_.rows, gemm_.panel}, p_.m, p_.n, depth_, parts_, 0,
                                    readsRows(p_) && p_.m * p_.k >= kFarFloats);
@@ -63,11 +63,11 @@ class SplitMatmul final : public Kernel {
     const int64_t sumCost = kFloatCost * (parts_ + 1) * p_.n;
     sumRows_ = std::min(p_.m, std::max(ceilDiv(p_.m, kMaxChunksBySplitting), ceilDiv(kBlockCost / 2, sumCost)));
     if (result_.epilogue)
-      slots_.allocate(std::min<int64_t>(ceilDiv(p_.m, sumRows_), Threads::pool().count()), sumRows_ * p_.n);
+      slots_.allocate(memory, std::min<int64_t>(ceilDiv(p_.m, sumRows_), Threads::pool().count()), sumRows_ * p_.n);
   }
 
   void run(RunContext& context) override {
-    if (packed_.data() != nullptr) pack(context.threads);
+    if (packed_.any()) pack(context.threads);
     multiply(context.threads);
     add(context.threads);
   }
@@ -111,7 +111,7 @@ class SplitMatmul final : public Kernel {
         Pieces{b.floats(), p_.bDepth, p_.bColumn, piece_}.multiply(gemm_, g, panels);
         return pieces_.release(panels);
       }
-      if (packed_.data() != nullptr) {
+      if (packed_.any()) {
         g.b = packed_.data() + part * partPanels() + column * gemm_.packedDepth(k);
         g.bRow = gemm_.panel;
         g.bPanel = gemm_.packedDepth(k) * gemm_.panel;

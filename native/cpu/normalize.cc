@@ -79,7 +79,7 @@ class NormalizeGrad final : public Kernel {
     if (rows_.offset) doffset_ = memory.at<float>(in.outputs.back());
     each_ = std::max(kRowsOfPart, 2 * kChunkCost / rows_.cost());
     parts_ = (rows_.count + each_ - 1) / each_;
-    sums_ = Floats(parts_ * 2 * rows_.n);
+    sums_ = Floats(memory, parts_ * 2 * rows_.n);
   }
 
   void run(RunContext& context) override {

@@ -74,7 +74,7 @@ class Pool final : public Kernel {
         windows_(instruction, instruction.inputs[0], instruction.outputs[0], average),
         x_(instruction.inputs[0], memory),
         y_(memory.at<float>(instruction.outputs[0])) {
-    slots_.allocate(Threads::pool().count(), pointerFloats(windows_.taps()));
+    slots_.allocate(memory, Threads::pool().count(), pointerFloats(windows_.taps()));
   }
 
   void run(RunContext& context) override {
@@ -132,7 +132,7 @@ class PoolGrad final : public Kernel {
       x_ = std::make_unique<ContiguousInput>(instruction.inputs[0], memory);
       y_ = std::make_unique<ContiguousInput>(instruction.inputs[1], memory);
     }
-    slots_.allocate(Threads::pool().count(), 2 * pointerFloats(windows_.taps()));
+    slots_.allocate(memory, Threads::pool().count(), 2 * pointerFloats(windows_.taps()));
   }
 
   void run(RunContext& context) override {

@@ -204,11 +204,11 @@ class Winograd final : public Kernel {
         productStep_(stepOf(tiling_.tilesOfBlock() * p_.columns)),
         keepsPanels_((instruction.steady >> 1 & 1) != 0),
         result_(instruction, memory) {
-    taps_ = Floats(kTaps * panelsFloats());
-    panels_ = Floats(points_ * panelsFloats());
+    taps_ = Floats(memory, kTaps * panelsFloats());
+    panels_ = keepsPanels_ ? Floats(points_ * panelsFloats()) : Floats(memory, points_ * panelsFloats());
     const int64_t rows = result_.epilogue ? tiling_.pixelsOfBlock() * p_.columns : 0;  // in place of the source
     product_ = std::max(points_ * sourceStep_, rows);
-    slots_.allocate(Threads::pool().count(), product_ + points_ * productStep_);
+    slots_.allocate(memory, Threads::pool().count(), product_ + points_ * productStep_);
   }
 
   void run(RunContext& context) override {
@@ -334,9 +334,9 @@ class WinogradKernelGrad final : public Kernel {
     splits_ = std::clamp<int64_t>(std::min(wanted, kPartialFloats / (kTaps * kernelSize_)), 1, kMaxSplits);
     splits_ = std::min(splits_, blocks);
     if (const int64_t partials = dest_ ? splits_ - 1 : splits_; partials > 0) {
-      partials_ = Floats(partials * kTaps * kernelSize_);
+      partials_ = Floats(memory, partials * kTaps * kernelSize_);
     }
-    slots_.allocate(std::min<int64_t>(parts() * splits_, Threads::pool().count()),
+    slots_.allocate(memory, std::min<int64_t>(parts() * splits_, Threads::pool().count()),
                     points_ * (xStep_ + dyStep_ + sumStep_));
   }
 

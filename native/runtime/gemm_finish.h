@@ -23,6 +23,8 @@ struct GemmFinish {
   bool addedNarrow = false, gateNarrow = false, narrow = false;
   bool unused[3] = {};  // all bytes are set: devices get them
 
+  // Whether anything happens at all.
+  bool any() const { return scale != 1 || scales || bias || added || relu || gate || narrow; }
   // For a block that begins at this column, and at this element of C.
   GemmFinish from(int64_t column, int64_t element) const {
     GemmFinish f = *this;

@@ -10,11 +10,14 @@
 
 namespace steepest {
 
+class Workspace;  // of a backend that has one
+
 // Where the spaces of a plan begin, on the device. Fixed for the life of the executor.
 struct Memory {
   uint8_t* arena;
   uint8_t* state;
   uint8_t* constants;
+  std::shared_ptr<Workspace> workspace = nullptr;  // of all kernels that are bound together
 
   template <typename T>
   T* at(const View& v) const {

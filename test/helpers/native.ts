@@ -29,8 +29,20 @@ export function problem({ inputs, run }: Instance, differentiate: boolean, seed:
   };
 }
 
-/** Runs a problem natively on each CPU target, fused and unfused, against float64 with error bounds. */
-export function checkNatively({ graph, feeds }: Problem, targets: readonly string[]): void {
+/**
+ * Runs a problem natively on each CPU target, fused and unfused, against float64 with error bounds. No kernel may rely on what
+ * another one, or its own last run, has left in the memory that they share.
+ */
+export function checkNatively(problem: Problem, targets: readonly string[]): void {
+  loadAddon().spoilWorkspaces(true);
+  try {
+    checkSpoiled(problem, targets);
+  } finally {
+    loadAddon().spoilWorkspaces(false);
+  }
+}
+
+function checkSpoiled({ graph, feeds }: Problem, targets: readonly string[]): void {
   const { values, errors } = interpretWithBounds(graph, { feeds });
   for (const fuse of [true, false]) {
     const plan = compile(graph, new StateLayout(), { fuse }); // which knows no target

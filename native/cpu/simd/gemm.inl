@@ -49,8 +49,8 @@ struct Tile {
   float* c;
   int64_t cRow;
   int64_t k;
-  int64_t tail;     // columns of the last vector
-  bool accumulate;  // onto what c holds
+  int64_t tail;                 // columns of the last vector
+  const float* from = nullptr;  // what the sums begin with, in rows as far apart as c's; null: zeros
   const Fetches* fetches = nullptr;
   float* packed = nullptr;     // where rows of B are stored as a panel
   const Copy* copy = nullptr;  // in place of fetches
@@ -111,12 +111,12 @@ void tile(const Tile& t) {
     return partial && j == vectors - 1 ? loadFirst(p + j * kWidth, tail) : load(p + j * kWidth);
   };
   F sum[rows][vectors];
-  if (t.accumulate) {
-    const float* c = t.c;
+  if (t.from) {
+    const float* from = t.from;
 #pragma GCC unroll 16
-    for (int i = 0; i < rows; ++i, c += t.cRow) {
+    for (int i = 0; i < rows; ++i, from += t.cRow) {
 #pragma GCC unroll 16
-      for (int j = 0; j < vectors; ++j) sum[i][j] = loadColumns(c, j);
+      for (int j = 0; j < vectors; ++j) sum[i][j] = loadColumns(from, j);
     }
   } else {
 #pragma GCC unroll 16
@@ -287,18 +287,26 @@ void add(const GemmParts& g) {
 
 // --- blocks
 
+// What the sums of a block begin with, or null: zeros.
+STEEPEST_INLINE const float* begins(const GemmBlock& g, bool continues) {
+  if (continues) return g.c;
+  return !g.accumulate ? nullptr : g.from ? g.from : g.c;
+}
+
 // Rows of B that are longer than a strip are read a few at a time, from end to end: no processor foresees jumps from row to row.
 void multiplyRow(const GemmBlock& g) {
   const int64_t depth = g.n > kStrip * kWidth ? kRowDepth : g.k;
   int64_t p = 0;
   do {  // once at least: a sum over nothing is zero
     const int64_t k = g.k - p < depth ? g.k - p : depth;
-    Tile t{g.a + p, 0, nullptr, g.bRow, nullptr, 0, k, 0, g.accumulate || p > 0};
+    Tile t{g.a + p, 0, nullptr, g.bRow, nullptr, 0, k, 0};
+    const float* const begun = begins(g, p > 0);
     for (int64_t j = 0; j < g.n; j += kStrip * kWidth) {
       const int64_t columns = g.n - j < kStrip * kWidth ? g.n - j : kStrip * kWidth;
       const int64_t vectors = (columns + kWidth - 1) / kWidth;
       t.b = g.b + p * g.bRow + j;
       t.c = g.c + j;
+      t.from = begun ? begun + j : nullptr;
       t.tail = columns - (vectors - 1) * kWidth;
       tiles.strip[t.tail < kWidth][vectors - 1](t);
     }
@@ -330,7 +338,8 @@ void block(const GemmBlock& g) {
     for (int64_t it = 0, i = 0; it < rowTiles; ++it) {
       const int64_t rows = rowsOfTile(g.m, it);
       const float* a = g.a + i * g.aRow + p0 * g.aDepth;
-      Tile t{a, byRows ? g.aRow : g.aDepth, nullptr, g.bRow, nullptr, g.cRow, k, 0, g.accumulate || p0 > 0};
+      Tile t{a, byRows ? g.aRow : g.aDepth, nullptr, g.bRow, nullptr, g.cRow, k, 0};
+      const float* const begun = begins(g, p0 > 0);
       if (copy) {
         float* const to = packed[copied.buffer];
         if (!copied.first) copyTile(g, a, rows, k, to);
@@ -355,6 +364,7 @@ void block(const GemmBlock& g) {
         const int64_t vectors = (columns + kWidth - 1) / kWidth;
         t.b = g.b + j * g.bPanel + p0 * g.bRow;
         t.c = g.c + i * g.cRow + j * kPanel;
+        t.from = begun ? begun + i * g.cRow + j * kPanel : nullptr;
         t.tail = columns - (vectors - 1) * kWidth;
         if (g.panels && it > 0) {
           t.b = g.panels + j * g.k * kPanel + p0 * kPanel;
@@ -367,8 +377,10 @@ void block(const GemmBlock& g) {
         Fetches fetches(k);
         for (int n = 0; n < g.aheads; ++n) walks[n].take(fetches);
         nextTile.take(fetches);
-        if (farC && t.accumulate && j + 1 < panels) {
-          Walk(floatsAhead(g.c + i * g.cRow + (j + 1) * kPanel, rows, g.cRow, kPanel), 1).take(fetches);
+        if (t.from && (farC || g.from)) {
+          const bool down = j + 1 == panels;
+          const float* const next = down ? begun + (i + rows) * g.cRow : t.from + kPanel;
+          if (!down || it + 1 < rowTiles) Walk(floatsAhead(next, rows, g.cRow, kPanel), 1).take(fetches);
         }
         t.fetches = &fetches;
         if (g.panels && it == 0) {
@@ -400,34 +412,6 @@ constexpr int kDotRows = 2;
 constexpr int kDotColumns = 4;
 constexpr int kDotStrip = 8;  // columns for one row: as many sums as keep the multipliers busy
 
-// Groups of `size` lanes of x and y, each added up by halves: half as many lanes. Groups of more than four lanes of x come
-// before those of y, smaller ones beside each other in the same four lanes, which is one instruction on every processor.
-template <int size, int... lane>
-STEEPEST_INLINE F addHalves(F x, F y, Lanes<lane...>) {
-  constexpr int half = size / 2;
-  if constexpr (size > 4) {
-    return __builtin_shufflevector(x, y, (lane / half * size + lane % half)...) +
-           __builtin_shufflevector(x, y, (lane / half * size + lane % half + half)...);
-  } else {
-    return __builtin_shufflevector(x, y, (lane / 4 * 4 + lane / 2 % 2 * kWidth + lane % 2 * (2 / half))...) +
-           __builtin_shufflevector(x, y, (lane / 4 * 4 + lane / 2 % 2 * kWidth + lane % 2 * (2 / half) + half)...);
-  }
-}
-
-// Lane i becomes the sum of vector i's lanes. Overwrites the vectors.
-template <int size = kWidth>
-STEEPEST_INLINE F sumLanes(F (&v)[kWidth]) {
-  if constexpr (size > 1) {
-#pragma GCC unroll 16
-    for (int i = 0; i < size / 2; ++i) {
-      const int x = size > 4 ? i / 4 * 8 + i % 4 : 2 * i, y = size > 4 ? x + 4 : x + 1;
-      v[i] = addHalves<size>(v[x], v[y], AllLanes{});
-    }
-    return sumLanes<size / 2>(v);
-  }
-  return v[0];
-}
-
 template <int rows, int columns>
 void dotTile(const GemmDots& g, const float* a, const float* b, float* c) {
   F sum[rows][columns]{};
@@ -453,7 +437,7 @@ void dotTile(const GemmDots& g, const float* a, const float* b, float* c) {
     F v[kWidth];
 #pragma GCC unroll 16
     for (int i = 0; i < kWidth; ++i) v[i] = i < columns ? sum[0][i] : F{};
-    return storeFirst(c, sumLanes(v), columns);
+    return storeFirst(c, foldEach(v, Add()), columns);
   }
   constexpr int kCount = rows * columns, kVectorsOfSums = (kCount + kWidth - 1) / kWidth;
   float sums[kVectorsOfSums * kWidth];
@@ -465,7 +449,7 @@ void dotTile(const GemmDots& g, const float* a, const float* b, float* c) {
       const int at = n * kWidth + i;
       v[i] = at < kCount ? sum[at / columns][at % columns] : F{};
     }
-    store(sums + n * kWidth, sumLanes(v));
+    store(sums + n * kWidth, foldEach(v, Add()));
   }
 #pragma GCC unroll 8
   for (int i = 0; i < rows; ++i) {

@@ -86,13 +86,13 @@ void tile(const gemm::Tile& t) {
   const float* b = t.b;
   const int64_t aStride = t.aStride, bRow = t.bRow, tail = t.tail;
   F sum[rows][vectors];
-  if (t.accumulate) {
-    const float* c = t.c;
+  if (t.from) {
+    const float* from = t.from;
 #pragma GCC unroll 16
-    for (int i = 0; i < rows; ++i, c += t.cRow) {
+    for (int i = 0; i < rows; ++i, from += t.cRow) {
 #pragma GCC unroll 16
       for (int j = 0; j < vectors; ++j)
-        sum[i][j] = j == vectors - 1 ? loadFirst(c + j * kWidth, tail) : load(c + j * kWidth);
+        sum[i][j] = j == vectors - 1 ? loadFirst(from + j * kWidth, tail) : load(from + j * kWidth);
     }
   } else {
 #pragma GCC unroll 16
@@ -307,8 +307,8 @@ void block(const GemmBlock& g) {
       } else {
         copy(g.a + at);
       }
-      gemm::Tile t{
-          packed, byRows ? kPackedRow : kPackedColumn, nullptr, g.bRow, nullptr, g.cRow, w, 0, g.accumulate || w0 > 0};
+      gemm::Tile t{packed, byRows ? kPackedRow : kPackedColumn, nullptr, g.bRow, nullptr, g.cRow, w, 0};
+      const float* const begun = gemm::begins(g, w0 > 0);
       for (int64_t j = 0; j < panels; ++j) {
         const int64_t columns = g.n - j * kPanel < kPanel ? g.n - j * kPanel : kPanel;
         const int64_t vectors = (columns + kWidth - 1) / kWidth;
@@ -317,6 +317,7 @@ void block(const GemmBlock& g) {
         t.fetches = &fetches;
         t.b = g.b + j * g.bPanel + w0 * g.bRow;
         t.c = g.c + i * g.cRow + j * kPanel;
+        t.from = begun ? begun + i * g.cRow + j * kPanel : nullptr;
         t.tail = columns - (vectors - 1) * kWidth;
         tileFor(byRows, t.tail < kWidth, vectors, rows)(t);
       }
