@@ -10,6 +10,7 @@ import {
 } from '../ir/graph.js';
 import { encoding, isScalar, isView, opInfo, type ScalarOp } from '../ir/optable.js';
 import type { Constant, Program, Step } from '../ir/program.js';
+import { inShapeOfProducts } from './domains.js';
 import { shareWidened } from './narrow.js';
 import { findLevels, fusable, largeSize, recompute } from './recompute.js';
 import { findUses, rebuild, rewrite, type Uses } from './rewrite.js';
@@ -21,6 +22,7 @@ const maxSteps = 96;
 /**
  * Turns elementwise operations into programs.
  *
+ * 0. What follows a product takes its shape (see `inShapeOfProducts`).
  * 1. Every node gets a level (see `findLevels`). A path that leaves a level never returns to it, so any set of
  *    elementwise nodes on one level can run as one instruction without making a cycle.
  * 2. On one level, connected nodes of one shape are a region (all rank-0 nodes of a level are one region, connected or not).
@@ -34,7 +36,7 @@ const maxSteps = 96;
  * With `enabled` false each operation becomes a map of its own: the oracle for the rest.
  */
 export function fuse(original: Graph, enabled = true): Graph {
-  const graph = enabled ? withSharedWidening(withOwnParts(recompute(original))) : original;
+  const graph = enabled ? withSharedWidening(withOwnParts(recompute(inShapeOfProducts(original)))) : original;
   const nodes = topological(graph);
   const uses = findUses(nodes, graph);
   const level = findLevels(nodes, uses);
