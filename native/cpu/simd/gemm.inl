@@ -325,7 +325,9 @@ void block(const GemmBlock& g) {
   const int64_t rowTiles = (g.m + kRows - 1) / kRows;
   const bool byRows = g.aDepth == 1, byColumns = g.aRow == 1 && !byRows;
   const bool copy = g.n > kNarrow || !(byRows || byColumns);
-  const int64_t depths = (g.k + kDepth - 1) / kDepth, depth = depths > 1 ? (g.k + depths - 1) / depths : kDepth;
+  // Columns of A share few sets of a cache where its rows are long: of a long k fewer elements at a time are fetched ahead.
+  const int64_t most = byColumns && g.k > 2 * kDepth ? kDepth / 2 : kDepth;
+  const int64_t depths = (g.k + most - 1) / most, depth = depths > 1 ? (g.k + depths - 1) / depths : most;
   const bool farA = g.farA || g.m * g.k >= kFarA, farC = g.m * g.n >= kFarC;
   // Tiles that do not copy fetch what is read soon.
   const bool copies = copy && (byRows || (byColumns && kPackedColumn == kWidth));
