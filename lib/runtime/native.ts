@@ -76,7 +76,7 @@ export interface CpuInfo {
 }
 
 /**
- * Native memory in use by the whole process. Beside it, up to 256 MB of data sets that were freed are kept for the next ones, of which the system may have any.
+ * Native memory in use by the whole process. Beside it, up to 64 MB of data sets that were freed are kept for the next ones.
  *
  * @example
  * const { bytes } = memory();

@@ -63,7 +63,6 @@ class Spares {
   }
 
   void give(void* data, uint64_t bytes) {
-    mayTake(data, bytes);
     const std::lock_guard lock(mutex_);
     blocks_.push_back({data, bytes});
     bytes_ += bytes;
@@ -85,16 +84,6 @@ class Spares {
     void* data;
     uint64_t bytes;
   };
-
-  // Pages that nobody has wanted meanwhile are the first that the system takes when memory is short, before it looks for others.
-  static void mayTake(void* data, uint64_t bytes) {
-#if defined(MADV_FREE)
-    constexpr uintptr_t kPage = 4096;
-    const auto begin = reinterpret_cast<uintptr_t>(data) + kPage, end = reinterpret_cast<uintptr_t>(data) + bytes;
-    const uintptr_t first = begin & ~(kPage - 1), last = end & ~(kPage - 1);
-    if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_FREE);
-#endif
-  }
 
   void freeDownTo(uint64_t most) {
     auto kept = blocks_.begin();

@@ -57,8 +57,8 @@ class Allocation {
 // In all buffers of the process.
 uint64_t bytesInUse();
 
-// In freed blocks that are kept, kMostSpareBytes at most. The system may have their pages back at any time.
-constexpr uint64_t kMostSpareBytes = uint64_t{256} << 20;
+// In freed blocks that are kept, kMostSpareBytes at most.
+constexpr uint64_t kMostSpareBytes = uint64_t{64} << 20;
 uint64_t bytesSpare();
 
 // For tests: the n-th buffer made from now on (1 is the next one) is refused. 0 switches it off.

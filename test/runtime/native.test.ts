@@ -41,7 +41,7 @@ describe('freed storages are kept for the next ones', () => {
   // What other tests have freed might fit better: it is taken, and given back behind each test.
   const taken: InstanceType<typeof Storage>[] = [];
   beforeEach(() => {
-    for (let bytes = mega / 8 - 64; bytes <= 260 * mega; bytes = Math.ceil(bytes * 1.2)) {
+    for (let bytes = mega / 8 - 64; bytes <= 70 * mega; bytes = Math.ceil(bytes * 1.2)) {
       for (let before = -1; before !== spare(); ) {
         before = spare();
         taken.push(new Storage(bytes));
@@ -77,14 +77,14 @@ describe('freed storages are kept for the next ones', () => {
     storage.dispose();
   });
 
-  test('256 MB of them at most, those that were freed last', () => {
-    for (let i = 0; i < 10; i++) freed((36 + i) * mega);
-    expect(spare()).toBeLessThanOrEqual(256 * mega);
+  test('64 MB of them at most, those that were freed last', () => {
+    for (let i = 0; i < 10; i++) freed((9 + i) * mega);
+    expect(spare()).toBeLessThanOrEqual(64 * mega);
     const before = spare();
-    const last = new Storage(45 * mega);
+    const last = new Storage(18 * mega);
     expect(spare()).toBeLessThan(before);
     last.dispose();
-    freed(257 * mega);
+    freed(65 * mega);
     expect(spare()).toBe(before);
   });
 });
