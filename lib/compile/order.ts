@@ -16,6 +16,8 @@ export interface Constraints {
 
 /** Bytes that are not worth waiting for: a step size, a count, a sum. */
 const FEW_BYTES = 64;
+/** What reads so many times more than it makes, as sums over a batch do, finds it in a cache only as long as it is new. */
+const MANY_READ = 32;
 
 /**
  * Topological order. Instructions that free as much memory as they take, or take next to none, run as soon as they can, the
@@ -88,12 +90,15 @@ export function inOrder(nodes: readonly Node[], constraints: Constraints): Node[
 
   /** Whether it is the last reader of as many bytes as it makes, but for few. */
   function frees(node: Node): boolean {
-    let bytes = 0;
-    for (const output of node.outputs) if (!constraints.isInPlace(output)) bytes += bytesOf(output);
+    let made = 0;
+    let read = 0;
+    let freed = 0;
+    for (const output of node.outputs) if (!constraints.isInPlace(output)) made += bytesOf(output);
     for (const t of reads.get(node) as ReadonlySet<Tensor>) {
-      if (!kept.has(t) && readers.get(t)?.size === 1) bytes -= bytesOf(t);
+      read += bytesOf(t);
+      if (!kept.has(t) && readers.get(t)?.size === 1) freed += bytesOf(t);
     }
-    return bytes <= FEW_BYTES;
+    return made - freed <= FEW_BYTES || made * MANY_READ <= read;
   }
 
   function freeOne(): Node {

@@ -54,6 +54,21 @@ describe('the order of instructions', () => {
     expect(kinds.join(' ')).toBe('rows rows rows rows rows kernel sum kernel sum kernel sum');
   });
 
+  it('has the sum over a batch right behind the rows that it sums', () => {
+    const x = fed(0, [64, 32]);
+    const kernels = [0, 1, 2].map((i) => variable(`kernel${i}`, [32, 32]));
+    const biases = [0, 1, 2].map((i) => variable(`bias${i}`, [32]));
+    const weights = [...kernels, ...biases].map(read);
+    let h: Tensor = x;
+    for (let i = 0; i < 3; i++) h = ops.tanh(ops.add(ops.matmul(h, weights[i]), weights[3 + i]));
+    const slopes = gradients(ops.sum(ops.square(h)), weights);
+    const writes = slopes.map((g, i) => write([...kernels, ...biases][i], ops.subtract(weights[i], g)));
+    const kinds = orderOf({ inputs: [x], outputs: [], writes })
+      .filter((n) => n.op === 'matmul' || n.op === 'reduce')
+      .map((n) => (n.op === 'reduce' ? 'sum' : n.outputs[0].shape[0] === 64 ? 'rows' : 'kernel'));
+    expect(kinds.join(' ')).toBe('rows rows rows sum rows sum kernel rows sum kernel kernel');
+  });
+
   it('makes a step size soon where an update waits for nothing else', () => {
     const count = variable('count', []);
     let next: Tensor | undefined;
