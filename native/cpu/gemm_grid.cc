@@ -10,7 +10,9 @@ constexpr int64_t kFarPanels = 16;
 constexpr int64_t kFarTiles = 4;
 constexpr int64_t kScatteredTiles = 11;  // half of it at least are in a block
 constexpr int64_t kScatteredBlocks = 8;
-constexpr int64_t kNearBlocks = 32;  // by splitting, where B is not far
+constexpr int64_t kLowTiles = 4;  // of few rows
+constexpr int64_t kLowBlocks = 8;
+constexpr int64_t kNearBlocks = 16;  // by splitting, where B is not far
 
 // The least one that is not below n.
 int64_t powerOfTwo(int64_t n) {
@@ -25,7 +27,9 @@ Grid chooseGrid(const TileShape& tile, int64_t m, int64_t n, int64_t k, int64_t 
                 bool scattered) {
   const int64_t tiles = ceilDiv(m, tile.rows), panels = ceilDiv(n, tile.panel);
   const int64_t cost = m * n * (k + epilogue) + kFloatCost * (m * k + k * n + m * n);
-  const int64_t wanted = std::max<int64_t>(1, cost * items / kBlockCost);  // blocks that are worth having
+  // Blocks that are worth having. A second one may be smaller, unless weights stay with one thread where there is only one.
+  int64_t wanted = std::max<int64_t>(1, cost * items / kBlockCost);
+  if (wanted == 1 && epilogue == 0 && cost * items >= kBlockCost) wanted = 2;
   // Every block copies its tiles of A, which costs most where B's panels come from far away: then blocks are wide and low.
   // So they are for an epilogue, which is the faster the longer its rows are. Columns of A, which are read one by one, come
   // from memory once where blocks are wide, and neighbours that share cache lines follow each other where they are tall.
@@ -43,6 +47,7 @@ Grid chooseGrid(const TileShape& tile, int64_t m, int64_t n, int64_t k, int64_t 
   while (blocks() < std::min(wanted, far || scattered ? kMaxChunksBySplitting : kNearBlocks)) {
     const int64_t tilesEach = ceilDiv(tiles, rows), panelsEach = ceilDiv(panels, columns);
     if (scattered && tilesEach <= leastTiles && blocks() >= kScatteredBlocks) break;
+    if (panelsEach == 1 && tilesEach <= kLowTiles && blocks() >= kLowBlocks) break;  // all would read the same panel
     const bool tall = wide ? tilesEach > leastTiles : tilesEach * tile.rows > panelsEach * tile.panel;
     if (tilesEach > 1 && (tall || panelsEach == 1)) {
       rows *= 2;
