@@ -179,8 +179,9 @@ class Conv final : public Kernel {
     block->bRow = gemm_.panel;
     block->bPanel = phase.packedDepth * gemm_.panel;
     for (int64_t column = 0; column < p_.columns; column += kBlockPanels * gemm_.panel) {
-      const GemmFinish finish = result_.finish.from(group * p_.columns + column, at + column);
-      block->finish = result_.finishes ? &finish : nullptr;
+      GemmFinish finish = result_.finish.from(group * p_.columns + column, at + column);
+      beginSums(&finish, block);
+      block->finish = result_.finishes && finish.any() ? &finish : nullptr;
       block->b = panelsOf(phase, group) + column * phase.packedDepth;
       block->c = c + column;
       block->n = std::min(kBlockPanels * gemm_.panel, p_.columns - column);

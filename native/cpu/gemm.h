@@ -37,6 +37,7 @@ struct GemmBlock {
   const GemmFinish* finish;     // or null
   bool accumulate = false;      // onto what C holds, or
   const float* from = nullptr;  // onto these numbers, in rows as far apart as C's
+  const float* bias = nullptr;  // and onto these, in each row
   bool farA = false;            // it comes from memory, whatever size this block of it has
   const Ahead* ahead = nullptr;
   int aheads = 0;  // kMostAheads at most

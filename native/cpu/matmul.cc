@@ -48,8 +48,6 @@ class Matmul final : public Kernel {
         steady_((instruction.steady >> (p_.transposed ? 0 : 1) & 1) != 0),
         reading_(chooseReading()),
         result_(instruction, memory, true, !isNarrow()) {
-    const GemmFinish& finish = result_.finish;
-    beginsAtAdded_ = finish.added && !finish.addedNarrow && finish.scale == 1 && !finish.scales && !isNarrow();
     chooseGrids(memory);
     byRows_ = steady_ || p_.m > p_.n || p_.m * p_.n >= kFarFloats;
     keepsPanels_ = steady_ && itemsPerPack_ == p_.batches && slab_ >= p_.n;
@@ -212,7 +210,6 @@ class Matmul final : public Kernel {
   // One block: columns slab+column .. slab+column+n-1, where B is packed from column `slab` on.
   void block(int64_t item, int64_t row, int64_t m, int64_t slab, int64_t column, int64_t n, float* slot) {
     GemmBlock g{};
-    g.accumulate = beginsAtAdded_;
     g.aRow = p_.aRow;
     g.aDepth = p_.aDepth;
     g.n = n;
@@ -271,7 +268,7 @@ class Matmul final : public Kernel {
     const int64_t at = (item * p_.m + row) * p_.n + column;
     g.c = result_.epilogue ? slot : result_.to + at;
     GemmFinish finish = result_.finish.from(column, at);
-    if (beginsAtAdded_) g.from = std::exchange(finish.added, nullptr);
+    if (!isNarrow()) beginSums(&finish, &g);
     g.finish = finish.any() ? &finish : nullptr;
     if (readsDots()) {
       const int64_t bColumn = reading_ == Reading::kDots ? p_.bColumn : p_.k;
@@ -315,7 +312,6 @@ class Matmul final : public Kernel {
   const bool steady_;  // B is the same in all runs of a loop
   const Reading reading_;
   ProductResult result_;
-  bool beginsAtAdded_;  // sums begin with what they are added to: it is read and stored once
   Grid grid_;
   int64_t blockRows_, blockColumns_;
   int64_t slab_;          // columns packed at a time

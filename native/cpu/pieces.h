@@ -41,7 +41,7 @@ struct Pieces {
       if (!direct) gemm.pack(b + p * bDepth, bDepth, bColumn, g.k, g.n, panels);
       g.a = a + p * g.aDepth;
       g.accumulate = accumulate || p > 0;
-      if (p > 0) g.from = nullptr;
+      if (p > 0) g.from = g.bias = nullptr;
       const int64_t next = p + g.k;
       g.finish = next == all ? finish : nullptr;
       g.aheads = next < all;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "../runtime/matmul_problem.h"
 #include "gemm.h"
@@ -18,6 +19,14 @@ inline void pack(const GemmKernels& gemm, const Numbers& b, int64_t bRow, int64_
 inline void readA(const Numbers& a, GemmBlock* block) {
   block->a = a.floats();
   block->aNarrow = a.narrow ? a.bfloat16s() : nullptr;
+}
+
+// What the block's sums can begin with instead of being finished with it: they are stored once.
+inline void beginSums(GemmFinish* finish, GemmBlock* block) {
+  if (finish->scale != 1 || finish->scales) return;
+  if (finish->biasStep != 0) block->bias = std::exchange(finish->bias, nullptr);
+  block->from = std::exchange(finish->added, nullptr);
+  block->accumulate = block->from != nullptr;
 }
 
 struct ProductResult {

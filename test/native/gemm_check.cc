@@ -79,7 +79,7 @@ struct Arena {
   }
 };
 
-enum class After { kNothing, kBias, kBiasRelu, kGateSelect, kGateMultiply, kScale, kRelu, kResidual, kTwoOutputs, kCount };
+enum class After { kNothing, kBias, kBiasRelu, kGateSelect, kGateMultiply, kScale, kRelu, kResidual, kAll, kTwoOutputs, kCount };
 
 Step step(ScalarOp op, int dst, int x, int y, int z = 0) {
   const auto byte = [](int i) { return static_cast<uint8_t>(i); };
@@ -116,6 +116,14 @@ Program programOf(After after) {
     case After::kGateMultiply:
       p = {2, 4, {word(0)}, {step(ScalarOp::kLt, 3, 2, 1), step(ScalarOp::kMul, 3, 3, 0)}, {3}};
       break;
+    case After::kAll:  // a bias, a residual, relu and a gate
+      p = {4,
+           8,
+           {word(0)},
+           {step(ScalarOp::kAdd, 5, 0, 1), step(ScalarOp::kAdd, 6, 5, 2), step(ScalarOp::kMax, 5, 6, 4),
+            step(ScalarOp::kGt, 6, 3, 4), step(ScalarOp::kSelect, 7, 6, 5, 4)},
+           {7}};
+      break;
     case After::kTwoOutputs:
       p = {1, 3, {word(1)}, {step(ScalarOp::kAdd, 2, 0, 1)}, {0, 2}};
       break;
@@ -123,7 +131,8 @@ Program programOf(After after) {
   return p;
 }
 
-float expected(After after, int output, float x, float extra) {
+float expected(After after, int output, float x, const std::vector<float>& extras) {
+  const float extra = extras.empty() ? 0 : extras.front();
   switch (after) {
     case After::kBias:
     case After::kResidual:
@@ -138,6 +147,10 @@ float expected(After after, int output, float x, float extra) {
       return extra > 0 ? x : 0;
     case After::kGateMultiply:
       return x * (extra > 0);
+    case After::kAll: {
+      const float v = x + extra + extras[1];
+      return extras[2] > 0 ? std::isnan(v) || v > 0 ? v : 0 : 0;
+    }
     case After::kTwoOutputs:
       return x + output;
     default:
@@ -217,8 +230,8 @@ std::string check(const Sizes& s, bool withNaN) {
   std::vector<int64_t> shape{s.m, s.n};
   if (s.batch > 1) shape.insert(shape.begin(), s.batch);
   const int rank = static_cast<int>(shape.size());
-  if (instruction.program.inputs == 2) {
-    const bool bias = after == After::kBias || after == After::kBiasRelu;
+  for (int input = 1; input < instruction.program.inputs; ++input) {
+    const bool bias = input == 1 && (after == After::kBias || after == After::kBiasRelu || after == After::kAll);
     const unsigned rows = (1u << (rank - 1)) - 1;
     const unsigned broadcast = bias ? (pick(0, 9) == 0 ? (1u << rank) - 1 : rows) : 0;
     instruction.inputs.push_back(arena.add(shape, layout(rank, false, !bias && pick(0, 4) == 0), 0, broadcast, 0));
@@ -265,9 +278,10 @@ std::string check(const Sizes& s, bool withNaN) {
         const float *a = want.at(instruction.inputs[0], ia), *b = want.at(instruction.inputs[1], ib);
         const int64_t nextA = instruction.inputs[0].strides[rank - 1], nextB = instruction.inputs[1].strides[rank - 2];
         for (int64_t p = 0; p < s.k; ++p) sum += a[p * nextA] * b[p * nextB];
-        const float extra = instruction.inputs.size() > 2 ? *want.at(instruction.inputs[2], index) : 0;
+        std::vector<float> extras;
+        for (size_t e = 2; e < instruction.inputs.size(); ++e) extras.push_back(*want.at(instruction.inputs[e], index));
         for (size_t o = 0; o < outputs; ++o) {
-          *want.at(instruction.outputs[o], index) = expected(after, static_cast<int>(o), sum, extra);
+          *want.at(instruction.outputs[o], index) = expected(after, static_cast<int>(o), sum, extras);
         }
       }
     }

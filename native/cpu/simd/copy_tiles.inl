@@ -1,4 +1,4 @@
-// Copies of A, tile by tile: at once, or vector by vector while another tile is multiplied. Included by gemm.inl.
+// Copies of A, tile by tile: at once, or vector by vector while another tile is multiplied. Included by gemm_tile.inl.
 
 namespace gemm {
 namespace {

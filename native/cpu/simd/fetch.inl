@@ -1,5 +1,5 @@
 // Memory that will be read soon is asked for while products are computed: a line in each step along k. A burst before a tile
-// would fill the queue of loads, and the operands of the tile wait behind it. Included by gemm.inl.
+// would fill the queue of loads, and the operands of the tile wait behind it. Included by gemm_tile.inl.
 
 namespace gemm {
 namespace {

@@ -84,23 +84,9 @@ template <int rows, int vectors, bool byRows>
 void tile(const gemm::Tile& t) {
   const float* a = t.a;
   const float* b = t.b;
-  const int64_t aStride = t.aStride, bRow = t.bRow, tail = t.tail;
-  F sum[rows][vectors];
-  if (t.from) {
-    const float* from = t.from;
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; ++i, from += t.cRow) {
-#pragma GCC unroll 16
-      for (int j = 0; j < vectors; ++j)
-        sum[i][j] = j == vectors - 1 ? loadFirst(from + j * kWidth, tail) : load(from + j * kWidth);
-    }
-  } else {
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; ++i) {
-#pragma GCC unroll 16
-      for (int j = 0; j < vectors; ++j) sum[i][j] = F{};
-    }
-  }
+  const int64_t aStride = t.aStride, bRow = t.bRow;
+  gemm::Sums<rows, vectors> sum;
+  sum.template begin<true>(t);
   gemm::alongDepth(t, [&]() __attribute__((always_inline)) {
     F row[vectors];
 #pragma GCC unroll 16
@@ -110,24 +96,13 @@ void tile(const gemm::Tile& t) {
       const __m512bh pair = (__m512bh)_mm512_set1_ps(byRows ? a[i * aStride] : a[i]);
 #pragma GCC unroll 16
       for (int j = 0; j < vectors; ++j) {
-        sum[i][j] = (F)_mm512_dpbf16_ps((__m512)sum[i][j], pair, (__m512bh)row[j]);
+        sum.at[i][j] = (F)_mm512_dpbf16_ps((__m512)sum.at[i][j], pair, (__m512bh)row[j]);
       }
     }
     a += byRows ? 1 : aStride;
     b += bRow;
   });
-  float* c = t.c;
-#pragma GCC unroll 16
-  for (int i = 0; i < rows; ++i, c += t.cRow) {
-#pragma GCC unroll 16
-    for (int j = 0; j < vectors; ++j) {
-      if (j == vectors - 1) {
-        storeFirst(c + j * kWidth, sum[i][j], tail);
-      } else {
-        store(c + j * kWidth, sum[i][j]);
-      }
-    }
-  }
+  sum.template end<true>(t);
 }
 
 struct Tiles {
@@ -288,6 +263,7 @@ void block(const GemmBlock& g) {
   const int64_t depths = (words + kDepth - 1) / kDepth, depth = depths > 1 ? (words + depths - 1) / depths : kDepth;
   gemm::Walk walks[kMostAheads];
   for (int n = 0; n < g.aheads; ++n) walks[n] = gemm::Walk(g.ahead[n], rowTiles * panels * (depths > 1 ? depths : 1));
+  const gemm::Ends ends(g.finish);
   int64_t w0 = 0;
   do {  // once at least: a sum over nothing is zero
     const int64_t w = words - w0 < depth ? words - w0 : depth, p0 = w0 * kPair;
@@ -308,7 +284,9 @@ void block(const GemmBlock& g) {
         copy(g.a + at);
       }
       gemm::Tile t{packed, byRows ? kPackedRow : kPackedColumn, nullptr, g.bRow, nullptr, g.cRow, w, 0};
-      const float* const begun = gemm::begins(g, w0 > 0);
+      const bool firstDepth = w0 == 0, lastDepth = w0 + w == words;
+      t.relu = lastDepth && ends.relu;
+      const float* const begun = gemm::begins(g, !firstDepth);
       for (int64_t j = 0; j < panels; ++j) {
         const int64_t columns = g.n - j * kPanel < kPanel ? g.n - j * kPanel : kPanel;
         const int64_t vectors = (columns + kWidth - 1) / kWidth;
@@ -318,10 +296,12 @@ void block(const GemmBlock& g) {
         t.b = g.b + j * g.bPanel + w0 * g.bRow;
         t.c = g.c + i * g.cRow + j * kPanel;
         t.from = begun ? begun + i * g.cRow + j * kPanel : nullptr;
+        t.bias = firstDepth && g.bias ? g.bias + j * kPanel : nullptr;
+        t.gate = lastDepth && ends.gate ? ends.gate + i * g.cRow + j * kPanel : nullptr;
         t.tail = columns - (vectors - 1) * kWidth;
         tileFor(byRows, t.tail < kWidth, vectors, rows)(t);
       }
-      if (g.finish && w0 + w == words) gemm::finishRows(*g.finish, g.c + i * g.cRow, g.cRow, i, rows, g.n);
+      if (ends.rest && lastDepth) gemm::finishRows(*ends.rest, g.c + i * g.cRow, g.cRow, i, rows, g.n);
       i += rows;
     }
     w0 += w;

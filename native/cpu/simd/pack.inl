@@ -1,4 +1,4 @@
-// Copies of B as panels, and transposed matrices. Included by gemm.inl.
+// Copies of B as panels, and transposed matrices. Included by gemm_tile.inl.
 
 namespace gemm {
 namespace {

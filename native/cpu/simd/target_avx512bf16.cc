@@ -21,7 +21,7 @@ namespace steepest::avx512bf16 {
 #include "folds.inl"
 
 #include "bfloat16.inl"
-#include "gemm.inl"
+#include "gemm_tile.inl"
 #include "gemm_bf16.inl"
 #include "limits.inl"
 #include "winograd.inl"

@@ -19,7 +19,7 @@ namespace steepest::avx512vnni {
 #include "vector.inl"
 #include "folds.inl"
 
-#include "gemm.inl"
+#include "gemm_tile.inl"
 #include "gemm_int8.inl"
 // clang-format on
 
