@@ -158,7 +158,7 @@ std::unique_ptr<Kernel> bindSplitMatmul(const Instruction& instruction, const Me
   if (steady || p.transposed || p.batches > 1 || p.bColumn != 1 || p.m == 1 || partsOf(p) == 1) return nullptr;
   if ((p.k * p.n >= kFarFloats && !readsRows(p)) || p.m * p.n * p.k < 2 * kBlockCost) return nullptr;
   const GemmKernels& gemm = roundsToBfloat16(instruction) ? *simd().gemmBf16 : *simd().gemm;
-  if (hasPieces(gemm, p) && p.m * p.n >= kFarFloats) return nullptr;  // sums would go to memory and come back
+  if (p.m * p.n >= (hasPieces(gemm, p) ? 1 : 2) * kFarFloats) return nullptr;  // sums would go to memory and come back
   return std::make_unique<SplitMatmul>(instruction, memory, gemm, p);
 }
 
