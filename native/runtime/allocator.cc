@@ -109,9 +109,11 @@ OutOfMemory::OutOfMemory(uint64_t bytes)
                " in use") {}
 
 Allocation::Allocation(uint64_t bytes, Contents contents) {
-  const uint64_t alignment = bytes >= 2 * kHugePage ? kHugePage : kAlignment;
+  const bool huge = bytes >= kHugePage / 2;  // large pages, of which the last may be half empty
+  const uint64_t alignment = huge ? kHugePage : kAlignment;
   if (failsOnPurpose() || !fitsMachine(bytes)) throw OutOfMemory(bytes);
-  uint64_t whole = bytes + alignment;
+  const uint64_t pages = (bytes + kHugePage - 1) & ~(kHugePage - 1);
+  uint64_t whole = (huge ? pages : bytes) + alignment;
   const bool reusable = contents == Contents::kUndefined && whole >= kLeastSpare;
   if (reusable) block_ = Spares::all().take(whole);
   // calloc leaves the pages of large blocks to be zeroed when they are first touched.
@@ -127,7 +129,7 @@ Allocation::Allocation(uint64_t bytes, Contents contents) {
   inUse.fetch_add(bytes, std::memory_order_relaxed);
 #if defined(MADV_HUGEPAGE)
   // Fewer TLB misses in the kernels that stride through it. Advice only: failing is fine.
-  if (alignment == kHugePage) madvise(data_, bytes & ~(kHugePage - 1), MADV_HUGEPAGE);
+  if (huge) madvise(data_, pages, MADV_HUGEPAGE);
 #endif
 }
 
