@@ -39,7 +39,7 @@ Grid chooseGrid(const TileShape& tile, int64_t m, int64_t n, int64_t k, int64_t 
   int64_t rows = powerOfTwo(ceilDiv(tiles, kBlockTiles));
   int64_t columns = powerOfTwo(ceilDiv(panels, far || scattered ? kFarPanels
                                                : epilogue > 0   ? kEpiloguePanels
-                                                                : k <= kShallow  ? kShallowPanels
+                                               : k <= kShallow  ? kShallowPanels
                                                                 : kBlockPanels));
   const auto blocks = [&] { return items * rows * columns; };
   while (blocks() > wanted && rows * columns > 1) {
