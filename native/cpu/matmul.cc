@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <utility>
 
 #include "../runtime/host.h"
 #include "../runtime/matmul_problem.h"

@@ -168,6 +168,7 @@ onDevice('races', () => {
   describe.each(['first', 'last', 'mixed'])('whoever comes %s', (order) => {
     test.each([
       ...['barrier', 'warp', 'pairs', 'blocksOnlyRead', 'counted', 'bytes', 'copies', 'bulk', 'bulkForOneWhoTells'],
+      'bothBlocks',
     ])('%s is none', (name) => check(own, [name], /^0$/, order));
 
     const one = 'thread \\d+ of block \\d';
@@ -181,6 +182,8 @@ onDevice('races', () => {
       ['blocksRead', `${one} \\w+ global memory .*that (${one}|block \\d) has`],
       ['readWhileCounted', `${one} (atomically changes|reads) shared memory .*that ${one} has`],
       ['bytesAndWords', `${one} \\w+ global memory .*that ${one} has`],
+      ['otherBlock', `${one} \\w+ shared memory .*that ${one} has`],
+      ['restOfOther', `${one} \\w+ global memory .*that ${one} has`],
       ['copiesTooEarly', `${one} \\w+ shared memory .*that ${one} has`],
       ['bulkForOne', `(${one} reads shared memory .*that a copy|a copy by TMA .*that ${one} has read)`],
     ])('%s', (name, what) => check(own, [name], new RegExp(`^719 .*${name}: a race: ${what}`), order));

@@ -135,6 +135,56 @@ STEEPEST_KERNEL(bulkForOneWhoTells, Words a) {
   });
 }
 
+// A thread of one block waits for one of the other block, which has met its own block: that tells nothing of the first block.
+template <typename Between>
+void awaitOther(const Words& a, Between between) {
+  STEEPEST_DYNAMIC_SHARED(shared);
+  auto* const words = reinterpret_cast<uint32_t*>(shared);
+  auto* const barrier = reinterpret_cast<uint64_t*>(words + kThreads);
+  if (threadIdx.x == 0) {
+    ptx::initBarrier(barrier, 1);
+    ptx::fenceBarriers();
+  }
+  ptx::meetCluster();
+  if (ptx::memberOfCluster() == 0) {
+    if (threadIdx.x == kThreads - 1) words[0] = 1;
+    between();
+    if (threadIdx.x == 0) {
+      ptx::awaitPhase(barrier, 0);
+      a.words[0] = words[0];
+    }
+  } else {
+    __syncthreads();
+    if (threadIdx.x == 0) ptx::arriveAt(barrier, 0);
+  }
+  ptx::meetCluster();
+}
+STEEPEST_CLUSTER_KERNEL(kThreads, kBlocks, otherBlock, Words a) {
+  awaitOther(a, [] {});
+}
+STEEPEST_CLUSTER_KERNEL(kThreads, kBlocks, bothBlocks, Words a) {
+  awaitOther(a, [] { __syncthreads(); });
+}
+// Nor what the rest of that block has done: an arrival is a release for the own block only.
+STEEPEST_CLUSTER_KERNEL(kThreads, kBlocks, restOfOther, Words a) {
+  STEEPEST_DYNAMIC_SHARED(shared);
+  auto* const barrier = reinterpret_cast<uint64_t*>(shared);
+  if (threadIdx.x == 0) {
+    ptx::initBarrier(barrier, 1);
+    ptx::fenceBarriers();
+  }
+  ptx::meetCluster();
+  if (ptx::memberOfCluster() == 1) {
+    if (threadIdx.x == kThreads - 1) a.words[0] = 2;
+    __syncthreads();
+    if (threadIdx.x == 0) ptx::arriveAt(barrier, 0);
+  } else if (threadIdx.x == 0) {
+    ptx::awaitPhase(barrier, 0);
+    a.words[1] = a.words[0];
+  }
+  ptx::meetCluster();
+}
+
 }  // namespace
 
 // A name, or a file of PTX and how many blocks.

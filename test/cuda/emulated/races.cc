@@ -39,13 +39,13 @@ struct Clock {
 
 // What arrivals at an mbarrier tell: in this phase, and in the one before, which is over.
 struct Phase {
-  unsigned copies = 0;  // the number of what copies do that arrive here, behind all threads and products of warps
-  Time group = 0, block = 0;
-  Times times;
-  struct {
-    Time group = 0, block = 0;
+  struct Known {
+    Time group = 0;
+    std::vector<Time> blocks;  // what those who arrived knew of their own block, for threads of the same one
     Times times;
-  } over;
+  };
+  unsigned copies = 0;  // the number of what copies do that arrive here, behind all threads and products of warps
+  Known now, over;
 };
 
 struct {
@@ -470,10 +470,10 @@ Phase& phaseOf(const void* barrier) {
 // Those of threads from `first` on are at least these.
 void add(Phase& phase, unsigned first, const Time* times, unsigned count) {
   auto all = std::make_shared<std::vector<Time>>();
-  if (phase.times != nullptr) *all = *phase.times;
+  if (phase.now.times != nullptr) *all = *phase.now.times;
   if (all->size() < first + count) all->resize(std::max(first + count, state.threads));
   for (unsigned i = 0; i < count; ++i) (*all)[first + i] = std::max((*all)[first + i], times[i]);
-  phase.times = std::move(all);
+  phase.now.times = std::move(all);
 }
 
 }  // namespace
@@ -482,9 +482,12 @@ void arrive(const void* barrier) {
   Phase& phase = phaseOf(barrier);
   Clock& mine = state.clocks[state.me];
   const Time now = ++state.now;
-  phase.group = std::max(phase.group, mine.group);
-  phase.block = std::max(phase.block, mine.block);
-  phase.times = joined(phase.times, mine.others);
+  Phase::Known& all = phase.now;
+  all.group = std::max(all.group, mine.group);
+  all.blocks.resize(state.threads / state.blockThreads);
+  Time& block = all.blocks[blockOf(state.me)];
+  block = std::max(block, mine.block);
+  all.times = joined(all.times, mine.others);
   std::array<Time, kLanes> known = mine.lanes;
   known[state.me % kLanes] = now;
   add(phase, state.me / kLanes * kLanes, known.data(), kLanes);
@@ -494,17 +497,16 @@ void arrive(const void* barrier) {
 
 void endPhase(const void* barrier) {
   Phase& phase = phaseOf(barrier);
-  phase.over = {phase.group, phase.block, phase.times};
-  phase.group = phase.block = 0;
-  phase.times = nullptr;
+  phase.over = std::move(phase.now);
+  phase.now = {};
 }
 
 void acquire(const void* barrier) {
-  const Phase& phase = phaseOf(barrier);
+  const Phase::Known& all = phaseOf(barrier).over;
   Clock& mine = state.clocks[state.me];
-  mine.group = std::max(mine.group, phase.over.group);
-  mine.block = std::max(mine.block, phase.over.block);
-  mine.others = joined(mine.others, phase.over.times);
+  mine.group = std::max(mine.group, all.group);
+  if (!all.blocks.empty()) mine.block = std::max(mine.block, all.blocks[blockOf(state.me)]);
+  mine.others = joined(mine.others, all.times);
 }
 
 void checkCopy(const void* at, size_t bytes, Kind kind, const void* barrier) {
