@@ -80,7 +80,7 @@ function opinion(judge: Model, images: Float32Array): string {
     counts[row.indexOf(top)] += 1000 / probabilities.length;
     sure += (10 * top) / probabilities.length;
   }
-  return `${counts.map((share) => share.toFixed(1).padStart(5)).join('')}   sure to ${(100 * sure).toFixed(1)} %`;
+  return `${counts.map((share) => share.toFixed(1).padStart(6)).join('')}   sure to ${(100 * sure).toFixed(1)} %`;
 }
 
 async function main() {
@@ -142,7 +142,7 @@ async function main() {
   const { accuracy } = await judge.evaluate(test.x, test.y, { batchSize: 1000 });
   const samples = generator.predictSync(drawNoise(1000, 2 * epochs * steps));
   console.log(`A judge that is right about ${(100 * accuracy).toFixed(2)} % of the test images finds, in percent:`);
-  console.log('             0    1    2    3    4    5    6    7    8    9');
+  console.log('               0     1     2     3     4     5     6     7     8     9');
   console.log(`in samples${opinion(judge, samples)}`);
   console.log(`in images ${opinion(judge, test.x.subarray(0, 784 * 1000))}`);
   writeGrid(values.out, samples.subarray(0, 100 * 784));

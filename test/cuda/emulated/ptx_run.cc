@@ -336,10 +336,11 @@ std::string run(const Kernel& kernel, const Dimensions& grid, const Dimensions& 
   std::vector<BlockRun> cluster;
   cluster.reserve(members);
   for (unsigned m = 0; m < members; ++m) cluster.emplace_back(kernel, m, launches, grid, size.x, sharedBytes, parameters, findBlock);
-  // In both orders in turns, so that what is read too early or written too early is noticed.
+  // In both orders in turns, so that what is read too early or written too early is noticed; the next launch in the other one.
+  const bool firstUpwards = launches % 2 != 0;
   const auto runCluster = [&](unsigned first) -> std::string {
     for (unsigned m = 0; m < members; ++m) cluster[m].begin(first + m);
-    for (bool upwards = true, done = false; !done; upwards = !upwards) {
+    for (bool upwards = firstUpwards, done = false; !done; upwards = !upwards) {
       unsigned meeting = 0;
       for (unsigned i = 0; i < members; ++i) {
         BlockRun& block = cluster[upwards ? i : members - 1 - i];
@@ -359,7 +360,7 @@ std::string run(const Kernel& kernel, const Dimensions& grid, const Dimensions& 
   const auto runGrid = [&]() -> std::string {
     for (unsigned m = 0; m < members; ++m) cluster[m].begin(m);
     std::vector<bool> done(members);
-    for (bool upwards = true;; upwards = !upwards) {
+    for (bool upwards = firstUpwards;; upwards = !upwards) {
       bool waits = false, moves = false;
       for (unsigned i = 0; i < members; ++i) {
         const unsigned m = upwards ? i : members - 1 - i;
