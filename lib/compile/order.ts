@@ -20,8 +20,8 @@ const FEW_BYTES = 64;
 const MANY_READ = 32;
 
 /**
- * Topological order. Instructions that free as much memory as they take, or take next to none, run as soon as they can, the
- * others earliest-made first: a gradient of weights, and the optimizer's update or the sum of squares that follows it, comes
+ * Topological order. Instructions that free as much memory as they take, or take next to none, or little of what they read, run
+ * as soon as they can, the others earliest-made first: a gradient of weights, and the optimizer's update or the sum of squares that follows it, comes
  * right behind the products that read the same operands, which are in a cache then and whose memory others can have. Made
  * last, it would come at the end of the step.
  */
@@ -50,8 +50,8 @@ export function inOrder(nodes: readonly Node[], constraints: Constraints): Node[
   const order: Node[] = [];
   const done = new Set<Node>();
   const ready = new Heap();
-  const soon = new Heap(); // of those ready, the ones that free as much as they take, or almost
-  const makeReady = (node: Node): void => (frees(node) ? soon : ready).push(node);
+  const soon = new Heap(); // of those ready, the ones that run as soon as they can
+  const makeReady = (node: Node): void => (runsSoon(node) ? soon : ready).push(node);
   for (const node of nodes) if (waiting.get(node) === 0) ready.push(node);
   while (order.length < nodes.length) {
     const node = soon.pop() ?? ready.pop() ?? freeOne();
@@ -63,14 +63,14 @@ export function inOrder(nodes: readonly Node[], constraints: Constraints): Node[
       waiting.set(d, left);
       if (done.has(d)) continue;
       if (left === 0) makeReady(d);
-      else if (frees(d)) hasten(d);
+      else if (runsSoon(d)) hasten(d);
     }
     for (const t of reads.get(node) as ReadonlySet<Tensor>) {
       const left = readers.get(t) as Set<Node>;
       left.delete(node);
       if (left.size !== 1) continue;
       const [last] = left;
-      if (last === undefined || !frees(last)) continue;
+      if (last === undefined || !runsSoon(last)) continue;
       if (waiting.get(last) === 0) soon.push(last);
       else hasten(last);
     }
@@ -88,8 +88,8 @@ export function inOrder(nodes: readonly Node[], constraints: Constraints): Node[
     }
   }
 
-  /** Whether it is the last reader of as many bytes as it makes, but for few. */
-  function frees(node: Node): boolean {
+  /** Whether it is the last reader of as many bytes as it makes, but for few, or makes few of what it reads. */
+  function runsSoon(node: Node): boolean {
     let made = 0;
     let read = 0;
     let freed = 0;

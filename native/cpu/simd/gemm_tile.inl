@@ -47,9 +47,9 @@ struct Tile {
   int64_t k;
   int64_t tail;                 // columns of the last vector
   const float* from = nullptr;  // what the sums begin with, in rows as far apart as c's; null: zeros
-  const float* bias = nullptr;  // or numbers to add to each row of that
-  const float* gate = nullptr;  // or, in rows as far apart as c's, see GemmFinish
-  bool relu = false;            // likewise
+  const float* bias = nullptr;  // what each row of that begins with besides, or null
+  bool relu = false;            // what happens to the sums at last, see GemmFinish
+  const float* gate = nullptr;  // and then, in rows as far apart as c's, or null
   const Fetches* fetches = nullptr;
   float* packed = nullptr;     // where rows of B are stored as a panel
   const Copy* copy = nullptr;  // in place of fetches

@@ -102,16 +102,22 @@ STEEPEST_KERNEL(copiesTooEarly, Words a) {
   copy(a, [] { __syncthreads(); }, [] { ptx::awaitCopies<0>(); });
 }
 
-// The same by one copy for all, whose bytes arrive at an mbarrier.
-template <typename Wait>
-void copyAll(const Words& a, Wait wait) {
-  STEEPEST_DYNAMIC_SHARED(shared);
-  auto* const words = reinterpret_cast<uint32_t*>(shared);
+// An mbarrier that one arrival ends, in shared memory behind a word for each thread.
+uint64_t* makeBarrier(uint32_t* words) {
   auto* const barrier = reinterpret_cast<uint64_t*>(words + kThreads);
   if (threadIdx.x == 0) {
     ptx::initBarrier(barrier, 1);
     ptx::fenceBarriers();
   }
+  return barrier;
+}
+
+// The same by one copy for all, whose bytes arrive at an mbarrier.
+template <typename Wait>
+void copyAll(const Words& a, Wait wait) {
+  STEEPEST_DYNAMIC_SHARED(shared);
+  auto* const words = reinterpret_cast<uint32_t*>(shared);
+  uint64_t* const barrier = makeBarrier(words);
   __syncthreads();
   if (threadIdx.x == 0) {
     ptx::arriveExpecting(barrier, kThreads * 4);
@@ -140,11 +146,7 @@ template <typename Between>
 void awaitOther(const Words& a, Between between) {
   STEEPEST_DYNAMIC_SHARED(shared);
   auto* const words = reinterpret_cast<uint32_t*>(shared);
-  auto* const barrier = reinterpret_cast<uint64_t*>(words + kThreads);
-  if (threadIdx.x == 0) {
-    ptx::initBarrier(barrier, 1);
-    ptx::fenceBarriers();
-  }
+  uint64_t* const barrier = makeBarrier(words);
   ptx::meetCluster();
   if (ptx::memberOfCluster() == 0) {
     if (threadIdx.x == kThreads - 1) words[0] = 1;
@@ -168,11 +170,7 @@ STEEPEST_CLUSTER_KERNEL(kThreads, kBlocks, bothBlocks, Words a) {
 // Nor what the rest of that block has done: an arrival is a release for the own block only.
 STEEPEST_CLUSTER_KERNEL(kThreads, kBlocks, restOfOther, Words a) {
   STEEPEST_DYNAMIC_SHARED(shared);
-  auto* const barrier = reinterpret_cast<uint64_t*>(shared);
-  if (threadIdx.x == 0) {
-    ptx::initBarrier(barrier, 1);
-    ptx::fenceBarriers();
-  }
+  uint64_t* const barrier = makeBarrier(reinterpret_cast<uint32_t*>(shared));
   ptx::meetCluster();
   if (ptx::memberOfCluster() == 1) {
     if (threadIdx.x == kThreads - 1) a.words[0] = 2;
