@@ -37,7 +37,7 @@ class ProgramEpilogue : public Epilogue {
       runRange(whole_, tile, row * columns, (row + rows) * columns);
       return;
     }
-    const TileProgram& program = rows_ ? *rows_ : whole_;
+    const TileProgram& program = linesOf();
     TileWorker& worker = program.begin();
     if (program.hasLines()) {
       return program.runLines(worker, row * columns_ + column, rows, columns_, columns, tile, ld);
@@ -48,8 +48,17 @@ class ProgramEpilogue : public Epilogue {
     }
   }
 
+  GemmUpdating updating(const GemmKernels& gemm) const override {
+    return gemm.updating == nullptr ? nullptr : linesOf().updating(gemm, columns_);
+  }
+
+  GemmUpdate update(int64_t row, int64_t column) const override {
+    const TileProgram& program = linesOf();
+    return program.update(program.begin(), row * columns_ + column, columns_);
+  }
+
   int aheads(int64_t row, int64_t rows, int64_t column, int64_t columns, Ahead* to) const override {
-    return (rows_ ? *rows_ : whole_).aheads(row * columns_ + column, rows, columns_, columns, kMaxAheads, to);
+    return linesOf().aheads(row * columns_ + column, rows, columns_, columns, kMaxAheads, to);
   }
 
   int64_t cost() const override { return std::max<int64_t>(1, whole_.cost() / kMultiplyAdd); }
@@ -60,6 +69,9 @@ class ProgramEpilogue : public Epilogue {
   }
 
  private:
+  // The program that runs on rectangles.
+  const TileProgram& linesOf() const { return rows_ ? *rows_ : whole_; }
+
   static void runRange(const TileProgram& program, const float* product, int64_t begin, int64_t end) {
     runTiles(program, program.begin(), product, begin, end);
   }

@@ -7,6 +7,8 @@
 
 namespace steepest {
 
+struct SimdStep;  // see simd/program.h
+
 // Memory that will be read soon: `rows` runs of `bytes` bytes, `stride` bytes apart. Brought to the cache while the product
 // is computed, which leaves the memory idle.
 struct Ahead {
@@ -71,6 +73,14 @@ struct GemmParts {
   const GemmFinish* finish;
 };
 
+// An update that reads a product and stores all that is left of it: a fused run (simd/fused.h) on matrices of the same size.
+struct GemmUpdate {
+  const SimdStep* step;
+  void* const* slots;  // of the step: where the matrices of a block begin
+  int64_t pitch;       // bytes between rows of all of them
+};
+using GemmUpdating = void (*)(const GemmBlock&, const GemmUpdate&);
+
 struct GemmKernels {
   int64_t rows;   // of C in registers
   int64_t panel;  // columns of C in registers
@@ -90,6 +100,11 @@ struct GemmKernels {
   int64_t pair = 0;
   // As `pack`, of bfloat16 numbers: of kernels that round.
   void (*packNarrow)(const uint16_t* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, float* panels) = nullptr;
+
+  // As `block`, which stores nothing but makes such an update, or null: where columns of A and whole panels are read, m is no
+  // smaller than updatingRows and k no larger than depth. `product`: the operand of the run that the product is.
+  GemmUpdating (*updating)(int run, int product) = nullptr;
+  int64_t updatingRows = 0;
 
   bool rounds() const { return pair != 0; }
   // Rows of a packed panel.

@@ -163,6 +163,7 @@ class Matmul final : public Kernel {
     } else {
       stripRows_ = blockRows_;
     }
+    if (updates()) updating_ = result_.epilogue->updating(gemm_);
     const int64_t product = result_.epilogue ? ceilDiv(stripRows_ * blockColumns_, 16) * 16 : 0;
     const int64_t panels = reading_ == Reading::kPackedByBlock ? blockColumns_ * ceilDiv(packedDepth_, pieces_)
                            : reading_ == Reading::kCopiedDots  ? p_.n * p_.k
@@ -174,6 +175,13 @@ class Matmul final : public Kernel {
       const int64_t chunks = ceilDiv(itemsPerPack_, grid_.items) * grid_.rows * grid_.columns;
       slots_.allocate(memory, std::min<int64_t>(chunks, Threads::pool().count()), product + panels);
     }
+  }
+
+  // Whether a block can make an update while it multiplies.
+  bool updates() const {
+    const bool columnsOfA = p_.aRow == 1 && p_.aDepth != 1, whole = p_.n % gemm_.panel == 0;
+    const bool reads = reading_ == Reading::kDirect || reading_ == Reading::kPacked;
+    return result_.epilogue && columnsOfA && whole && reads && !p_.transposed && p_.k > 0 && p_.k <= gemm_.depth;
   }
 
   void pack(Threads& threads, const Numbers& b, int64_t columns) {
@@ -239,6 +247,12 @@ class Matmul final : public Kernel {
     Ahead ahead[Epilogue::kMaxAheads + 1];
     g.ahead = ahead;
     g.farA = p_.m * p_.k >= kFarRows;
+    if (updating_ != nullptr && m >= gemm_.updatingRows) {
+      readA(a + row * p_.aRow, &g);
+      g.m = m;
+      if (nextRows_.known() && column == 0) ahead[g.aheads++] = nextRows_.part(row, m, 0, 1);
+      return updating_(g, result_.epilogue->update(item * p_.m + row, slab + column));
+    }
     const bool far = p_.m * p_.n >= kFarUpdate;
     const int64_t strips = ceilDiv(m, stripRows_), first = row, end = row + m;
     GemmCopied copied;
@@ -318,6 +332,7 @@ class Matmul final : public Kernel {
   Floats packed_;
   // The epilogue follows each tile's rows while they are in L1, and what the next ones need comes from memory meanwhile.
   int64_t stripRows_;
+  GemmUpdating updating_ = nullptr;  // what follows an update in their place
   // A thread has neighbouring blocks: those of the same columns of B, which it packed, or, where B was packed long ago or the
   // other operands are larger, of the same rows of A and C.
   bool byRows_;

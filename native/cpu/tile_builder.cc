@@ -310,6 +310,7 @@ struct TileProgram::Builder {
       if (o.bytes != 4 || o.strides.back() != 1) return;
     }
     self.lines_ = tile.fusedLines(fusedRun);
+    self.linesRun_ = fusedRun;
   }
 
   std::vector<TileValue> findUses() const {

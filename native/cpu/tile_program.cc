@@ -97,6 +97,30 @@ void TileProgram::runLines(TileWorker& w, int64_t i, int64_t rows, int64_t pitch
   lines_(step, w.slots, strides, rows, count);
 }
 
+GemmUpdating TileProgram::updating(const GemmKernels& gemm, int64_t pitch) const {
+  if (!hasLines()) return nullptr;
+  for (const Operand& o : walking_) {
+    if (shape_.size() > 1 && o.strides[0] != pitch) return nullptr;
+  }
+  const FusedRun& run = kFusedRuns[linesRun_];
+  const uint16_t* const operands = tileSteps_.front().fused;
+  const uint16_t* const product = std::find(operands, operands + run.operands, productSlot_);
+  const GemmUpdating kernel = gemm.updating(linesRun_, static_cast<int>(product - operands));
+  if (kernel == nullptr) return nullptr;
+  const auto lines = [this](uint16_t slot) {
+    return std::find_if(walking_.begin(), walking_.end(), [slot](const Operand& o) { return o.slot == slot; })->base;
+  };
+  for (int k = 0; k < run.outputs; ++k) {
+    if (lines(operands[run.writtenOver(k)]) != lines(operands[run.operands + k])) return nullptr;
+  }
+  return kernel;
+}
+
+GemmUpdate TileProgram::update(TileWorker& w, int64_t i, int64_t pitch) const {
+  for (const Operand& o : walking_) w.slots[o.slot] = o.base + i * o.bytes;
+  return {&tileSteps_.front(), w.slots, pitch * static_cast<int64_t>(sizeof(float))};
+}
+
 int TileProgram::aheads(int64_t i, int64_t rows, int64_t ld, int64_t count, int most, Ahead* to) const {
   int found = 0;
   for (const Operand& o : walking_) {

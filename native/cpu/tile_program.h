@@ -68,6 +68,11 @@ class TileProgram {
   // Those of register 0 begin at `product`, `ld` elements apart.
   void runLines(TileWorker& worker, int64_t i, int64_t rows, int64_t pitch, int64_t count, const float* product,
                 int64_t ld) const;
+  // The kernel that makes an update of the product's lines, if those of all matrices lie `pitch` elements apart and results
+  // are written over what they update; else null.
+  GemmUpdating updating(const GemmKernels& gemm, int64_t pitch) const;
+  // What it updates from element `i` on.
+  GemmUpdate update(TileWorker& worker, int64_t i, int64_t pitch) const;
   // Memory of operands that a rectangle walks through: rows of `count` elements from element `i` on, `ld` elements apart.
   // As many as `most` and as lie evenly.
   int aheads(int64_t i, int64_t rows, int64_t ld, int64_t count, int most, Ahead* to) const;
@@ -133,6 +138,7 @@ class TileProgram {
   std::vector<int64_t> positions_;  // collapsed strides of the linear index; empty when tiles run in its order
   std::vector<SimdStep> uniformSteps_, rowSteps_, tileSteps_;
   FusedLines lines_ = nullptr;
+  int linesRun_ = -1;  // its index
   uint16_t productSlot_ = 0;
   uint16_t resultSlot_ = 0;
   const uint8_t* plain_ = nullptr;

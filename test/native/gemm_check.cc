@@ -25,6 +25,7 @@ namespace {
 
 constexpr int64_t kGuard = 32;          // floats before and behind every buffer
 constexpr float kSentinel = 123456.75f;  // no sum of integers
+constexpr float kBeta1 = 0.1f, kBeta2 = 0.001f, kRate = 0.03f, kEpsilon = 1e-7f, kDecay = 0.01f;
 std::mt19937_64 generator;
 
 int64_t pick(int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(generator); }
@@ -79,7 +80,7 @@ struct Arena {
   }
 };
 
-enum class After { kNothing, kBias, kBiasRelu, kGateSelect, kGateMultiply, kScale, kRelu, kResidual, kAll, kTwoOutputs, kCount };
+enum class After { kNothing, kBias, kBiasRelu, kGateSelect, kGateMultiply, kScale, kRelu, kResidual, kAll, kTwoOutputs, kAdam, kAdamW, kCount };
 
 Step step(ScalarOp op, int dst, int x, int y, int z = 0) {
   const auto byte = [](int i) { return static_cast<uint8_t>(i); };
@@ -127,8 +128,38 @@ Program programOf(After after) {
     case After::kTwoOutputs:
       p = {1, 3, {word(1)}, {step(ScalarOp::kAdd, 2, 0, 1)}, {0, 2}};
       break;
+    case After::kAdam:  // registers: g, m, v, w; 1 - beta1, 1 - beta2, rate, epsilon, decay
+    case After::kAdamW: {
+      const bool decays = after == After::kAdamW;
+      p = {4, 15, {word(kBeta1), word(kBeta2), word(kRate), word(kEpsilon), word(kDecay)}, {}, {9, 10, 13}};
+      if (decays) p.steps = {step(ScalarOp::kMul, 14, 3, 8), step(ScalarOp::kSub, 14, 3, 14)};
+      for (const Step& s :
+           {step(ScalarOp::kSub, 9, 0, 1), step(ScalarOp::kMul, 9, 9, 4), step(ScalarOp::kAdd, 9, 1, 9),
+            step(ScalarOp::kMul, 10, 0, 0), step(ScalarOp::kSub, 10, 10, 2), step(ScalarOp::kMul, 10, 10, 5),
+            step(ScalarOp::kAdd, 10, 2, 10), step(ScalarOp::kMul, 11, 9, 6), step(ScalarOp::kSqrt, 12, 10, 0),
+            step(ScalarOp::kAdd, 12, 12, 7), step(ScalarOp::kDiv, 11, 11, 12),
+            step(ScalarOp::kSub, 13, decays ? 14 : 3, 11)}) {
+        p.steps.push_back(s);
+      }
+      break;
+    }
   }
   return p;
+}
+
+// Every operation rounds by itself.
+void update(bool decays, float g, float* m, float* v, float* w) {
+  const auto rounded = [](float x) {
+    volatile float y = x;
+    return static_cast<float>(y);
+  };
+  const float mean = rounded(*m + rounded(rounded(g - *m) * kBeta1));
+  const float square = rounded(*v + rounded(rounded(rounded(g * g) - *v) * kBeta2));
+  const float decayed = decays ? rounded(*w - rounded(*w * kDecay)) : *w;
+  const float divisor = rounded(rounded(std::sqrt(square)) + kEpsilon);
+  *w = decayed - rounded(rounded(mean * kRate) / divisor);
+  *m = mean;
+  *v = square;
 }
 
 float expected(After after, int output, float x, const std::vector<float>& extras) {
@@ -170,7 +201,7 @@ std::vector<int> layout(int rank, bool swapLast, bool shuffle) {
 
 struct Sizes {
   int64_t batch, m, n, k;
-  bool program = false;  // as epilogue, whatever is drawn
+  After after = After::kCount;  // else the epilogue, whatever is drawn
 };
 
 Sizes randomSizes(const GemmKernels& gemm) {
@@ -195,19 +226,25 @@ Sizes randomSizes(const GemmKernels& gemm) {
 }
 
 // The first is so deep that B is packed in slabs. The next ones have a B that blocks pack in pieces, by parts of k too where
-// columns of A are read. Then come some whose rows are multiplied a few at a time, for an epilogue that is a program.
+// columns of A are read. Then come some whose rows are multiplied a few at a time, for an epilogue that is a program, and some
+// where tiles of whole panels make updates.
 Sizes sizesOf(int64_t number, const GemmKernels& gemm) {
   if (number == 0) return {1, 60, 330, 20000};
   if (number <= 12) return {1, 2 * gemm.rows + 1, 130, 2100};
   if (number <= 24) return {1, 5, 135, 2047};
-  if (number <= 28) return {1, 19 * gemm.rows + 3, 700, 375, true};
+  if (number <= 28) return {1, 19 * gemm.rows + 3, 700, 375, After::kTwoOutputs};
+  if (number <= 100) {
+    const After after = oneOf({After::kAdam, After::kAdamW});
+    return {1, pick(1, 16 * gemm.rows), gemm.panel * pick(1, 9), pick(1, 400), after};
+  }
   return randomSizes(gemm);
 }
 
 // Returns what is wrong, or nothing.
 std::string check(const Sizes& s, bool withNaN) {
   const After drawn = static_cast<After>(pick(0, static_cast<int>(After::kCount) - 1));
-  const After after = s.program ? After::kTwoOutputs : drawn;
+  const After after = s.after == After::kCount ? drawn : s.after;
+  const bool updates = after == After::kAdam || after == After::kAdamW;
   Arena arena;
   const auto operand = [&](int64_t rows, int64_t columns) {
     std::vector<int64_t> shape{rows, columns};
@@ -234,7 +271,7 @@ std::string check(const Sizes& s, bool withNaN) {
     const bool bias = input == 1 && (after == After::kBias || after == After::kBiasRelu || after == After::kAll);
     const unsigned rows = (1u << (rank - 1)) - 1;
     const unsigned broadcast = bias ? (pick(0, 9) == 0 ? (1u << rank) - 1 : rows) : 0;
-    instruction.inputs.push_back(arena.add(shape, layout(rank, false, !bias && pick(0, 4) == 0), 0, broadcast, 0));
+    instruction.inputs.push_back(arena.add(shape, layout(rank, false, !bias && !updates && pick(0, 4) == 0), 0, broadcast, 0));
   }
   for (const View& v : instruction.inputs) {
     const int64_t range = s.k > 5000 ? 5 : s.k > 100 ? 20 : 100;  // sums stay below 2^24
@@ -246,8 +283,12 @@ std::string check(const Sizes& s, bool withNaN) {
       if (left-- == 0) x = NAN;
     });
   }
-  const size_t outputs = after == After::kTwoOutputs ? 2 : 1;
-  for (size_t i = 0; i < outputs; ++i) instruction.outputs.push_back(arena.add(shape, layout(rank, false, false), 0, 0, 0));
+  const size_t outputs = instruction.program.outputs.empty() ? 1 : instruction.program.outputs.size();
+  for (size_t i = 0; i < outputs; ++i) {
+    // Updates are written over what they read.
+    const View output = updates ? instruction.inputs[2 + i] : arena.add(shape, layout(rank, false, false), 0, 0, 0);
+    instruction.outputs.push_back(output);
+  }
 
   std::vector<float> before = arena.floats, first;
   for (int threads : {1, 3}) {
@@ -278,6 +319,12 @@ std::string check(const Sizes& s, bool withNaN) {
         const float *a = want.at(instruction.inputs[0], ia), *b = want.at(instruction.inputs[1], ib);
         const int64_t nextA = instruction.inputs[0].strides[rank - 1], nextB = instruction.inputs[1].strides[rank - 2];
         for (int64_t p = 0; p < s.k; ++p) sum += a[p * nextA] * b[p * nextB];
+        if (updates) {
+          float* const at[3] = {want.at(instruction.outputs[0], index), want.at(instruction.outputs[1], index),
+                                want.at(instruction.outputs[2], index)};
+          for (int run = 0; run < 2; ++run) update(after == After::kAdamW, sum, at[0], at[1], at[2]);
+          continue;
+        }
         std::vector<float> extras;
         for (size_t e = 2; e < instruction.inputs.size(); ++e) extras.push_back(*want.at(instruction.inputs[e], index));
         for (size_t o = 0; o < outputs; ++o) {

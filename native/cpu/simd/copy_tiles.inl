@@ -47,8 +47,8 @@ struct Copy {
 };
 
 // A block has tiles of equal heights.
-int64_t rowsOfTile(int64_t m, int64_t tile) {
-  const int64_t tiles = (m + kRows - 1) / kRows;
+int64_t rowsOfTile(int64_t m, int64_t tile, int64_t most = kRows) {
+  const int64_t tiles = (m + most - 1) / most;
   return tiles == 1 ? m : m / tiles + (tile < m % tiles);
 }
 

@@ -27,6 +27,7 @@ class Fetches {
     if (count_ < kMost && left_ > 0) {
       const int64_t now = f.lines < left_ ? f.lines : left_;
       all_[count_++] = {f.at, f.step, now};
+      lines_ += now;
       left_ -= now;
       f.at += now * f.step;
       f.lines -= now;
@@ -34,6 +35,7 @@ class Fetches {
     for (; f.lines > 0; --f.lines, f.at += f.step) __builtin_prefetch(f.at, 0, 2);
   }
 
+  int64_t lines() const { return lines_; }
   const Fetch* begin() const { return all_; }
   const Fetch* end() const { return all_ + count_; }
 
@@ -41,7 +43,7 @@ class Fetches {
   static constexpr int kMost = 32;
   Fetch all_[kMost];
   int count_ = 0;
-  int64_t left_;
+  int64_t left_, lines_ = 0;
 };
 
 // Goes through the lines of an Ahead, equally many for each tile.

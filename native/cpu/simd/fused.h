@@ -31,7 +31,18 @@ struct FusedRun {
   bool uniform[kMaxOperands] = {};
   bool stored[kMaxSteps] = {};
   FusedStep step[kMaxSteps] = {};
+
+  // The operand that an update writes output `output` over: what its sums and differences begin with.
+  constexpr int writtenOver(int output) const {
+    int value = operands;
+    while (!stored[value - operands] || output-- > 0) ++value;
+    while (value >= operands) value = step[value - operands].args[0];
+    return value;
+  }
 };
+
+// Does not exist: what would call it while compiling does not compile. (The inner loops are compiled without exceptions.)
+void incorrect(const char* reason);
 
 // The text of a run, decoded while compiling: what is wrong with it does not compile.
 class FusedParser {
@@ -50,9 +61,9 @@ class FusedParser {
 
   consteval void readSteps() {
     do {
-      if (run_.steps == FusedRun::kMaxSteps) throw "too many steps";
+      if (run_.steps == FusedRun::kMaxSteps) incorrect("too many steps");
       if (take("out")) {
-        if (++run_.outputs > FusedRun::kMaxOutputs) throw "too many outputs";
+        if (++run_.outputs > FusedRun::kMaxOutputs) incorrect("too many outputs");
         run_.stored[run_.steps] = true;
       }
       FusedStep& step = run_.step[run_.steps];
@@ -60,8 +71,8 @@ class FusedParser {
       for (int k = 0; k < step.arity; ++k) step.args[k] = readArgument();
       ++run_.steps;
     } while (take(";"));
-    if (*at_ != 0) throw "expected ';' or the end";
-    if (run_.outputs == 0) throw "expected an output";
+    if (*at_ != 0) incorrect("expected ';' or the end");
+    if (run_.outputs == 0) incorrect("expected an output");
   }
 
   consteval void readOp(FusedStep& step) {
@@ -72,23 +83,23 @@ class FusedParser {
     return;                                                                          \
   }
 #include "../../ops.inc"
-    throw "expected an operation";
+    incorrect("expected an operation");
   }
 
   consteval uint8_t readArgument() {
     const char kind = *at_++;
     int number = 0;
-    if (*at_ < '0' || *at_ > '9') throw "expected a number";
+    if (*at_ < '0' || *at_ > '9') incorrect("expected a number");
     while (*at_ >= '0' && *at_ <= '9') number = 10 * number + (*at_++ - '0');
     skipSpaces();
     if (kind == 's') {
-      if (number >= run_.steps) throw "step not yet run";
+      if (number >= run_.steps) incorrect("step not yet run");
       return static_cast<uint8_t>(kStepValue | number);
     }
-    if (kind != 't' && kind != 'u') throw "expected t, u or s";
-    if (number > run_.operands || number >= FusedRun::kMaxOperands) throw "operand out of order";
+    if (kind != 't' && kind != 'u') incorrect("expected t, u or s");
+    if (number > run_.operands || number >= FusedRun::kMaxOperands) incorrect("operand out of order");
     if (number == run_.operands) run_.uniform[run_.operands++] = kind == 'u';
-    if (run_.uniform[number] != (kind == 'u')) throw "operand of both kinds";
+    if (run_.uniform[number] != (kind == 'u')) incorrect("operand of both kinds");
     return static_cast<uint8_t>(number);
   }
 
@@ -124,5 +135,19 @@ inline constexpr FusedRun kFusedRuns[] = {
 #include "fused_runs.inc"
 };
 inline constexpr int kFusedRunCount = sizeof(kFusedRuns) / sizeof(kFusedRuns[0]);
+inline constexpr const char* kFusedRunNames[] = {
+#define STEEPEST_FUSED(name, text) name,
+#include "fused_runs.inc"
+};
+
+// The run of that name.
+consteval int fusedRun(const char* name) {
+  for (int run = 0; run < kFusedRunCount; ++run) {
+    const char *a = name, *b = kFusedRunNames[run];
+    while (*a != 0 && *a == *b) ++a, ++b;
+    if (*a == *b) return run;
+  }
+  incorrect("no such run");
+}
 
 }  // namespace steepest

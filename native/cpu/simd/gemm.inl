@@ -174,6 +174,14 @@ void block(const GemmBlock& g) {
   } while (p0 < g.k);
 }
 
+}  // namespace
+}  // namespace gemm
+
+#include "gemm_update.inl"
+
+namespace gemm {
+namespace {
+
 // --- products of rows, for few rows of A and a transposed B
 
 #if defined(__AVX512F__) || defined(__aarch64__)
@@ -265,5 +273,8 @@ void dots(const GemmDots& g) {
 }  // namespace gemm
 
 extern const GemmKernels gemmKernels;
-const GemmKernels gemmKernels = {gemm::kRows, gemm::kPanel, gemm::kDepth, gemm::block,
-                                 gemm::dots,  gemm::pack,   gemm::add,    gemm::turn};
+const GemmKernels gemmKernels = {
+    gemm::kRows, gemm::kPanel, gemm::kDepth,       gemm::block,
+    gemm::dots,  gemm::pack,   gemm::add,          gemm::turn,
+    0,           nullptr,      gemm::findUpdating, (gemm::kUpdateRows + 1) / 2,
+};

@@ -87,7 +87,7 @@ void tile(const gemm::Tile& t) {
   const int64_t aStride = t.aStride, bRow = t.bRow;
   gemm::Sums<rows, vectors> sum;
   sum.template begin<true>(t);
-  gemm::alongDepth(t, [&]() __attribute__((always_inline)) {
+  gemm::alongDepth(t.k, t.fetches, [&]() __attribute__((always_inline)) {
     F row[vectors];
 #pragma GCC unroll 16
     for (int j = 0; j < vectors; ++j) row[j] = load(b + j * kWidth);

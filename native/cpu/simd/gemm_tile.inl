@@ -53,6 +53,7 @@ struct Tile {
   const Fetches* fetches = nullptr;
   float* packed = nullptr;     // where rows of B are stored as a panel
   const Copy* copy = nullptr;  // in place of fetches
+  int64_t steps = 0;           // along k for each vector of an update
 };
 
 // Sums that stay in registers: all of this is unrolled.
@@ -65,6 +66,14 @@ struct Sums {
     return partial && j == vectors - 1 ? loadFirst(p + j * kWidth, tail) : load(p + j * kWidth);
   }
 
+  STEEPEST_INLINE void clear() {
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i) {
+#pragma GCC unroll 16
+      for (int j = 0; j < vectors; ++j) at[i][j] = F{};
+    }
+  }
+
   template <bool partial>
   STEEPEST_INLINE void begin(const Tile& t) {
     if (t.from) {
@@ -75,11 +84,7 @@ struct Sums {
         for (int j = 0; j < vectors; ++j) at[i][j] = loadColumns<partial>(from, j, t.tail);
       }
     } else {
-#pragma GCC unroll 16
-      for (int i = 0; i < rows; ++i) {
-#pragma GCC unroll 16
-        for (int j = 0; j < vectors; ++j) at[i][j] = F{};
-      }
+      clear();
     }
     if (t.bias) {
 #pragma GCC unroll 16
@@ -108,13 +113,17 @@ struct Sums {
         for (int j = 0; j < vectors; ++j) at[i][j] = loadColumns<partial>(gate, j, t.tail) > F{} ? at[i][j] : F{};
       }
     }
-    float* c = t.c;
+    put<partial>(t.c, t.cRow, t.tail);
+  }
+
+  template <bool partial>
+  STEEPEST_INLINE void put(float* c, int64_t cRow, int64_t tail) {
 #pragma GCC unroll 16
-    for (int i = 0; i < rows; ++i, c += t.cRow) {
+    for (int i = 0; i < rows; ++i, c += cRow) {
 #pragma GCC unroll 16
       for (int j = 0; j < vectors; ++j) {
         if (partial && j == vectors - 1) {
-          storeFirst(c + j * kWidth, at[i][j], t.tail);
+          storeFirst(c + j * kWidth, at[i][j], tail);
         } else {
           store(c + j * kWidth, at[i][j]);
         }
@@ -128,10 +137,9 @@ enum class Meanwhile { kFetches, kPacks, kCopies };
 
 // Calls step() for each of k, and asks for a line of memory before each as long as there are some.
 template <typename Step>
-STEEPEST_INLINE void alongDepth(const Tile& t, Step step) {
-  int64_t p = t.k;
-  if (t.fetches) {
-    for (const Fetch& f : *t.fetches) {
+STEEPEST_INLINE void alongDepth(int64_t p, const Fetches* fetches, Step step) {
+  if (fetches) {
+    for (const Fetch& f : *fetches) {
       const uint8_t* at = f.at;
       p -= f.lines;
       for (int64_t n = f.lines; n > 0; --n, at += f.step) {
@@ -201,7 +209,7 @@ void tile(const Tile& t) {
   if constexpr (meanwhile == Meanwhile::kCopies) {
     alongDepthCopying<byRows>(t, step);
   } else {
-    alongDepth(t, step);
+    alongDepth(t.k, t.fetches, step);
   }
   sum.template end<partial>(t);
 }
