@@ -179,9 +179,9 @@ class Matmul final : public Kernel {
 
   // Whether a block can make an update while it multiplies.
   bool updates() const {
-    const bool columnsOfA = p_.aRow == 1 && p_.aDepth != 1, whole = p_.n % gemm_.panel == 0;
+    const bool columnsOfA = p_.aRow == 1 && p_.aDepth != 1;
     const bool reads = reading_ == Reading::kDirect || reading_ == Reading::kPacked;
-    return result_.epilogue && columnsOfA && whole && reads && !p_.transposed && p_.k > 0 && p_.k <= gemm_.depth;
+    return result_.epilogue && columnsOfA && reads && !p_.transposed && p_.k > 0 && p_.k <= gemm_.depth;
   }
 
   void pack(Threads& threads, const Numbers& b, int64_t columns) {
@@ -247,11 +247,15 @@ class Matmul final : public Kernel {
     Ahead ahead[Epilogue::kMaxAheads + 1];
     g.ahead = ahead;
     g.farA = p_.m * p_.k >= kFarRows;
-    if (updating_ != nullptr && m >= gemm_.updatingRows) {
+    const int64_t whole = n / gemm_.panel * gemm_.panel;
+    if (updating_ != nullptr && m >= gemm_.updatingRows && whole > 0) {
       readA(a + row * p_.aRow, &g);
       g.m = m;
+      g.n = whole;
       if (nextRows_.known() && column == 0) ahead[g.aheads++] = nextRows_.part(row, m, 0, 1);
-      return updating_(g, result_.epilogue->update(item * p_.m + row, slab + column));
+      updating_(g, result_.epilogue->update(item * p_.m + row, slab + column));
+      if (whole < n) block(item, row, m, slab, column + whole, n - whole, slot);
+      return;
     }
     const bool far = p_.m * p_.n >= kFarUpdate;
     const int64_t strips = ceilDiv(m, stripRows_), first = row, end = row + m;

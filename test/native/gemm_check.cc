@@ -235,7 +235,7 @@ Sizes sizesOf(int64_t number, const GemmKernels& gemm) {
   if (number <= 28) return {1, 19 * gemm.rows + 3, 700, 375, After::kTwoOutputs};
   if (number <= 100) {
     const After after = oneOf({After::kAdam, After::kAdamW});
-    return {1, pick(1, 16 * gemm.rows), gemm.panel * pick(1, 9), pick(1, 400), after};
+    return {1, pick(1, 16 * gemm.rows), gemm.panel * pick(1, 9) + oneOf<int64_t>({0, 0, 5, 16}), pick(1, 400), after};
   }
   return randomSizes(gemm);
 }
