@@ -28,7 +28,10 @@ void packColumns(const float* b, int64_t bColumn, int64_t k, int64_t columns, fl
     for (; p + kWidth <= k; p += kWidth) {
       F r[kWidth];
 #pragma GCC unroll 16
-      for (int i = 0; i < kWidth; ++i) r[i] = load(b + i * bColumn + p);
+      for (int i = 0; i < kWidth; ++i) {
+        r[i] = load(b + i * bColumn + p);
+        __builtin_prefetch(b + (kWidth + i) * bColumn + p, 0, 3);
+      }
       transpose(r);
 #pragma GCC unroll 16
       for (int i = 0; i < kWidth; ++i) store(to + (p + i) * kPanel, r[i]);
@@ -51,6 +54,7 @@ void packRows(const float* b, int64_t bRow, int64_t k, int64_t columns, float* t
   for (int64_t p = 0; p < k; ++p, b += bRow, to += kPanel) {
 #pragma GCC unroll 4
     for (int j = 0; j < kPanel; j += kWidth) {
+      __builtin_prefetch(b + kRowsAhead * bRow + j, 0, 3);
       const int64_t n = columns - j;
       store(to + j, n >= kWidth ? load(b + j) : n > 0 ? loadFirst(b + j, n) : F{});
     }
