@@ -1,21 +1,22 @@
 #!/usr/bin/env bash
 # Everything to know about a machine with an NVIDIA GPU, in one command and under ten minutes:
 #
-#   npm run build:gpu-bench            # once; what it builds can be carried to the machine: out, dist, build/Release and
-#                                      # node_modules/node-gyp-build beside what the repository has; with a Node as out/node
-#                                      # if the machine has none (all that is 30 MB as .tar.xz)
+#   npm run build:gpu-bench            # once
 #   bench/gpu/run.sh [--smoke] [--only part,part] [OUT]     # OUT is out/gpu unless given
 #
+# For a machine without Node, npm or a network, bench/gpu/pack.sh makes an archive of what was built, with a Node: unpack it there in a
+# copy of the repository (tar xJf .gpu/steepest-gpu.tar.xz), then run this.
+#
 # First whether results are right, then what the machine can do, kernels, and training steps beside PyTorch. Each part has a time limit of
-# its own, all have one together, and none stops the others, whether it fails, crashes or hangs. OUT gets a .log and, where a part
-# prints JSON, a .jsonl for each, and summary.json with all of it, which is all that has to come back: it is written again after each
-# part, so that it is there and whole whenever this is killed. report.md says it for people: what is wrong, by kernel and case, then
-# speeds beside the goals and PyTorch (node out/bench/gpu/report.js OUT writes it from a summary). Exits with 1 when a part failed.
+# its own, all have one together, and none stops the others, whether it fails, crashes or hangs. OUT gets summary.json with all that is
+# known: it is written again after each part, so that it is there and whole whenever this is killed. report.md says it for people: what is
+# wrong, by kernel and case, then speeds beside the goals and PyTorch (node out/bench/gpu/report.js OUT writes it from a summary); and
+# logs.tar.gz has what the parts printed. Exits with 1 when a part failed.
 #
 #   STEEPEST_NODE           the Node to use, instead of the one on PATH
 #   STEEPEST_PEERS_PYTHON   a Python with PyTorch, which is measured in turns with ours
 #   STEEPEST_DEVICE         cuda:0 unless given
-#   STEEPEST_GOLDEN         a folder of golden cases, test/golden/data unless given
+#   STEEPEST_GOLDEN         a folder of golden cases; out/golden unless given, or test/golden/data where that is not there
 #   STEEPEST_SECONDS        for all parts together, 570 unless given: what comes later has less time, or none
 #
 # --smoke takes tiny sizes: it tries the script, with the emulated driver too, and its times mean nothing.
@@ -35,10 +36,14 @@ while [ $# -gt 0 ]; do
 done
 mkdir -p "$out" || exit 2
 out=$(cd "$out" && pwd)
+logs=$(mktemp -d) || exit 2
+trap 'rm -rf "$logs"' EXIT
 cd "$root" || exit 2
 export STEEPEST_DEVICE=${STEEPEST_DEVICE:-cuda:0}
 node=${STEEPEST_NODE:-$(command -v node || { [ -x out/node ] && echo "$root/out/node"; } || true)}
-golden=${STEEPEST_GOLDEN:-test/golden/data}
+golden=${STEEPEST_GOLDEN:-$([ -d out/golden ] && echo out/golden || echo test/golden/data)}
+# Checks spend most of their time on the CPU.
+processes=$(($(nproc) > 3 ? ($(nproc) > 16 ? 16 : $(nproc)) / 2 : 1))
 release=${STEEPEST_RELEASE:-build/Release}
 parts=()
 deadline=$((SECONDS + ${STEEPEST_SECONDS:-570}))
@@ -102,10 +107,10 @@ write_summary() {
     for entry in ${parts[@]+"${parts[@]}"}; do
       IFS='|' read -r part state status seconds <<<"$entry"
       printf '%s\n"%s":{"state":"%s","status":%s,"seconds":%s' "$comma" "$part" "$state" "$status" "$seconds"
-      if [ -s "$out/$part.jsonl" ]; then printf ',"results":[%s]' "$(paste -sd, "$out/$part.jsonl")"; fi
+      if [ -s "$logs/$part.jsonl" ]; then printf ',"results":[%s]' "$(paste -sd, "$logs/$part.jsonl")"; fi
       printf ',"log":'
       # all that failed, and the end
-      { LC_ALL=C grep -a '^FAILED' "$out/$part.log" | head -c 2000; LC_ALL=C grep -a -v '^{.*}$' "$out/$part.log" | tail -c 8000; } | json_string
+      { LC_ALL=C grep -a '^FAILED' "$logs/$part.log" | head -c 2000; LC_ALL=C grep -a -v '^{.*}$' "$logs/$part.log" | tail -c 8000; } | json_string
       printf '}'
       comma=,
     done
@@ -119,19 +124,19 @@ part() {
   local name=$1 limit=$2 needs=$3 began=$SECONDS status=0 state='left out' left=$((deadline - SECONDS))
   shift 3
   case ",$only," in ,,|*",$name,"*) ;; *) return 0 ;; esac
-  rm -f "$out/$name.jsonl"
+  rm -f "$logs/$name.jsonl"
   if [ -n "$stopped" ]; then
-    echo 'left out: stopped by a signal' >"$out/$name.log"
+    echo 'left out: stopped by a signal' >"$logs/$name.log"
   elif [ "$needs" != - ] && [ ! -e "$needs" ]; then
-    echo "left out: there is no ${needs:-Node (STEEPEST_NODE names one)}" >"$out/$name.log"
+    echo "left out: there is no ${needs:-Node (STEEPEST_NODE names one)}" >"$logs/$name.log"
   elif [ "$left" -lt 3 ]; then
-    echo 'left out: the time for all parts is over' >"$out/$name.log"
+    echo 'left out: the time for all parts is over' >"$logs/$name.log"
   else
     write_summary "$name"
-    bounded "$((limit < left ? limit : left))" "$@" >"$out/$name.log" 2>&1
+    bounded "$((limit < left ? limit : left))" "$@" >"$logs/$name.log" 2>&1
     status=$?
-    json_lines <"$out/$name.log" >"$out/$name.jsonl"
-    [ -s "$out/$name.jsonl" ] || rm -f "$out/$name.jsonl"
+    json_lines <"$logs/$name.log" >"$logs/$name.jsonl"
+    [ -s "$logs/$name.jsonl" ] || rm -f "$logs/$name.jsonl"
     case $status in
       0) state=passed ;;
       124) state='out of time' ;;
@@ -186,10 +191,10 @@ export -f gpu_state
 
 # ---- the machine, and starting
 part machine 10 "$(command -v nvidia-smi || echo nvidia-smi)" bash -c gpu_state
-gpu=$(sed -n 2p "$out/machine.log" 2>/dev/null | cut -d, -f1)
+gpu=$(sed -n 2p "$logs/machine.log" 2>/dev/null | cut -d, -f1)
 case $gpu in *' '*) ;; *) gpu= ;; esac
 part load 20 "$release/cuda-kernels" "$release/cuda-kernels" --load --device "$STEEPEST_DEVICE"
-device=$(grep -a -o '"device":"[^"]*"' "$out/load.log" 2>/dev/null | cut -d'"' -f4)
+device=$(grep -a -o '"device":"[^"]*"' "$logs/load.log" 2>/dev/null | cut -d'"' -f4)
 node_part start 20 out/bench/gpu/start.js
 
 # ---- whether results are right
@@ -201,20 +206,20 @@ if [ -n "$smoke" ]; then
   node_part golden 20 out/test/golden/main.js "$golden" --seconds 4
 else
   part kernels 40 "$release/cuda-kernels" bash -c 'each_of 8 "$1" "$2" --repeat 5 --device "$3"' - "$families" "$release/cuda-kernels" "$STEEPEST_DEVICE"
-  node_part golden 45 out/test/golden/main.js "$golden" --seconds 40
-  STEEPEST_CUDA_SEQUENCES=0 node_part cases 55 out/cuda-cases.js --seconds 45 --json "$out/cases.json"
+  node_part golden 45 out/test/golden/main.js "$golden" --seconds 40 --processes "$processes"
+  STEEPEST_CUDA_SEQUENCES=0 node_part cases 55 out/cuda-cases.js --seconds 45 --processes "$processes"
   # small products through the kernels for large ones: all forms of operands, around the edges of tiles; Wgmma is those of convolutions
   for kernel in wgmma mma Wgmma; do
-    STEEPEST_CUDA_PRODUCTS=$kernel node_part "cases-$kernel" 13 out/cuda-cases.js --only bfloat16 --draws 2 --seconds 10
+    STEEPEST_CUDA_PRODUCTS=$kernel node_part "cases-$kernel" 13 out/cuda-cases.js --only bfloat16 --draws 2 --seconds 10 --processes "$processes"
   done
-  STEEPEST_CUDA_PRODUCTS=attentionWgmma node_part cases-attention 10 out/cuda-cases.js --only attention --draws 2 --seconds 8
+  STEEPEST_CUDA_PRODUCTS=attentionWgmma node_part cases-attention 10 out/cuda-cases.js --only attention --draws 2 --seconds 8 --processes "$processes"
   # loops over time in one launch, by blocks alone and in clusters
   for members in 1 2; do
-    STEEPEST_CUDA_LOOPS=$members node_part "cases-loops-$members" 10 out/cuda-cases.js --only recurrent --draws 2 --seconds 8
+    STEEPEST_CUDA_LOOPS=$members node_part "cases-loops-$members" 10 out/cuda-cases.js --only recurrent --draws 2 --seconds 8 --processes "$processes"
   done
   # all that can be parts of one launch, by a block, a cluster, and blocks everywhere; steps of training as well
   for blocks in 1 8 grid; do
-    STEEPEST_CUDA_SEQUENCES=$blocks node_part "cases-sequences-$blocks" 15 out/cuda-cases.js --draws 1 --every 3 --seconds 12
+    STEEPEST_CUDA_SEQUENCES=$blocks node_part "cases-sequences-$blocks" 15 out/cuda-cases.js --draws 1 --every 3 --seconds 12 --processes "$processes"
   done
 fi
 
@@ -336,6 +341,7 @@ for entry in ${parts[@]+"${parts[@]}"}; do
   case $entry in *'|passed|'* | *'|left out|'*) ;; *) failed=$((failed + 1)) ;; esac
 done
 write_summary
+tar -C "$logs" -czf "$out/logs.tar.gz" . || failed=$((failed + 1))
 rm -f "$out/report.md"
 if [ -n "$node" ] && [ -e out/bench/gpu/report.js ]; then "$node" out/bench/gpu/report.js "$out"; fi
 echo "$out/summary.json: ${#parts[@]} parts, $failed failed"

@@ -1,7 +1,7 @@
 // bench/gpu on the emulated driver: that everything is there and runs, on the day when there is a GPU. Times mean nothing here.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Case, findCase } from '../../bench/cases';
@@ -134,6 +134,31 @@ onDevice('bench/gpu/run.sh --smoke', () => {
     expect(summary.parts.load).toMatchObject({ state: 'failed', status: 1 });
     expect(summary.parts.load?.log).toContain('cuda:0: this build has no CUDA kernels: /nowhere is not there');
   });
+
+  test('pack.sh makes all that is needed where there is no Node', () => {
+    const there = path.join(out, 'elsewhere');
+    const programs = path.join(out, 'programs');
+    for (const folder of [there, programs]) mkdirSync(folder);
+    for (const name of readdirSync('/usr/bin')) {
+      if (!/^(?:node|nodejs|npm|npx)$/.test(name)) symlinkSync(path.join('/usr/bin', name), path.join(programs, name));
+    }
+    const packed = spawnSync(path.join(root, 'bench/gpu/pack.sh'), [out], {
+      encoding: 'utf8',
+      env: { ...process.env, STEEPEST_NODE: process.execPath, STEEPEST_XZ: '-0' },
+    });
+    expect([packed.stderr, packed.status]).toEqual(['', 0]);
+    for (const name of ['bench', 'package.json']) {
+      cpSync(path.join(root, name), path.join(there, name), { recursive: true });
+    }
+    expect(spawnSync('tar', ['-C', there, '-xJf', path.join(out, 'steepest-gpu.tar.xz')]).status).toBe(0);
+    const result = path.join(out, 'result');
+    const run = spawnSync(path.join(there, 'bench/gpu/run.sh'), ['--smoke', '--only', 'load,start,steps', result], {
+      encoding: 'utf8',
+      env: { PATH: programs, STEEPEST_CUDA_DRIVER: emulated, STEEPEST_CUDA_KERNELS: emulated },
+    });
+    expect(run.stdout).toMatch(/load: passed[\s\S]*start: passed[\s\S]*steps: passed/);
+    expect(readdirSync(result).sort()).toEqual(['logs.tar.gz', 'report.md', 'summary.json']);
+  });
 });
 
 onDevice('cuda-cases', () => {
@@ -158,8 +183,9 @@ onDevice('cuda-cases', () => {
   test.each([
     ['a crash', 'crash cumsum', 'the process ended with SIGABRT'],
     ['a hang', 'hang cumsum', 'no end after 2 s'],
-  ])('go on behind %s', (_, mistake, why) => {
-    const { status, cases: all, done, failed } = cases(mistake, '--only', 'cumsum', '--each', '2');
+    ['a crash, in several processes', 'crash cumsum', 'the process ended with SIGABRT', '--processes', '3'],
+  ])('go on behind %s', (_, mistake, why, ...more) => {
+    const { status, cases: all, done, failed } = cases(mistake, '--only', 'cumsum', '--each', '2', ...more);
     expect([status, done, [...new Set(failed)]]).toEqual([1, all, [why]]);
   });
 

@@ -1,9 +1,10 @@
 // The checks of a GPU as a plain program, for machines without jest: npm run gpu:cases
 //
-//   node out/cuda-cases.js [--device cuda:0] [--draws n] [--only text] [--every n] [--seconds n] [--each n] [--json file]
+//   node out/cuda-cases.js [--device cuda:0] [--draws n] [--only text] [--every n] [--seconds n] [--each n] [--processes n]
+//                          [--json file]
 //
-// Trains small models on the device and on the CPU, then runs the case list there against float64, in a process that is started
-// again where it crashes, hangs (--each seconds for one case) or loses the device. Exits with 1 when something differs, 3 when it
+// Trains small models on the device and on the CPU, then runs the case list there against float64, all of it once, then with other sizes,
+// in a process (or several) that is started again where it crashes, hangs (--each seconds for one case) or loses the device. Exits with 1 when something differs, 3 when it
 // could not start. It stops at the limit of seconds and says how far it came; the last line is JSON.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -22,11 +23,12 @@ const { values: options } = parseArgs({
     every: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '240' },
     each: { type: 'string', default: '20' },
+    processes: { type: 'string', default: '1' },
     json: { type: 'string' },
   },
 });
 
-function whole(name: 'draws' | 'every' | 'seconds' | 'each'): number {
+function whole(name: 'draws' | 'every' | 'seconds' | 'each' | 'processes'): number {
   const value = Number(options[name]);
   if (!Number.isInteger(value) || value < 1)
     throw new Error(`--${name}: expected a whole number, got ${options[name]}`);
@@ -36,14 +38,14 @@ function whole(name: 'draws' | 'every' | 'seconds' | 'each'): number {
 function caseItems(device: string): Item[] {
   const [draws, every] = [whole('draws'), whole('every')];
   const list = cases.filter(({ family, name }, i) => `${family} ${name}`.includes(options.only) && i % every === 0);
-  return list.map(({ family, name, build, differentiable, large }) => ({
-    name: `${family}: ${name}`,
-    run: () => {
-      for (let seed = 1; seed <= (large ? 1 : draws); seed++) {
-        checkOnDevice(problem(build(new Random(seed)), differentiable, seed), device);
-      }
-    },
-  }));
+  return Array.from({ length: draws }, (_, i) => i + 1).flatMap((seed) =>
+    list
+      .filter(({ large }) => seed === 1 || !large)
+      .map(({ family, name, build, differentiable }) => ({
+        name: `${family}: ${name}${seed === 1 ? '' : `, draw ${seed}`}`,
+        run: () => checkOnDevice(problem(build(new Random(seed)), differentiable, seed), device),
+      })),
+  );
 }
 
 async function main(): Promise<void> {
@@ -59,14 +61,14 @@ async function main(): Promise<void> {
   const list = caseItems(device);
   // a few trainings say more than the last of the cases
   const trained = trainings(device);
-  const limits = { seconds: whole('seconds'), each: whole('each') };
+  const limits = { seconds: whole('seconds'), each: whole('each'), processes: whole('processes') };
   const result = await isolated([...trained, ...list], limits);
   const { done, failed } = result;
   const failures = (isTraining: boolean) => failed.filter(({ name }) => name.startsWith('training ') === isTraining);
-  const trainingsDone = Math.min(done, trained.length);
+  const trainingsDone = trained.filter((_, i) => done.has(i)).length;
   const counts = {
     cases: list.length,
-    done: done - trainingsDone,
+    done: done.size - trainingsDone,
     trainings: trained.length,
     trained: trainingsDone - failures(true).length,
   };

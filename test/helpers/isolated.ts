@@ -1,5 +1,5 @@
-// Runs items one after the other in a process beside this one, so that what ends a process (a fault of a device, a crash, a
-// hang) ends its item only: the next one begins in a new process.
+// Runs items one after the other in a process beside this one, or in several of them, so that what ends a process (a fault of a
+// device, a crash, a hang) ends its item only: the next one begins in a new process.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -16,8 +16,8 @@ export interface Failure {
 }
 
 export interface Isolated {
-  /** Items that have begun and ended, one way or another. */
-  readonly done: number;
+  /** Numbers of the items that have begun and ended, one way or another. */
+  readonly done: ReadonlySet<number>;
   readonly failed: readonly Failure[];
   /** Of those that were left out, why. */
   readonly left: ReadonlyMap<string, string>;
@@ -28,9 +28,11 @@ export interface Limits {
   readonly seconds: number;
   /** For one. */
   readonly each: number;
+  /** How many run at a time: each process takes every so manieth. */
+  readonly processes?: number;
 }
 
-/** Set in the process that runs them: the first item. */
+/** Set in the process that runs them: the first item, and how far behind it the next one is. */
 const variable = 'STEEPEST_ITEMS_FROM';
 /** A process may take so long until its first item: devices are opened there. */
 const secondsToStart = 30;
@@ -41,7 +43,10 @@ const secondsToStart = 30;
  */
 export async function isolated(items: readonly Item[], limits: Limits): Promise<Isolated> {
   const from = process.env[variable];
-  if (from !== undefined) return runFrom(items, Number(from));
+  if (from !== undefined) {
+    const [first, step] = from.split(' ').map(Number) as [number, number];
+    return runFrom(items, first, step);
+  }
   const until = Date.now() + limits.seconds * 1000;
   const failed: Failure[] = [];
   const left = new Map<string, string>();
@@ -49,30 +54,38 @@ export async function isolated(items: readonly Item[], limits: Limits): Promise<
     failed.push({ name, why });
     console.log(`FAILED ${name}: ${why}`);
   };
-  let next = 0;
+  const done = new Set<number>();
+  const { processes = 1 } = limits;
   let ended = false;
   const end = (): void => {
     ended = true;
   };
   process.once('SIGTERM', end);
-  try {
+  const rules = { until, each: limits.each, step: processes, add, left, done, isEnded: () => ended };
+  const share = async (first: number): Promise<void> => {
+    let next = first;
     while (next < items.length && Date.now() < until && !ended) {
-      const part = await runPart(items, next, { until, each: limits.each, add, left, isEnded: () => ended });
+      const part = await runPart(items, next, rules);
       if (part.next === next && !part.wasLate && !ended) {
         add(items[next]?.name ?? '', `no item could begin: ${part.why}`);
         break;
       }
       next = part.next;
     }
+  };
+  try {
+    await Promise.all(Array.from({ length: processes }, (_, i) => share(i)));
   } finally {
     process.off('SIGTERM', end);
   }
-  return { done: next, failed, left };
+  return { done, failed, left };
 }
 
 interface Rules {
   readonly until: number;
   readonly each: number;
+  readonly step: number;
+  readonly done: Set<number>;
   readonly add: (name: string, why: string) => void;
   readonly left: Map<string, string>;
   readonly isEnded: () => boolean;
@@ -82,11 +95,11 @@ interface Rules {
 async function runPart(
   items: readonly Item[],
   first: number,
-  { until, each, add, left, isEnded }: Rules,
+  { until, each, step, done, add, left, isEnded }: Rules,
 ): Promise<{ next: number; wasLate: boolean; why: string }> {
   const child = spawn(process.execPath, process.argv.slice(1), {
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
-    env: { ...process.env, [variable]: String(first) },
+    env: { ...process.env, [variable]: `${first} ${step}` },
   });
   let next = first;
   let running: number | undefined;
@@ -107,7 +120,8 @@ async function runPart(
     const said = JSON.parse(line) as { begin?: number; end?: number; why?: string; left?: string };
     running = said.begin;
     if (said.end === undefined) return;
-    next = said.end + 1;
+    next = said.end + step;
+    done.add(said.end);
     const name = items[said.end]?.name as string;
     if (said.why !== undefined) add(name, said.why);
     if (said.left !== undefined) left.set(name, said.left);
@@ -117,7 +131,8 @@ async function runPart(
   why ||= `the process ended with ${status}`;
   if (running !== undefined && !wasLate) {
     add(items[running]?.name as string, why);
-    next = running + 1;
+    next = running + step;
+    done.add(running);
   }
   return { next, wasLate, why };
 }
@@ -139,12 +154,12 @@ function endOf(child: ChildProcess, mayRun: () => boolean): Promise<string> {
   });
 }
 
-async function runFrom(items: readonly Item[], first: number): Promise<never> {
+async function runFrom(items: readonly Item[], first: number, step: number): Promise<never> {
   // at once: what comes next may never return
   const say = (what: object): void => {
     writeSync(3, `${JSON.stringify(what)}\n`);
   };
-  for (let i = first; i < items.length; i++) {
+  for (let i = first; i < items.length; i += step) {
     say({ begin: i });
     try {
       const why = await (items[i] as Item).run();
