@@ -277,6 +277,8 @@ if [ -n "$smoke" ]; then
   STEEPEST_CUDA_SEQUENCES=grid bench steps-small-grid 30 --case b --against steepest --rounds 1 --seconds 0.01
   node_part profile 30 out/bench/gpu/profile.js c float32 1
 else
+  # whether graphs and clusters are what runs, or were refused and something slower took their place
+  STEEPEST_CUDA_STRICT=1 bench steps-strict 15 --case mnist,i --against steepest --rounds 1 --seconds 0.1
   peers=${python:+,torch,torch-compile,torch-graph}
   bfloat16=${python:+,torch-bf16,torch-graph-bf16}
   bench steps-gpt2 75 --case gpt2 --against "steepest-bf16$bfloat16" --rounds 3 --seconds 1

@@ -1,6 +1,7 @@
 #include "device.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "../runtime/allocator.h"
 #include "../runtime/storage.h"
@@ -60,6 +61,8 @@ Device& Device::get(int ordinal) {
 
 Device::Device(const Driver& driver, int ordinal)
     : driver_(driver), ordinal_(ordinal), name_("cuda:" + std::to_string(ordinal)) {
+  const char* const strict = std::getenv("STEEPEST_CUDA_STRICT");
+  strict_ = strict != nullptr && std::string(strict) == "1";
   CUdevice device = 0;
   check(driver_.cuDeviceGet(&device, ordinal), "opening the device");
   check(driver_.cuDeviceGetAttribute(&multiprocessors_, kAttributeMultiprocessors, device), "asking for its size");
@@ -164,7 +167,9 @@ int Device::clustersOf(CUfunction function, int members, int threads, uint32_t s
   const LaunchConfig config{{size, 1, 1}, {static_cast<unsigned>(threads), 1, 1}, sharedBytes, nullptr, nullptr, 0};
   int clusters = 0;
   // An error says that there is none, too.
-  return driver_.cuOccupancyMaxActiveClusters(&clusters, function, &config) == kSuccess ? clusters : 0;
+  const CUresult result = driver_.cuOccupancyMaxActiveClusters(&clusters, function, &config);
+  if (strict_) check(result, "asking for room for clusters");
+  return result == kSuccess ? clusters : 0;
 }
 
 int64_t Device::sharedBytes() const {

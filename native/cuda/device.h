@@ -38,6 +38,9 @@ class Device {
   int64_t sharedBytes() const;
   // Blocks of a launch can wait for each other when there are no more of them than multiprocessors.
   bool launchesCooperatively() const;
+  // STEEPEST_CUDA_STRICT=1, for tests and measurements: what the device refuses (graphs, clusters) is an error, where something slower
+  // would take its place without a word.
+  bool isStrict() const { return strict_; }
   // 90 is compute capability 9.0.
   int capability() const;
   // The kernel of a module that is PTX, assembled by the driver once for each text.
@@ -60,6 +63,7 @@ class Device {
   const std::string name_;
   CUcontext context_ = nullptr;
   int multiprocessors_ = 1;
+  bool strict_ = false;
 
   std::mutex mutex_;
   std::string lost_;  // why; under the mutex

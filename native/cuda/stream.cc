@@ -74,7 +74,9 @@ void Stream::check() {
 
 bool Stream::beginCapture() {
   check();
-  return device_.driver().cuStreamBeginCapture(stream_, kCaptureThreadLocal) == kSuccess;
+  const CUresult result = device_.driver().cuStreamBeginCapture(stream_, kCaptureThreadLocal);
+  if (device_.isStrict()) device_.check(result, "beginning a graph of a step");
+  return result == kSuccess;
 }
 
 std::unique_ptr<Graph> Stream::endCapture() {
@@ -86,6 +88,7 @@ std::unique_ptr<Graph> Stream::endCapture() {
   failed_ = kSuccess;
   if (result == kSuccess) result = driver.cuGraphInstantiateWithFlags(&executable, graph, 0);
   if (graph != nullptr) driver.cuGraphDestroy(graph);
+  if (device_.isStrict()) device_.check(result, "making a graph of a step");
   return result == kSuccess ? std::make_unique<Graph>(device_, executable) : nullptr;
 }
 

@@ -78,7 +78,7 @@ class Stream {
     counting_ = false;
     return counted_;
   }
-  // The launches that `work` makes, for later. Null when the driver cannot.
+  // The launches that `work` makes, for later. Null when the driver cannot; see Device::isStrict.
   template <typename Work>
   std::unique_ptr<Graph> capture(Work&& work) {
     if (!beginCapture()) return nullptr;

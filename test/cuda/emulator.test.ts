@@ -338,9 +338,15 @@ onDevice('a device that fails', () => {
   });
 
   test('no memory for a launch that is captured: it is launched without a graph', () => {
-    const [, first, , last] = lines({ STEEPEST_EMULATED_REFUSE: '30' });
+    const [, first, , last] = lines({ STEEPEST_EMULATED_REFUSE: '20' });
     expect(first).toMatch(/^trained/);
     expect(first).toBe(last);
+  });
+
+  test('with STEEPEST_CUDA_STRICT=1 that is an error', () => {
+    const [, first, second, last] = lines({ STEEPEST_EMULATED_REFUSE: '20', STEEPEST_CUDA_STRICT: '1' });
+    expect(first).toMatch(/^ERR_OUT_OF_MEMORY cuda:0: making a graph of a step: CUDA_ERROR_OUT_OF_MEMORY/);
+    expect([second, last]).toEqual([expect.stringMatching(/^trained/), second]);
   });
 
   test('out of memory is an error that leaves the device in use', () => {
