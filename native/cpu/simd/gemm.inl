@@ -151,11 +151,14 @@ void block(const GemmBlock& g) {
         Fetches fetches(k);
         for (int n = 0; n < g.aheads; ++n) walks[n].take(fetches);
         nextTile.take(fetches);
-        if (t.from && (farC || g.from)) {
+        // What the next tile begins or ends with; `below`: the first of the next row of tiles.
+        const auto fetchNext = [&](const float* at, const float* below) __attribute__((always_inline)) {
           const bool down = j + 1 == panels;
-          const float* const next = down ? begun + (i + rows) * g.cRow : t.from + kPanel;
-          if (!down || it + 1 < rowTiles) Walk(floatsAhead(next, rows, g.cRow, kPanel), 1).take(fetches);
-        }
+          if (down && it + 1 == rowTiles) return;
+          Walk(floatsAhead(down ? below : at + kPanel, rows, g.cRow, kPanel), 1).take(fetches);
+        };
+        if (t.from && (farC || g.from)) fetchNext(t.from, begun + (i + rows) * g.cRow);
+        if (t.gate) fetchNext(t.gate, gate + rows * g.cRow);
         t.fetches = &fetches;
         if (g.panels && it == 0) {
           t.packed = g.panels + j * g.k * kPanel + p0 * kPanel;
