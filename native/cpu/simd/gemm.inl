@@ -158,7 +158,7 @@ void block(const GemmBlock& g) {
           Walk(floatsAhead(down ? below : at + kPanel, rows, g.cRow, kPanel), 1).take(fetches);
         };
         if (t.from && (farC || g.from)) fetchNext(t.from, begun + (i + rows) * g.cRow);
-        if (t.gate) fetchNext(t.gate, gate + rows * g.cRow);
+        if (t.gate && k >= kGateSteps * rows * kVectors) fetchNext(t.gate, gate + rows * g.cRow);
         t.fetches = &fetches;
         if (g.panels && it == 0) {
           t.packed = g.panels + j * g.k * kPanel + p0 * kPanel;
