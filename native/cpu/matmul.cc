@@ -27,6 +27,7 @@ constexpr int64_t kFarUpdate = int64_t{1} << 19;       // results of which the e
 constexpr int64_t kBeyondFloats = int64_t{1} << 20;    // B that is in no cache of one core, and hardly in one of many
 constexpr int64_t kFarthestFloats = int64_t{1} << 21;  // not even if it were alone there
 constexpr int64_t kFarRows = int64_t{1} << 20;         // A likewise
+constexpr int64_t kTurnedRows = Pieces::kHighTiles;    // tiles of C^T's rows: its blocks have all of them
 constexpr int64_t kSlabFloats = int64_t{1} << 22;      // of B packed at a time
 
 enum class Reading {
@@ -44,6 +45,7 @@ class Matmul final : public Kernel {
       : gemm_(roundsToBfloat16(instruction) ? *simd().gemmBf16 : *simd().gemm),
         p_(p),
         packedDepth_(gemm_.packedDepth(p_.k)),
+        turns_(p_.transposed && p_.m > 1),
         steady_((instruction.steady >> (p_.transposed ? 0 : 1) & 1) != 0),
         reading_(chooseReading()),
         result_(instruction, memory, true, !isNarrow()) {
@@ -164,7 +166,7 @@ class Matmul final : public Kernel {
       stripRows_ = blockRows_;
     }
     if (updates()) updating_ = result_.epilogue->updating(gemm_);
-    const int64_t product = result_.epilogue ? ceilDiv(stripRows_ * blockColumns_, 16) * 16 : 0;
+    const int64_t product = result_.epilogue || turns_ ? ceilDiv(stripRows_ * blockColumns_, 16) * 16 : 0;
     const int64_t panels = reading_ == Reading::kPackedByBlock ? blockColumns_ * ceilDiv(packedDepth_, pieces_)
                            : reading_ == Reading::kCopiedDots  ? p_.n * p_.k
                            : reading_ == Reading::kTurned      ? p_.n * blockRows_
@@ -221,7 +223,7 @@ class Matmul final : public Kernel {
     g.aDepth = p_.aDepth;
     g.n = n;
     g.k = p_.k;
-    g.cRow = result_.epilogue ? n : p_.n;
+    g.cRow = result_.epilogue || turns_ ? n : p_.n;
     const Numbers b = p_.b + p_.bOffset(item) + (slab + column) * p_.bColumn;
     g.b = b.floats();
     if (reading_ == Reading::kDirect) {
@@ -283,7 +285,7 @@ class Matmul final : public Kernel {
   // Some rows of a block, from row `row` and column `column` on.
   void strip(GemmBlock& g, int64_t item, int64_t row, int64_t column, float* slot) {
     const int64_t at = (item * p_.m + row) * p_.n + column;
-    g.c = result_.epilogue ? slot : result_.to + at;
+    g.c = result_.epilogue || turns_ ? slot : result_.to + at;
     GemmFinish finish = result_.finish.from(column, at);
     if (!isNarrow()) beginSums(&finish, &g);
     g.finish = finish.any() ? &finish : nullptr;
@@ -297,6 +299,7 @@ class Matmul final : public Kernel {
     } else {
       gemm_.block(g);
     }
+    if (turns_) gemm_.turn(slot, g.n, g.m, g.n, result_.to + column * p_.m);
     if (!result_.epilogue) return;
     if (p_.transposed) {
       result_.epilogue->run(slot, 1, item * p_.n + column, g.n, 0, 1);
@@ -326,6 +329,7 @@ class Matmul final : public Kernel {
   const GemmKernels& gemm_;
   MatmulProblem p_;
   const int64_t packedDepth_;
+  const bool turns_;   // C^T, whose blocks have all of its rows, and are turned when they are done
   const bool steady_;  // B is the same in all runs of a loop
   const Reading reading_;
   ProductResult result_;
@@ -353,6 +357,13 @@ class Matmul final : public Kernel {
   int64_t pieces_ = 1;  // of k, where each block packs its own
 };
 
+// Columns of a large A, a few to a tile, are read line by line; as the B of C^T they are packed by panels, once each.
+bool worthTurning(const Instruction& instruction, const MatmulProblem& p, const GemmKernels& gemm) {
+  if (gemm.rounds() || instruction.attrs[0] != 0 || p.transposed || p.batches > 1) return false;
+  const bool columns = p.aRow == 1 && p.aDepth != 1 && p.bColumn == 1;
+  return columns && p.m > p.n && p.n > gemm.rows && p.n <= kTurnedRows * gemm.rows && p.m * p.k >= kBeyondFloats;
+}
+
 class Nothing final : public Kernel {
  public:
   void run(RunContext&) override {}
@@ -363,8 +374,9 @@ class Nothing final : public Kernel {
 std::unique_ptr<Kernel> bindMatmul(const Instruction& instruction, const Memory& memory) {
   if (instruction.outputs[0].size() == 0) return std::make_unique<Nothing>();
   if (std::unique_ptr<Kernel> kernel = bindBlasMatmul(instruction, memory)) return kernel;
-  const MatmulProblem p = matmulProblem(instruction, memory);
+  MatmulProblem p = matmulProblem(instruction, memory);
   if (std::unique_ptr<Kernel> kernel = bindSplitMatmul(instruction, memory, p)) return kernel;
+  if (worthTurning(instruction, p, roundsToBfloat16(instruction) ? *simd().gemmBf16 : *simd().gemm)) p.transpose();
   return std::make_unique<Matmul>(instruction, memory, p);
 }
 

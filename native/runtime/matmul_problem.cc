@@ -17,20 +17,17 @@ void foldBatchesIntoRows(MatmulProblem* p) {
   }
 }
 
-void transpose(MatmulProblem* p) {
-  std::swap(p->a, p->b);
-  std::swap(p->aSlide, p->bSlide);
-  std::swap(p->m, p->n);
-  const int64_t row = p->aRow, depth = p->aDepth;
-  p->aRow = p->bColumn;
-  p->aDepth = p->bDepth;
-  p->bDepth = depth;
-  p->bColumn = row;
-  for (MatmulProblem::Axis& axis : p->batch) std::swap(axis.a, axis.b);
-  p->transposed = true;
-}
-
 }  // namespace
+
+void MatmulProblem::transpose() {
+  std::swap(a, b);
+  std::swap(aSlide, bSlide);
+  std::swap(m, n);
+  std::swap(aRow, bColumn);
+  std::swap(aDepth, bDepth);
+  for (Axis& axis : batch) std::swap(axis.a, axis.b);
+  transposed = !transposed;
+}
 
 int64_t MatmulProblem::aOffset(int64_t item) const {
   int64_t offset = 0;
@@ -73,7 +70,7 @@ MatmulProblem matmulProblem(const Instruction& instruction, const Memory& memory
     p.batch.push_back({size, aSize == 1 ? 0 : strideFromEnd(a, fromEnd), bSize == 1 ? 0 : strideFromEnd(b, fromEnd)});
   }
   foldBatchesIntoRows(&p);
-  if (p.n == 1 && p.m != 1) transpose(&p);
+  if (p.n == 1 && p.m != 1) p.transpose();
   // The stride of an axis of one element is free: take the one that reads fastest.
   if (p.k == 1) p.aDepth = 1;
   if (p.n == 1) p.bColumn = 1;

@@ -32,12 +32,13 @@ struct MatmulProblem {
   int64_t aSlide, bSlide;   // bytes, with every step of a loop
   std::vector<Axis> batch;  // outermost first
   int64_t batches;
-  // One column: C^T = B^T A^T was taken instead, which has the same memory for C. m is 1 and n the rows of the instruction.
+  // C^T = B^T A^T was taken instead. So it is where there is one column: m is 1 then, and C has the same memory.
   bool transposed;
 
   int64_t aOffset(int64_t item) const;
   int64_t bOffset(int64_t item) const;
   bool sharesB() const;  // every batch has the same B
+  void transpose();
   void move(int64_t steps) {
     a.at = moved(a.at, steps * aSlide);
     b.at = moved(b.at, steps * bSlide);

@@ -202,6 +202,7 @@ std::vector<int> layout(int rank, bool swapLast, bool shuffle) {
 struct Sizes {
   int64_t batch, m, n, k;
   After after = After::kCount;  // else the epilogue, whatever is drawn
+  bool columns = false;         // of A and rows of B have unit stride
 };
 
 Sizes randomSizes(const GemmKernels& gemm) {
@@ -226,13 +227,17 @@ Sizes randomSizes(const GemmKernels& gemm) {
 }
 
 // The first is so deep that B is packed in slabs. The next ones have a B that blocks pack in pieces, by parts of k too where
-// columns of A are read. Then come some whose rows are multiplied a few at a time, for an epilogue that is a program, and some
-// where tiles of whole panels make updates.
+// columns of A are read. Then come some whose rows are multiplied a few at a time, for an epilogue that is a program, one with
+// so many columns of A that C^T is made, and some where tiles of whole panels make updates.
 Sizes sizesOf(int64_t number, const GemmKernels& gemm) {
   if (number == 0) return {1, 60, 330, 20000};
   if (number <= 12) return {1, 2 * gemm.rows + 1, 130, 2100};
   if (number <= 24) return {1, 5, 135, 2047};
   if (number <= 28) return {1, 19 * gemm.rows + 3, 700, 375, After::kTwoOutputs};
+  if (number == 29) {
+    const int64_t n = 40 * gemm.rows - 1, m = (1 << 19) / n + 1;
+    return {1, m, n, (1 << 20) / m + 1, After::kNothing, true};
+  }
   if (number <= 100) {
     const After after = oneOf({After::kAdam, After::kAdamW});
     return {1, pick(1, 16 * gemm.rows), gemm.panel * pick(1, 9) + oneOf<int64_t>({0, 0, 5, 16}), pick(1, 400), after};
@@ -246,8 +251,9 @@ std::string check(const Sizes& s, bool withNaN) {
   const After after = s.after == After::kCount ? drawn : s.after;
   const bool updates = after == After::kAdam || after == After::kAdamW;
   Arena arena;
-  const auto operand = [&](int64_t rows, int64_t columns) {
+  const auto operand = [&](int64_t rows, int64_t columns, bool turned) {
     std::vector<int64_t> shape{rows, columns};
+    if (s.columns) return arena.add(shape, layout(2, turned, false), 0, 0, 0);
     unsigned broadcast = 0;
     if (s.batch > 1) {
       shape.insert(shape.begin(), s.batch);
@@ -260,8 +266,8 @@ std::string check(const Sizes& s, bool withNaN) {
   };
   Instruction instruction{};
   instruction.opcode = static_cast<uint32_t>(Opcode::kMatmul);
-  instruction.inputs = {operand(s.m, s.k), operand(s.k, s.n)};
-  const bool bf16 = pick(0, 1) == 1;
+  instruction.inputs = {operand(s.m, s.k, true), operand(s.k, s.n, false)};
+  const bool bf16 = !s.columns && pick(0, 1) == 1;
   instruction.attrs = {after == After::kNothing ? 0u : 1u, bf16 ? 1u : 0u};
   instruction.program = programOf(after);
   std::vector<int64_t> shape{s.m, s.n};
