@@ -167,6 +167,7 @@ void updatingBlock(const GemmBlock& g, const GemmUpdate& u) {
   alignas(64) static thread_local float sums[kUpdateRows * kPanel];
   const int64_t panels = g.n / kPanel, rowTiles = (g.m + kUpdateRows - 1) / kUpdateRows;
   const bool copies = g.n > kNarrow;
+  constexpr bool kMeanwhile = kPackedColumn == kWidth;  // a vector in each step along k
   Walk walks[kMostAheads];
   for (int n = 0; n < g.aheads; ++n) walks[n] = Walk(g.ahead[n], rowTiles * (panels - copies));
   Pending<updating> pending(u);
@@ -177,10 +178,10 @@ void updatingBlock(const GemmBlock& g, const GemmUpdate& u) {
     Copy next{};
     Walk nextTile;
     if (copies) {
-      if (it == 0) copyColumns(a, g.aDepth, rows, g.k, packed[0]);
+      if (it == 0 || !kMeanwhile) copyColumns(a, g.aDepth, rows, g.k, packed[it % 2]);
       t.a = packed[it % 2];
       t.aStride = kPackedColumn;
-      if (it + 1 < rowTiles) {
+      if (kMeanwhile && it + 1 < rowTiles) {
         const int64_t below = rowsOfTile(g.m, it + 1, kUpdateRows);
         next = {a + rows, packed[1 - it % 2],
                 g.aDepth, kPackedColumn,
