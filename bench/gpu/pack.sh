@@ -2,7 +2,7 @@
 # What bench/gpu/run.sh needs beside a copy of the repository on a machine that has neither Node nor npm nor a network:
 #
 #   npm run build:gpu-bench
-#   bench/gpu/pack.sh [--golden FOLDER] [OUT]      # OUT/steepest-gpu.tar.xz, in .gpu unless given: about 30 MB
+#   bench/gpu/pack.sh [--golden FOLDER] [OUT]      # OUT/steepest-gpu.tar.xz, in .gpu unless given: about 40 MB
 #
 # and there, in the repository's folder
 #

@@ -82,10 +82,6 @@ class Matcher {
   FusedMatch match_;
 };
 
-constexpr const char* kNames[] = {
-#define STEEPEST_FUSED(name, text) name,
-#include "simd/fused_runs.inc"
-};
 std::atomic<int64_t> found[kFusedRunCount];  // sessions bind on threads of their own
 
 }  // namespace
@@ -107,6 +103,6 @@ FusedMatch findFusedRun(const std::vector<TileStep>& steps, size_t first, const 
 }
 
 int64_t timesFound(int run) { return found[run].load(std::memory_order_relaxed); }
-const char* fusedRunName(int run) { return kNames[run]; }
+const char* fusedRunName(int run) { return kFusedRunNames[run]; }
 
 }  // namespace steepest

@@ -357,9 +357,11 @@ class Matmul final : public Kernel {
   int64_t pieces_ = 1;  // of k, where each block packs its own
 };
 
-// Columns of a large A, a few to a tile, are read line by line; as the B of C^T they are packed by panels, once each.
+// Columns of a large A, a few to a tile, are read line by line; as the B of C^T they are packed by panels, once each. Blocks of C^T have
+// all of its rows only where they pack B themselves, which they do not when it is steady.
 bool worthTurning(const Instruction& instruction, const MatmulProblem& p, const GemmKernels& gemm) {
-  if (gemm.rounds() || instruction.attrs[0] != 0 || p.transposed || p.batches > 1) return false;
+  const bool steady = (instruction.steady & 1) != 0;
+  if (gemm.rounds() || instruction.attrs[0] != 0 || steady || p.transposed || p.batches > 1) return false;
   const bool columns = p.aRow == 1 && p.aDepth != 1 && p.bColumn == 1;
   return columns && p.m > p.n && p.n > gemm.rows && p.n <= kTurnedRows * gemm.rows && p.m * p.k >= kBeyondFloats;
 }

@@ -18,8 +18,7 @@ class Epilogue {
   // `tile`, one row every `ld` floats. Stores every output. Called from any thread, on disjoint rectangles.
   virtual void run(const float* tile, int64_t ld, int64_t row, int64_t rows, int64_t column, int64_t columns) const = 0;
 
-  // The same where all rows and columns are multiplied by one block that makes the update itself, see GemmKernels::updating:
-  // that block, or null.
+  // The block that makes all of this itself, as an update, while it multiplies (see GemmKernels::updating), or null.
   virtual GemmUpdating updating(const GemmKernels& gemm) const = 0;
   // What it updates from row `row` and column `column` on. The calling thread runs no other program until it is done.
   virtual GemmUpdate update(int64_t row, int64_t column) const = 0;

@@ -38,7 +38,7 @@ struct MatmulProblem {
   int64_t aOffset(int64_t item) const;
   int64_t bOffset(int64_t item) const;
   bool sharesB() const;  // every batch has the same B
-  void transpose();
+  void transpose();      // takes C^T = B^T A^T instead
   void move(int64_t steps) {
     a.at = moved(a.at, steps * aSlide);
     b.at = moved(b.at, steps * bSlide);

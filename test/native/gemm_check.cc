@@ -203,6 +203,7 @@ struct Sizes {
   int64_t batch, m, n, k;
   After after = After::kCount;  // else the epilogue, whatever is drawn
   bool columns = false;         // of A and rows of B have unit stride
+  unsigned steady = 0;          // operands that are the same in all runs, see Instruction
 };
 
 Sizes randomSizes(const GemmKernels& gemm) {
@@ -227,16 +228,16 @@ Sizes randomSizes(const GemmKernels& gemm) {
 }
 
 // The first is so deep that B is packed in slabs. The next ones have a B that blocks pack in pieces, by parts of k too where
-// columns of A are read. Then come some whose rows are multiplied a few at a time, for an epilogue that is a program, one with
-// so many columns of A that C^T is made, and some where tiles of whole panels make updates.
+// columns of A are read. Then come some whose rows are multiplied a few at a time, for an epilogue that is a program, two with
+// so many columns of A that C^T is made, unless A is steady, and some where tiles of whole panels make updates.
 Sizes sizesOf(int64_t number, const GemmKernels& gemm) {
   if (number == 0) return {1, 60, 330, 20000};
   if (number <= 12) return {1, 2 * gemm.rows + 1, 130, 2100};
   if (number <= 24) return {1, 5, 135, 2047};
   if (number <= 28) return {1, 19 * gemm.rows + 3, 700, 375, After::kTwoOutputs};
-  if (number == 29) {
+  if (number == 29 || number == 30) {
     const int64_t n = 40 * gemm.rows - 1, m = (1 << 19) / n + 1;
-    return {1, m, n, (1 << 20) / m + 1, After::kNothing, true};
+    return {1, m, n, (1 << 20) / m + 1, After::kNothing, true, number == 30};
   }
   if (number <= 100) {
     const After after = oneOf({After::kAdam, After::kAdamW});
@@ -266,6 +267,7 @@ std::string check(const Sizes& s, bool withNaN) {
   };
   Instruction instruction{};
   instruction.opcode = static_cast<uint32_t>(Opcode::kMatmul);
+  instruction.steady = s.steady;
   instruction.inputs = {operand(s.m, s.k, true), operand(s.k, s.n, false)};
   const bool bf16 = !s.columns && pick(0, 1) == 1;
   instruction.attrs = {after == After::kNothing ? 0u : 1u, bf16 ? 1u : 0u};

@@ -35,6 +35,9 @@ void copyTile(const GemmBlock& g, const float* a, int64_t rows, int64_t k, float
 
 // --- while another tile is multiplied
 
+// Columns of A are copied so where each of them is one vector: one in each step along k.
+constexpr bool kCopiesColumns = kPackedColumn == kWidth;
+
 // A copy of a tile of A: runs of vectors.
 struct Copy {
   const float* from;
@@ -52,19 +55,19 @@ int64_t rowsOfTile(int64_t m, int64_t tile, int64_t most = kRows) {
   return tiles == 1 ? m : m / tiles + (tile < m % tiles);
 }
 
-// The copy of the tile behind tile `tile`, which ends before row `row` and has `k` from p on: below it, further along k or in the
-// next block. None behind the last one.
-Copy copyBehind(const GemmBlock& g, int64_t tile, int64_t row, int64_t p, int64_t k, float* to) {
+// The copy of the tile behind tile `tile` of at most `most` rows, which ends before row `row` and has `k` from p on: below it, further
+// along k or in the next block. None behind the last one.
+Copy copyBehind(const GemmBlock& g, int64_t tile, int64_t row, int64_t p, int64_t k, float* to, int64_t most = kRows) {
   int64_t rows = 0;
   if (row < g.m) {
-    rows = rowsOfTile(g.m, tile + 1);
+    rows = rowsOfTile(g.m, tile + 1, most);
   } else if (p + k < g.k) {
     row = 0;
     p += k;
     k = g.k - p < k ? g.k - p : k;
-    rows = rowsOfTile(g.m, 0);
+    rows = rowsOfTile(g.m, 0, most);
   } else if (g.below > 0 && p == 0) {
-    rows = rowsOfTile(g.below, 0);
+    rows = rowsOfTile(g.below, 0, most);
   }
   const float* from = g.a + row * g.aRow + p * g.aDepth;
   // As copyRows and copyColumns would do it.

@@ -96,7 +96,7 @@ void block(const GemmBlock& g) {
   const int64_t depths = (g.k + most - 1) / most, depth = depths > 1 ? (g.k + depths - 1) / depths : most;
   const bool farA = g.farA || g.m * g.k >= kFarA, farC = g.m * g.n >= kFarC;
   // Tiles that do not copy fetch what is read soon.
-  const bool copies = copy && (byRows || (byColumns && kPackedColumn == kWidth));
+  const bool copies = copy && (byRows || (byColumns && kCopiesColumns));
   const int64_t fetching = rowTiles * (panels - copies) * (depths > 1 ? depths : 1);
   Walk walks[kMostAheads];
   for (int n = 0; n < g.aheads; ++n) walks[n] = Walk(g.ahead[n], fetching);

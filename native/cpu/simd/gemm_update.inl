@@ -154,7 +154,7 @@ struct UpdatingTiles {
   template <int rows = kUpdateRows>
   constexpr void fill() {
     at[0][rows - kLeast] = updatingTile<updating, rows, false>;
-    at[1][rows - kLeast] = updatingTile<updating, rows, true>;
+    if constexpr (kCopiesColumns) at[1][rows - kLeast] = updatingTile<updating, rows, true>;
     if constexpr (rows > kLeast) fill<rows - 1>();
   }
   constexpr UpdatingTiles() : at{} { fill(); }
@@ -167,9 +167,8 @@ void updatingBlock(const GemmBlock& g, const GemmUpdate& u) {
   alignas(64) static thread_local float sums[kUpdateRows * kPanel];
   const int64_t panels = g.n / kPanel, rowTiles = (g.m + kUpdateRows - 1) / kUpdateRows;
   const bool copies = g.n > kNarrow;
-  constexpr bool kMeanwhile = kPackedColumn == kWidth;  // a vector in each step along k
   Walk walks[kMostAheads];
-  for (int n = 0; n < g.aheads; ++n) walks[n] = Walk(g.ahead[n], rowTiles * (panels - copies));
+  for (int n = 0; n < g.aheads; ++n) walks[n] = Walk(g.ahead[n], rowTiles * (panels - (copies && kCopiesColumns)));
   Pending<updating> pending(u);
   for (int64_t it = 0, i = 0; it < rowTiles; ++it) {
     const int64_t rows = rowsOfTile(g.m, it, kUpdateRows);
@@ -178,17 +177,12 @@ void updatingBlock(const GemmBlock& g, const GemmUpdate& u) {
     Copy next{};
     Walk nextTile;
     if (copies) {
-      if (it == 0 || !kMeanwhile) copyColumns(a, g.aDepth, rows, g.k, packed[it % 2]);
+      if (it == 0 || !kCopiesColumns) copyColumns(a, g.aDepth, rows, g.k, packed[it % 2]);
       t.a = packed[it % 2];
       t.aStride = kPackedColumn;
-      if (kMeanwhile && it + 1 < rowTiles) {
-        const int64_t below = rowsOfTile(g.m, it + 1, kUpdateRows);
-        next = {a + rows, packed[1 - it % 2],
-                g.aDepth, kPackedColumn,
-                1,        g.k,
-                0,        0,
-                below,    kRowsAhead * g.aDepth + below - 1};
-        nextTile = Walk(floatsAhead(next.from + below - 1, g.k, g.aDepth, 1), panels - 1);
+      if (kCopiesColumns && it + 1 < rowTiles) {
+        next = copyBehind(g, it, i + rows, 0, g.k, packed[1 - it % 2], kUpdateRows);
+        nextTile = Walk(floatsAhead(next.from + next.rest - 1, next.length, g.aDepth, 1), panels - 1);
       }
     }
     for (int64_t j = 0; j < panels; ++j) {
