@@ -1,16 +1,20 @@
 import os from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Case, cases, findCase, gpuCases, stepsOf } from './cases.js';
 import { benchLatency, predictable } from './latency.js';
 import { median } from './median.js';
 import { contenders, predictors } from './peers.js';
+import { RoundTrip } from './round-trip.js';
 import type { Worker } from './worker.js';
 
-const usage = `usage: npm run bench -- [--case a,b,...] [--against steepest,steepest-bf16,tfjs,torch,jax,tensorflow] [--rounds n] [--json]
+const usage = `usage: npm run bench -- [--case a,b,...] [--against steepest,steepest-bf16,tfjs,torch,jax,tensorflow] [--rounds n] [--near ns] [--json]
        npm run bench -- --device cuda:0 [--case d,mnist,...] [--against steepest,torch,torch-compile,torch-graph] [--rounds n] [--json]
        npm run bench -- --latency [--case d,g] [--against steepest,ort-node,ort-python] [--rounds n] [--json]
 
 Trains each case in every framework that is installed, in turn (A B C A B C ...), and prints the medians of a step.
+With --near 200, counts only rounds that begin and end while a round trip between two CPUs takes 200 ns at most, which is to say
+that they share a cache: CPUs of virtual machines move.
 With --latency, predicts instead: one sample, and many rows.
 With --device, trains on a GPU, in the frameworks that can.
 cases: ${Object.keys(cases).join(' ')}; those for GPUs too: ${Object.keys(gpuCases).join(' ')}`;
@@ -23,6 +27,7 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '2' },
     against: { type: 'string' },
     rounds: { type: 'string', default: '7' },
+    near: { type: 'string', default: 'Infinity' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -38,6 +43,8 @@ interface Result {
   readonly worst_us_per_step: number;
   readonly samples_per_s: number;
   readonly rounds: number;
+  /** Between two CPUs, before and after rounds: the least and the most. */
+  readonly round_trip_ns: readonly [number, number];
   readonly loss: number;
 }
 
@@ -45,6 +52,10 @@ interface Result {
 const secondsPerRound = Number(options.seconds);
 /** A framework that needs longer than this for an epoch is timed once: it is not close, and the others wait for it. */
 const secondsAtMost = 10;
+/** Rounds end within this distance of two CPUs, or are taken again. */
+const near = Number(options.near);
+const secondsToComeNear = 60;
+const roundTrip = new RoundTrip();
 
 async function startAll(id: string, spec: Case, names: readonly string[]): Promise<Worker[]> {
   const workers: Worker[] = [];
@@ -62,6 +73,8 @@ async function startAll(id: string, spec: Case, names: readonly string[]): Promi
 class Timer {
   /** Microseconds per step, one for each round. */
   readonly times: number[] = [];
+  /** Nanoseconds between two CPUs, before and after each of them. */
+  readonly roundTrips: number[] = [];
   loss = Number.NaN;
   once = false;
 
@@ -77,10 +90,34 @@ class Timer {
   }
 
   async run(): Promise<number> {
+    const before = roundTrip.measure();
     const { seconds, loss } = (await this.worker.ask({ epochs: this.epochs })) as { seconds: number; loss: number };
+    this.roundTrips.push(before, roundTrip.measure());
     this.times.push((seconds / this.epochs / stepsOf(this.spec)) * 1e6);
     this.loss = loss;
     return seconds;
+  }
+
+  /** A round that begins and ends while two CPUs are near each other, unless they do not come near for long. */
+  async runNear(): Promise<void> {
+    const end = performance.now() + secondsToComeNear * 1e3;
+    while (performance.now() < end) {
+      if (roundTrip.measure() > near) {
+        await setTimeout(200); // they move while they idle
+        continue;
+      }
+      await this.run();
+      if ((this.roundTrips.at(-1) as number) <= near) return;
+      this.times.pop();
+      this.roundTrips.splice(-2);
+    }
+    process.stderr.write(`${this.framework}: no two CPUs within ${near} ns for ${secondsToComeNear} s\n`);
+    await this.run();
+  }
+
+  /** Forgets what was measured. */
+  clear(): void {
+    this.times.length = this.roundTrips.length = 0;
   }
 }
 
@@ -93,7 +130,7 @@ async function calibrate(worker: Worker, spec: Case): Promise<Timer> {
     timer.epochs = Math.min(timer.epochs * 8, Math.ceil((timer.epochs * secondsPerRound) / seconds));
     seconds = await timer.run();
   }
-  if (!timer.once) timer.times.length = 0;
+  if (!timer.once) timer.clear();
   return timer;
 }
 
@@ -120,7 +157,7 @@ async function runCase(id: string, spec: Case, names: readonly string[], rounds:
       await trying(worker.framework, async () => timers.push(await calibrate(worker, spec)));
     }
     for (let round = 0; round < rounds; round++) {
-      for (const timer of [...timers]) if (!timer.once) await trying(timer.framework, () => timer.run());
+      for (const timer of [...timers]) if (!timer.once) await trying(timer.framework, () => timer.runNear());
     }
     return results();
   } finally {
@@ -128,7 +165,7 @@ async function runCase(id: string, spec: Case, names: readonly string[], rounds:
   }
 }
 
-function resultOf(id: string, spec: Case, { framework, times, loss }: Timer): Result {
+function resultOf(id: string, spec: Case, { framework, times, roundTrips, loss }: Timer): Result {
   const us = median(times);
   return {
     framework,
@@ -139,6 +176,7 @@ function resultOf(id: string, spec: Case, { framework, times, loss }: Timer): Re
     worst_us_per_step: round2(Math.max(...times)),
     samples_per_s: Number(((spec.batch / us) * 1e6).toPrecision(5)),
     rounds: times.length,
+    round_trip_ns: [Math.min(...roundTrips), Math.max(...roundTrips)],
     loss: Number(loss.toPrecision(4)),
   };
 }
@@ -149,8 +187,9 @@ function printTable(all: readonly Result[]): void {
   const frameworks = [...new Set(all.map((r) => r.framework))];
   const us = (r: Result | undefined): string =>
     r === undefined ? '-' : r.us_per_step >= 100 ? r.us_per_step.toFixed(0) : r.us_per_step.toFixed(1);
+  const roundTrips = all.flatMap((r) => r.round_trip_ns);
   process.stdout.write(
-    `Microseconds per step, medians (${options.device === 'cpu' ? '' : `${options.device} beside `}${os.cpus()[0]?.model.trim()}, ${os.availableParallelism()} CPUs)\n\n`,
+    `Microseconds per step, medians (${options.device === 'cpu' ? '' : `${options.device} beside `}${os.cpus()[0]?.model.trim()}, ${os.availableParallelism()} CPUs, ${Math.min(...roundTrips)} to ${Math.max(...roundTrips)} ns between two of them and back)\n\n`,
   );
   process.stdout.write(
     `| case | ${frameworks.join(' | ')} | best peer / steepest |\n|---|${'---:|'.repeat(frameworks.length + 1)}\n`,
@@ -182,9 +221,9 @@ async function main(): Promise<void> {
   }
   const unknown = ids.filter((id) => !known.includes(id));
   const rounds = Number(options.rounds);
-  if (unknown.length > 0 || !(rounds >= 1) || !(secondsPerRound > 0)) {
+  if (unknown.length > 0 || !(rounds >= 1) || !(secondsPerRound > 0) || !(near > 0)) {
     process.stderr.write(
-      `${unknown.length > 0 ? `unknown case ${unknown.join()}` : `bad number of rounds ${options.rounds} or seconds ${options.seconds}`}\n${usage}\n`,
+      `${unknown.length > 0 ? `unknown case ${unknown.join()}` : `bad number of rounds ${options.rounds}, seconds ${options.seconds} or nanoseconds ${options.near}`}\n${usage}\n`,
     );
     process.exitCode = 2;
     return;
