@@ -76,7 +76,8 @@ export interface CpuInfo {
 }
 
 /**
- * Native memory in use by the whole process. Beside it, up to 64 MB of data sets that were freed are kept for the next ones.
+ * Native memory in use by the whole process. Beside it, data sets that were freed are kept for the next ones: up to 64 MB of them, and larger ones
+ * that the system takes back when it is short of memory.
  *
  * @example
  * const { bytes } = memory();

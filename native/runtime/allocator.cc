@@ -20,14 +20,34 @@ constexpr uint64_t kHugePage = uint64_t{2} << 20;
 std::atomic<uint64_t> inUse{0};
 std::atomic<uint64_t> failCountdown{0};
 
-// Overcommitting systems say yes to anything and kill the process when it is used: more than the machine has is a no.
-bool fitsMachine(uint64_t bytes) {
+// What the machine has, or no bound where it does not say.
+uint64_t physicalBytes() {
 #if defined(_SC_PHYS_PAGES)
   static const uint64_t physical =
       static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  return bytes <= physical && inUse.load(std::memory_order_relaxed) <= physical - bytes;
+  return physical;
 #else
-  return bytes <= SIZE_MAX / 2;
+  return SIZE_MAX / 2;
+#endif
+}
+
+// Overcommitting systems say yes to anything and kill the process when it is used: more than the machine has is a no.
+bool fitsMachine(uint64_t bytes) {
+  const uint64_t physical = physicalBytes();
+  return bytes <= physical && inUse.load(std::memory_order_relaxed) <= physical - bytes;
+}
+
+uint8_t* alignUp(void* at, uint64_t alignment) {
+  return reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(at) + alignment - 1) & ~(alignment - 1));
+}
+
+// Lets the system have the pages of a block whose contents do not matter, should it need them before they are written again.
+// False where a system has no such thing.
+bool lend([[maybe_unused]] void* block, [[maybe_unused]] uint64_t bytes) {
+#if defined(MADV_FREE)
+  return madvise(alignUp(block, kHugePage), bytes - kHugePage, MADV_FREE) == 0;
+#else
+  return false;
 #endif
 }
 
@@ -38,7 +58,9 @@ bool failsOnPurpose() {
   return n == 1;
 }
 
-// Freed blocks, the one that was freed first at the front.
+// Freed blocks, the one that was freed first at the front. Beside those that are kept as they are, kMostSpareBytes of them,
+// there are larger ones that the system may take back when it needs memory. Given back at once they would cost more than
+// what is computed with them: virtual machines report free pages to their host, and each has to be asked for again.
 class Spares {
  public:
   static Spares& all() {
@@ -57,46 +79,53 @@ class Spares {
     if (best == blocks_.end()) return nullptr;
     const Block found = *best;
     blocks_.erase(best);
-    bytes_ -= found.bytes;
+    (found.isLent() ? lent_ : kept_) -= found.bytes;
     bytes = found.bytes;
     return found.data;
   }
 
   void give(void* data, uint64_t bytes) {
+    const Block block{data, bytes};
+    if (block.isLent() && (bytes > mostLent() || !lend(data, bytes))) return std::free(data);
     const std::lock_guard lock(mutex_);
-    blocks_.push_back({data, bytes});
-    bytes_ += bytes;
-    freeDownTo(kMostSpareBytes);
+    blocks_.push_back(block);
+    (block.isLent() ? lent_ : kept_) += bytes;
+    freeDownTo(kMostSpareBytes, mostLent());
   }
 
   void clear() {
     const std::lock_guard lock(mutex_);
-    freeDownTo(0);
+    freeDownTo(0, 0);
   }
 
   uint64_t bytes() {
     const std::lock_guard lock(mutex_);
-    return bytes_;
+    return kept_ + lent_;
   }
 
  private:
   struct Block {
     void* data;
     uint64_t bytes;
+    bool isLent() const { return bytes > kMostSpareBytes; }
   };
 
-  void freeDownTo(uint64_t most) {
-    auto kept = blocks_.begin();
-    for (; bytes_ > most; ++kept) {
-      std::free(kept->data);
-      bytes_ -= kept->bytes;
-    }
-    blocks_.erase(blocks_.begin(), kept);
+  static uint64_t mostLent() { return physicalBytes() / 8; }
+
+  void freeDownTo(uint64_t mostKept, uint64_t mostLent) {
+    const auto isTooMany = [&](const Block& block) {
+      uint64_t& bytes = block.isLent() ? lent_ : kept_;
+      if (bytes <= (block.isLent() ? mostLent : mostKept)) return false;
+      std::free(block.data);
+      bytes -= block.bytes;
+      return true;
+    };
+    blocks_.erase(std::remove_if(blocks_.begin(), blocks_.end(), isTooMany), blocks_.end());
   }
 
   std::mutex mutex_;
   std::vector<Block> blocks_;
-  uint64_t bytes_ = 0;
+  uint64_t kept_ = 0, lent_ = 0;  // bytes
 };
 
 constexpr uint64_t kLeastSpare = uint64_t{128} << 10;  // smaller ones malloc keeps itself
@@ -123,7 +152,7 @@ Allocation::Allocation(uint64_t bytes, Contents contents) {
     block_ = std::calloc(1, whole);
   }
   if (block_ == nullptr) throw OutOfMemory(bytes);
-  data_ = reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(block_) + alignment - 1) & ~(alignment - 1));
+  data_ = alignUp(block_, alignment);
   size_ = bytes;
   spare_ = reusable ? whole : 0;
   inUse.fetch_add(bytes, std::memory_order_relaxed);
@@ -136,7 +165,7 @@ Allocation::Allocation(uint64_t bytes, Contents contents) {
 Allocation::~Allocation() {
   if (block_ == nullptr) return;
   inUse.fetch_sub(size_, std::memory_order_relaxed);
-  if (spare_ > 0 && spare_ <= kMostSpareBytes) {
+  if (spare_ > 0) {
     Spares::all().give(block_, spare_);
   } else {
     std::free(block_);

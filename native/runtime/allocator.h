@@ -57,7 +57,8 @@ class Allocation {
 // In all buffers of the process.
 uint64_t bytesInUse();
 
-// In freed blocks that are kept, kMostSpareBytes at most.
+// In freed blocks that are kept: kMostSpareBytes at most, and blocks larger than that, up to an eighth of the machine's memory,
+// which the system takes back when it is short of it.
 constexpr uint64_t kMostSpareBytes = uint64_t{64} << 20;
 uint64_t bytesSpare();
 

@@ -1,3 +1,4 @@
+import os from 'node:os';
 import { tableHash } from '../../lib/ir/optable';
 import { checkTable, cpuInfo, loadAddon, memory, setThreads } from '../../lib/runtime/native';
 
@@ -41,7 +42,7 @@ describe('freed storages are kept for the next ones', () => {
   // What other tests have freed might fit better: it is taken, and given back behind each test.
   const taken: InstanceType<typeof Storage>[] = [];
   beforeEach(() => {
-    for (let bytes = mega / 8 - 64; bytes <= 70 * mega; bytes = Math.ceil(bytes * 1.2)) {
+    for (let bytes = mega / 8 - 64; spare() > 0 && bytes <= os.totalmem() / 8; bytes = Math.ceil(bytes * 1.2)) {
       for (let before = -1; before !== spare(); ) {
         before = spare();
         taken.push(new Storage(bytes));
@@ -84,7 +85,31 @@ describe('freed storages are kept for the next ones', () => {
     const last = new Storage(18 * mega);
     expect(spare()).toBeLessThan(before);
     last.dispose();
-    freed(65 * mega);
+    expect(spare()).toBe(before);
+  });
+
+  test('larger ones too, up to an eighth of the memory of the machine, and they leave room for the small ones', () => {
+    freed(30 * mega);
+    const small = spare();
+    freed(100 * mega);
+    expect(spare()).toBeGreaterThanOrEqual(small + 100 * mega);
+    const storage = new Storage(90 * mega);
+    expect(spare()).toBe(small);
+    storage.write(0, new Float32Array(mega).fill(7)); // where the system has taken a page, it is there again
+    const read = new Float32Array(mega);
+    storage.read(0, read);
+    expect(read.every((v) => v === 7)).toBe(true);
+    storage.dispose();
+
+    const tenth = Math.floor(os.totalmem() / 10);
+    freed(tenth);
+    freed(tenth);
+    expect(spare()).toBeGreaterThanOrEqual(small + tenth);
+    expect(spare()).toBeLessThanOrEqual(small + os.totalmem() / 8);
+    const before = spare();
+    freed(2 * tenth);
+    expect(spare()).toBe(before);
+    new Storage(tenth).dispose();
     expect(spare()).toBe(before);
   });
 });
