@@ -46,6 +46,7 @@ class Matmul final : public Kernel {
         p_(p),
         packedDepth_(gemm_.packedDepth(p_.k)),
         turns_(p_.transposed && p_.m > 1),
+        mayUpdate_(instruction.attrs[0] != 0 && p_.aRow == 1 && p_.aDepth != 1),
         steady_((instruction.steady >> (p_.transposed ? 0 : 1) & 1) != 0),
         reading_(chooseReading()),
         result_(instruction, memory, true, !isNarrow()) {
@@ -94,7 +95,7 @@ class Matmul final : public Kernel {
   Reading chooseReading() const {
     if (gemm_.rounds()) return !steady_ && packsByBlock() ? Reading::kPackedByBlock : Reading::kPacked;
     if (const Reading narrow = chooseNarrow(); narrow != Reading::kDirect) return narrow;
-    if (!steady_ && passesOnce()) return Reading::kPackedByBlock;
+    if (!steady_ && (passesOnce() || rowsOfPanels() > 1)) return Reading::kPackedByBlock;
     if (p_.bColumn == 1 && !worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k)) return Reading::kDirect;
     return manySmall() ? Reading::kPackedByBlock : Reading::kPacked;
   }
@@ -133,6 +134,33 @@ class Matmul final : public Kernel {
            (worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k) && p_.n >= kMaxChunksBySplitting * gemm_.panel);
   }
 
+  // Blocks of rows where all of them pack every panel of B, with their first tiles, as there are too few panels for a block each
+  // to have one alone; 1: B is not packed like that.
+  int64_t rowsOfPanels() const {
+    const int64_t blocks = ceilDiv(kMaxChunksBySplitting, ceilDiv(p_.n, gemm_.panel));
+    const bool near = p_.m * p_.k < kFarFloats && p_.k * p_.n < kFarFloats;
+    const bool packs =
+        worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k) && packsMeanwhile(gemm_, p_.bColumn, p_.m / blocks);
+    return packs && near && p_.batches == 1 && !p_.transposed && !mayUpdate_ ? blocks : 1;
+  }
+
+  // Blocks that pack what they read of B.
+  void cutForPanels() {
+    grid_.rows = 1;
+    if (gemm_.rounds()) return;
+    const int64_t all = ceilDiv(p_.n, gemm_.panel), rows = rowsOfPanels();
+    grid_.columns = 1;
+    if (passesOnce()) {
+      grid_.rows = ceilDiv(p_.m, Pieces::kMostTiles * gemm_.rows);
+      grid_.columns = ceilDiv(all, panelsOfPieces(all));
+    } else if (rows > 1) {
+      grid_.rows = rows;
+      grid_.columns = all;
+      return;
+    }
+    pieces_ = std::max<int64_t>(1, ceilDiv(p_.k, gemm_.depth));
+  }
+
   void chooseGrids(const Memory& memory) {
     const bool packed = reading_ == Reading::kPacked;
     itemsPerPack_ = packed && !p_.sharesB() ? 1 : p_.batches;
@@ -145,17 +173,7 @@ class Matmul final : public Kernel {
     grid_ = chooseGrid({gemm_.rows, gemm_.panel}, p_.m, std::min(slab_, p_.n), p_.k, itemsPerPack_,
                        result_.epilogue ? result_.epilogue->cost() : 0,
                        p_.aRow == 1 && p_.aDepth != 1 && p_.m * p_.k >= kFarFloats);
-    if (reading_ == Reading::kPackedByBlock) {
-      const int64_t all = ceilDiv(p_.n, gemm_.panel);
-      if (gemm_.rounds()) {
-        grid_.rows = 1;
-      } else {
-        const bool once = passesOnce();
-        grid_.rows = once ? ceilDiv(p_.m, Pieces::kMostTiles * gemm_.rows) : 1;
-        grid_.columns = once ? ceilDiv(all, panelsOfPieces(all)) : 1;
-      }
-      if (!gemm_.rounds()) pieces_ = std::max<int64_t>(1, ceilDiv(p_.k, gemm_.depth));
-    }
+    if (reading_ == Reading::kPackedByBlock) cutForPanels();
     blockRows_ = ceilDiv(p_.m, grid_.rows);
     blockColumns_ = ceilDiv(ceilDiv(std::min(slab_, p_.n), gemm_.panel), grid_.columns) * gemm_.panel;
     if (result_.epilogue && !readsDots() && !p_.transposed && p_.k <= gemm_.depth) {
@@ -181,9 +199,8 @@ class Matmul final : public Kernel {
 
   // Whether a block can make an update while it multiplies.
   bool updates() const {
-    const bool columnsOfA = p_.aRow == 1 && p_.aDepth != 1;
     const bool reads = reading_ == Reading::kDirect || reading_ == Reading::kPacked;
-    return result_.epilogue && columnsOfA && reads && !p_.transposed && p_.k > 0 && p_.k <= gemm_.depth;
+    return mayUpdate_ && result_.epilogue && reads && !p_.transposed && p_.k > 0 && p_.k <= gemm_.depth;
   }
 
   void pack(Threads& threads, const Numbers& b, int64_t columns) {
@@ -329,8 +346,9 @@ class Matmul final : public Kernel {
   const GemmKernels& gemm_;
   MatmulProblem p_;
   const int64_t packedDepth_;
-  const bool turns_;   // C^T, whose blocks have all of its rows, and are turned when they are done
-  const bool steady_;  // B is the same in all runs of a loop
+  const bool turns_;      // C^T, whose blocks have all of its rows, and are turned when they are done
+  const bool mayUpdate_;  // in blocks that do so while they multiply
+  const bool steady_;     // B is the same in all runs of a loop
   const Reading reading_;
   ProductResult result_;
   Grid grid_;

@@ -229,7 +229,8 @@ Sizes randomSizes(const GemmKernels& gemm) {
 
 // The first is so deep that B is packed in slabs. The next ones have a B that blocks pack in pieces, by parts of k too where
 // columns of A are read. Then come some whose rows are multiplied a few at a time, for an epilogue that is a program, two with
-// so many columns of A that C^T is made, unless A is steady, and some where tiles of whole panels make updates.
+// so many columns of A that C^T is made, unless A is steady, some where tiles of whole panels make updates, and some where blocks
+// of rows pack the same few panels.
 Sizes sizesOf(int64_t number, const GemmKernels& gemm) {
   if (number == 0) return {1, 60, 330, 20000};
   if (number <= 12) return {1, 2 * gemm.rows + 1, 130, 2100};
@@ -243,6 +244,7 @@ Sizes sizesOf(int64_t number, const GemmKernels& gemm) {
     const After after = oneOf({After::kAdam, After::kAdamW});
     return {1, pick(1, 16 * gemm.rows), gemm.panel * pick(1, 9) + oneOf<int64_t>({0, 0, 5, 16}), pick(1, 400), after};
   }
+  if (number <= 120) return {1, pick(8 * gemm.rows, 280), pick(2 * gemm.panel, 16 * gemm.panel), pick(100, 900)};
   return randomSizes(gemm);
 }
 
