@@ -10,7 +10,7 @@ import type { Worker } from './worker.js';
 
 const usage = `usage: npm run bench -- [--case a,b,...] [--against steepest,steepest-bf16,tfjs,torch,jax,tensorflow] [--rounds n] [--near ns] [--json]
        npm run bench -- --device cuda:0 [--case d,mnist,...] [--against steepest,torch,torch-compile,torch-graph] [--rounds n] [--json]
-       npm run bench -- --latency [--case d,g] [--against steepest,ort-node,ort-python] [--rounds n] [--json]
+       npm run bench -- --latency [--case d,g] [--against steepest,steepest-async,ort-node,ort-python] [--rounds n] [--json]
 
 Trains each case in every framework that is installed, in turn (A B C A B C ...), and prints the medians of a step.
 With --near 200, counts only rounds that begin and end while a round trip between two CPUs takes 200 ns at most, which is to say

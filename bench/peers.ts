@@ -96,6 +96,10 @@ export const predictors: readonly PredictorStart[] = [
     start: (id, _, files) => Worker.start(node, [compiled('predict_steepest.js'), id, files.weights]),
   },
   {
+    name: 'steepest-async',
+    start: (id, _, files) => Worker.start(node, [compiled('predict_steepest.js'), id, files.weights, 'async']),
+  },
+  {
     name: 'ort-node',
     start: (id, _, files) => Worker.start(node, [compiled('predict_ort.js'), id, files.onnx, peersHome]),
   },

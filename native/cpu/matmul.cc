@@ -265,7 +265,7 @@ class Matmul final : public Kernel {
     const Numbers a = p_.a + p_.aOffset(item);
     Ahead ahead[Epilogue::kMaxAheads + 1];
     g.ahead = ahead;
-    g.farA = p_.m * p_.k >= kFarRows;
+    g.farA = p_.m * p_.k >= kFarRows || (copied_ != nullptr && p_.a.at != copied_);  // of the caller's data
     const int64_t whole = n / gemm_.panel * gemm_.panel;
     if (updating_ != nullptr && m >= gemm_.updatingRows && whole > 0) {
       readA(a + row * p_.aRow, &g);
