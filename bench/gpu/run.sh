@@ -244,13 +244,17 @@ if [ -z "$smoke" ] && [ -z "$stopped" ]; then
   done
   echo "PyTorch: ${python:-none that sees a GPU}"
 fi
-# GPT-2: 8 x 1024 symbols to queries, keys and values; back; hidden; output; classifier
+# GPT-2: 8 x 1024 symbols to queries, keys and values; back; hidden; output; classifier. NT and TN: as in gradients of inputs and weights
 work='matmulBfloat16 8192 8192 8192
+matmulBfloat16NT 8192 8192 8192
+matmulBfloat16TN 8192 8192 8192
 matmulBfloat16 8192 768 2304
 matmulBfloat16 8192 768 768
 matmulBfloat16 8192 768 3072
 matmulBfloat16 8192 3072 768
 matmulBfloat16 8192 768 50304
+matmulBfloat16NT 8192 3072 768
+matmulBfloat16TN 768 8192 3072
 attentionBfloat16 8 1024 12 64
 attentionGradBfloat16 8 1024 12 64
 map 67108864
@@ -265,7 +269,7 @@ convBfloat16 128 28 128 128 3 1'
 attention=$(printf '%s\n' attention{,Grad}Bfloat16\ {8\ 1024\ 12\ 64,4\ 2048\ 8\ 128})
 convolutions=$(printf '%s\n' conv{,InputGrad,KernelGrad}Bfloat16\ 128\ {28\ 128\ 128\ 3\ 1,14\ 256\ 256\ 3\ 1,28\ 256\ 256\ 3\ 2,56\ 64\ 64\ 3\ 1})
 speed() {
-  part "speed-$1" 35 "$release/cuda-kernels" bash -c 'each_of 8 "$1" "$2" --device "$3"' - "$work" "$release/cuda-kernels" "$STEEPEST_DEVICE"
+  part "speed-$1" 45 "$release/cuda-kernels" bash -c 'each_of 8 "$1" "$2" --device "$3"' - "$work" "$release/cuda-kernels" "$STEEPEST_DEVICE"
   if [ -n "$python" ]; then part "speed-torch-$1" 30 - "$python" bench/gpu/torch_gpu.py --device "$STEEPEST_DEVICE"; fi
 }
 [ -n "$smoke" ] || speed 1
@@ -334,6 +338,7 @@ if [ -z "$smoke" ]; then
   if [ -n "$python" ]; then
     bench steps-gpt2-compile 60 --case gpt2 --against steepest-bf16,torch-compile-bf16 --rounds 3 --seconds 1
     bench steps-resnet50-compile 60 --case resnet50 --against steepest-bf16,torch-compile-bf16 --rounds 3 --seconds 1
+    bench steps-gpt2-autotune 120 --case gpt2 --against steepest-bf16,torch-max-autotune-bf16 --rounds 3 --seconds 1
   fi
 fi
 part load-ptx 90 "$release/cuda-kernels" env CUDA_FORCE_PTX_JIT=1 CUDA_CACHE_DISABLE=1 "$release/cuda-kernels" --load

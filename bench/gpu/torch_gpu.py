@@ -78,6 +78,14 @@ def products():
             a, b = numbers(m, k, dtype=dtype), numbers(k, n, dtype=dtype)
             out = torch.empty(m, n, device=device, dtype=dtype)
             say(name, lambda: torch.mm(a, b, out=out), [m, k, n], 2 * m * k * n)
+    # as in gradients of inputs and of weights
+    inputs, weights = ([(33, 47, 29)], [(33, 47, 29)]) if small else ([(8192, 8192, 8192), (8192, 3072, 768)], [(8192, 8192, 8192), (768, 8192, 3072)])
+    for name, turned in [('matmulBfloat16NT', inputs), ('matmulBfloat16TN', weights)]:
+        for m, k, n in turned:
+            a = numbers(k, m, dtype=torch.bfloat16).t() if name.endswith('TN') else numbers(m, k, dtype=torch.bfloat16)
+            b = numbers(n, k, dtype=torch.bfloat16).t() if name.endswith('NT') else numbers(k, n, dtype=torch.bfloat16)
+            out = torch.empty(m, n, device=device, dtype=torch.bfloat16)
+            say(name, lambda: torch.mm(a, b, out=out), [m, k, n], 2 * m * k * n)
 
 
 def attention():

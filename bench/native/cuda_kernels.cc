@@ -43,12 +43,13 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// A contiguous array in the arena, of numbers from `least` to `most`.
+// An array without gaps in the arena, of numbers from `least` to `most`.
 struct Array {
   Sizes shape;
   uint64_t base = 0;
   float least = -1, most = 1;
   bool isOne = false;  // number, which is read for each element
+  bool isTurned = false;  // a matrix whose columns lie together
   int64_t size() const {
     int64_t n = 1;
     if (isOne) return n;
@@ -67,6 +68,10 @@ View viewOf(const Array& array) {
   for (int d = view.rank; d-- > 0; stride *= array.shape[d]) {
     view.shape[d] = array.shape[d];
     view.strides[d] = array.isOne ? 0 : stride;
+  }
+  if (array.isTurned) {
+    view.strides[0] = 1;
+    view.strides[1] = array.shape[0];
   }
   return view;
 }
@@ -121,15 +126,19 @@ double roundedToBfloat16(float x) {
   return rounded;
 }
 
-Work product(const Sizes& s, Precision precision) {
+// The columns of an operand lie together where it is turned: of A in gradients of weights, of B in those of inputs.
+Work product(const Sizes& s, Precision precision, bool turnsA = false, bool turnsB = false) {
   const int64_t m = s[0], k = s[1], n = s[2];
-  Work work = of(Opcode::kMatmul, {0, static_cast<uint32_t>(precision)}, {{{m, k}}, {{k, n}}}, {{{m, n}}});
+  Array a{{m, k}}, b{{k, n}};
+  a.isTurned = turnsA;
+  b.isTurned = turnsB;
+  Work work = of(Opcode::kMatmul, {0, static_cast<uint32_t>(precision)}, {a, b}, {{{m, n}}});
   work.flops = 2.0 * static_cast<double>(m) * static_cast<double>(k) * static_cast<double>(n);
   work.terms = static_cast<double>(k);
-  work.reference = [k, n, precision](const std::vector<Numbers>& in, int64_t i) {
+  work.reference = [=](const std::vector<Numbers>& in, int64_t i) {
     Expected sum{0, 0, k};
     for (int64_t j = 0; j < k; ++j) {
-      const float a = in[0][(i / n) * k + j], b = in[1][j * n + i % n];
+      const float a = in[0][turnsA ? j * m + i / n : i / n * k + j], b = in[1][turnsB ? i % n * k + j : j * n + i % n];
       const double term = precision == Precision::kBfloat16 ? roundedToBfloat16(a) * roundedToBfloat16(b)
                                                             : static_cast<double>(a) * b;
       sum.value += term;
@@ -141,6 +150,8 @@ Work product(const Sizes& s, Precision precision) {
 }
 Work matmul(const Sizes& s) { return product(s, Precision::kFloat32); }
 Work matmulBfloat16(const Sizes& s) { return product(s, Precision::kBfloat16); }
+Work matmulBfloat16NT(const Sizes& s) { return product(s, Precision::kBfloat16, false, true); }
+Work matmulBfloat16TN(const Sizes& s) { return product(s, Precision::kBfloat16, true, false); }
 
 // d = a * b + c
 Work map(const Sizes& s) {
@@ -398,6 +409,8 @@ const Family kFamilies[] = {
     {"normalize", "ROWS COLUMNS", {8192, 768}, {3, 65}, normalize},
     {"matmul", "M K N", {2048, 2048, 2048}, {33, 47, 29}, matmul},
     {"matmulBfloat16", "M K N", {2048, 2048, 2048}, {33, 47, 29}, matmulBfloat16},
+    {"matmulBfloat16NT", "M K N", {2048, 2048, 2048}, {33, 47, 29}, matmulBfloat16NT},
+    {"matmulBfloat16TN", "M K N", {2048, 2048, 2048}, {33, 47, 29}, matmulBfloat16TN},
     {"attention", "BATCH TIME HEADS FEATURES", {8, 1024, 12, 64}, {1, 9, 2, 8}, attention},
     {"attentionBfloat16", "BATCH TIME HEADS FEATURES", {8, 1024, 12, 64}, {1, 9, 2, 8}, attentionBfloat16},
     {"attentionGradBfloat16", "BATCH TIME HEADS FEATURES", {8, 1024, 12, 64}, {1, 40, 2, 8}, attentionGradBfloat16},

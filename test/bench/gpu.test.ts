@@ -19,7 +19,15 @@ interface Part {
 }
 const families = [
   ...['map', 'adamw', 'reduce', 'softmax', 'normalize'],
-  ...['matmul', 'matmulBfloat16', 'attention', 'attentionBfloat16', 'attentionGradBfloat16'],
+  ...[
+    'matmul',
+    'matmulBfloat16',
+    'matmulBfloat16NT',
+    'matmulBfloat16TN',
+    'attention',
+    'attentionBfloat16',
+    'attentionGradBfloat16',
+  ],
   ...['convBfloat16', 'convInputGradBfloat16', 'convKernelGradBfloat16'],
 ];
 const kernelsOf = (parts: Summary['parts']): string[] =>
