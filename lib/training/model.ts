@@ -335,7 +335,7 @@ export class Model {
    * that fit the caches. While `fit` runs, each slice waits for the step that is running.
    *
    * @param x one or more samples
-   * @param out receives the result
+   * @param out receives the result. May share memory with x: where slices would overwrite samples of others, x is copied first
    * @throws Error when the data does not fit, or the model is disposed
    *
    * @example
