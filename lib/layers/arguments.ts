@@ -19,9 +19,20 @@ export function checkOptions(where: string, options: unknown, known: readonly st
     throw argumentError(where, 'the options', 'an object', options);
   }
   for (const key of Object.keys(options)) {
-    if (!known.includes(key)) throw new Error(`${where}: unknown option '${key}'; known are ${known.join(', ')}`);
+    if (known.includes(key)) continue;
+    throw new Error(
+      `${where}: unknown option '${key}'; ${known.length === 0 ? 'there are none' : `known are ${known.join(', ')}`}`,
+    );
   }
 }
+
+/** Gives a factory without options that refuses those it is called with, instead of ignoring them silently. */
+export const withoutOptions =
+  <T>(where: string, make: () => T): (() => T) =>
+  (...given: unknown[]) => {
+    if (given[0] !== undefined) checkOptions(where, given[0], []);
+    return make();
+  };
 
 export function positiveInteger(where: string, name: string, value: unknown): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
