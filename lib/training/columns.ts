@@ -228,7 +228,7 @@ function namedParts(
     if (!names.includes(key)) throw new Error(`${where}: ${argument} has '${key}'; expected ${names.join(', ')}`);
   }
   return names.map((name) => {
-    const part = record[name];
+    const part = Object.hasOwn(record, name) ? record[name] : undefined;
     if (part === undefined) throw new Error(`${where}: ${argument} has no '${name}'`);
     return part;
   });

@@ -73,7 +73,7 @@ function sampleWeights(
     if (!names.includes(key)) throw new Error(`${where}: sampleWeight has '${key}'; expected ${names.join(', ')}`);
   }
   return names.map((name, i) => {
-    const part = (record as Readonly<Record<string, ArrayData>>)[name];
+    const part = Object.hasOwn(record, name) ? (record as Readonly<Record<string, ArrayData>>)[name] : undefined;
     return part === undefined
       ? allOnes(rows)
       : readWeights(where, `sampleWeight['${name}']`, rows, entries[i] as Shape, part);

@@ -1,4 +1,7 @@
-import { model, sequential } from '../../lib/training/index';
+import type { Tensor } from '../../lib/ir/graph';
+import * as metrics from '../../lib/metrics/index';
+import { earlyStopping } from '../../lib/training/callbacks';
+import { type CompileOptions, model, sequential } from '../../lib/training/index';
 import { layers, ops } from './library';
 import { bits, classes, messageOf, mlp } from './support';
 
@@ -248,5 +251,59 @@ describe('other calls', () => {
     net.compile({ optimizer: 'sgd', loss: (t) => ops.sum(t, 0) });
     expect(await messageOf(net.fit(x, new Float32Array(10)))).toMatch(/one number per sample/);
     net.dispose();
+  });
+});
+
+/** Named like a method of every object. */
+const toString = (yTrue: Tensor, yPred: Tensor): Tensor => ops.subtract(ops.max(yPred), ops.max(yTrue));
+
+describe('names that every object has', () => {
+  const classifier = (options: Pick<CompileOptions, 'metrics' | 'weightedMetrics'>) => {
+    const net = mlp();
+    net.compile({ optimizer: 'sgd', loss: 'sparseCategoricalCrossentropy', ...options });
+    return net;
+  };
+  const twoOutputs = () => {
+    const entrance = layers.input({ shape: [4] });
+    const output = (name: string) => layers.dense({ units: 1, name }).apply(entrance);
+    return model({ inputs: entrance, outputs: [output('constructor'), output('other')] });
+  };
+
+  test('metrics and outputs may have them', async () => {
+    const net = classifier({ metrics: [metrics.sparseCategoricalAccuracy({ name: 'constructor' }), toString] });
+    const { history } = await net.fit(x, y, { epochs: 2 });
+    expect(history.constructor).toHaveLength(2);
+    expect(history.toString).toHaveLength(2);
+    net.dispose();
+    const two = twoOutputs();
+    two.compile({ optimizer: 'sgd', loss: 'mse', lossWeights: { other: 2 } });
+    const targets = new Float32Array(10);
+    const logs = await two.evaluate(x, [targets, targets], { sampleWeight: { other: targets.map(() => 0.5) } });
+    expect(logs.loss).toBeCloseTo(logs.constructorLoss + 2 * logs.otherLoss, 5);
+    const missing = "evaluate: y has no 'constructor'";
+    expect(await messageOf(two.evaluate(x, { other: targets }))).toContain(missing);
+    two.dispose();
+  });
+
+  test('what is not given is missing', async () => {
+    const two = twoOutputs();
+    const compile = () => two.compile({ optimizer: 'sgd', loss: { other: 'mse' } });
+    expect(compile).toThrow("compile: loss has nothing for output 'constructor'");
+    const net = mlp();
+    const wait = earlyStopping({ monitor: 'constructor' });
+    expect(await messageOf(net.fit(x, y, { callbacks: [wait] }))).toContain(
+      "the logs have no 'constructor', only loss",
+    );
+    net.dispose();
+  });
+
+  test('a metric of your own needs a name', () => {
+    for (const name of [undefined, '', Symbol('a'), '__proto__']) {
+      const metric = { ...metrics.sparseCategoricalAccuracy(), name: name as string };
+      const message =
+        /^compile: the name of each of (weightedMetrics|metrics) must be (a string that is not empty|another string), got/;
+      expect(() => classifier({ metrics: [metric] })).toThrow(message);
+      expect(() => classifier({ weightedMetrics: [metric] })).toThrow(message);
+    }
   });
 });
