@@ -507,6 +507,7 @@ export class Model {
    * @throws Error as `toJSON`
    */
   clone(): Model {
+    this.#usable('clone');
     const copy = new Model(topologyFromJSON(this.toJSON()));
     copy.setWeights(this.getWeights());
     return copy;
