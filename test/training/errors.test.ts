@@ -72,6 +72,39 @@ describe('fit refuses, and leaves the model as it was', () => {
       () => [x, y, { classWeight: { 1: Number.NaN } }],
       /classWeight must map class numbers/,
     ],
+    [
+      'class weights in a Map',
+      () => [x, y, { classWeight: new Map([[1, 2]]) as never }],
+      /fit: classWeight must be a record of weights by class numbers, got an object \(Map\)/,
+    ],
+    [
+      'the weight of a class that there is not',
+      () => [x, y, { classWeight: { 3: 1 } }],
+      /fit: classWeight names class 3; there are 3 classes, 0 to 2/,
+    ],
+    ['the weight of a negative class', () => [x, y, { classWeight: { '-1': 1 } }], /classWeight names class -1;/],
+    [
+      'more epochs than steps can be counted for',
+      () => [x, y, { initialEpoch: 2 ** 53 - 2, epochs: 2 ** 53 - 1, batchSize: 5 }],
+      /fit: epochs must be at most 4503599627370494 with 2 steps in an epoch, got 9007199254740991/,
+    ],
+    [
+      'an array that becomes shorter while it is read',
+      () => {
+        const row = [1, 2, 3, 4];
+        Object.defineProperty(row, 0, {
+          get() {
+            row.length = 1;
+            return 1;
+          },
+        });
+        return [
+          [[1, 2, 3, 4], row],
+          [0, 1],
+        ];
+      },
+      /x \(input 'input_1'\) is ragged: row 1 has 1 values where others have 4 values/,
+    ],
     ['batchSize NaN', () => [x, y, { batchSize: Number.NaN }], /fit: batchSize must be a positive integer, got NaN/],
     ['batchSize 0', () => [x, y, { batchSize: 0 }], /batchSize must be a positive integer/],
     ['epochs 1.5', () => [x, y, { epochs: 1.5 }], /epochs must be a positive integer, got 1.5/],
@@ -163,6 +196,7 @@ describe('other calls', () => {
     expect(() => net.predictSync(x)).toThrow(/predictSync: the model has been disposed/);
     expect(() => net.getWeights()).toThrow(/disposed/);
     expect(() => net.setWeights([])).toThrow(/disposed/);
+    expect(() => net.clone()).toThrow(/^clone: the model has been disposed/);
     expect(() => net.compile({ optimizer: 'sgd', loss: 'mse' })).toThrow(/disposed/);
   });
 
@@ -228,7 +262,9 @@ describe('other calls', () => {
     expect(() => net.setWeights([...values.slice(0, 3), new Float32Array(2)])).toThrow(
       /expected a Float32Array of 3 values, got a Float32Array of 2/,
     );
-    expect(() => net.setWeights([...values.slice(0, 3), [1, 2, 3] as never])).toThrow(/expected a Float32Array of 3/);
+    expect(() => net.setWeights([...values.slice(0, 3), [1, 2, 3] as never])).toThrow(
+      /expected a Float32Array of 3 values, got \[1, 2, 3\]/,
+    );
     expect(() => net.setWeights({ 'dense_9/kernel': new Float32Array(1) })).toThrow(/no weight 'dense_9\/kernel'/);
     expect(bits(net)).toBe(before);
     net.dispose();
