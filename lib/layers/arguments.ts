@@ -90,6 +90,17 @@ export function dimensions(where: string, name: string, value: unknown): readonl
 }
 
 /**
+ * @param family name of `factories` in the library's exports
+ * @throws Error when a value is one of the factories, not what it returns
+ */
+export function refuseFactory(where: string, name: string, value: unknown, family: string, factories: object): void {
+  const found = Object.entries(factories).find(([, factory]) => factory === value);
+  if (found === undefined) return;
+  const factory = `${family}.${found[0]}`;
+  throw new Error(`${where}: ${name} must be what ${factory}(...) returns, got the function ${factory} itself`);
+}
+
+/**
  * Looks `value` up by name in a table.
  *
  * @throws Error that lists the valid names

@@ -1,8 +1,11 @@
+import * as constraints from '../../lib/constraints/index';
+import * as initializers from '../../lib/initializers/index';
 import type { Tensor } from '../../lib/ir/graph';
 import * as metrics from '../../lib/metrics/index';
+import * as regularizers from '../../lib/regularizers/index';
 import { earlyStopping } from '../../lib/training/callbacks';
 import { type CompileOptions, model, sequential } from '../../lib/training/index';
-import { layers, ops } from './library';
+import { layers, losses, ops, optimizers, schedules } from './library';
 import { bits, classes, messageOf, mlp } from './support';
 
 const { x, y } = classes(10);
@@ -342,4 +345,24 @@ describe('names that every object has', () => {
       expect(() => classifier({ weightedMetrics: [metric] })).toThrow(message);
     }
   });
+});
+
+test('factories that were not called are named', () => {
+  const { dense } = layers;
+  const compile = (options: object) => () => mlp().compile({ optimizer: 'sgd', loss: 'mse', ...options });
+  const itself = (factory: string) => `must be what ${factory}(...) returns, got the function ${factory} itself`;
+  expect(compile({ loss: losses.huber })).toThrow(`compile: loss ${itself('losses.huber')}`);
+  expect(compile({ metrics: [metrics.precision] })).toThrow(`each of metrics ${itself('metrics.precision')}`);
+  expect(compile({ metrics: [losses.huber] })).toThrow(`each of metrics ${itself('losses.huber')}`);
+  expect(compile({ optimizer: optimizers.adam })).toThrow(`compile: optimizer ${itself('optimizers.adam')}`);
+  const rate = schedules.cosineDecay as never;
+  expect(() => optimizers.sgd({ learningRate: rate })).toThrow(`learningRate ${itself('schedules.cosineDecay')}`);
+  const options: [object, string, string][] = [
+    [{ kernelConstraint: constraints.maxNorm }, 'kernelConstraint', 'constraints.maxNorm'],
+    [{ kernelRegularizer: regularizers.l2 }, 'kernelRegularizer', 'regularizers.l2'],
+    [{ kernelInitializer: initializers.constant }, 'kernelInitializer', 'initializers.constant'],
+  ];
+  for (const [option, name, factory] of options) {
+    expect(() => dense({ units: 1, ...option })).toThrow(`layers.dense: ${name} ${itself(factory)}`);
+  }
 });
