@@ -124,7 +124,7 @@ class ViewTable {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     this.#known.set(key, this.count);
-    this.words.push(...entry);
+    for (const word of entry) this.words.push(word); // maybe too many for arguments of a call
     const stored = shape.reduce((product, n, i) => (strides[i] === 0 ? product : product * n), 1);
     return this.operands.push({ dtype, shape, stored }) - 1;
   }
@@ -163,7 +163,8 @@ class InstructionWriter {
     body?: InstructionInfo['body'],
   ): void {
     this.words.push(opTable[op].code, 4 + inputs.length + outputs.length + attrs.length);
-    this.words.push(inputs.length, outputs.length, ...inputs, ...outputs);
+    this.words.push(inputs.length, outputs.length);
+    for (const at of [...inputs, ...outputs]) this.words.push(at);
     // the body of a loop may be long
     for (const word of attrs) this.words.push(word);
     const operandsOf = (views: readonly number[]): Operand[] => views.map((v) => this.views.operands[v] as Operand);

@@ -149,7 +149,8 @@ const cutRegions = (regions: readonly Node[][], level: ReadonlyMap<Node, number>
 function joinLower(regions: readonly Node[][], level: Map<Node, number>, nodes: readonly Node[], uses: Uses): void {
   const regionOf = new Map(regions.flatMap((region) => region.map((node) => [node, region] as const)));
   const position = new Map(nodes.map((node, i) => [node, i]));
-  const last = (region: readonly Node[]): number => Math.max(...region.map((node) => position.get(node) as number));
+  const last = (region: readonly Node[]): number =>
+    region.reduce((at, node) => Math.max(at, position.get(node) as number), Number.NEGATIVE_INFINITY);
   /** The lowest level that a node's results can be said to be of. Views follow what they show; sources are always there. */
   const lowest = (node: Node): number => {
     if (node.inputs.length === 0) return Number.NEGATIVE_INFINITY;

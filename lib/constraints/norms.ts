@@ -1,7 +1,7 @@
 import type { Tensor } from '../ir/graph.js';
 import { add, clip, divide, maximum, multiply } from '../ir/ops/elementwise.js';
 import { type Axes, norm } from '../ir/ops/reduce.js';
-import { argumentError, checkOptions, numberIn } from '../layers/arguments.js';
+import { argumentError, checkOptions, numberIn, withoutOptions } from '../layers/arguments.js';
 import type { ConstraintFn } from '../layers/layer.js';
 import { remember } from '../layers/recipe.js';
 
@@ -36,7 +36,9 @@ const rescaled = (w: Tensor, axis: Axes, wanted: (norms: Tensor) => Tensor): Ten
  * @example
  * layers.dense({ units: 8, kernelConstraint: constraints.nonNeg() });
  */
-export const nonNeg = (): ConstraintFn => remember((w: Tensor) => maximum(w, 0), 'constraints.nonNeg');
+export const nonNeg: () => ConstraintFn = withoutOptions('constraints.nonNeg', () =>
+  remember((w: Tensor) => maximum(w, 0), 'constraints.nonNeg'),
+);
 
 export interface MaxNormOptions extends AxisOptions {
   /** Largest length. Default: 2. */

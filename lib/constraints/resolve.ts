@@ -1,5 +1,6 @@
-import { named } from '../layers/arguments.js';
+import { named, refuseFactory } from '../layers/arguments.js';
 import type { ConstraintFn } from '../layers/layer.js';
+import * as constraints from './index.js';
 import { maxNorm, minMaxNorm, nonNeg, unitNorm } from './norms.js';
 
 /** Constraints that have a name; the name means the default options. */
@@ -9,5 +10,6 @@ export type ConstraintName = keyof typeof table;
 
 /** @throws Error listing the valid names */
 export function resolveConstraint(where: string, name: string, value: ConstraintName | ConstraintFn): ConstraintFn {
+  refuseFactory(where, name, value, 'constraints', constraints);
   return typeof value === 'function' ? value : named<() => ConstraintFn>(where, name, value, table)();
 }

@@ -47,7 +47,7 @@ export function makeClassification(options: ClassificationOptions = {}): Labelle
     const centre = centres.subarray(c * features, (c + 1) * features);
     // two classes sit opposite each other, so that the separation is what it says
     if (classes === 2 && c === 1) centre.set(centres.subarray(0, features).map((v) => -v));
-    const scale = separation / (Math.hypot(...centre) || 1);
+    const scale = separation / (Math.sqrt(centre.reduce((squares, v) => squares + v * v, 0)) || 1);
     for (let f = 0; f < features; f++) centre[f] = (centre[f] as number) * scale;
   }
   const x = Float32Array.from(normals(samples * features, seed, 2));

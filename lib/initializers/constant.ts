@@ -1,4 +1,4 @@
-import { checkOptions, numberIn } from '../layers/arguments.js';
+import { checkOptions, numberIn, withoutOptions } from '../layers/arguments.js';
 import type { InitializerFn } from '../layers/layer.js';
 import { remember } from '../layers/recipe.js';
 
@@ -11,7 +11,9 @@ const filled = (shape: readonly number[], value: number): Float32Array =>
  * @example
  * layers.dense({ units: 8, kernelInitializer: initializers.zeros() }); // or 'zeros'
  */
-export const zeros = (): InitializerFn => remember((shape) => filled(shape, 0), 'initializers.zeros');
+export const zeros: () => InitializerFn = withoutOptions('initializers.zeros', () =>
+  remember((shape) => filled(shape, 0), 'initializers.zeros'),
+);
 
 /**
  * All 1.
@@ -19,7 +21,9 @@ export const zeros = (): InitializerFn => remember((shape) => filled(shape, 0), 
  * @example
  * layers.dense({ units: 8, biasInitializer: initializers.ones() }); // or 'ones'
  */
-export const ones = (): InitializerFn => remember((shape) => filled(shape, 1), 'initializers.ones');
+export const ones: () => InitializerFn = withoutOptions('initializers.ones', () =>
+  remember((shape) => filled(shape, 1), 'initializers.ones'),
+);
 
 /**
  * All the same value.

@@ -1,6 +1,7 @@
-import { named } from '../layers/arguments.js';
+import { named, refuseFactory } from '../layers/arguments.js';
 import type { InitializerFn } from '../layers/layer.js';
 import { identity, ones, zeros } from './constant.js';
+import * as initializers from './index.js';
 import { randomNormal, truncatedNormal } from './normal.js';
 import { orthogonal } from './orthogonal.js';
 import {
@@ -36,5 +37,6 @@ export type InitializerName = keyof typeof table;
 
 /** @throws Error listing the valid names */
 export function resolveInitializer(where: string, name: string, value: InitializerName | InitializerFn): InitializerFn {
+  refuseFactory(where, name, value, 'initializers', initializers);
   return typeof value === 'function' ? value : named<() => InitializerFn>(where, name, value, table)();
 }

@@ -58,7 +58,7 @@ export function nodesBetween(results: readonly Tensor[], isBorder: (t: Tensor) =
   for (let t = stack.pop(); t !== undefined; t = stack.pop()) {
     if (isBorder(t) || seen.has(t.node)) continue;
     seen.add(t.node);
-    stack.push(...t.node.inputs);
+    for (const operand of t.node.inputs) stack.push(operand);
   }
   return [...seen].sort((a, b) => a.id - b.id);
 }

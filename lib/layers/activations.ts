@@ -41,8 +41,8 @@ export type Activation = ActivationName | ActivationFn;
 const isElementwise = (name: ActivationName): boolean => !['linear', 'softmax', 'logSoftmax'].includes(name);
 
 /** @throws Error listing the valid names */
-export function resolveActivation(where: string, activation: Activation): ActivationFn {
+export function resolveActivation(where: string, activation: Activation, name = 'activation'): ActivationFn {
   if (typeof activation === 'function') return activation;
-  const apply = named<ActivationFn>(where, 'activation', activation, table);
+  const apply = named<ActivationFn>(where, name, activation, table);
   return isElementwise(activation) ? (x) => apply(keepNarrow(x)) : apply;
 }

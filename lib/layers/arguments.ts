@@ -19,9 +19,20 @@ export function checkOptions(where: string, options: unknown, known: readonly st
     throw argumentError(where, 'the options', 'an object', options);
   }
   for (const key of Object.keys(options)) {
-    if (!known.includes(key)) throw new Error(`${where}: unknown option '${key}'; known are ${known.join(', ')}`);
+    if (known.includes(key)) continue;
+    throw new Error(
+      `${where}: unknown option '${key}'; ${known.length === 0 ? 'there are none' : `known are ${known.join(', ')}`}`,
+    );
   }
 }
+
+/** Gives a factory without options that refuses those it is called with, instead of ignoring them silently. */
+export const withoutOptions =
+  <T>(where: string, make: () => T): (() => T) =>
+  (...given: unknown[]) => {
+    if (given[0] !== undefined) checkOptions(where, given[0], []);
+    return make();
+  };
 
 export function positiveInteger(where: string, name: string, value: unknown): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
@@ -76,6 +87,17 @@ export function dimensions(where: string, name: string, value: unknown): readonl
     throw argumentError(where, name, 'an array of positive integers (without the batch dimension)', value);
   }
   return [...value];
+}
+
+/**
+ * @param family name of `factories` in the library's exports
+ * @throws Error when a value is one of the factories, not what it returns
+ */
+export function refuseFactory(where: string, name: string, value: unknown, family: string, factories: object): void {
+  const found = Object.entries(factories).find(([, factory]) => factory === value);
+  if (found === undefined) return;
+  const factory = `${family}.${found[0]}`;
+  throw new Error(`${where}: ${name} must be what ${factory}(...) returns, got the function ${factory} itself`);
 }
 
 /**

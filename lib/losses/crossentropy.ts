@@ -16,7 +16,7 @@ import {
 } from '../ir/ops/elementwise.js';
 import { logSoftmax, sigmoidCrossEntropy, sparseSoftmaxCrossEntropy } from '../ir/ops/nn.js';
 import { mean, sum } from '../ir/ops/reduce.js';
-import { boolean, checkOptions, integer, numberIn } from '../layers/arguments.js';
+import { boolean, checkOptions, integer, numberIn, withoutOptions } from '../layers/arguments.js';
 import { defineLoss, type Loss } from './loss.js';
 import { alignLabels, alignTargets, perEntry, shapeError } from './targets.js';
 import {
@@ -65,9 +65,10 @@ export function logitsBehind(yPred: Tensor, op: 'sigmoid' | 'softmax'): Tensor |
   return node.inputs[0];
 }
 
+export const sparseKeys: readonly string[] = ['fromLogits', 'labelSmoothing', 'ignoreClass', ...classWeightKeys];
+
 /** @throws Error naming the option that is not valid */
-export function checkCrossentropy(name: string, options: SmoothedCrossentropyOptions, keys: readonly string[]) {
-  const caller = `losses.${name}`;
+export function checkCrossentropy(caller: string, options: SmoothedCrossentropyOptions, keys: readonly string[]) {
   checkOptions(caller, options, keys);
   return {
     fromLogits: boolean(caller, 'fromLogits', options.fromLogits ?? false),
@@ -91,7 +92,7 @@ export function checkCrossentropy(name: string, options: SmoothedCrossentropyOpt
  */
 export function binaryCrossentropy(options: SmoothedCrossentropyOptions = {}): Loss {
   const name = 'binaryCrossentropy';
-  const { fromLogits, smoothing } = checkCrossentropy(name, options, ['fromLogits', 'labelSmoothing']);
+  const { fromLogits, smoothing } = checkCrossentropy(`losses.${name}`, options, ['fromLogits', 'labelSmoothing']);
   const loss = (yTrue: Tensor, yPred: Tensor): Tensor => {
     let y = alignTargets(name, yTrue, yPred);
     if (smoothing > 0) y = add(multiply(y, 1 - smoothing), smoothing / 2);
@@ -122,7 +123,7 @@ export function binaryCrossentropy(options: SmoothedCrossentropyOptions = {}): L
  */
 export function categoricalCrossentropy(options: CategoricalCrossentropyOptions = {}): Loss {
   const name = 'categoricalCrossentropy';
-  const { fromLogits, smoothing } = checkCrossentropy(name, options, [
+  const { fromLogits, smoothing } = checkCrossentropy(`losses.${name}`, options, [
     ...['fromLogits', 'labelSmoothing'],
     ...classWeightKeys,
   ]);
@@ -168,11 +169,13 @@ export function categoricalCrossentropy(options: CategoricalCrossentropyOptions 
  * @example
  * model.compile({ optimizer: 'adam', loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'] });
  */
-export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions = {}): Loss {
+export const sparseCategoricalCrossentropy = (options: SparseCrossentropyOptions = {}): Loss =>
+  sparseCrossentropy('losses.sparseCategoricalCrossentropy', options);
+
+/** @param where for messages: what was called with the options */
+export function sparseCrossentropy(where: string, options: SparseCrossentropyOptions): Loss {
   const name = 'sparseCategoricalCrossentropy';
-  const where = `losses.${name}`;
-  const keys = ['fromLogits', 'labelSmoothing', 'ignoreClass', ...classWeightKeys];
-  const { fromLogits, smoothing } = checkCrossentropy(name, options, keys);
+  const { fromLogits, smoothing } = checkCrossentropy(where, options, sparseKeys);
   const { ignoreClass } = options;
   if (ignoreClass !== undefined) integer(where, 'ignoreClass', ignoreClass);
   const { classWeights, normalization } = checkClassWeights(where, options, ignoreClass !== undefined);
@@ -208,7 +211,7 @@ export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions
  *
  * Source: Kullback and Leibler, "On information and sufficiency", 1951.
  */
-export function klDivergence(): Loss {
+export const klDivergence: () => Loss = withoutOptions('losses.klDivergence', () => {
   const name = 'klDivergence';
   const loss = (yTrue: Tensor, yPred: Tensor): Tensor => {
     // not `clip`: a probability of exactly 1 is an ordinary value, whose gradient must not be shared with the bound
@@ -218,4 +221,4 @@ export function klDivergence(): Loss {
     return sum(multiply(y, subtract(log(y), log(p))), -1);
   };
   return defineLoss(name, loss, { targetDType: 'float32', task: 'categorical' });
-}
+});

@@ -22,6 +22,7 @@ import { logSoftmax } from '../ir/ops/nn.js';
 import { full, iota } from '../ir/ops/random.js';
 import { logSumExp, sum } from '../ir/ops/reduce.js';
 import { concatenate, expandDims, reshape, sliceAxis, stack, swapLastAxes, transpose } from '../ir/ops/shape.js';
+import { withoutOptions } from '../layers/arguments.js';
 import { defineLoss, type Loss } from './loss.js';
 
 /** The logarithm of 0, as a number that can be computed with. */
@@ -54,7 +55,7 @@ function logAdd(terms: readonly Tensor[]): Tensor {
  *
  * Source: Graves et al., "Connectionist temporal classification", ICML 2006.
  */
-export const ctc = (): Loss =>
+export const ctc: () => Loss = withoutOptions('losses.ctc', () =>
   defineLoss('ctc', (yTrue, yPred) => {
     if (yPred.rank !== 3 || yTrue.rank !== 2 || yTrue.shape[0] !== yPred.shape[0] || yPred.shape[1] === 0) {
       throw new Error(
@@ -87,4 +88,5 @@ export const ctc = (): Loss =>
     const isEnd = logicalOr(equal(position, last), equal(position, subtract(last, 1)));
     const ends = select(isEnd, paths, impossible);
     return negative(logSumExp(ends, 1));
-  });
+  }),
+);

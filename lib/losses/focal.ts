@@ -24,7 +24,7 @@ const keys = ['fromLogits', 'labelSmoothing', 'gamma', 'alpha'] as const;
 function checkFocal(name: string, options: FocalOptions, known: readonly string[]) {
   const where = `losses.${name}`;
   return {
-    ...checkCrossentropy(name, options, known),
+    ...checkCrossentropy(`losses.${name}`, options, known),
     gamma: numberIn(where, 'gamma', options.gamma ?? 2, { min: 0 }),
     alpha: numberIn(where, 'alpha', options.alpha ?? 0.25, { min: 0, max: 1 }),
   };

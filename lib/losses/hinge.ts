@@ -2,6 +2,7 @@ import type { Tensor } from '../ir/graph.js';
 import { add, equal, logicalOr, maximum, multiply, where as select, square, subtract } from '../ir/ops/elementwise.js';
 import { all, max, sum } from '../ir/ops/reduce.js';
 import { broadcastTo } from '../ir/ops/shape.js';
+import { withoutOptions } from '../layers/arguments.js';
 import { defineLoss, type Loss } from './loss.js';
 import { alignTargets, perEntry } from './targets.js';
 
@@ -26,12 +27,13 @@ const margin = (y: Tensor, p: Tensor): Tensor => maximum(subtract(1, multiply(si
  *
  * Source: Cortes and Vapnik, "Support-vector networks", Machine Learning 1995.
  */
-export const hinge = (): Loss =>
+export const hinge: () => Loss = withoutOptions('losses.hinge', () =>
   defineLoss('hinge', (yTrue, yPred) => perEntry(margin(alignTargets('hinge', yTrue, yPred), yPred)), {
     targetDType: 'float32',
     task: 'binary',
     fromLogits: true,
-  });
+  }),
+);
 
 /**
  * mean(max(0, 1 - y * p)^2) over the last axis.
@@ -44,7 +46,7 @@ export const hinge = (): Loss =>
  * @example
  * model.compile({ optimizer: 'adam', loss: 'squaredHinge' });
  */
-export const squaredHinge = (): Loss =>
+export const squaredHinge: () => Loss = withoutOptions('losses.squaredHinge', () =>
   defineLoss(
     'squaredHinge',
     (yTrue, yPred) => perEntry(square(margin(alignTargets('squaredHinge', yTrue, yPred), yPred))),
@@ -53,7 +55,8 @@ export const squaredHinge = (): Loss =>
       task: 'binary',
       fromLogits: true,
     },
-  );
+  ),
+);
 
 /**
  * max(0, 1 + max((1 - y) * p) - sum(y * p)) over the classes, the last axis, for one-hot targets.
@@ -66,7 +69,7 @@ export const squaredHinge = (): Loss =>
  * @example
  * model.compile({ optimizer: 'adam', loss: 'categoricalHinge' });
  */
-export const categoricalHinge = (): Loss =>
+export const categoricalHinge: () => Loss = withoutOptions('losses.categoricalHinge', () =>
   defineLoss(
     'categoricalHinge',
     (yTrue, yPred) => {
@@ -76,4 +79,5 @@ export const categoricalHinge = (): Loss =>
       return maximum(add(subtract(other, positive), 1), 0);
     },
     { targetDType: 'float32', task: 'categorical', fromLogits: true },
-  );
+  ),
+);

@@ -17,7 +17,7 @@ import {
 } from '../ir/ops/elementwise.js';
 import { softplus } from '../ir/ops/nn.js';
 import { sum } from '../ir/ops/reduce.js';
-import { checkOptions, numberIn } from '../layers/arguments.js';
+import { checkOptions, numberIn, withoutOptions } from '../layers/arguments.js';
 import { defineLoss, type Loss } from './loss.js';
 import { alignTargets, perEntry } from './targets.js';
 
@@ -42,7 +42,9 @@ const elementwiseLoss = (name: string, fn: (target: Tensor, prediction: Tensor) 
  * @example
  * model.compile({ optimizer: 'adam', loss: losses.meanSquaredError() }); // or loss: 'meanSquaredError', or 'mse'
  */
-export const meanSquaredError = (): Loss => elementwiseLoss('meanSquaredError', (y, p) => square(subtract(p, y)));
+export const meanSquaredError: () => Loss = withoutOptions('losses.meanSquaredError', () =>
+  elementwiseLoss('meanSquaredError', (y, p) => square(subtract(p, y))),
+);
 
 /**
  * mean(|y - p|) over the last axis.
@@ -55,7 +57,9 @@ export const meanSquaredError = (): Loss => elementwiseLoss('meanSquaredError', 
  * @example
  * model.compile({ optimizer: 'adam', loss: 'meanAbsoluteError' }); // or 'mae'
  */
-export const meanAbsoluteError = (): Loss => elementwiseLoss('meanAbsoluteError', (y, p) => abs(subtract(p, y)));
+export const meanAbsoluteError: () => Loss = withoutOptions('losses.meanAbsoluteError', () =>
+  elementwiseLoss('meanAbsoluteError', (y, p) => abs(subtract(p, y))),
+);
 
 /**
  * 100 * mean(|y - p| / max(|y|, 1e-7)) over the last axis.
@@ -68,10 +72,11 @@ export const meanAbsoluteError = (): Loss => elementwiseLoss('meanAbsoluteError'
  * @example
  * model.compile({ optimizer: 'adam', loss: 'meanAbsolutePercentageError' }); // or 'mape'
  */
-export const meanAbsolutePercentageError = (): Loss =>
+export const meanAbsolutePercentageError: () => Loss = withoutOptions('losses.meanAbsolutePercentageError', () =>
   elementwiseLoss('meanAbsolutePercentageError', (y, p) =>
     multiply(abs(divide(subtract(y, p), maximum(abs(y), epsilon))), 100),
-  );
+  ),
+);
 
 /**
  * mean((log(1 + y) - log(1 + p))^2) over the last axis, with y and p raised to at least 1e-7: for positive targets of very
@@ -85,10 +90,11 @@ export const meanAbsolutePercentageError = (): Loss =>
  * @example
  * model.compile({ optimizer: 'adam', loss: 'meanSquaredLogarithmicError' }); // or 'msle'
  */
-export const meanSquaredLogarithmicError = (): Loss =>
+export const meanSquaredLogarithmicError: () => Loss = withoutOptions('losses.meanSquaredLogarithmicError', () =>
   elementwiseLoss('meanSquaredLogarithmicError', (y, p) =>
     square(subtract(log1p(maximum(p, epsilon)), log1p(maximum(y, epsilon)))),
-  );
+  ),
+);
 
 export interface HuberOptions {
   /** Where the parabola becomes a line. Default: 1. */
@@ -160,12 +166,13 @@ export function smoothL1(options: SmoothL1Options = {}): Loss {
  * @example
  * model.compile({ optimizer: 'adam', loss: 'logCosh' });
  */
-export const logCosh = (): Loss =>
+export const logCosh: () => Loss = withoutOptions('losses.logCosh', () =>
   elementwiseLoss('logCosh', (y, p) => {
     // even in the error: written with |e|, softplus never meets a large argument
     const size = abs(subtract(p, y));
     return subtract(add(size, softplus(multiply(size, -2))), Math.LN2);
-  });
+  }),
+);
 
 /**
  * mean(p - y * log(p + 1e-7)) over the last axis: for counts.
@@ -179,7 +186,9 @@ export const logCosh = (): Loss =>
  * @example
  * model.compile({ optimizer: 'adam', loss: 'poisson' });
  */
-export const poisson = (): Loss => elementwiseLoss('poisson', (y, p) => subtract(p, multiply(y, log(add(p, epsilon)))));
+export const poisson: () => Loss = withoutOptions('losses.poisson', () =>
+  elementwiseLoss('poisson', (y, p) => subtract(p, multiply(y, log(add(p, epsilon))))),
+);
 
 /**
  * -sum(y * p) / (|y| |p|) over the last axis: -1 where the directions agree, 1 where they are opposite.
@@ -192,7 +201,7 @@ export const poisson = (): Loss => elementwiseLoss('poisson', (y, p) => subtract
  * @example
  * model.compile({ optimizer: 'adam', loss: 'cosineSimilarity' });
  */
-export const cosineSimilarity = (): Loss => {
+export const cosineSimilarity: () => Loss = withoutOptions('losses.cosineSimilarity', () => {
   const name = 'cosineSimilarity';
   // the bound only keeps vectors of zeros from dividing by 0
   const length = (x: Tensor, keepDims: boolean): Tensor => sqrt(maximum(sum(square(x), -1, { keepDims }), 1e-12));
@@ -215,4 +224,4 @@ export const cosineSimilarity = (): Loss => {
     },
     { targetDType: 'float32' },
   );
-};
+});

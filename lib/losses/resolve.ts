@@ -1,4 +1,4 @@
-import { named } from '../layers/arguments.js';
+import { named, refuseFactory } from '../layers/arguments.js';
 import * as losses from './index.js';
 import { defineLoss, type Loss, type LossFunction } from './loss.js';
 
@@ -25,6 +25,7 @@ export const isLossName = (name: string): name is LossName => Object.hasOwn(tabl
  * @throws Error listing the valid names
  */
 export function resolveLoss(where: string, loss: LossName | LossFunction | Loss): Loss {
+  refuseFactory(where, 'loss', loss, 'losses', losses);
   if (typeof loss !== 'function') return named<() => Loss>(where, 'loss', loss, table)();
   return 'targetDType' in loss ? (loss as Loss) : defineLoss(loss.name === '' ? 'customLoss' : loss.name, loss);
 }

@@ -1,26 +1,16 @@
 import type { Tensor } from '../ir/graph.js';
 import { equal, greater } from '../ir/ops/elementwise.js';
 import { argmax } from '../ir/ops/reduce.js';
-import { checkOptions, numberIn } from '../layers/arguments.js';
+import { numberIn } from '../layers/arguments.js';
 import { remember } from '../layers/recipe.js';
 import { alignLabels, alignTargets, shapeError } from '../losses/targets.js';
 import { meanMetric } from './mean.js';
 import type { Metric } from './metric.js';
+import { type NamedOptions, nameOption } from './name.js';
 
 export interface ThresholdOptions {
   /** Predictions above this mean yes. Default: 0.5; use 0 for logits. */
   readonly threshold?: number;
-}
-
-/** Names where a name is given by the caller: 'accuracy' reports under that name whatever it stands for. */
-interface Named {
-  /** Reported under this name. Default: the name of the metric. */
-  readonly name?: string;
-}
-
-export function checkThreshold(where: string, options: ThresholdOptions & Named): number {
-  checkOptions(where, options, ['threshold', 'name']);
-  return numberIn(where, 'threshold', options.threshold ?? 0.5);
 }
 
 /**
@@ -33,9 +23,9 @@ export function checkThreshold(where: string, options: ThresholdOptions & Named)
  * @example
  * model.compile({ optimizer: 'adam', loss: 'binaryCrossentropy', metrics: [metrics.binaryAccuracy({ threshold: 0.7 })] });
  */
-export function binaryAccuracy(options: ThresholdOptions & Named = {}): Metric {
-  const threshold = checkThreshold('metrics.binaryAccuracy', options);
-  const { name = 'binaryAccuracy' } = options;
+export function binaryAccuracy(options: ThresholdOptions & NamedOptions = {}): Metric {
+  const name = nameOption('binaryAccuracy', options, ['threshold', 'name']);
+  const threshold = numberIn('metrics.binaryAccuracy', 'threshold', options.threshold ?? 0.5);
   const hits = (yTrue: Tensor, yPred: Tensor): Tensor =>
     equal(alignTargets(name, yTrue, yPred), greater(yPred, threshold));
   return remember(meanMetric(name, hits), 'metrics.binaryAccuracy', options);
@@ -51,9 +41,8 @@ export function binaryAccuracy(options: ThresholdOptions & Named = {}): Metric {
  * @example
  * model.compile({ optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: [metrics.categoricalAccuracy()] });
  */
-export function categoricalAccuracy(options: Named = {}): Metric {
-  checkOptions('metrics.categoricalAccuracy', options, ['name']);
-  const { name = 'categoricalAccuracy' } = options;
+export function categoricalAccuracy(options: NamedOptions = {}): Metric {
+  const name = nameOption('categoricalAccuracy', options);
   const hits = (yTrue: Tensor, yPred: Tensor): Tensor => {
     if (yTrue.rank !== yPred.rank || yPred.rank < 2) {
       throw shapeError(name, yTrue, yPred, 'both of shape [batch, ..., classes]');
@@ -77,9 +66,8 @@ export function categoricalAccuracy(options: Named = {}): Metric {
  *   metrics: [metrics.sparseCategoricalAccuracy()], // or 'accuracy', which chooses by the loss
  * });
  */
-export function sparseCategoricalAccuracy(options: Named = {}): Metric {
-  checkOptions('metrics.sparseCategoricalAccuracy', options, ['name']);
-  const { name = 'sparseCategoricalAccuracy' } = options;
+export function sparseCategoricalAccuracy(options: NamedOptions = {}): Metric {
+  const name = nameOption('sparseCategoricalAccuracy', options);
   const hits = (yTrue: Tensor, yPred: Tensor): Tensor => equal(alignLabels(name, yTrue, yPred), argmax(yPred));
   return remember(meanMetric(name, hits), 'metrics.sparseCategoricalAccuracy', options);
 }

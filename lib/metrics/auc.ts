@@ -13,10 +13,11 @@ import {
 } from '../ir/ops/elementwise.js';
 import { scatterAdd } from '../ir/ops/indexing.js';
 import { concatenate, reshape } from '../ir/ops/shape.js';
-import { argumentError, boolean, checkOptions, integer, oneOf } from '../layers/arguments.js';
+import { argumentError, boolean, integer, oneOf } from '../layers/arguments.js';
 import { remember } from '../layers/recipe.js';
 import { alignTargets } from '../losses/targets.js';
 import type { Metric } from './metric.js';
+import { nameOption } from './name.js';
 import { averagePrecision, keep, rankArea, ranked, sizeOfKept } from './ranking.js';
 import { flatWeights } from './weights.js';
 
@@ -68,12 +69,12 @@ export interface AUCOptions {
  */
 export function auc(options: AUCOptions = {}): Metric {
   const where = 'metrics.auc';
-  checkOptions(where, options, ['curve', 'numThresholds', 'capacity', 'fromLogits', 'name']);
+  const name = nameOption('auc', options, ['curve', 'numThresholds', 'capacity', 'fromLogits', 'name']);
   const curve = oneOf(where, 'curve', options.curve ?? 'ROC', ['ROC', 'PR']);
   const n = integer(where, 'numThresholds', options.numThresholds ?? 200);
   if (n < 2) throw argumentError(where, 'numThresholds', 'an integer >= 2', n);
   const fromLogits = boolean(where, 'fromLogits', options.fromLogits ?? false);
-  const { name = 'auc', capacity } = options;
+  const { capacity } = options;
   if (capacity !== undefined) {
     if (options.numThresholds !== undefined) {
       throw new Error(`${where}: capacity and numThresholds exclude each other: nothing is approximated`);

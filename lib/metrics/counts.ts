@@ -3,10 +3,11 @@ import { cast, greater, multiply, subtract } from '../ir/ops/elementwise.js';
 import { oneHot } from '../ir/ops/indexing.js';
 import { argmax, sum } from '../ir/ops/reduce.js';
 import { concatenate, reshape } from '../ir/ops/shape.js';
-import { checkOptions, numberIn, oneOf, positiveInteger } from '../layers/arguments.js';
+import { numberIn, oneOf, positiveInteger } from '../layers/arguments.js';
 import { remember } from '../layers/recipe.js';
 import { alignLabels, alignTargets } from '../losses/targets.js';
 import type { Metric } from './metric.js';
+import { nameOption } from './name.js';
 import { flatWeights } from './weights.js';
 
 export type Average = 'micro' | 'macro' | 'weighted' | 'none';
@@ -71,9 +72,9 @@ export function countsMetric(
   score: (counts: Counts) => number,
 ): Metric {
   const where = `metrics.${kind}`;
-  checkOptions(where, options, [...keys, ...ownKeys]);
+  const name = nameOption(kind, options, [...keys, ...ownKeys]);
   const threshold = numberIn(where, 'threshold', options.threshold ?? 0.5);
-  const { name = kind, classes } = options;
+  const { classes } = options;
   const width = classes === undefined ? 1 : positiveInteger(where, 'classes', classes);
   const average = oneOf(where, 'average', options.average ?? 'micro', ['micro', 'macro', 'weighted', 'none']);
   if (average !== 'micro' && classes === undefined) {

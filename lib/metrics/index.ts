@@ -6,6 +6,7 @@ export type { Average, CountsOptions } from './counts.js';
 export { confusionMatrix, type MatrixOptions, meanIoU } from './matrix.js';
 export { meanMetric, sumMetric } from './mean.js';
 export type { Metric } from './metric.js';
+export type { NamedOptions } from './name.js';
 export {
   categoricalHinge,
   cosineSimilarity,
@@ -16,6 +17,7 @@ export {
   meanAbsolutePercentageError,
   meanSquaredError,
   meanSquaredLogarithmicError,
+  type PerplexityOptions,
   perplexity,
   poisson,
   r2Score,

@@ -3,10 +3,11 @@ import { add, multiply } from '../ir/ops/elementwise.js';
 import { scatterAdd } from '../ir/ops/indexing.js';
 import { argmax } from '../ir/ops/reduce.js';
 import { reshape } from '../ir/ops/shape.js';
-import { argumentError, checkOptions, integer } from '../layers/arguments.js';
+import { argumentError, integer } from '../layers/arguments.js';
 import { remember } from '../layers/recipe.js';
 import { alignLabels, alignTargets } from '../losses/targets.js';
 import type { Metric } from './metric.js';
+import { nameOption } from './name.js';
 import { flatWeights } from './weights.js';
 
 export interface MatrixOptions {
@@ -24,8 +25,7 @@ function matrixMetric(
   score: (matrix: (row: number, column: number) => number, classes: number) => number,
 ): Metric {
   const where = `metrics.${kind}`;
-  checkOptions(where, options, ['classes', 'name']);
-  const { name = kind } = options;
+  const name = nameOption(kind, options, ['classes', 'name']);
   const classes = integer(where, 'classes', options.classes);
   if (classes < 2) throw argumentError(where, 'classes', 'an integer >= 2', classes);
   const labelsOf = (yTrue: Tensor, yPred: Tensor): Tensor => {

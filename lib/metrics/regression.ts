@@ -10,11 +10,12 @@ import * as losses from '../losses/regression.js';
 import { alignTargets } from '../losses/targets.js';
 import { meanMetric } from './mean.js';
 import type { Metric } from './metric.js';
+import { type NamedOptions, nameOption } from './name.js';
 import { flatWeights } from './weights.js';
 
 /** A loss as a metric: its mean over all samples. */
-const meanLoss = (name: string, loss: Loss, finish?: (mean: number) => number): Metric =>
-  remember(meanMetric(name, loss, finish), `metrics.${name}`);
+const meanLoss = (kind: string, options: NamedOptions, loss: Loss, finish?: (mean: number) => number): Metric =>
+  remember(meanMetric(nameOption(kind, options), loss, finish), `metrics.${kind}`, options);
 
 /**
  * Mean over all samples of mean((y - p)^2).
@@ -26,7 +27,8 @@ const meanLoss = (name: string, loss: Loss, finish?: (mean: number) => number): 
  * @example
  * model.compile({ optimizer: 'adam', loss: 'huber', metrics: ['mse'] });
  */
-export const meanSquaredError = (): Metric => meanLoss('meanSquaredError', losses.meanSquaredError());
+export const meanSquaredError = (options: NamedOptions = {}): Metric =>
+  meanLoss('meanSquaredError', options, losses.meanSquaredError());
 
 /**
  * Mean over all samples of mean(|y - p|).
@@ -38,7 +40,8 @@ export const meanSquaredError = (): Metric => meanLoss('meanSquaredError', losse
  * @example
  * model.compile({ optimizer: 'adam', loss: 'mse', metrics: ['mae'] });
  */
-export const meanAbsoluteError = (): Metric => meanLoss('meanAbsoluteError', losses.meanAbsoluteError());
+export const meanAbsoluteError = (options: NamedOptions = {}): Metric =>
+  meanLoss('meanAbsoluteError', options, losses.meanAbsoluteError());
 
 /**
  * Square root of the mean squared error over the whole epoch, in the unit of the targets: sqrt(mean((y - p)^2)).
@@ -50,8 +53,8 @@ export const meanAbsoluteError = (): Metric => meanLoss('meanAbsoluteError', los
  * @example
  * model.compile({ optimizer: 'adam', loss: 'mse', metrics: ['rootMeanSquaredError'] });
  */
-export const rootMeanSquaredError = (): Metric =>
-  meanLoss('rootMeanSquaredError', losses.meanSquaredError(), Math.sqrt);
+export const rootMeanSquaredError = (options: NamedOptions = {}): Metric =>
+  meanLoss('rootMeanSquaredError', options, losses.meanSquaredError(), Math.sqrt);
 
 /**
  * Mean over all samples of 100 * mean(|y - p| / max(|y|, 1e-7)).
@@ -63,8 +66,8 @@ export const rootMeanSquaredError = (): Metric =>
  * @example
  * model.compile({ optimizer: 'adam', loss: 'mse', metrics: ['meanAbsolutePercentageError'] });
  */
-export const meanAbsolutePercentageError = (): Metric =>
-  meanLoss('meanAbsolutePercentageError', losses.meanAbsolutePercentageError());
+export const meanAbsolutePercentageError = (options: NamedOptions = {}): Metric =>
+  meanLoss('meanAbsolutePercentageError', options, losses.meanAbsolutePercentageError());
 
 /**
  * Mean over all samples of mean((log(1 + y) - log(1 + p))^2), with y and p raised to at least 1e-7.
@@ -76,8 +79,8 @@ export const meanAbsolutePercentageError = (): Metric =>
  * @example
  * model.compile({ optimizer: 'adam', loss: 'mse', metrics: ['meanSquaredLogarithmicError'] });
  */
-export const meanSquaredLogarithmicError = (): Metric =>
-  meanLoss('meanSquaredLogarithmicError', losses.meanSquaredLogarithmicError());
+export const meanSquaredLogarithmicError = (options: NamedOptions = {}): Metric =>
+  meanLoss('meanSquaredLogarithmicError', options, losses.meanSquaredLogarithmicError());
 
 /**
  * Mean over all samples of mean(log(cosh(p - y))).
@@ -89,7 +92,7 @@ export const meanSquaredLogarithmicError = (): Metric =>
  * @example
  * model.compile({ optimizer: 'adam', loss: 'mse', metrics: ['logCosh'] });
  */
-export const logCosh = (): Metric => meanLoss('logCosh', losses.logCosh());
+export const logCosh = (options: NamedOptions = {}): Metric => meanLoss('logCosh', options, losses.logCosh());
 
 /**
  * Mean over all samples of mean(p - y * log(p + 1e-7)).
@@ -101,7 +104,7 @@ export const logCosh = (): Metric => meanLoss('logCosh', losses.logCosh());
  * @example
  * model.compile({ optimizer: 'adam', loss: 'mse', metrics: ['poisson'] });
  */
-export const poisson = (): Metric => meanLoss('poisson', losses.poisson());
+export const poisson = (options: NamedOptions = {}): Metric => meanLoss('poisson', options, losses.poisson());
 
 /**
  * Mean over all samples of sum(y * log(y / p)), both kept in 1e-7 .. 1.
@@ -113,7 +116,8 @@ export const poisson = (): Metric => meanLoss('poisson', losses.poisson());
  * @example
  * model.compile({ optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: ['klDivergence'] });
  */
-export const klDivergence = (): Metric => meanLoss('klDivergence', crossentropy.klDivergence());
+export const klDivergence = (options: NamedOptions = {}): Metric =>
+  meanLoss('klDivergence', options, crossentropy.klDivergence());
 
 /**
  * Mean over all samples of mean(max(0, 1 - y * p)), for targets -1 or 1 (or 0 or 1).
@@ -125,7 +129,7 @@ export const klDivergence = (): Metric => meanLoss('klDivergence', crossentropy.
  * @example
  * model.compile({ optimizer: 'adam', loss: 'squaredHinge', metrics: ['hinge'] });
  */
-export const hinge = (): Metric => meanLoss('hinge', hinges.hinge());
+export const hinge = (options: NamedOptions = {}): Metric => meanLoss('hinge', options, hinges.hinge());
 
 /**
  * Mean over all samples of mean(max(0, 1 - y * p)^2), for targets -1 or 1 (or 0 or 1).
@@ -137,7 +141,8 @@ export const hinge = (): Metric => meanLoss('hinge', hinges.hinge());
  * @example
  * model.compile({ optimizer: 'adam', loss: 'hinge', metrics: ['squaredHinge'] });
  */
-export const squaredHinge = (): Metric => meanLoss('squaredHinge', hinges.squaredHinge());
+export const squaredHinge = (options: NamedOptions = {}): Metric =>
+  meanLoss('squaredHinge', options, hinges.squaredHinge());
 
 /**
  * Mean over all samples of max(0, 1 + max((1 - y) * p) - sum(y * p)).
@@ -149,7 +154,8 @@ export const squaredHinge = (): Metric => meanLoss('squaredHinge', hinges.square
  * @example
  * model.compile({ optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: ['categoricalHinge'] });
  */
-export const categoricalHinge = (): Metric => meanLoss('categoricalHinge', hinges.categoricalHinge());
+export const categoricalHinge = (options: NamedOptions = {}): Metric =>
+  meanLoss('categoricalHinge', options, hinges.categoricalHinge());
 
 /**
  * Mean cosine of the angle between targets and predictions, sum(y * p) / (|y| |p|), 1 where they agree: the loss of that
@@ -162,11 +168,13 @@ export const categoricalHinge = (): Metric => meanLoss('categoricalHinge', hinge
  * @example
  * model.compile({ optimizer: 'adam', loss: 'mse', metrics: ['cosineSimilarity'] });
  */
-export const cosineSimilarity = (): Metric => {
+export const cosineSimilarity = (options: NamedOptions = {}): Metric => {
   const loss = losses.cosineSimilarity();
-  const cosine = meanMetric('cosineSimilarity', (yTrue, yPred) => negative(loss(yTrue, yPred)));
-  return remember(cosine, 'metrics.cosineSimilarity');
+  const cosine = meanMetric(nameOption('cosineSimilarity', options), (yTrue, yPred) => negative(loss(yTrue, yPred)));
+  return remember(cosine, 'metrics.cosineSimilarity', options);
 };
+
+export interface PerplexityOptions extends crossentropy.SparseCrossentropyOptions, NamedOptions {}
 
 /**
  * e to the mean crossentropy of class numbers: how many classes the model hesitates between. For language models.
@@ -179,12 +187,12 @@ export const cosineSimilarity = (): Metric => {
  * @example
  * metrics.perplexity({ fromLogits: true, ignoreClass: 0 });
  */
-export const perplexity = (options: crossentropy.SparseCrossentropyOptions = {}): Metric =>
-  remember(
-    meanMetric('perplexity', crossentropy.sparseCategoricalCrossentropy(options), Math.exp),
-    'metrics.perplexity',
-    options,
-  );
+export const perplexity = (options: PerplexityOptions = {}): Metric => {
+  const where = 'metrics.perplexity';
+  const name = nameOption('perplexity', options, [...crossentropy.sparseKeys, 'name']);
+  const { name: _, ...rest } = options;
+  return remember(meanMetric(name, crossentropy.sparseCrossentropy(where, rest), Math.exp), where, options);
+};
 
 /**
  * The coefficient of determination, 1 - sum((y - p)^2) / sum((y - mean(y))^2), over all values: 1 is perfect, 0 as good as
@@ -200,8 +208,8 @@ export const perplexity = (options: crossentropy.SparseCrossentropyOptions = {})
  * @example
  * model.compile({ optimizer: 'adam', loss: 'mse', metrics: ['r2Score'] });
  */
-export const r2Score = (): Metric => {
-  const name = 'r2Score';
+export const r2Score = (options: NamedOptions = {}): Metric => {
+  const name = nameOption('r2Score', options);
   const metric: Metric = {
     name,
     size: 4,
@@ -219,5 +227,5 @@ export const r2Score = (): Metric => {
       return spread <= 0 ? 0 : 1 - error / spread;
     },
   };
-  return remember(metric, 'metrics.r2Score');
+  return remember(metric, 'metrics.r2Score', options);
 };

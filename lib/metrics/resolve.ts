@@ -1,10 +1,12 @@
-import { argumentError } from '../layers/arguments.js';
+import { argumentError, refuseFactory } from '../layers/arguments.js';
 import type { SymbolicShape } from '../layers/symbolic.js';
+import * as losses from '../losses/index.js';
 import type { Loss, LossFunction } from '../losses/loss.js';
 import { isLossName, type LossName, lossNames, resolveLoss } from '../losses/resolve.js';
 import { accuracyByShape, binaryAccuracy, categoricalAccuracy, sparseCategoricalAccuracy } from './accuracy.js';
 import { auc } from './auc.js';
 import { f1Score, fBetaScore, precision, recall } from './confusion.js';
+import * as metrics from './index.js';
 import { meanMetric } from './mean.js';
 import type { Metric } from './metric.js';
 import { cosineSimilarity, perplexity, r2Score, rootMeanSquaredError } from './regression.js';
@@ -56,6 +58,8 @@ function accuracy({ loss, outputShape }: MetricTarget): Metric {
  * @throws Error listing the valid names
  */
 export function resolveMetric(where: string, metric: MetricName | LossFunction | Metric, target: MetricTarget): Metric {
+  refuseFactory(where, 'each of metrics', metric, 'metrics', metrics);
+  refuseFactory(where, 'each of metrics', metric, 'losses', losses);
   if (typeof metric === 'function') return meanMetric(metric.name === '' ? 'customMetric' : metric.name, metric);
   if (typeof metric === 'object' && metric !== null && typeof metric.update === 'function') return metric;
   if (metric === 'accuracy') return accuracy(target);

@@ -2,11 +2,12 @@ import type { Tensor } from '../ir/graph.js';
 import { cast, less, lessEqual, logicalNot, where as select } from '../ir/ops/elementwise.js';
 import { oneHot } from '../ir/ops/indexing.js';
 import { argmax, sum } from '../ir/ops/reduce.js';
-import { checkOptions, positiveInteger } from '../layers/arguments.js';
+import { positiveInteger } from '../layers/arguments.js';
 import { remember } from '../layers/recipe.js';
 import { alignLabels, alignTargets, shapeError } from '../losses/targets.js';
 import { meanMetric } from './mean.js';
 import type { Metric } from './metric.js';
+import { nameOption } from './name.js';
 
 export interface TopKOptions {
   /** Number of predictions among which the class may be. Default: 5. */
@@ -26,9 +27,8 @@ function inTopK(labels: Tensor, yPred: Tensor, k: number): Tensor {
 
 function topK(kind: string, options: TopKOptions, labelsOf: (name: string, y: Tensor, p: Tensor) => Tensor): Metric {
   const where = `metrics.${kind}`;
-  checkOptions(where, options, ['k', 'name']);
+  const name = nameOption(kind, options, ['k', 'name']);
   const k = positiveInteger(where, 'k', options.k ?? 5);
-  const { name = kind } = options;
   const hits = (yTrue: Tensor, yPred: Tensor): Tensor => inTopK(labelsOf(name, yTrue, yPred), yPred, k);
   return remember(meanMetric(name, hits), where, options);
 }

@@ -86,8 +86,8 @@ class Adam extends GradientDescent {
   ) {
     const where = `optimizers.${name}`;
     checkOptions(where, options, [...momentOptionKeys, 'amsgrad', 'convention']);
-    super(where, options, 0.001);
     const torch = isTorch(where, options.convention);
+    super(where, name === 'adamw' ? { weightDecay: torch ? 0.01 : 0.004, ...options } : options, 0.001);
     this.#moments = checkMoments(where, options, torch ? 1e-8 : 1e-7);
     this.#variant = { amsgrad: boolean(where, 'amsgrad', options.amsgrad ?? false), torch };
   }
@@ -121,5 +121,4 @@ export const adam = (options: AdamOptions = {}): Optimizer => new Adam('adam', o
  *
  * Source: Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019.
  */
-export const adamw = (options: AdamWOptions = {}): Optimizer =>
-  new Adam('adamw', { weightDecay: options?.convention === 'torch' ? 0.01 : 0.004, ...options });
+export const adamw = (options: AdamWOptions = {}): Optimizer => new Adam('adamw', options);

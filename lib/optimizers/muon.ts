@@ -3,7 +3,7 @@ import { add, divide, multiply, subtract } from '../ir/ops/elementwise.js';
 import { matmul } from '../ir/ops/linalg.js';
 import { norm } from '../ir/ops/reduce.js';
 import { transpose } from '../ir/ops/shape.js';
-import { boolean, checkOptions, numberIn, positiveInteger } from '../layers/arguments.js';
+import { argumentError, boolean, checkOptions, numberIn, positiveInteger } from '../layers/arguments.js';
 import type { Schedule } from '../schedules/schedule.js';
 import { adamRule, checkMoments, type MomentOptions, type Moments, momentOptionKeys } from './adam.js';
 import { GradientDescent, type Rule } from './descent.js';
@@ -17,7 +17,7 @@ export interface MuonOptions extends MomentOptions {
   readonly momentum?: number;
   /** Looks ahead along the momentum. Default: true. */
   readonly nesterov?: boolean;
-  /** Iterations of the orthogonalization. Default: 5. */
+  /** Iterations of the orthogonalization, at most 100. Default: 5. */
   readonly newtonSchulzSteps?: number;
   /** Learning rate of AdamW as a part of this one. Default: 0.015. */
   readonly adamLearningRateRatio?: number;
@@ -30,6 +30,8 @@ export interface MuonOptions extends MomentOptions {
 }
 
 const where = 'optimizers.muon';
+/** Each step is three products of the graph, for each matrix; after a dozen nothing gets nearer. */
+const mostSteps = 100;
 
 class Muon extends GradientDescent {
   readonly name = 'muon';
@@ -49,6 +51,7 @@ class Muon extends GradientDescent {
     this.#momentum = numberIn(where, 'momentum', options.momentum ?? 0.95, { min: 0, max: 1, maxOpen: true });
     this.#nesterov = boolean(where, 'nesterov', options.nesterov ?? true);
     this.#steps = positiveInteger(where, 'newtonSchulzSteps', options.newtonSchulzSteps ?? 5);
+    if (this.#steps > mostSteps) throw argumentError(where, 'newtonSchulzSteps', `at most ${mostSteps}`, this.#steps);
     this.#ratio = numberIn(where, 'adamLearningRateRatio', options.adamLearningRateRatio ?? 0.015, { min: 0 });
     this.#exclude = options.exclude ?? ['embedding'];
     checkPatterns(where, 'exclude', this.#exclude);

@@ -1,4 +1,5 @@
-import { argumentError, boolean, numberIn, oneOf, positiveInteger } from '../layers/arguments.js';
+import { argumentError, boolean, numberIn, oneOf, positiveInteger, refuseFactory } from '../layers/arguments.js';
+import * as schedules from '../schedules/index.js';
 import type { Schedule } from '../schedules/schedule.js';
 import { checkGroups, checkPatterns, type NamePattern, type ParameterGroups } from './groups.js';
 
@@ -65,6 +66,7 @@ export const isTorch = (where: string, convention: Convention = 'keras'): boolea
 
 /** @throws Error when it is neither a schedule nor a number >= 0 */
 export function checkLearningRate(where: string, value: number | Schedule): number | Schedule {
+  refuseFactory(where, 'learningRate', value, 'schedules', schedules);
   if (typeof value === 'function') return value;
   if (typeof value === 'number') return numberIn(where, 'learningRate', value, { min: 0 });
   throw argumentError(where, 'learningRate', 'a finite number >= 0 or a schedule', value);

@@ -1,4 +1,4 @@
-import { argumentError, named } from '../layers/arguments.js';
+import { argumentError, named, refuseFactory } from '../layers/arguments.js';
 import { adafactor } from './adafactor.js';
 import { adadelta, adagrad } from './adagrad.js';
 import { adam, adamw } from './adam.js';
@@ -35,6 +35,7 @@ export type OptimizerName = keyof typeof table;
 /** @throws Error listing the valid names */
 export function resolveOptimizer(where: string, optimizer: OptimizerName | Optimizer): Optimizer {
   if (typeof optimizer === 'string') return named<() => Optimizer>(where, 'optimizer', optimizer, table)();
+  refuseFactory(where, 'optimizer', optimizer, 'optimizers', table);
   if (typeof optimizer !== 'object' || optimizer === null || typeof optimizer.update !== 'function') {
     throw argumentError(where, 'optimizer', `an optimizer or one of ${Object.keys(table).join(', ')}`, optimizer);
   }

@@ -1,5 +1,6 @@
-import { named } from '../layers/arguments.js';
+import { named, refuseFactory } from '../layers/arguments.js';
 import type { RegularizerFn } from '../layers/layer.js';
+import * as regularizers from './index.js';
 import { orthogonal } from './orthogonal.js';
 import { l1, l1l2, l2 } from './penalties.js';
 
@@ -10,5 +11,6 @@ export type RegularizerName = keyof typeof table;
 
 /** @throws Error listing the valid names */
 export function resolveRegularizer(where: string, name: string, value: RegularizerName | RegularizerFn): RegularizerFn {
+  refuseFactory(where, name, value, 'regularizers', regularizers);
   return typeof value === 'function' ? value : named<() => RegularizerFn>(where, name, value, table)();
 }

@@ -114,13 +114,16 @@ function flatten(where: string, type: ColumnType, value: readonly unknown[], sha
   let next = 0;
   const visit = (v: unknown, depth: number, row: number): void => {
     if (Array.isArray(v) || isNumberArray(v)) {
-      if (depth >= shape.length || v.length !== shape[depth]) {
+      const check = () => {
+        if (depth < shape.length && v.length === shape[depth]) return;
         const wanted = depth < shape.length ? `${shape[depth]} values at depth ${depth}` : `a number at depth ${depth}`;
         throw new Error(
           `${where}: ${type.label} is ragged: row ${row} has ${v.length} values where others have ${wanted}`,
         );
-      }
+      };
+      check();
       for (let i = 0; i < v.length; i++) visit(v[i], depth + 1, depth === 0 ? i : row);
+      check(); // reading an element may have changed the array
     } else if (typeof v !== 'number' && typeof v !== 'boolean') {
       throw new Error(`${where}: row ${row} of ${type.label} must hold numbers, got ${show(v)}`);
     } else if (depth !== shape.length) {
@@ -228,7 +231,7 @@ function namedParts(
     if (!names.includes(key)) throw new Error(`${where}: ${argument} has '${key}'; expected ${names.join(', ')}`);
   }
   return names.map((name) => {
-    const part = record[name];
+    const part = Object.hasOwn(record, name) ? record[name] : undefined;
     if (part === undefined) throw new Error(`${where}: ${argument} has no '${name}'`);
     return part;
   });

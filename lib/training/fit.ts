@@ -1,3 +1,4 @@
+import { argumentError } from '../layers/arguments.js';
 import type { Job, JobResult } from '../runtime/addon.js';
 import type { Callback, FitContext, Progress } from './callback.js';
 import { type Engine, positionOf, stepCounter } from './engine.js';
@@ -52,6 +53,11 @@ export class FitLoop {
       throw new Error(
         `fit: initialStep must be less than the ${this.#stepsPerEpoch} steps of an epoch, got ${initialStep}`,
       );
+    }
+    const mostEpochs = Math.floor(Number.MAX_SAFE_INTEGER / this.#stepsPerEpoch) - 1;
+    for (const [name, value] of Object.entries({ epochs: plan.epochs, initialEpoch })) {
+      if (value <= mostEpochs) continue;
+      throw argumentError('fit', name, `at most ${mostEpochs} with ${this.#stepsPerEpoch} steps in an epoch`, value);
     }
     this.#begin = initialEpoch * this.#stepsPerEpoch + initialStep;
     this.#updates = stepCounter(engine);

@@ -10,8 +10,9 @@ export class History {
   add(epoch: number, logs: Logs): void {
     this.epochs.push(epoch);
     for (const [key, value] of Object.entries(logs)) {
-      this.history[key] ??= [];
-      this.history[key].push(value);
+      // a metric may be called like what every object has
+      if (!Object.hasOwn(this.history, key)) this.history[key] = [];
+      this.history[key]?.push(value);
     }
   }
 

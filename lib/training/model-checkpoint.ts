@@ -24,7 +24,7 @@ const where = 'modelCheckpoint';
 function fillPath(path: string, epoch: number, logs: Logs): string {
   return path.replace(/\{(\w+)\}/g, (_, key: string) => {
     if (key === 'epoch') return String(epoch + 1);
-    const value = logs[key];
+    const value = Object.hasOwn(logs, key) ? logs[key] : undefined;
     if (value !== undefined) return value.toFixed(4);
     throw new Error(`${where}: path '${path}': the logs have no '${key}', only ${Object.keys(logs).join(', ')}`);
   });

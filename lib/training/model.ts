@@ -335,7 +335,7 @@ export class Model {
    * that fit the caches. While `fit` runs, each slice waits for the step that is running.
    *
    * @param x one or more samples
-   * @param out receives the result
+   * @param out receives the result. May share memory with x: where slices would overwrite samples of others, x is copied first
    * @throws Error when the data does not fit, or the model is disposed
    *
    * @example
@@ -507,6 +507,7 @@ export class Model {
    * @throws Error as `toJSON`
    */
   clone(): Model {
+    this.#usable('clone');
     const copy = new Model(topologyFromJSON(this.toJSON()));
     copy.setWeights(this.getWeights());
     return copy;

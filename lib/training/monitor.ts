@@ -35,7 +35,7 @@ export class Monitor {
 
   /** @throws Error when the logs do not have the number, listing what they have */
   value(logs: Logs): number {
-    const value = logs[this.key];
+    const value = Object.hasOwn(logs, this.key) ? logs[this.key] : undefined;
     if (value !== undefined) return value;
     const hint = this.key.startsWith('val') ? '; fit needs validationData or validationSplit for it' : '';
     throw new Error(`${this.where}: the logs have no '${this.key}', only ${Object.keys(logs).join(', ')}${hint}`);

@@ -4,6 +4,7 @@ import type { SymbolicTensor } from '../layers/symbolic.js';
 import type { Loss, LossFunction } from '../losses/loss.js';
 import { type LossName, resolveLoss } from '../losses/resolve.js';
 import type { Metric } from '../metrics/metric.js';
+import { checkName } from '../metrics/name.js';
 import { type MetricName, resolveMetric } from '../metrics/resolve.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import { type OptimizerName, resolveOptimizer } from '../optimizers/resolve.js';
@@ -122,7 +123,7 @@ function perOutput<T extends string | number | LossFunction>(
     const record = value as Readonly<Record<string, T>>;
     checkNames(option, names, record);
     return names.map((name) => {
-      const found = record[name];
+      const found = Object.hasOwn(record, name) ? record[name] : undefined;
       if (found !== undefined) return found;
       if (option === 'lossWeights') return 1 as T;
       throw new Error(`${where}: ${option} has nothing for output '${name}'`);
@@ -150,6 +151,7 @@ function resolveMetrics(
     for (const argument of list) {
       const { shape: outputShape } = outputs[output] as SymbolicTensor;
       const metric = resolveMetric(where, argument, { loss: losses[output]?.loss, outputShape });
+      checkName(where, weighted ? 'the name of each of weightedMetrics' : 'the name of each of metrics', metric.name);
       const name = weighted ? outputKey('weighted', metric.name) : metric.name;
       const key = names.length > 1 ? outputKey(names[output] as string, name) : name;
       if (key === 'loss' || slots.some((s) => s.key === key))

@@ -21,6 +21,13 @@ function rowsOf<A extends HostData>(values: A, rows: number, from: number, to: n
   return values.subarray(from * perRow, to * perRow) as A;
 }
 
+/** Whether results of a slice can lie where samples of another one are. */
+function isOverwritten(x: Float32Array, out: Float32Array): boolean {
+  const [begin, outBegin] = [x.byteOffset, out.byteOffset];
+  const apart = x.buffer !== out.buffer || begin + x.byteLength <= outBegin || outBegin + out.byteLength <= begin;
+  return !apart && !(begin === outBegin && x.length === out.length);
+}
+
 /** Bytes of results that may be there twice. */
 const mostKnown = 64 << 20;
 const totalBytes = (values: readonly HostData[]): number => values.reduce((bytes, v) => bytes + v.byteLength, 0);
@@ -168,8 +175,9 @@ export class Predictor {
       return target;
     }
     const rows = slices.at(-1)?.to as number;
+    const samples = isOverwritten(x, target) ? x.slice() : x;
     for (const { plan, from, to } of slices) {
-      session.runSync(plan, [rowsOf(x, rows, from, to)], [rowsOf(target, rows, from, to)]);
+      session.runSync(plan, [rowsOf(samples, rows, from, to)], [rowsOf(target, rows, from, to)]);
     }
     return target;
   }

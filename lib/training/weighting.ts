@@ -41,7 +41,8 @@ export function weightColumns(
 ): readonly Column[] {
   const columns = sampleWeight === undefined ? [] : sampleWeights(where, rows, outputs, sampleWeight);
   if (classWeight === undefined) return columns;
-  if (typeof classWeight !== 'object' || classWeight === null || Array.isArray(classWeight)) {
+  // a Map, which has no entries for `Object.entries`, would weigh nothing
+  if (typeof classWeight !== 'object' || classWeight === null || Symbol.iterator in classWeight) {
     throw argumentError(where, 'classWeight', 'a record of weights by class numbers', classWeight);
   }
   const [column = allOnes(rows)] = columns;
@@ -73,7 +74,7 @@ function sampleWeights(
     if (!names.includes(key)) throw new Error(`${where}: sampleWeight has '${key}'; expected ${names.join(', ')}`);
   }
   return names.map((name, i) => {
-    const part = (record as Readonly<Record<string, ArrayData>>)[name];
+    const part = Object.hasOwn(record, name) ? (record as Readonly<Record<string, ArrayData>>)[name] : undefined;
     return part === undefined
       ? allOnes(rows)
       : readWeights(where, `sampleWeight['${name}']`, rows, entries[i] as Shape, part);
@@ -149,9 +150,16 @@ function withClassWeights(
   }
   const { source, rows } = target;
   const classes = source.length / rows; // 1: class numbers; more: one-hot
+  const known = target.classes ?? (classes > 1 ? classes : undefined);
   if (target.shape.length > 1 || (target.classes !== undefined && classes !== 1)) {
     throw new Error(
       `${where}: classWeight needs one class per sample, targets have shape [rows, ${target.shape.join(', ')}]`,
+    );
+  }
+  const missing = [...byClass.keys()].find((label) => known !== undefined && (label < 0 || label >= known));
+  if (missing !== undefined) {
+    throw new Error(
+      `${where}: classWeight names class ${missing}; there are ${known} classes, 0 to ${(known as number) - 1}`,
     );
   }
   const weights = Float32Array.from(column.source);

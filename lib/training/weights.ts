@@ -68,7 +68,7 @@ export function matchWeights(topology: Topology, values: WeightValues): Map<Weig
     if (!(given instanceof Expected) || given.length !== size) {
       const got = ArrayBuffer.isView(given)
         ? `a ${given.constructor.name} of ${(given as HostData).length}`
-        : show(given);
+        : show(given ?? value);
       throw new Error(
         `${where}: ${names.get(weight)} has shape [${weight.shape.join(', ')}]: expected a ${Expected.name} of ${size} values, got ${got}`,
       );

@@ -52,7 +52,7 @@ function describe(wanted: readonly Tensor[]): Description {
         );
       }
       nodes.add(t.node);
-      stack.push(...t.node.inputs);
+      for (const operand of t.node.inputs) stack.push(operand); // maybe too many for arguments of a call
     }
   }
   const order = [...nodes].sort((a, b) => a.id - b.id);

@@ -24,6 +24,9 @@ test.each([
 });
 
 test('arguments are checked', () => {
+  expect(() => (constraints.nonNeg as (options: object) => unknown)({ axis: 0 })).toThrow(
+    "constraints.nonNeg: unknown option 'axis'; there are none",
+  );
   expect(() => constraints.maxNorm({ maxValue: -1 })).toThrow('constraints.maxNorm: maxValue must be');
   expect(() => constraints.minMaxNorm({ minValue: 3, maxValue: 2 })).toThrow('maxValue must be a finite number >= 3');
   expect(() => constraints.unitNorm({ axis: 0.5 })).toThrow('axis must be an integer');

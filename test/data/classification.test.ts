@@ -16,6 +16,12 @@ test('has the defaults that it says', () => {
   expect(new Set(y)).toEqual(new Set([0, 1]));
 });
 
+test('more features than a call has arguments', () => {
+  const features = 130_000;
+  const { x } = makeClassification({ samples: 2, features, separation: 1e6 });
+  expect(Math.sqrt(x.subarray(0, features).reduce((sum, v) => sum + v * v, 0)) / 1e6).toBeCloseTo(1, 3);
+});
+
 test('same seed, same data; another seed, other data', () => {
   const a = makeClassification({ samples: 50, features: 3, classes: 4, noise: 0.2, seed: 5 });
   const b = makeClassification({ samples: 50, features: 3, classes: 4, noise: 0.2, seed: 5 });

@@ -61,6 +61,9 @@ test.each([[[5, 3]], [[3, 5]], [[2, 2, 3, 4]]])(
 );
 
 test('constants, fans, and arguments', () => {
+  for (const constant of [initializers.zeros, initializers.ones] as ((options: number) => unknown)[]) {
+    expect(() => constant(5)).toThrow(/^initializers\.(zeros|ones): the options must be an object, got 5$/);
+  }
   expect(initializers.constant(2.5)([2], source)).toEqual(new Float32Array([2.5, 2.5]));
   expect(initializers.identity({ gain: 2 })([2, 3], source)).toEqual(new Float32Array([2, 0, 0, 0, 2, 0]));
   expect(() => initializers.identity()([3], source)).toThrow('initializers.identity: needs a weight of rank 2');

@@ -63,6 +63,9 @@ test('making', () => {
   expect(values(ops.vander(tensor([2, 3]), 3, true))).toEqual([1, 2, 4, 1, 3, 9]);
   expect(() => ops.vander(grid)).toThrow('x must have rank 1');
   expect(() => ops.vander(tensor([1]), 0)).toThrow('count must be');
+  expect(() => ops.vander(tensor([1]), 2e9)).toThrow(
+    'vander: count must be a whole number in 1 .. 65536, got 2000000000',
+  );
   gradcheck((x) => ops.vander(x, 4), [{ shape: [3], dtype: 'float32', values: Float64Array.of(0, 2, -1.5) }]);
 });
 

@@ -94,4 +94,6 @@ test('rot90 and arraySplit', () => {
   expect(parts.map(values)).toEqual([[0, 1, 2], [3, 4], [5, 6]]); // biome-ignore format: parts
   expect(ops.arraySplit(square, 3, 1).map((t) => t.shape)).toEqual([[2, 1], [2, 1], [2, 0]]); // biome-ignore format: parts
   expect(() => ops.arraySplit(square, 0)).toThrow('parts must be a whole number >= 1, got 0');
+  expect(ops.arraySplit(square, 5)).toHaveLength(5);
+  expect(() => ops.arraySplit(square, 2e9)).toThrow('parts must be at most 65538 for axis 0 of size 2, got 2000000000');
 });

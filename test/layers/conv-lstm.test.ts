@@ -166,6 +166,8 @@ test('says what is wrong', () => {
   expect(() => layers.convLstm1d({ filters: 1, kernelSize: 3, padding: 'causal' as never })).toThrow(
     "padding must be 'valid' or 'same', got 'causal'",
   );
+  const wrong = { filters: 1, kernelSize: 3, recurrentActivation: 'foo' as never };
+  expect(() => layers.convLstm1d(wrong)).toThrow('recurrentActivation must be a function');
   expect(() => layers.convLstm1d({ filters: 1, kernelSize: 3, units: 2 } as never)).toThrow("unknown option 'units'");
   expect(() => layers.convLstm1d({ filters: 1, kernelSize: 1, recurrentDropout: 2 })).toThrow(
     'recurrentDropout must be',

@@ -83,6 +83,7 @@ test('says what is wrong', () => {
   expect(() => layers.hashing({ numBins: 2 ** 31 })).toThrow('numBins must be below 2^31');
   expect(() => layers.hashing({ numBins: 1, maskValue: 0 })).toThrow('numBins must be at least 2 with maskValue');
   expect(() => layers.hashing({ numBins: 3, salt: 2 ** 31 })).toThrow('salt must be a 32-bit integer');
+  expect(() => layers.hashing({ numBins: 3, salt: 3n as never })).toThrow('salt must be a 32-bit integer, got 3');
   expect(() => layers.hashing({ numBins: 3, outputMode: 'tfIdf' as never })).toThrow('outputMode must be one of');
   expect(() => layers.hashedCrossing({ numBins: 3, maskValue: 1 } as never)).toThrow("unknown option 'maskValue'");
   const one = layers.input({ shape: [1], dtype: 'int32' });

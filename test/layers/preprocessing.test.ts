@@ -521,6 +521,10 @@ describe('integerLookup', () => {
       [() => integerLookup({ vocabulary: [1, 1.5] }), 'layers.integerLookup: vocabulary[1] must be a 32-bit integer'],
       [() => integerLookup({ vocabulary: [1, 2 ** 31] }), 'vocabulary[1] must be a 32-bit integer, got 2147483648'],
       [() => integerLookup({ vocabulary: [1, 1] }), 'vocabulary holds 1 twice'],
+      [
+        () => integerLookup({ numOovIndices: 2e8, vocabulary: [1] }),
+        'numOovIndices must be at most 2^24, got 200000000',
+      ],
       [() => integerLookup({ invert: true, outputMode: 'count' }), "invert is for outputMode 'int'"],
       [() => integerLookup().adapt([1, 2.5]), 'integerLookup: adapt: sample 1 holds 2.5; expected 32-bit integers'],
       [

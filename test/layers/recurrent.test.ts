@@ -178,6 +178,11 @@ describe.each(kinds)('%s', (_, make, makeCell, stateCount) => {
 describe('cells and their options', () => {
   test('arguments are checked where they are written', () => {
     expect(() => layers.lstm({ units: 0 })).toThrow('layers.lstmCell: units must be a positive integer, got 0');
+    for (const layer of [layers.lstm, layers.gru]) {
+      expect(() => layer({ units: 1, recurrentActivation: 'foo' as never })).toThrow(
+        'recurrentActivation must be a function',
+      );
+    }
     expect(() => layers.lstm({ unit: 1 } as never)).toThrow("layers.lstm: unknown option 'unit'");
     expect(() => layers.gruCell({ units: 1, unitForgetBias: true } as never)).toThrow(
       "unknown option 'unitForgetBias'",

@@ -131,6 +131,14 @@ describe('focal', () => {
   });
 });
 
+test.each(Object.entries(losses))('%s refuses options that it does not know', (name, factory) => {
+  const make = factory as (options?: unknown) => Loss;
+  expect(make(undefined).name).toBe(name);
+  expect(make({}).name).toBe(name);
+  expect(() => make({ reduction: 'sum' })).toThrow(`losses.${name}: unknown option 'reduction'; `);
+  expect(() => make(5)).toThrow(`losses.${name}: the options must be an object, got 5`);
+});
+
 test('smoothL1 is huber divided by its delta', () => {
   const y = { shape: [2, 2], values: [0, 0, 0, 0] };
   const p = { shape: [2, 2], values: [0.1, -0.5, 3, -2] };

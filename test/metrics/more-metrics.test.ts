@@ -276,6 +276,33 @@ test('perplexity of a uniform guess is the number of classes', () => {
   expect(report(metrics.perplexity({ fromLogits: true }), uniform)).toBeCloseTo(3, 5);
 });
 
+describe('options', () => {
+  const { meanMetric: _, sumMetric: __, ...factories } = metrics;
+  const required: Partial<Record<string, object>> = { confusionMatrix: { classes: 3 }, meanIoU: { classes: 3 } };
+
+  test.each(Object.entries(factories))(
+    '%s has a name that can be chosen, and refuses what it does not know',
+    (kind, factory) => {
+      const make = factory as (options?: unknown) => metrics.Metric;
+      const options = required[kind];
+      expect(make(options).name).toBe(kind);
+      expect(make({ ...options, name: 'err' }).name).toBe('err');
+      for (const name of ['', 5, Number.NaN, null, {}, Symbol('a')]) {
+        const message = `metrics.${kind}: name must be a string that is not empty, got`;
+        expect(() => make({ ...options, name })).toThrow(message);
+      }
+      expect(() => make({ ...options, name: '__proto__' })).toThrow(`metrics.${kind}: name must be another string`);
+      expect(() => make({ ...options, nmae: 'err' })).toThrow(`metrics.${kind}: unknown option 'nmae'`);
+      expect(() => make(5)).toThrow(`metrics.${kind}: the options must be an object, got 5`);
+    },
+  );
+
+  test('those of perplexity are its own', () => {
+    expect(() => metrics.perplexity({ fromLogits: 1 as never })).toThrow('metrics.perplexity: fromLogits must be');
+    expect(() => metrics.perplexity({ ignoreClass: 0.5 })).toThrow('metrics.perplexity: ignoreClass must be');
+  });
+});
+
 test('means and sums of a function', () => {
   const first = metrics.sumMetric('total', losses.meanSquaredError());
   const data: Batch = { y: { shape: [2, 1], values: [1, 2] }, p: { shape: [2, 1], values: [3, 3] }, weights: [1, 2] };

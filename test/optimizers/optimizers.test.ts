@@ -97,6 +97,10 @@ describe('arguments', () => {
     expect(() => adamw({ beta2: 1 })).toThrow('optimizers.adamw: beta2 must be a finite number > 0 and < 1, got 1');
     expect(() => sgd({ clipnorm: 1, clipvalue: 1 })).toThrow('only one of');
     expect(() => sgd({ lr: 1 } as never)).toThrow("optimizers.sgd: unknown option 'lr'");
+    for (const [name, factory] of Object.entries(optimizers)) {
+      const where = `optimizers.${name}: `;
+      for (const wrong of [0.01, 'x', null]) expect(() => factory(wrong as never)).toThrow(where);
+    }
     expect(() => resolveOptimizer('compile', 'adm' as OptimizerName)).toThrow(/optimizer must be .*'adam'/);
     expect(() => resolveOptimizer('compile', undefined as never)).toThrow('compile: optimizer must be');
     const optimizer = adam();

@@ -133,5 +133,8 @@ test('errors name the option', () => {
   expect(() => run(adamw({ parameterGroups: () => ({ rate: 1 }) as never }), 1)).toThrow(
     "for w0: unknown option 'rate'",
   );
+  expect(() => optimizers.muon({ newtonSchulzSteps: 1e9 })).toThrow(
+    'optimizers.muon: newtonSchulzSteps must be at most 100, got 1000000000',
+  );
   expect(() => adam({ clipEpsilon: -1 })).toThrow('clipEpsilon must be');
 });

@@ -203,6 +203,7 @@ test('bad options and inputs are named', () => {
     [() => stringLookup({ maxTokens: 1 }), 'maxTokens must be at least 2, got 1'],
     [() => stringLookup({ maxTokens: 2, numOovIndices: 2 }), 'maxTokens must be more than the 2 special tokens, got 2'],
     [() => stringLookup({ numOovIndices: -1 }), 'numOovIndices must be at least 0, got -1'],
+    [() => stringLookup({ numOovIndices: 2 ** 24 + 1 }), 'numOovIndices must be at most 2^24, got 16777217'],
     [() => stringLookup({ maskToken: 3 as never }), 'maskToken must be a string, got 3'],
     [
       () => stringLookup({ vocabulary: 'words.txt' as never }),

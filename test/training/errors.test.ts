@@ -1,5 +1,11 @@
-import { model, sequential } from '../../lib/training/index';
-import { layers, ops } from './library';
+import * as constraints from '../../lib/constraints/index';
+import * as initializers from '../../lib/initializers/index';
+import type { Tensor } from '../../lib/ir/graph';
+import * as metrics from '../../lib/metrics/index';
+import * as regularizers from '../../lib/regularizers/index';
+import { earlyStopping } from '../../lib/training/callbacks';
+import { type CompileOptions, model, sequential } from '../../lib/training/index';
+import { layers, losses, ops, optimizers, schedules } from './library';
 import { bits, classes, messageOf, mlp } from './support';
 
 const { x, y } = classes(10);
@@ -68,6 +74,39 @@ describe('fit refuses, and leaves the model as it was', () => {
       'a class weight that is no number',
       () => [x, y, { classWeight: { 1: Number.NaN } }],
       /classWeight must map class numbers/,
+    ],
+    [
+      'class weights in a Map',
+      () => [x, y, { classWeight: new Map([[1, 2]]) as never }],
+      /fit: classWeight must be a record of weights by class numbers, got an object \(Map\)/,
+    ],
+    [
+      'the weight of a class that there is not',
+      () => [x, y, { classWeight: { 3: 1 } }],
+      /fit: classWeight names class 3; there are 3 classes, 0 to 2/,
+    ],
+    ['the weight of a negative class', () => [x, y, { classWeight: { '-1': 1 } }], /classWeight names class -1;/],
+    [
+      'more epochs than steps can be counted for',
+      () => [x, y, { initialEpoch: 2 ** 53 - 2, epochs: 2 ** 53 - 1, batchSize: 5 }],
+      /fit: epochs must be at most 4503599627370494 with 2 steps in an epoch, got 9007199254740991/,
+    ],
+    [
+      'an array that becomes shorter while it is read',
+      () => {
+        const row = [1, 2, 3, 4];
+        Object.defineProperty(row, 0, {
+          get() {
+            row.length = 1;
+            return 1;
+          },
+        });
+        return [
+          [[1, 2, 3, 4], row],
+          [0, 1],
+        ];
+      },
+      /x \(input 'input_1'\) is ragged: row 1 has 1 values where others have 4 values/,
     ],
     ['batchSize NaN', () => [x, y, { batchSize: Number.NaN }], /fit: batchSize must be a positive integer, got NaN/],
     ['batchSize 0', () => [x, y, { batchSize: 0 }], /batchSize must be a positive integer/],
@@ -160,6 +199,7 @@ describe('other calls', () => {
     expect(() => net.predictSync(x)).toThrow(/predictSync: the model has been disposed/);
     expect(() => net.getWeights()).toThrow(/disposed/);
     expect(() => net.setWeights([])).toThrow(/disposed/);
+    expect(() => net.clone()).toThrow(/^clone: the model has been disposed/);
     expect(() => net.compile({ optimizer: 'sgd', loss: 'mse' })).toThrow(/disposed/);
   });
 
@@ -225,7 +265,9 @@ describe('other calls', () => {
     expect(() => net.setWeights([...values.slice(0, 3), new Float32Array(2)])).toThrow(
       /expected a Float32Array of 3 values, got a Float32Array of 2/,
     );
-    expect(() => net.setWeights([...values.slice(0, 3), [1, 2, 3] as never])).toThrow(/expected a Float32Array of 3/);
+    expect(() => net.setWeights([...values.slice(0, 3), [1, 2, 3] as never])).toThrow(
+      /expected a Float32Array of 3 values, got \[1, 2, 3\]/,
+    );
     expect(() => net.setWeights({ 'dense_9/kernel': new Float32Array(1) })).toThrow(/no weight 'dense_9\/kernel'/);
     expect(bits(net)).toBe(before);
     net.dispose();
@@ -249,4 +291,78 @@ describe('other calls', () => {
     expect(await messageOf(net.fit(x, new Float32Array(10)))).toMatch(/one number per sample/);
     net.dispose();
   });
+});
+
+/** Named like a method of every object. */
+const toString = (yTrue: Tensor, yPred: Tensor): Tensor => ops.subtract(ops.max(yPred), ops.max(yTrue));
+
+describe('names that every object has', () => {
+  const classifier = (options: Pick<CompileOptions, 'metrics' | 'weightedMetrics'>) => {
+    const net = mlp();
+    net.compile({ optimizer: 'sgd', loss: 'sparseCategoricalCrossentropy', ...options });
+    return net;
+  };
+  const twoOutputs = () => {
+    const entrance = layers.input({ shape: [4] });
+    const output = (name: string) => layers.dense({ units: 1, name }).apply(entrance);
+    return model({ inputs: entrance, outputs: [output('constructor'), output('other')] });
+  };
+
+  test('metrics and outputs may have them', async () => {
+    const net = classifier({ metrics: [metrics.sparseCategoricalAccuracy({ name: 'constructor' }), toString] });
+    const { history } = await net.fit(x, y, { epochs: 2 });
+    expect(history.constructor).toHaveLength(2);
+    expect(history.toString).toHaveLength(2);
+    net.dispose();
+    const two = twoOutputs();
+    two.compile({ optimizer: 'sgd', loss: 'mse', lossWeights: { other: 2 } });
+    const targets = new Float32Array(10);
+    const logs = await two.evaluate(x, [targets, targets], { sampleWeight: { other: targets.map(() => 0.5) } });
+    expect(logs.loss).toBeCloseTo(logs.constructorLoss + 2 * logs.otherLoss, 5);
+    const missing = "evaluate: y has no 'constructor'";
+    expect(await messageOf(two.evaluate(x, { other: targets }))).toContain(missing);
+    two.dispose();
+  });
+
+  test('what is not given is missing', async () => {
+    const two = twoOutputs();
+    const compile = () => two.compile({ optimizer: 'sgd', loss: { other: 'mse' } });
+    expect(compile).toThrow("compile: loss has nothing for output 'constructor'");
+    const net = mlp();
+    const wait = earlyStopping({ monitor: 'constructor' });
+    expect(await messageOf(net.fit(x, y, { callbacks: [wait] }))).toContain(
+      "the logs have no 'constructor', only loss",
+    );
+    net.dispose();
+  });
+
+  test('a metric of your own needs a name', () => {
+    for (const name of [undefined, '', Symbol('a'), '__proto__']) {
+      const metric = { ...metrics.sparseCategoricalAccuracy(), name: name as string };
+      const message =
+        /^compile: the name of each of (weightedMetrics|metrics) must be (a string that is not empty|another string), got/;
+      expect(() => classifier({ metrics: [metric] })).toThrow(message);
+      expect(() => classifier({ weightedMetrics: [metric] })).toThrow(message);
+    }
+  });
+});
+
+test('factories that were not called are named', () => {
+  const { dense } = layers;
+  const compile = (options: object) => () => mlp().compile({ optimizer: 'sgd', loss: 'mse', ...options });
+  const itself = (factory: string) => `must be what ${factory}(...) returns, got the function ${factory} itself`;
+  expect(compile({ loss: losses.huber })).toThrow(`compile: loss ${itself('losses.huber')}`);
+  expect(compile({ metrics: [metrics.precision] })).toThrow(`each of metrics ${itself('metrics.precision')}`);
+  expect(compile({ metrics: [losses.huber] })).toThrow(`each of metrics ${itself('losses.huber')}`);
+  expect(compile({ optimizer: optimizers.adam })).toThrow(`compile: optimizer ${itself('optimizers.adam')}`);
+  const rate = schedules.cosineDecay as never;
+  expect(() => optimizers.sgd({ learningRate: rate })).toThrow(`learningRate ${itself('schedules.cosineDecay')}`);
+  const options: [object, string, string][] = [
+    [{ kernelConstraint: constraints.maxNorm }, 'kernelConstraint', 'constraints.maxNorm'],
+    [{ kernelRegularizer: regularizers.l2 }, 'kernelRegularizer', 'regularizers.l2'],
+    [{ kernelInitializer: initializers.constant }, 'kernelInitializer', 'initializers.constant'],
+  ];
+  for (const [option, name, factory] of options) {
+    expect(() => dense({ units: 1, ...option })).toThrow(`layers.dense: ${name} ${itself(factory)}`);
+  }
 });

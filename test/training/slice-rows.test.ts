@@ -36,6 +36,27 @@ describe('rows at a time', () => {
   });
 });
 
+test.each([
+  ['the samples themselves', 5, 5, 0],
+  ['a row further', 5, 5, 5],
+  ['a row before', 5, 5, -5],
+  ['narrower rows in the middle', 5, 3, 5 * 1000],
+  ['wider rows at the beginning', 3, 5, 0],
+])('predictSync writes over %s', (_, features, units, offset) => {
+  const net = sequential([layers.dense({ units, activation: 'tanh', inputShape: [features] })]);
+  for (const rows of [1000, 5000]) {
+    const values = noise(features * rows, 7);
+    const expected = net.predictSync(values);
+    const memory = new Float32Array(20 + 5 * rows + Math.abs(offset));
+    const begin = Math.max(0, -offset);
+    const x = memory.subarray(begin, begin + values.length);
+    x.set(values);
+    const out = memory.subarray(begin + offset, begin + offset + units * rows);
+    expect(net.predictSync(x, out)).toBe(out);
+    expect(Buffer.from(out.slice().buffer).equals(Buffer.from(expected.buffer))).toBe(true);
+  }
+});
+
 describe('a slice', () => {
   const features = 3000;
   const net = make(features);

@@ -185,12 +185,14 @@ export function rot90(x: Operand, times = 1, axes: readonly [number, number] = [
   return quarters === 1 ? swapAxes(flip(t, q), p, q) : flip(swapAxes(t, p, q), q);
 }
 
+const mostEmpty = 2 ** 16;
+
 /**
  * Cuts a tensor into parts along an axis that are equal, or, where the size cannot be divided, of which the first ones have one
  * element more.
  *
  * @param axis default: 0
- * @throws Error when `parts` is not a positive whole number
+ * @throws Error when `parts` is not a positive whole number, or more than 65536 parts would be empty
  *
  * @example
  * ops.arraySplit(tensor([1, 2, 3, 4, 5]), 2); // [1, 2, 3] and [4, 5]
@@ -202,6 +204,9 @@ export function arraySplit(x: Operand, parts: number, axis = 0): Tensor[] {
     throw opError('arraySplit', `parts must be a whole number >= 1, got ${parts}`);
   }
   const n = t.shape[a] as number;
+  if (parts - n > mostEmpty) {
+    throw opError('arraySplit', `parts must be at most ${n + mostEmpty} for axis ${a} of size ${n}, got ${parts}`);
+  }
   const at = (i: number): number => i * Math.floor(n / parts) + Math.min(i, n % parts);
   return Array.from({ length: parts }, (_, i) => sliceAxis(t, a, at(i), at(i + 1)));
 }

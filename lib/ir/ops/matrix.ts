@@ -45,19 +45,24 @@ export const identity = (n: number, dtype: DType = 'float32'): Tensor => eye(n, 
 export const tri = (rows: number, columns = rows, k = 0, dtype: DType = 'float32'): Tensor =>
   cast(lessEqual(aboveDiagonal('tri', [rows, columns], k), 0), dtype);
 
+/** Each power is an operation of its own. */
+const mostPowers = 2 ** 16;
+
 /**
  * Vandermonde's matrix: the powers of each element of a vector [n] in a row, from count - 1 down to 0.
  *
  * @param count of powers. Default: n
  * @param increasing from 0 up to count - 1. Default: false
- * @throws Error when x is not of rank 1 or count is not a whole number >= 1
+ * @throws Error when x is not of rank 1 or count is not a whole number in 1 .. 65536
  *
  * @example
  * ops.vander(tensor([2, 3]), 3); // [[4, 2, 1], [9, 3, 1]]
  */
 export function vander(x: Tensor, count = x.size, increasing = false): Tensor {
   if (x.rank !== 1) throw opError('vander', `x must have rank 1, got ${formatType(x)}`);
-  if (!Number.isInteger(count) || count < 1) throw opError('vander', `count must be a whole number >= 1, got ${count}`);
+  if (!Number.isInteger(count) || count < 1 || count > mostPowers) {
+    throw opError('vander', `count must be a whole number in 1 .. ${mostPowers}, got ${count}`);
+  }
   const powers = [onesLike(x)];
   // products, not power(), whose gradient at 0 is not defined
   while (powers.length < count) powers.push(multiply(powers.at(-1) as Tensor, x));

@@ -142,7 +142,7 @@ export function adaptiveMaxPool(x: Operand, outputSize: PerAxis): Tensor {
   const parts = perAxis(op, 'outputSize', outputSize, input.rank - 2).reduce((t, size, a) => {
     const n = t.shape[a + 1] as number;
     const ranges = Array.from({ length: size }, (_, i) => part(i, n, size));
-    const longest = Math.max(...ranges.map(([from, to]) => to - from));
+    const longest = ranges.reduce((most, [from, to]) => Math.max(most, to - from), Number.NEGATIVE_INFINITY);
     window.push(longest);
     if (longest * size === n) return t;
     // one after the other and equally long: the last cell of a shorter part again, which changes no maximum and no first one

@@ -37,7 +37,8 @@ abstract class Hashed<O extends HashedCrossingOptions> extends Layer {
       throw argumentError(where, 'numBins', 'below 2^31', numBins);
     }
     if (outputMode !== undefined) oneOf(where, 'outputMode', outputMode, modes);
-    if (salt !== undefined && salt !== (salt | 0)) throw argumentError(where, 'salt', 'a 32-bit integer', salt);
+    if (salt !== undefined && (typeof salt !== 'number' || salt !== (salt | 0)))
+      throw argumentError(where, 'salt', 'a 32-bit integer', salt);
   }
 
   protected hash(words: readonly Tensor[], bins: number): Tensor {

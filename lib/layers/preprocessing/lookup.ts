@@ -9,7 +9,7 @@ export interface LookupOptions<T extends string | number> {
   readonly maxTokens?: number;
   /**
    * Number of indices for tokens that are not in the vocabulary. With 0 such a token is an error, with 2 or more a hash of the
-   * token chooses. Default: 1.
+   * token chooses. At most 2^24. Default: 1.
    */
   readonly numOovIndices?: number;
   /** Stands for nothing: index 0 in mode 'int', left out in the others. Default: null, there is none. */
@@ -34,6 +34,9 @@ export const lookupOptionKeys = [
   ...['maxTokens', 'numOovIndices', 'maskToken', 'oovToken', 'vocabulary', 'idfWeights'],
   ...['outputMode', 'padToMaxTokens'],
 ];
+
+/** Lists of tokens hold the one for unknown tokens this often. */
+const mostOov = 2 ** 24;
 
 /** What kind of tokens there are. */
 export interface TokenKind<T> {
@@ -73,6 +76,7 @@ export class Lookup<T extends string | number> {
     if (integer(where, 'numOovIndices', numOovIndices) < 0) {
       throw argumentError(where, 'numOovIndices', 'at least 0', numOovIndices);
     }
+    if (numOovIndices > mostOov) throw argumentError(where, 'numOovIndices', 'at most 2^24', numOovIndices);
     this.numOov = numOovIndices;
     const pad = boolean(where, 'padToMaxTokens', options.padToMaxTokens ?? false);
     if (pad && maxTokens === undefined) throw new Error(`${where}: padToMaxTokens needs maxTokens`);

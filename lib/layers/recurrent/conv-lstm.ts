@@ -63,7 +63,7 @@ class ConvLstmCell extends RecurrentCell {
     this.#dilationRate = sizes(where, 'dilationRate', options.dilationRate ?? 1, rank);
     if (options.padding !== undefined) paddingName(where, options.padding, ['valid', 'same'] as const);
     this.#activation = resolveActivation(where, options.activation ?? 'tanh');
-    this.#gate = resolveActivation(where, options.recurrentActivation ?? 'sigmoid');
+    this.#gate = resolveActivation(where, options.recurrentActivation ?? 'sigmoid', 'recurrentActivation');
     for (const key of ['useBias', 'unitForgetBias'] as const) {
       if (options[key] !== undefined) boolean(where, key, options[key]);
     }

@@ -24,7 +24,7 @@ class GRUCell extends StandardCell<GRUCellOptions> {
 
   constructor(options: GRUCellOptions) {
     super(where, options, 3, ['recurrentActivation', 'resetAfter']);
-    this.#gate = resolveActivation(where, options.recurrentActivation ?? 'sigmoid');
+    this.#gate = resolveActivation(where, options.recurrentActivation ?? 'sigmoid', 'recurrentActivation');
     this.#resetAfter = boolean(where, 'resetAfter', options.resetAfter ?? true);
   }
 

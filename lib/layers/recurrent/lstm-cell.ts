@@ -22,7 +22,7 @@ class LSTMCell extends StandardCell<LSTMCellOptions> {
 
   constructor(options: LSTMCellOptions) {
     super(where, options, 4, ['recurrentActivation', 'unitForgetBias']);
-    this.#gate = resolveActivation(where, options.recurrentActivation ?? 'sigmoid');
+    this.#gate = resolveActivation(where, options.recurrentActivation ?? 'sigmoid', 'recurrentActivation');
     if (options.unitForgetBias !== undefined) boolean(where, 'unitForgetBias', options.unitForgetBias);
   }
 

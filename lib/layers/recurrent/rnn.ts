@@ -19,7 +19,10 @@ export interface RecurrentOptions extends LayerOptions {
   readonly returnSequences?: boolean;
   /** Returns the last states, each [batch, ...], after the output. Default: false. */
   readonly returnState?: boolean;
-  /** Goes from the last time step to the first; a returned sequence is in the order of the work. Default: false. */
+  /**
+   * Goes from the last time step to the first; a returned sequence is in the order of the work, and its mask with it. Keras
+   * leaves the mask in the order of the input. Default: false.
+   */
   readonly goBackwards?: boolean;
   /**
    * A batch starts with the states that the one before it ended with, in training, evaluation and prediction alike: sample
