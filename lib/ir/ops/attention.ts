@@ -1,4 +1,14 @@
-import { asTensor, broadcastShapes, broadcastTo, currentScope, type Operand, opError } from '../build.js';
+import {
+  asTensor,
+  broadcastShapes,
+  broadcastTo,
+  checkOptions,
+  checkTensor,
+  checkWhole,
+  currentScope,
+  type Operand,
+  opError,
+} from '../build.js';
 import { type AttentionAttributes, formatType, Node, sizeOf, Tensor } from '../graph.js';
 import { productAttributes } from '../precision.js';
 import { checkMask, lowerTriangle, visibleKeys } from './attention-mask.js';
@@ -25,7 +35,11 @@ export interface AttentionOptions {
 }
 
 /** true where query i may see key j <= i: [queries, keys]. */
-export const causalMask = (queries: number, keys = queries): Tensor => lowerTriangle(queries, keys);
+export function causalMask(queries: number, keys = queries): Tensor {
+  checkWhole('causalMask', 'queries', queries, 0);
+  checkWhole('causalMask', 'keys', keys, 0);
+  return lowerTriangle(queries, keys);
+}
 
 /**
  * Turns scores [..., T, S] into weights that sum to 1 over the keys: softmax(scores + mask) with a float mask, and with a bool
@@ -34,8 +48,12 @@ export const causalMask = (queries: number, keys = queries): Tensor => lowerTria
  * @throws Error when the mask is neither bool nor float32, or makes the scores larger
  */
 export function attentionWeights(scores: Tensor, options: Omit<AttentionOptions, 'scale'> = {}): Tensor {
+  const op = 'attentionWeights';
+  checkTensor(op, 'scores', scores);
+  if (scores.rank < 2) throw opError(op, `scores must be [..., T, S], got ${formatType(scores)}`);
+  checkOptions(op, options);
   const { mask, dropout: rate = 0, seed } = options;
-  checkMask(mask, scores.shape);
+  checkMask(op, mask, scores.shape);
   const visible = visibleKeys(scores, options);
   const moved = mask?.dtype === 'float32' ? add(scores, mask) : scores;
   // far below any score, and finite: a row without any key must not become 0 / 0
@@ -77,9 +95,10 @@ export function scaledDotProductAttention(
       `expected query [..., T, D], key [..., S, D] and value [..., S, E], got ${[q, k, v].map(formatType).join(', ')}`,
     );
   }
+  checkOptions(op, options);
   const { scale = 1 / Math.sqrt(depth), mask, causal = false } = options;
   const outer = broadcastShapes(op, ...[q, k, v].map((t) => t.shape.slice(0, -2)));
-  checkMask(mask, [...outer, q.shape.at(-2) as number, keys as number]);
+  checkMask(op, mask, [...outer, q.shape.at(-2) as number, keys as number]);
   // what is dropped is drawn for the matrix of weights, and a float mask may have a gradient
   const needsWeights = (options.dropout ?? 0) !== 0 || mask?.dtype === 'float32';
   if (needsWeights || Math.min(q.size, k.size, v.size) === 0) {
