@@ -1,5 +1,5 @@
 /** Checks of arguments, which plain JavaScript may pass anything as, and what the errors say. */
-import { arrayTypes, type DType, formatType, type Shape, Tensor } from './graph.js';
+import { arrayTypes, type DType, formatType, type Shape, sizeOf, Tensor } from './graph.js';
 import { opError } from './scope.js';
 
 /** What came, in words that an error message can end with: whatever it is, without calling any of its methods. */
@@ -43,6 +43,12 @@ export function checkOperand(op: string, argument: string, value: unknown): { re
 export function checkOperands(op: string, operands: Readonly<Record<string, unknown>>): void {
   const shapes = Object.entries(operands).map(([argument, value]) => checkOperand(op, argument, value).shape);
   broadcastShapes(op, ...shapes);
+}
+
+/** @throws Error when an argument is neither a number nor a tensor that is one */
+export function checkScalar(op: string, argument: string, value: unknown): void {
+  if (sizeOf(checkOperand(op, argument, value).shape) === 1) return;
+  throw opError(op, `${argument} must be a single number, got ${describe(value)}`);
 }
 
 /** @throws Error when an argument is no number */

@@ -45,8 +45,8 @@ export function opCalls(): Map<string, readonly unknown[]> {
     [1],
     keep,
   );
-  define('norm', matrix, [1], { ord: 3 });
-  define('average', matrix, 1, { weights: vector });
+  define('norm', matrix, [1], { ord: 3, keepDims: true });
+  define('average', matrix, 1, { weights: vector, keepDims: true });
   define('quantile', matrix, [0.5], 1, keep);
   define('argmax argmin cumsum cumprod logSoftmax softmax sparsemax unstack', matrix, 1);
   define('argsort sort', matrix, 1, { descending: true });
@@ -67,22 +67,35 @@ export function opCalls(): Map<string, readonly unknown[]> {
   define('tensordot', matrix, three, [[0], [0]]);
   define('einsum', 'ij,j->i', matrix, vector);
   define('adaptiveAveragePool adaptiveMaxPool', image, [2, 2]);
-  define('averagePool maxPool', image, 2, { padding: 'same' });
+  define('averagePool maxPool', image, 2, { padding: 'same', strides: 1, ceilMode: false, countPadding: true });
   define('upSampling', image, 2, 'bilinear');
-  define('conv depthwiseConv', image, ops.ones([2, 2, 4, 4]), { padding: 'same' });
-  define('convTranspose', image, ops.ones([2, 2, 4, 4]), { strides: 2 });
+  define('conv depthwiseConv', image, ops.ones([2, 2, 4, 4]), { padding: 'same', strides: 1, dilationRate: 1 });
+  define('convTranspose', image, ops.ones([2, 2, 4, 4]), {
+    strides: 2,
+    padding: 'same',
+    outputPadding: 1,
+    dilationRate: 1,
+    groups: 1,
+  });
   define('separableConv', image, ops.ones([2, 2, 4, 1]), ops.ones([1, 1, 4, 4]), { padding: 'same' });
   define('depthToSpace spaceToDepth', image, 2);
   define('append', matrix, matrix, 0);
   define('arange', 0, 3, 1, 'int32');
   define('arraySplit split', vector, 3, 0);
-  define('attentionWeights', square, { mask: square });
-  define('scaledDotProductAttention', square, square, square, { causal: true });
+  define('attentionWeights', square, { mask: square, causal: true, dropout: 0.5, seed: 1 });
+  define('scaledDotProductAttention', square, square, square, {
+    causal: true,
+    scale: 1,
+    mask: square,
+    dropout: 0.5,
+    seed: 1,
+  });
   define('bartlett blackman hamming hanning', 4);
   define('kaiser', 4, 2);
-  define('batchNormalization', matrix, vector, vector, { scale: vector });
-  define('groupNormalization', image, 2, { epsilon: 1 });
-  define('layerNormalization normalize rmsNormalization', matrix, -1, { epsilon: 1 });
+  define('batchNormalization', matrix, vector, vector, { axis: 1, scale: vector, offset: vector, epsilon: 1 });
+  define('groupNormalization', image, 2, { axis: 3, scale: ops.ones([4]), offset: ops.ones([4]), epsilon: 1 });
+  define('layerNormalization rmsNormalization', matrix, -1, { epsilon: 1, scale: vector, offset: vector });
+  define('normalize', matrix, -1, { epsilon: 1, order: 3 });
   define('bincount', ids, 3, vector);
   define('broadcastTo', vector, [2, 3]);
   define('cast', vector, 'int32');
@@ -103,23 +116,32 @@ export function opCalls(): Map<string, readonly unknown[]> {
   define('digitize', vector, vector);
   define('histogram', vector, vector);
   define('searchSorted', vector, vector, 'right');
-  define('dropout', vector, 0.5, { seed: 1 });
+  define('dropout', vector, 0.5, { seed: 1, noiseShape: [3] });
   define('full', [3], 1, 'float32');
   define('fullLike', vector, 1, 'int32');
   define('zeros ones', [3], 'int32');
   define('iota', [2, 3], 1, 'int32');
-  define('image.affineTransform', image, tensor([1, 0, 0, 0, 1, 0]), { fillMode: 'nearest' });
+  define('image.affineTransform', image, tensor([1, 0, 0, 0, 1, 0]), {
+    interpolation: 'bilinear',
+    fillMode: 'constant',
+    fillValue: 1,
+  });
   define('image.centerCrop', image, [2, 2]);
   define('image.gaussianBlur', image, 3, 1);
   define('image.hsvToRgb image.rgbToGrayscale image.rgbToHsv', colours);
-  define('image.resize', image, [2, 2], { antialias: true });
+  define('image.resize', image, [2, 2], {
+    interpolation: 'nearest',
+    antialias: true,
+    padToAspectRatio: true,
+    fillValue: 1,
+  });
   define('inTopK', ids, ops.ones([3, 4]), 2);
-  define('isClose', matrix, vector, { rtol: 1 });
-  define('linspace logspace', 0, 1, 3, { endpoint: false });
+  define('isClose', matrix, vector, { rtol: 1, atol: 1, equalNaN: true });
+  define('linspace logspace', 0, 1, 3, { endpoint: false, base: 2 });
   define('moveAxis', three, [0], [1]);
   define('swapAxes', three, 0, 1);
   define('multiHot oneHot', ids, 3);
-  define('nanToNum', vector, { nan: 1 });
+  define('nanToNum', vector, { nan: 1, posinf: 1, neginf: 1 });
   define('pad', matrix, [[1, 1], [0, 0]], 'edge'); // biome-ignore format: one line
   define('randomBernoulli', [3], 0.5, { seed: 1 });
   define('randomNormal randomUniform', [3], 0, 1, { seed: 1 });
@@ -127,7 +149,7 @@ export function opCalls(): Map<string, readonly unknown[]> {
   define('reshape', matrix, [3, 2]);
   define('roll', matrix, 1, 1);
   define('rot90', matrix, 1, [0, 1]);
-  define('rotaryEmbedding', three, { axis: 1 });
+  define('rotaryEmbedding', three, { base: 10, axis: 1, start: 1 });
   define('scalar', 1, 'int32');
   define('scatter', tensor(Int32Array.of(0, 2), [2, 1]), tensor([1, 2]), [3]);
   define('scatterAdd', ids, vector, 3);
@@ -143,7 +165,7 @@ export function opCalls(): Map<string, readonly unknown[]> {
   define('tensor', [1, 2], [2], 'int32');
   define('tile', matrix, [1, 2]);
   define('transpose', matrix, [1, 0]);
-  define('trapezoid', vector, { dx: 2 });
+  define('trapezoid', vector, { dx: 2, axis: 0, x: vector });
   define('vander', vector, 3, true);
   return calls;
 }

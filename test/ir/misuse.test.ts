@@ -19,6 +19,7 @@ const bad: readonly (readonly [string, unknown])[] = [
   ['a number', 7],
   ['a fraction', -0.5],
   ['NaN', Number.NaN],
+  ['infinity', Number.POSITIVE_INFINITY],
   ['a string', 'valid'],
   ['true', true],
   ['a list', [1, 2]],
@@ -52,13 +53,27 @@ interface Call {
   readonly args: readonly unknown[];
 }
 
-/** With every argument replaced by every bad value, and with the last ones left out. */
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Tensor);
+
+/** With every argument and every option replaced by every bad value, and with the last arguments left out. */
 function misuses(name: string, args: readonly unknown[]): Call[] {
   const missing = args.map((_, n): Call => ({ name, what: `only ${n} arguments`, args: args.slice(0, n) }));
   const replaced = args.flatMap((_, i) =>
     bad.map(([what, value]): Call => ({ name, what: `argument ${i} ${what}`, args: args.with(i, value) })),
   );
-  return [...missing, ...replaced];
+  const options = args.flatMap((arg, i) =>
+    Object.keys(isRecord(arg) ? arg : {}).flatMap((key) =>
+      bad.map(
+        ([what, value]): Call => ({
+          name,
+          what: `${key} ${what}`,
+          args: args.with(i, { ...(arg as object), [key]: value }),
+        }),
+      ),
+    ),
+  );
+  return [...missing, ...replaced, ...options];
 }
 
 /** What is wrong with an error, if anything. Errors of the engine are of another realm under jest. */

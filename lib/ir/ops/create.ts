@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions, checkTensors, checkWhole, describe, opError } from '../build.js';
+import { checkNumber, checkOptions, checkScalar, checkTensors, checkWhole, describe, opError } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { add, multiply, power } from './elementwise.js';
 import { full, iota } from './random.js';
@@ -80,6 +80,6 @@ export interface LogspaceOptions {
 export function logspace(start: number, stop: number, count = 50, options: LogspaceOptions = {}): Tensor {
   checkSpace('logspace', start, stop, count, options);
   const { base = 10 } = options;
-  checkNumber('logspace', 'base', base);
+  checkScalar('logspace', 'base', base);
   return power(base, linspace(start, stop, count, options));
 }

@@ -1,5 +1,15 @@
 /** Operations on images [batch, height, width, channels]. */
-import { asTensor, broadcastTo, checkOptions, describe, type Operand, opError, tensor } from '../build.js';
+import {
+  asTensor,
+  broadcastTo,
+  checkNumber,
+  checkOptions,
+  checkScalar,
+  describe,
+  type Operand,
+  opError,
+  tensor,
+} from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import {
   abs,
@@ -102,6 +112,7 @@ export function resize(x: Operand, size: number | readonly [number, number], opt
   const op = 'image.resize';
   checkOptions(op, options);
   const { interpolation = 'bilinear', antialias = false, fillValue = 0 } = options;
+  checkNumber(op, 'fillValue', fillValue);
   let t = images(op, x);
   const target = perAxis(op, 'size', size, 2) as [number, number];
   oneOf(op, 'interpolation', interpolation, ['nearest', 'bilinear']);
@@ -210,6 +221,7 @@ function sample(op: string, t: Tensor, y: Tensor, x: Tensor, options: AffineTran
   checkOptions(op, options);
   const { interpolation = 'bilinear', fillMode = 'constant', fillValue = 0 } = options;
   oneOf(op, 'interpolation', interpolation, ['nearest', 'bilinear']);
+  checkScalar(op, 'fillValue', fillValue);
   oneOf(op, 'fillMode', fillMode, ['constant', 'nearest', 'reflect', 'wrap']);
   const [batch, height, width, channels] = t.shape as [number, number, number, number];
   const points = [batch, ...y.shape.slice(1)];

@@ -16,14 +16,17 @@ import { normalizedRows, standardize } from './normalize-rows.js';
 import { type Axes, mean, norm, sum } from './reduce.js';
 import { reshape } from './shape.js';
 
+function checkEpsilon(op: string, epsilon: unknown): void {
+  if (!Number.isFinite(epsilon)) throw opError(op, `epsilon must be a finite number, got ${describe(epsilon)}`);
+}
+
 /** x as float32, and the other arguments of a normalization over axes checked. */
 function normalizable(op: string, x: Operand, axes: Axes, options: NormalizationOptions): Tensor {
   const t = cast(asTensor(op, 'x', x), 'float32');
   normalizeAxes(op, axes, t.rank);
   checkOptions(op, options);
   const { epsilon = 0, scale, offset } = options;
-  checkNumber(op, 'epsilon', epsilon);
-  if (t.rank === 0) throw opError(op, `x must have rank 1 or more, got ${formatType(t)}`);
+  checkEpsilon(op, epsilon);
   if (scale !== undefined) checkOperands(op, { x: t, scale });
   if (offset !== undefined) checkOperands(op, { x: t, offset });
   return t;
@@ -76,10 +79,11 @@ export function batchNormalization(
   checkOptions(op, options);
   const axis = normalizeAxis(op, options.axis ?? -1, t.rank);
   const { scale, offset, epsilon = 1e-3 } = options;
+  checkEpsilon(op, epsilon);
   const inverse = rsqrt(add(along(op, 'variance', t, axis, variance), epsilon));
   const factor = scale === undefined ? inverse : multiply(inverse, along(op, 'scale', t, axis, scale));
   const centered = subtract(t, along(op, 'mean', t, axis, mean));
-  return affinely(centered, factor, offset && along(op, 'offset', t, axis, offset));
+  return affinely(centered, factor, offset === undefined ? undefined : along(op, 'offset', t, axis, offset));
 }
 
 export interface NormalizationOptions {
@@ -148,15 +152,18 @@ export function groupNormalization(
   checkOptions(op, options);
   const axis = normalizeAxis(op, options.axis ?? -1, t.rank);
   const channels = t.shape[axis] as number;
+  const { scale, offset, epsilon = 1e-3 } = options;
+  checkEpsilon(op, epsilon);
   if (axis === 0) throw opError(op, 'axis 0 is the batch, not the channels');
   if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0) {
     throw opError(op, `${channels} channels (axis ${axis}) cannot be divided into ${describe(groups)} groups`);
   }
   const split = [...t.shape.slice(0, axis), groups, channels / groups, ...t.shape.slice(axis + 1)];
   const axes = [...split.keys()].filter((i) => i !== 0 && i !== axis);
-  const normal = reshape(standardize(reshape(t, split), axes, options.epsilon ?? 1e-3), t.shape);
-  const { scale, offset } = options;
-  return affinely(normal, scale && along(op, 'scale', t, axis, scale), offset && along(op, 'offset', t, axis, offset));
+  const normal = reshape(standardize(reshape(t, split), axes, epsilon), t.shape);
+  const channelwise = (name: string, v: Tensor | undefined) =>
+    v === undefined ? undefined : along(op, name, t, axis, v);
+  return affinely(normal, channelwise('scale', scale), channelwise('offset', offset));
 }
 
 /**
@@ -172,6 +179,8 @@ export function normalize(
 ): Tensor {
   const t = normalizable('normalize', x, axes, options);
   const { order = 2, epsilon = 1e-12 } = options;
+  checkNumber('normalize', 'order', order);
+  if (Number.isNaN(order)) throw opError('normalize', 'order must be a number, got NaN');
   // the root of a maximum has a derivative at 0, a maximum with a root has none
   if (order === 2) {
     return multiply(t, rsqrt(maximum(sum(square(t), axes, { keepDims: true }), Math.max(epsilon * epsilon, 1e-37))));

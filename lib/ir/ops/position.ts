@@ -1,4 +1,13 @@
-import { asTensor, checkNumber, checkOptions, describe, normalizeAxis, type Operand, opError } from '../build.js';
+import {
+  asTensor,
+  checkNumber,
+  checkOptions,
+  checkScalar,
+  describe,
+  normalizeAxis,
+  type Operand,
+  opError,
+} from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { add, cast, cos, exp, multiply, sin, subtract } from './elementwise.js';
 import { arange, iota } from './random.js';
@@ -35,6 +44,8 @@ export function rotaryEmbedding(x: Operand, options: RotaryOptions = {}): Tensor
   const t = cast(asTensor(op, 'x', x), 'float32');
   checkOptions(op, options);
   const { base = 10000, start = 0 } = options;
+  checkNumber(op, 'base', base);
+  checkScalar(op, 'start', start);
   const axis = normalizeAxis(op, options.axis ?? -2, t.rank);
   const depth = t.shape.at(-1) as number;
   if (axis === t.rank - 1) throw opError(op, 'axis must be one of the positions, not that of the features');

@@ -4,7 +4,9 @@ import {
   broadcastTo,
   checkDType,
   checkNumber,
+  checkOperands,
   checkOptions,
+  checkScalar,
   checkShape,
   checkTensor,
   checkWhole,
@@ -54,8 +56,8 @@ export function randomUniform(shape: Shape, low = 0, high = 1, options: RandomOp
 /** Normal with the given mean and standard deviation: Box-Muller on two uniforms. */
 export function randomNormal(shape: Shape, mean = 0, stddev = 1, options: RandomOptions = {}): Tensor {
   checkShape('randomNormal', shape);
-  checkNumber('randomNormal', 'mean', mean);
-  checkNumber('randomNormal', 'stddev', stddev);
+  checkScalar('randomNormal', 'mean', mean);
+  checkScalar('randomNormal', 'stddev', stddev);
   // one draw of twice the length gives both uniforms, also when a seed fixes the stream
   const pairs = draw('randomNormal', [2, sizeOf(shape)], options);
   const half = (i: number) => make('slice', [pairs], { start: [i, 0], step: [1, 1] }, [1, sizeOf(shape)], 'float32');
@@ -67,8 +69,9 @@ export function randomNormal(shape: Shape, mean = 0, stddev = 1, options: Random
 
 /** True with the given probability. */
 export function randomBernoulli(shape: Shape, probability: number, options: RandomOptions = {}): Tensor {
-  checkNumber('randomBernoulli', 'probability', probability);
-  return less(draw('randomBernoulli', shape, options), probability);
+  const u = draw('randomBernoulli', shape, options);
+  checkOperands('randomBernoulli', { u, probability });
+  return less(u, probability);
 }
 
 /**
@@ -87,6 +90,10 @@ export function dropout(
   if (!(rate >= 0 && rate <= 1)) throw opError('dropout', `rate must be between 0 and 1, got ${describe(rate)}`);
   if (rate === 0) return x;
   const shape = options.noiseShape ?? x.shape;
+  checkShape('dropout', shape);
+  if (shape.length > x.rank || !sameShape(broadcastShapes('dropout', shape, x.shape), x.shape)) {
+    throw opError('dropout', `noiseShape ${describe(shape)} must broadcast to ${formatType(x)}`);
+  }
   const keep = broadcastTo(less(draw('dropout', shape, options), 1 - rate), x.shape);
   return where(keep, rate === 1 ? 0 : multiply(x, 1 / (1 - rate)), 0);
 }

@@ -190,21 +190,27 @@ export function split(x: Operand, parts: number | readonly number[], axis = -1):
   const t = asTensor('split', 'x', x);
   const a = normalizeAxis('split', axis, t.rank);
   const n = t.shape[a] as number;
-  if (typeof parts !== 'number') {
-    checkList('split', 'parts must be a number or a list of positions', parts);
-    const [start, ...ends] = [0, ...parts, n];
-    ends.reduce((from, to) => {
-      checkWhole('split', 'a position', to);
-      if (to < from || to > n) throw opError('split', `positions [${parts.join(', ')}] must rise from 0 to ${n}`);
-      return to;
-    }, start as number);
-  }
   if (typeof parts === 'number' && (!Number.isInteger(parts) || parts < 1 || n % parts !== 0)) {
     throw opError('split', `axis ${a} of size ${n} cannot be cut into ${parts} equal parts`);
   }
   const cuts =
-    typeof parts === 'number' ? Array.from({ length: parts - 1 }, (_, i) => ((i + 1) * n) / parts) : [...parts];
+    typeof parts === 'number'
+      ? Array.from({ length: parts - 1 }, (_, i) => ((i + 1) * n) / parts)
+      : positions(parts, n);
   return [0, ...cuts].map((from, i) => sliceAxis(t, a, from, cuts[i] ?? n));
+}
+
+/** Where to cut an axis of size n, counted from its start. */
+function positions(parts: readonly number[], n: number): number[] {
+  checkList('split', 'parts must be a number or a list of positions', parts);
+  const cuts = parts.map((p) => {
+    checkWhole('split', 'a position', p);
+    return p < 0 ? p + n : p;
+  });
+  if ([0, ...cuts].some((from, i) => from > (cuts[i] ?? n))) {
+    throw opError('split', `positions [${parts.join(', ')}] do not rise from 0 to ${n}`);
+  }
+  return cuts;
 }
 
 /** Repeats the whole tensor `repeats[i]` times along axis i. */

@@ -3,6 +3,7 @@ import {
   broadcastTo,
   checkNumber,
   checkOptions,
+  checkScalar,
   checkTensor,
   describe,
   normalizeAxes,
@@ -264,7 +265,7 @@ export function trapezoid(y: Operand, options: TrapezoidOptions = {}): Tensor {
   const t = cast(asTensor('trapezoid', 'y', y), 'float32');
   checkOptions('trapezoid', options);
   const { x, dx = 1 } = options;
-  checkNumber('trapezoid', 'dx', dx);
+  checkScalar('trapezoid', 'dx', dx);
   if (x !== undefined) checkTensor('trapezoid', 'x', x);
   const axis = normalizeAxis('trapezoid', options.axis ?? -1, t.rank);
   const n = t.shape[axis] as number;
