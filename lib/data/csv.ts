@@ -24,8 +24,15 @@ export interface CsvOptions {
  * @example
  * const { columns, rows, data } = parseNumbers(await readFile('houses.csv', 'utf8'));
  */
-export function parseNumbers(text: string, { delimiter = ',', header }: CsvOptions = {}): NumberTable {
+export function parseNumbers(text: string, options: CsvOptions = {}): NumberTable {
   if (typeof text !== 'string') throw new Error(`parseNumbers: text must be a string, got ${typeof text}`);
+  if (typeof options !== 'object' || options === null) {
+    throw new Error(`parseNumbers: the options must be an object, got ${options === null ? 'null' : typeof options}`);
+  }
+  const { delimiter = ',', header } = options;
+  if (typeof delimiter !== 'string') {
+    throw new Error(`parseNumbers: delimiter must be a string, got ${delimiter === null ? 'null' : typeof delimiter}`);
+  }
   if (delimiter === '') throw new Error('parseNumbers: delimiter must not be empty');
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
   const cells = (line: string): string[] => line.split(delimiter).map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));

@@ -13,12 +13,15 @@ export interface IdxArray {
  *
  * Layout: 0, 0, type 0x08, rank, then rank big-endian 32-bit sizes, then the values.
  *
- * @throws Error naming the file when it is not IDX, of another type, or not as long as its header says
+ * @throws Error when the path is no string or empty, or naming the file when it is not IDX, of another type, or not as long as its header says
  *
  * @example
  * const { shape, data } = await readIdx('train-images-idx3-ubyte.gz'); // shape [60000, 28, 28]
  */
 export async function readIdx(path: string): Promise<IdxArray> {
+  if (typeof path !== 'string' || path === '') {
+    throw new Error(`readIdx: path must be the path of a file, got ${path === '' ? 'an empty string' : typeof path}`);
+  }
   const bytes = await unzipped(path, await readFile(path));
   if (bytes.length < 4 || bytes[0] !== 0 || bytes[1] !== 0) throw new Error(`${path}: not an IDX file`);
   const type = bytes[2] as number;

@@ -32,14 +32,17 @@ export function trainTestSplit<const T extends readonly Rows[]>(
   samples: number,
   options: SplitOptions = {},
 ): Split<T> {
+  if (typeof options !== 'object' || options === null) {
+    throw new Error(`trainTestSplit: the options must be an object, got ${options === null ? 'null' : typeof options}`);
+  }
   const { testSize = 0.25, shuffle = true, seed = 0 } = options;
   if (!Number.isInteger(samples) || samples < 2) {
-    throw new Error(`trainTestSplit: samples must be a whole number of at least 2, got ${samples}`);
+    throw new Error(`trainTestSplit: samples must be a whole number of at least 2, got ${String(samples)}`);
   }
   if (!(testSize > 0 && testSize < 1)) {
-    throw new Error(`trainTestSplit: testSize must be between 0 and 1, got ${testSize}`);
+    throw new Error(`trainTestSplit: testSize must be between 0 and 1, got ${String(testSize)}`);
   }
-  if (!Number.isInteger(seed)) throw new Error(`trainTestSplit: seed must be a whole number, got ${seed}`);
+  if (!Number.isInteger(seed)) throw new Error(`trainTestSplit: seed must be a whole number, got ${String(seed)}`);
   if (!Array.isArray(arrays))
     throw new Error(`trainTestSplit: arrays must be a list of typed arrays, got ${typeof arrays}`);
   arrays.forEach((a, i) => {

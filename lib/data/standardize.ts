@@ -4,6 +4,11 @@ export interface Scaling {
   readonly deviation: Float32Array;
 }
 
+function checkNumbers(where: string, name: string, value: unknown): void {
+  if (value instanceof Float32Array) return;
+  throw new Error(`${where}: ${name} must be a Float32Array, got ${value === null ? 'null' : typeof value}`);
+}
+
 /**
  * Mean and standard deviation of each column of row-major data. A constant column gets deviation 1.
  *
@@ -14,8 +19,9 @@ export interface Scaling {
  * await model.fit(applyScaling(x, scaling), y);
  */
 export function fitScaling(x: Float32Array, features: number): Scaling {
+  checkNumbers('fitScaling', 'x', x);
   if (!Number.isInteger(features) || features < 1) {
-    throw new Error(`fitScaling: features must be a positive whole number, got ${features}`);
+    throw new Error(`fitScaling: features must be a positive whole number, got ${String(features)}`);
   }
   const rows = x.length / features;
   if (!Number.isInteger(rows) || rows < 1) {
@@ -40,15 +46,22 @@ export function fitScaling(x: Float32Array, features: number): Scaling {
 /**
  * (x - mean) / deviation, column by column, into a new array.
  *
- * @throws Error when `x` is not a whole number of rows as wide as those that the scaling was made from
+ * @throws Error when the scaling is none of `fitScaling`, or `x` is not a whole number of rows as wide as those that the scaling was made from
  *
  * @example
  * const train = Float32Array.of(1, 10, 3, 30); // two rows of two features
  * const scaling = fitScaling(train, 2);
  * applyScaling(train, scaling); // -1, -1, 1, 1
  */
-export function applyScaling(x: Float32Array, { mean, deviation }: Scaling): Float32Array {
+export function applyScaling(x: Float32Array, scaling: Scaling): Float32Array {
+  checkNumbers('applyScaling', 'x', x);
+  const { mean, deviation } = scaling ?? {};
+  checkNumbers('applyScaling', 'scaling.mean', mean);
+  checkNumbers('applyScaling', 'scaling.deviation', deviation);
   const n = mean.length;
+  if (n === 0 || deviation.length !== n) {
+    throw new Error(`applyScaling: scaling must have as many means as deviations, got ${n} and ${deviation.length}`);
+  }
   if (x.length % n !== 0) throw new Error(`applyScaling: ${x.length} values are not rows of ${n} features`);
   return x.map((v, i) => (v - (mean[i % n] as number)) / (deviation[i % n] as number));
 }

@@ -56,3 +56,11 @@ test('reads the Pima diabetes table', () => {
   expect(labels.reduce((sum, v) => sum + v, 0)).toBe(268);
   expect([...data.subarray(0, 9)]).toEqual([6, 148, 72, 35, 0, 33.6, 0.627, 50, 1].map(Math.fround));
 });
+
+test('options that are none, and a delimiter that is no string, are rejected', () => {
+  const wrong = (value: unknown) => value as never;
+  expect(() => parseNumbers('1', wrong(null))).toThrow('parseNumbers: the options must be an object, got null');
+  expect(() => parseNumbers('1', wrong({ delimiter: 1 }))).toThrow(
+    'parseNumbers: delimiter must be a string, got number',
+  );
+});

@@ -77,3 +77,11 @@ test('rejects damaged gzip data and names the file', async () => {
 test('a missing file is an error that names it', async () => {
   await expect(readIdx(path.join(folder, 'absent'))).rejects.toThrow(/ENOENT.*absent/);
 });
+
+test.each([
+  ['a buffer', Buffer.from([0, 0, 8, 1]), 'got object'],
+  ['nothing', undefined, 'got undefined'],
+  ['an empty string', '', 'got an empty string'],
+])('%s is no path', async (_, wrong, got) => {
+  await expect(readIdx(wrong as string)).rejects.toThrow(`readIdx: path must be the path of a file, ${got}`);
+});

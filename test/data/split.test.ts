@@ -65,3 +65,9 @@ test.each([
 ])('arguments that do not fit are rejected (%#)', (arrays, count, options, message) => {
   expect(() => trainTestSplit(arrays, count, options)).toThrow(`trainTestSplit: ${message}`);
 });
+
+test('options that are none are rejected', () => {
+  expect(() => trainTestSplit([new Float32Array(4)], 4, null as never)).toThrow(
+    'trainTestSplit: the options must be an object, got null',
+  );
+});

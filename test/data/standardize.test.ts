@@ -44,3 +44,19 @@ test('data that are not whole rows are rejected', () => {
   const scaling = fitScaling(new Float32Array(4), 2);
   expect(() => applyScaling(new Float32Array(5), scaling)).toThrow('applyScaling: 5 values are not rows of 2 features');
 });
+
+test('what are no numbers and no scaling is rejected', () => {
+  const x = new Float32Array(4);
+  const wrong = (value: unknown) => value as never;
+  expect(() => fitScaling(wrong(null), 2)).toThrow('fitScaling: x must be a Float32Array, got null');
+  expect(() => fitScaling(wrong([1, 2]), 2)).toThrow('fitScaling: x must be a Float32Array, got object');
+  expect(() => applyScaling(wrong('x'), fitScaling(x, 2))).toThrow(
+    'applyScaling: x must be a Float32Array, got string',
+  );
+  for (const scaling of [{}, null, undefined]) {
+    const message = 'applyScaling: scaling.mean must be a Float32Array, got undefined';
+    expect(() => applyScaling(x, wrong(scaling))).toThrow(message);
+  }
+  const uneven = { mean: new Float32Array(2), deviation: new Float32Array(1) };
+  expect(() => applyScaling(x, uneven)).toThrow('as many means as deviations, got 2 and 1');
+});

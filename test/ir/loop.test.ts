@@ -122,7 +122,7 @@ describe('scan', () => {
 
   test('says what is wrong', () => {
     const scan = ops.scan as (...args: unknown[]) => unknown;
-    expect(() => scan(1, tensor(0), x)).toThrow('scan: body must be a function, got number');
+    expect(() => scan(1, tensor(0), x)).toThrow('scan: body must be a function, got 1');
     expect(() => scan(sumUp, 0, x)).toThrow('scan: initial must be a tensor, or tensors in a list or record, got 0');
     expect(() => scan(sumUp, tensor(0), tensor(1))).toThrow(
       'scan: sequence must hold at least one tensor of rank >= 1',

@@ -1,4 +1,4 @@
-import { asTensor, checkList, normalizeAxis, type Operand, opError } from '../build.js';
+import { asTensor, checkList, checkTensors, describe, normalizeAxis, type Operand, opError } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { concatenate, flip, reshape, sliceAxis, split, transpose } from './shape.js';
 
@@ -48,12 +48,32 @@ export function moveAxis(
 }
 
 /** All elements in row-major order, as a vector. */
-export const ravel = (x: Operand): Tensor => reshape(x, [-1]);
+export const ravel = (x: Operand): Tensor => reshape(asTensor('ravel', 'x', x), [-1]);
 
-const atLeast1d = (x: Operand): Tensor => {
-  const t = asTensor('atLeast1d', 'x', x);
-  return t.rank === 0 ? reshape(t, [1]) : t;
-};
+/** Tensors to be joined, numbers as vectors, of which all but one axis must agree. */
+function joined(op: string, tensors: readonly Operand[], axisOf: (first: Tensor) => number, vectorsAreRows: boolean) {
+  checkTensors(op, 'tensors', tensors, true);
+  const all = tensors.map((x) => {
+    const t = asTensor(op, 'a tensor', x);
+    if (vectorsAreRows && t.rank < 2) return reshape(t, [1, t.size]);
+    return t.rank === 0 ? reshape(t, [1]) : t;
+  });
+  return joinAlong(op, all, axisOf);
+}
+
+function joinAlong(op: string, all: readonly Tensor[], axisOf: (first: Tensor) => number): Tensor {
+  const first = all[0];
+  if (first === undefined) throw opError(op, 'tensors must be a list of at least one tensor');
+  const axis = axisOf(first);
+  const other = all.find((t) => t.rank !== first.rank || t.shape.some((n, i) => i !== axis && n !== first.shape[i]));
+  if (other !== undefined) {
+    throw opError(
+      op,
+      `${formatType(other)} does not fit ${formatType(first)} along axis ${axis}: the other dimensions must agree`,
+    );
+  }
+  return concatenate(all, axis);
+}
 
 /**
  * Joins tensors side by side: along axis 1, vectors and numbers along axis 0.
@@ -63,11 +83,8 @@ const atLeast1d = (x: Operand): Tensor => {
  * @example
  * ops.hstack([ops.zeros([2, 3]), ops.ones([2, 1])]); // [2, 4]
  */
-export function hstack(tensors: readonly Operand[]): Tensor {
-  checkList('hstack', 'tensors must be a list of tensors', tensors);
-  const all = tensors.map(atLeast1d);
-  return concatenate(all, all[0]?.rank === 1 ? 0 : 1);
-}
+export const hstack = (tensors: readonly Operand[]): Tensor =>
+  joined('hstack', tensors, (first) => (first.rank === 1 ? 0 : 1), false);
 
 /**
  * Joins tensors one below the other, along axis 0; vectors and numbers are rows.
@@ -77,14 +94,7 @@ export function hstack(tensors: readonly Operand[]): Tensor {
  * @example
  * ops.vstack([tensor([1, 2]), tensor([3, 4])]); // [2, 2]
  */
-export const vstack = (tensors: readonly Operand[]): Tensor =>
-  concatenate(
-    tensors.map((x) => {
-      const t = atLeast1d(x);
-      return t.rank === 1 ? reshape(t, [1, t.size]) : t;
-    }),
-    0,
-  );
+export const vstack = (tensors: readonly Operand[]): Tensor => joined('vstack', tensors, () => 0, true);
 
 /**
  * The elements of `a`, then those of `b`: along an axis, or without one both as vectors.
@@ -94,10 +104,11 @@ export const vstack = (tensors: readonly Operand[]): Tensor =>
  * @example
  * ops.append(tensor([[1, 2]]), 3); // 1, 2, 3
  */
-export const append = (a: Operand, b: Operand, axis?: number): Tensor =>
-  axis === undefined
-    ? concatenate([ravel(a), ravel(b)], 0)
-    : concatenate([asTensor('append', 'a', a), asTensor('append', 'b', b)], axis);
+export function append(a: Operand, b: Operand, axis?: number): Tensor {
+  const [x, y] = [asTensor('append', 'a', a), asTensor('append', 'b', b)];
+  if (axis === undefined) return concatenate([ravel(x), ravel(y)], 0);
+  return joinAlong('append', [x, y], () => normalizeAxis('append', axis, x.rank));
+}
 
 /**
  * The slices of a tensor along an axis, without it: what `stack` joins.
@@ -118,7 +129,8 @@ export function unstack(x: Operand, axis = 0): Tensor[] {
 function checkBlock(op: string, x: Operand, block: number): Tensor {
   const t = asTensor(op, 'x', x);
   if (t.rank !== 4) throw opError(op, `expected images [N, H, W, C], got ${formatType(t)}`);
-  if (!Number.isInteger(block) || block < 1) throw opError(op, `block must be a whole number >= 1, got ${block}`);
+  if (!Number.isInteger(block) || block < 1)
+    throw opError(op, `block must be a whole number >= 1, got ${describe(block)}`);
   return t;
 }
 
@@ -175,9 +187,13 @@ export function spaceToDepth(x: Operand, block: number): Tensor {
  */
 export function rot90(x: Operand, times = 1, axes: readonly [number, number] = [0, 1]): Tensor {
   const t = asTensor('rot90', 'x', x);
+  checkList('rot90', 'axes must be a list of two axes', axes);
   const [p, q] = axes.map((axis) => normalizeAxis('rot90', axis, t.rank)) as [number, number];
-  if (p === q || !Number.isInteger(times)) {
-    throw opError('rot90', `expected two axes and a whole number of times, got [${axes.join(', ')}] and ${times}`);
+  if (axes.length !== 2 || p === q || !Number.isInteger(times)) {
+    throw opError(
+      'rot90',
+      `expected two axes and a whole number of times, got ${describe(axes)} and ${describe(times)}`,
+    );
   }
   const quarters = ((times % 4) + 4) % 4;
   if (quarters === 0) return t;

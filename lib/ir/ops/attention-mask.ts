@@ -1,4 +1,4 @@
-import { broadcastShapes, opError } from '../build.js';
+import { broadcastShapes, describe, opError } from '../build.js';
 import { formatType, type Shape, sameShape, Tensor } from '../graph.js';
 import { greater, greaterEqual, logicalAnd } from './elementwise.js';
 import { iota } from './random.js';
@@ -6,15 +6,15 @@ import { iota } from './random.js';
 export const lowerTriangle = (rows: number, columns: number): Tensor =>
   greaterEqual(iota([rows, columns], 0), iota([rows, columns], 1));
 
-export function checkMask(mask: unknown, scores: Shape): void {
+export function checkMask(op: string, mask: unknown, scores: Shape): void {
   if (mask === undefined) return;
   if (!(mask instanceof Tensor) || mask.dtype === 'int32') {
-    const got = mask instanceof Tensor ? formatType(mask) : String(mask);
-    throw opError('attention', `mask must be a tensor of bool or float32, got ${got}`);
+    const got = mask instanceof Tensor ? formatType(mask) : describe(mask);
+    throw opError(op, `mask must be a tensor of bool or float32, got ${got}`);
   }
-  if (!sameShape(broadcastShapes('attention', scores, mask.shape), scores)) {
+  if (!sameShape(broadcastShapes(op, scores, mask.shape), scores)) {
     throw opError(
-      'attention',
+      op,
       `mask ${formatType(mask)} must broadcast to the scores ${formatType({ dtype: 'float32', shape: scores })}`,
     );
   }

@@ -1,6 +1,19 @@
-import { asTensor, broadcastShapes, broadcastTo, currentScope, type Operand, opError } from '../build.js';
+import {
+  asTensor,
+  broadcastShapes,
+  broadcastTo,
+  checkNumber,
+  checkOperands,
+  checkOptions,
+  checkTensor,
+  checkWhole,
+  currentScope,
+  type Operand,
+  opError,
+} from '../build.js';
 import { type AttentionAttributes, formatType, Node, sizeOf, Tensor } from '../graph.js';
 import { productAttributes } from '../precision.js';
+import { currentRandom } from '../random-source.js';
 import { checkMask, lowerTriangle, visibleKeys } from './attention-mask.js';
 import { add, cast, multiply, where } from './elementwise.js';
 import { matmul } from './linalg.js';
@@ -25,7 +38,11 @@ export interface AttentionOptions {
 }
 
 /** true where query i may see key j <= i: [queries, keys]. */
-export const causalMask = (queries: number, keys = queries): Tensor => lowerTriangle(queries, keys);
+export function causalMask(queries: number, keys = queries): Tensor {
+  checkWhole('causalMask', 'queries', queries, 0);
+  checkWhole('causalMask', 'keys', keys, 0);
+  return lowerTriangle(queries, keys);
+}
 
 /**
  * Turns scores [..., T, S] into weights that sum to 1 over the keys: softmax(scores + mask) with a float mask, and with a bool
@@ -33,9 +50,16 @@ export const causalMask = (queries: number, keys = queries): Tensor => lowerTria
  *
  * @throws Error when the mask is neither bool nor float32, or makes the scores larger
  */
-export function attentionWeights(scores: Tensor, options: Omit<AttentionOptions, 'scale'> = {}): Tensor {
+export const attentionWeights = (scores: Tensor, options: Omit<AttentionOptions, 'scale'> = {}): Tensor =>
+  weightsOf('attentionWeights', scores, options);
+
+function weightsOf(op: string, scores: Tensor, options: Omit<AttentionOptions, 'scale'>): Tensor {
+  checkTensor(op, 'scores', scores);
+  if (scores.rank < 2) throw opError(op, `scores must be [..., T, S], got ${formatType(scores)}`);
+  checkOptions(op, options);
   const { mask, dropout: rate = 0, seed } = options;
-  checkMask(mask, scores.shape);
+  checkMask(op, mask, scores.shape);
+  checkDropout(op, rate, seed);
   const visible = visibleKeys(scores, options);
   const moved = mask?.dtype === 'float32' ? add(scores, mask) : scores;
   // far below any score, and finite: a row without any key must not become 0 / 0
@@ -77,18 +101,30 @@ export function scaledDotProductAttention(
       `expected query [..., T, D], key [..., S, D] and value [..., S, E], got ${[q, k, v].map(formatType).join(', ')}`,
     );
   }
+  checkOptions(op, options);
   const { scale = 1 / Math.sqrt(depth), mask, causal = false } = options;
+  checkOperands(op, { query: q, scale });
+  if (typeof scale === 'number' && !Number.isFinite(scale)) throw opError(op, `scale must be finite, got ${scale}`);
   const outer = broadcastShapes(op, ...[q, k, v].map((t) => t.shape.slice(0, -2)));
-  checkMask(mask, [...outer, q.shape.at(-2) as number, keys as number]);
+  checkMask(op, mask, [...outer, q.shape.at(-2) as number, keys as number]);
   // what is dropped is drawn for the matrix of weights, and a float mask may have a gradient
   const needsWeights = (options.dropout ?? 0) !== 0 || mask?.dtype === 'float32';
   if (needsWeights || Math.min(q.size, k.size, v.size) === 0) {
-    return matmul(attentionWeights(matmul(multiply(q, scale), swapLastAxes(k)), options), v);
+    return matmul(weightsOf(op, matmul(multiply(q, scale), swapLastAxes(k)), options), v);
   }
   return withoutScores(op, scale instanceof Tensor ? multiply(q, scale) : q, k, v, {
     ...{ scale: scale instanceof Tensor ? 1 : Math.fround(scale), causal, ...productAttributes() },
     mask,
   });
+}
+
+function checkDropout(op: string, rate: number, seed: RandomOptions['seed']): void {
+  checkNumber(op, 'dropout', rate);
+  if (!(rate >= 0 && rate <= 1)) throw opError(op, `dropout must be between 0 and 1, got ${rate}`);
+  if (seed !== undefined) checkWhole(op, 'seed', seed);
+  else if (rate > 0 && currentRandom() === undefined) {
+    throw opError(op, 'outside a model a seed is needed: { dropout: 0.1, seed: 1 }');
+  }
 }
 
 /** By the kernel, which knows one axis of batches and one of heads. */

@@ -1,8 +1,9 @@
-import { opError, scalar } from '../build.js';
+import { checkFunction, checkTensor, describe, opError, scalar } from '../build.js';
 import { formatType, sameShape, Tensor } from '../graph.js';
 import { add, where } from './elementwise.js';
-import { scan, type TensorTree } from './loop.js';
+import { scan } from './loop.js';
 import { iota } from './random.js';
+import { checkLike, checkTree, lengthOf, type TensorTree } from './tree.js';
 
 /**
  * Applies a function to every element along the leading axis, one after the other, and stacks what it returns: a `scan`
@@ -17,8 +18,14 @@ import { iota } from './random.js';
  * ops.map((row: Tensor) => ops.cumsum(row), ops.ones([2, 3])); // 1, 2, 3 twice
  */
 export const map = <X extends TensorTree, Y extends TensorTree>(body: (x: X) => Y, sequence: X): Y => {
-  if (typeof body !== 'function') throw opError('map', `body must be a function, got ${typeof body}`);
-  return scan<Tensor, X, Y>((carry, x) => ({ carry, output: body(x) }), scalar(0), sequence).output;
+  checkFunction('map', 'body', body);
+  lengthOf('map', sequence);
+  const checked = (x: X): Y => {
+    const output = body(x);
+    checkTree('map', 'the output of body', output);
+    return output;
+  };
+  return scan<Tensor, X, Y>((carry, x) => ({ carry, output: checked(x) }), scalar(0), sequence).output;
 };
 
 /**
@@ -39,11 +46,17 @@ export function foriLoop<C extends TensorTree>(
   initial: C,
 ): C {
   if (!Number.isInteger(lower) || !Number.isInteger(upper)) {
-    throw opError('foriLoop', `lower and upper must be whole numbers, got ${lower} and ${upper}`);
+    throw opError('foriLoop', `lower and upper must be whole numbers, got ${describe(lower)} and ${describe(upper)}`);
   }
-  if (typeof body !== 'function') throw opError('foriLoop', `body must be a function, got ${typeof body}`);
+  checkFunction('foriLoop', 'body', body);
+  checkTree('foriLoop', 'initial', initial);
   const counts = add(iota([Math.max(0, upper - lower)], 0), lower);
-  return scan<C, Tensor, readonly Tensor[]>((value, i) => ({ carry: body(i, value), output: [] }), initial, counts)
+  const checked = (i: Tensor, value: C): C => {
+    const next = body(i, value);
+    checkLike('foriLoop', 'the value of body', initial, next);
+    return next;
+  };
+  return scan<C, Tensor, readonly Tensor[]>((value, i) => ({ carry: checked(i, value), output: [] }), initial, counts)
     .carry;
 }
 
@@ -63,7 +76,11 @@ export function cond(predicate: Tensor, whenTrue: () => Tensor, whenFalse: () =>
     const got = predicate instanceof Tensor ? formatType(predicate) : typeof predicate;
     throw opError('cond', `predicate must be a bool scalar, got ${got}`);
   }
+  checkFunction('cond', 'whenTrue', whenTrue);
+  checkFunction('cond', 'whenFalse', whenFalse);
   const [a, b] = [whenTrue(), whenFalse()];
+  checkTensor('cond', 'what whenTrue returns', a);
+  checkTensor('cond', 'what whenFalse returns', b);
   if (!sameShape(a.shape, b.shape) || a.dtype !== b.dtype) {
     throw opError('cond', `both branches must return the same type, got ${formatType(a)} and ${formatType(b)}`);
   }

@@ -1,4 +1,4 @@
-import { asTensor, make, type Operand, opError } from '../build.js';
+import { asTensor, checkOptions, describe, make, type Operand, opError } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { productAttributes } from '../precision.js';
 import { cast } from './elementwise.js';
@@ -37,6 +37,7 @@ export function conv(x: Operand, kernel: Operand, options: ConvOptions = {}): Te
 }
 
 function convolve(op: string, x: Operand, kernel: Operand, options: ConvOptions): Tensor {
+  checkOptions(op, options);
   const [input, weights] = pixelsAndKernel(op, x, kernel);
   const rank = input.rank - 2;
   const [channels, perGroup, filters] = [input.shape.at(-1), ...weights.shape.slice(-2)] as [number, number, number];
@@ -80,7 +81,10 @@ function convolve(op: string, x: Operand, kernel: Operand, options: ConvOptions)
  * ops.depthwiseConv(images, kernel, { padding: 'same' }); // [8, 32, 32, 16] with [3, 3, 16, 2]: [8, 32, 32, 32]
  */
 export function depthwiseConv(x: Operand, kernel: Operand, options: ConvOptions = {}): Tensor {
-  const op = 'depthwiseConv';
+  return depthwise('depthwiseConv', x, kernel, options);
+}
+
+function depthwise(op: string, x: Operand, kernel: Operand, options: ConvOptions): Tensor {
   const [input, weights] = pixelsAndKernel(op, x, kernel);
   const [channels, multiplier] = weights.shape.slice(-2) as [number, number];
   if (channels !== input.shape.at(-1)) {
@@ -108,7 +112,8 @@ export function separableConv(
   pointwiseKernel: Operand,
   options: ConvOptions = {},
 ): Tensor {
-  return conv(depthwiseConv(x, depthwiseKernel, options), pointwiseKernel);
+  const op = 'separableConv';
+  return convolve(op, depthwise(op, x, depthwiseKernel, options), pointwiseKernel, {});
 }
 
 export interface ConvTransposeOptions {
@@ -146,13 +151,14 @@ export function convTranspose(x: Operand, kernel: Operand, options: ConvTranspos
   const op = 'convTranspose';
   const [input, weights] = pixelsAndKernel(op, x, kernel);
   const rank = input.rank - 2;
+  checkOptions(op, options);
   const { padding = 'valid', groups = 1 } = options;
   const [perGroup, channels] = weights.shape.slice(-2) as [number, number];
   if (channels !== input.shape.at(-1)) {
     throw opError(op, `kernel ${formatType(weights)} is for ${channels} channels, got input ${formatType(input)}`);
   }
   if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0) {
-    throw opError(op, `groups must be a whole number that divides the ${channels} channels, got ${groups}`);
+    throw opError(op, `groups must be a whole number that divides the ${channels} channels, got ${describe(groups)}`);
   }
   const strides = perAxis(op, 'strides', options.strides ?? 1, rank);
   const dilation = perAxis(op, 'dilationRate', options.dilationRate ?? 1, rank);

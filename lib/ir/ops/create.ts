@@ -1,8 +1,15 @@
-import { opError } from '../build.js';
+import { checkNumber, checkOptions, checkScalar, checkTensors, checkWhole, describe, opError } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { add, multiply, power } from './elementwise.js';
 import { full, iota } from './random.js';
 import { broadcastTo, concatenate, reshape } from './shape.js';
+
+function checkSpace(op: string, start: unknown, stop: unknown, count: unknown, options: unknown): void {
+  checkNumber(op, 'start', start);
+  checkNumber(op, 'stop', stop);
+  checkWhole(op, 'count', count, 0);
+  checkOptions(op, options);
+}
 
 /**
  * `count` numbers at equal distances from `start` to `stop`, which is the last one unless `endpoint` is false.
@@ -18,9 +25,7 @@ export function linspace(
   count = 50,
   options: { readonly endpoint?: boolean } = {},
 ): Tensor {
-  if (!Number.isInteger(count) || count < 0) {
-    throw opError('linspace', `count must be a whole number that is not negative, got ${count}`);
-  }
+  checkSpace('linspace', start, stop, count, options);
   const endpoint = options.endpoint ?? true;
   const step = (stop - start) / Math.max(1, endpoint ? count - 1 : count);
   const some = (n: number): Tensor => add(multiply(iota([n], 0, 'float32'), step), start);
@@ -40,8 +45,9 @@ export function linspace(
  */
 export function meshgrid(vectors: readonly Tensor[], indexing: 'xy' | 'ij' = 'xy'): Tensor[] {
   if (indexing !== 'xy' && indexing !== 'ij') {
-    throw opError('meshgrid', `indexing must be 'xy' or 'ij', got ${String(indexing)}`);
+    throw opError('meshgrid', `indexing must be 'xy' or 'ij', got ${describe(indexing)}`);
   }
+  checkTensors('meshgrid', 'vectors', vectors);
   vectors.forEach((v, i) => {
     if (v.rank !== 1) throw opError('meshgrid', `vectors[${i}] must have rank 1, got ${formatType(v)}`);
   });
@@ -71,5 +77,9 @@ export interface LogspaceOptions {
  * @example
  * ops.logspace(0, 2, 3); // 1, 10, 100
  */
-export const logspace = (start: number, stop: number, count = 50, options: LogspaceOptions = {}): Tensor =>
-  power(options.base ?? 10, linspace(start, stop, count, options));
+export function logspace(start: number, stop: number, count = 50, options: LogspaceOptions = {}): Tensor {
+  checkSpace('logspace', start, stop, count, options);
+  const { base = 10 } = options;
+  checkScalar('logspace', 'base', base);
+  return power(base, linspace(start, stop, count, options));
+}

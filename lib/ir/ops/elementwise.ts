@@ -1,4 +1,17 @@
-import { asTensor, broadcastShapes, broadcastTo, make, type Operand, opError, scalar } from '../build.js';
+import {
+  asTensor,
+  broadcastShapes,
+  broadcastTo,
+  checkDType,
+  checkFunction,
+  checkOperands,
+  checkTensor,
+  checkTensors,
+  make,
+  type Operand,
+  opError,
+  scalar,
+} from '../build.js';
 import { type DType, formatType, Tensor } from '../graph.js';
 import { opInfo, type ScalarOp } from '../optable.js';
 
@@ -30,6 +43,7 @@ const rank = { bool: 0, int32: 1, float32: 2 };
  */
 export function cast(x: Operand, dtype: DType): Tensor {
   const t = asTensor('cast', 'x', x);
+  checkDType('cast', dtype);
   if (t.dtype === dtype) return t;
   if (dtype === 'int8') {
     throw opError('cast', `${formatType(t)} cannot become int8, which is for the weights of quantized models`);
@@ -140,13 +154,18 @@ export const greater = binary('gt', 'greater');
 /** a >= b */
 export const greaterEqual = binary('ge', 'greaterEqual');
 /** Both. */
-export const logicalAnd = (a: Operand, b: Operand): Tensor =>
-  elementwise('and', 'logicalAnd', [cast(a, 'bool'), cast(b, 'bool')], 'bool');
+export const logicalAnd = (a: Operand, b: Operand): Tensor => {
+  checkOperands('logicalAnd', { a, b });
+  return elementwise('and', 'logicalAnd', [cast(a, 'bool'), cast(b, 'bool')], 'bool');
+};
 /** At least one. */
-export const logicalOr = (a: Operand, b: Operand): Tensor =>
-  elementwise('or', 'logicalOr', [cast(a, 'bool'), cast(b, 'bool')], 'bool');
+export const logicalOr = (a: Operand, b: Operand): Tensor => {
+  checkOperands('logicalOr', { a, b });
+  return elementwise('or', 'logicalOr', [cast(a, 'bool'), cast(b, 'bool')], 'bool');
+};
 /** Not. */
-export const logicalNot = (x: Operand): Tensor => elementwise('not', 'logicalNot', [cast(x, 'bool')], 'bool');
+export const logicalNot = (x: Operand): Tensor =>
+  elementwise('not', 'logicalNot', [cast(asTensor('logicalNot', 'x', x), 'bool')], 'bool');
 
 /**
  * Elements of `a` where the condition holds, of `b` elsewhere. All three broadcast together.
@@ -160,6 +179,7 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
       `condition must be a bool tensor, got ${condition instanceof Tensor ? formatType(condition) : typeof condition}`,
     );
   }
+  checkOperands('where', { condition, a, b });
   let dtype = commonDType([a, b]);
   const wantsBool = dtype === 'bool';
   if (wantsBool) dtype = 'float32';
@@ -181,9 +201,13 @@ export const square = (x: Operand): Tensor => {
   return multiply(t, t);
 };
 /** (a - b)^2 */
-export const squaredDifference = (a: Operand, b: Operand): Tensor => square(subtract(a, b));
+export const squaredDifference = (a: Operand, b: Operand): Tensor => {
+  checkOperands('squaredDifference', { a, b });
+  return square(subtract(a, b));
+};
 /** x limited to [low, high]; the gradient passes where x is inside or at a limit. */
 export function clip(x: Operand, low: number, high: number): Tensor {
+  checkOperands('clip', { x, low, high });
   const t = asTensor('clip', 'x', x);
   return customGradient(
     [t],
@@ -219,6 +243,11 @@ export function customGradient(
   value: (...inputs: Tensor[]) => Tensor,
   gradient: (upstream: Tensor) => readonly (Tensor | undefined)[],
 ): Tensor {
+  const op = 'customGradient';
+  checkTensors(op, 'inputs', inputs);
+  checkFunction(op, 'value', value);
+  checkFunction(op, 'gradient', gradient);
   const result = value(...inputs.map(stopGradient));
+  checkTensor(op, 'what value returns', result);
   return make('customGradient', [result, ...inputs], { gradient }, result.shape, result.dtype);
 }

@@ -1,5 +1,15 @@
 /** Operations on images [batch, height, width, channels]. */
-import { asTensor, broadcastTo, type Operand, opError, tensor } from '../build.js';
+import {
+  asTensor,
+  broadcastTo,
+  checkNumber,
+  checkOptions,
+  checkScalar,
+  describe,
+  type Operand,
+  opError,
+  tensor,
+} from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import {
   abs,
@@ -70,7 +80,7 @@ function images(op: string, x: Operand): Tensor {
 
 function oneOf(op: string, name: string, value: string, known: readonly string[]): void {
   if (known.includes(value)) return;
-  throw opError(op, `${name} must be one of ${known.map((k) => `'${k}'`).join(', ')}, got '${value}'`);
+  throw opError(op, `${name} must be one of ${known.map((k) => `'${k}'`).join(', ')}, got ${describe(value)}`);
 }
 
 /** The largest window of an aspect ratio inside a size, or the smallest around it. */
@@ -100,7 +110,9 @@ function withAspect(
  */
 export function resize(x: Operand, size: number | readonly [number, number], options: ResizeOptions = {}): Tensor {
   const op = 'image.resize';
+  checkOptions(op, options);
   const { interpolation = 'bilinear', antialias = false, fillValue = 0 } = options;
+  checkNumber(op, 'fillValue', fillValue);
   let t = images(op, x);
   const target = perAxis(op, 'size', size, 2) as [number, number];
   oneOf(op, 'interpolation', interpolation, ['nearest', 'bilinear']);
@@ -206,8 +218,10 @@ function inside(at: Tensor, n: number, mode: FillMode): { readonly index: Tensor
 
 /** Values at the points (y, x), each [batch or 1, height, width]. */
 function sample(op: string, t: Tensor, y: Tensor, x: Tensor, options: AffineTransformOptions): Tensor {
+  checkOptions(op, options);
   const { interpolation = 'bilinear', fillMode = 'constant', fillValue = 0 } = options;
   oneOf(op, 'interpolation', interpolation, ['nearest', 'bilinear']);
+  checkScalar(op, 'fillValue', fillValue);
   oneOf(op, 'fillMode', fillMode, ['constant', 'nearest', 'reflect', 'wrap']);
   const [batch, height, width, channels] = t.shape as [number, number, number, number];
   const points = [batch, ...y.shape.slice(1)];

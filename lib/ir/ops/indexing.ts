@@ -1,4 +1,14 @@
-import { asTensor, broadcastTo, make, normalizeAxis, type Operand, opError } from '../build.js';
+import {
+  asTensor,
+  broadcastTo,
+  checkTensor,
+  checkWhole,
+  describe,
+  make,
+  normalizeAxis,
+  type Operand,
+  opError,
+} from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { add, cast, equal, less, where } from './elementwise.js';
 import { gather, gatherAlongAxis } from './gather.js';
@@ -23,7 +33,7 @@ function fromStart(indices: Tensor, n: number): Tensor {
  */
 export function take(x: Operand, indices: Tensor, axis = 0): Tensor {
   const t = asTensor('take', 'x', x);
-  if (indices.dtype !== 'int32') throw opError('take', `indices must be int32, got ${formatType(indices)}`);
+  checkTensor('take', 'indices', indices, 'int32');
   const a = normalizeAxis('take', axis, t.rank);
   return gather(t, fromStart(indices, t.shape[a] as number), a);
 }
@@ -32,7 +42,9 @@ export function take(x: Operand, indices: Tensor, axis = 0): Tensor {
  * Adds rows into a zero tensor of `rows` rows: result[indices[i]] += updates[i]. In a fixed order, so always the same bits.
  */
 export function scatterAdd(indices: Tensor, updates: Tensor, rows: number): Tensor {
-  if (indices.dtype !== 'int32') throw opError('scatterAdd', `indices must be int32, got ${formatType(indices)}`);
+  checkTensor('scatterAdd', 'indices', indices, 'int32');
+  checkTensor('scatterAdd', 'updates', updates);
+  checkWhole('scatterAdd', 'rows', rows, 0);
   if (indices.shape.some((n, i) => n !== updates.shape[i])) {
     throw opError(
       'scatterAdd',
@@ -50,7 +62,8 @@ export function scatterAdd(indices: Tensor, updates: Tensor, rows: number): Tens
 
 /** 1 at the position each index names, 0 elsewhere, along a new last axis of size `depth`. Out of range: all 0. */
 export function oneHot(indices: Tensor, depth: number): Tensor {
-  if (indices.dtype !== 'int32') throw opError('oneHot', `indices must be int32, got ${formatType(indices)}`);
+  checkTensor('oneHot', 'indices', indices, 'int32');
+  checkWhole('oneHot', 'depth', depth, 0);
   const shape = [...indices.shape, depth];
   return cast(equal(broadcastTo(expandDims(indices, -1), shape), iota(shape, indices.rank)), 'float32');
 }
@@ -68,7 +81,7 @@ export function oneHot(indices: Tensor, depth: number): Tensor {
  */
 export function takeAlongAxis(x: Operand, indices: Tensor, axis = -1): Tensor {
   const t = asTensor('takeAlongAxis', 'x', x);
-  if (indices.dtype !== 'int32') throw opError('takeAlongAxis', `indices must be int32, got ${formatType(indices)}`);
+  checkTensor('takeAlongAxis', 'indices', indices, 'int32');
   const a = normalizeAxis('takeAlongAxis', axis, t.rank);
   return gatherAlongAxis(t, fromStart(indices, t.shape[a] as number), a);
 }
@@ -87,6 +100,7 @@ export function takeAlongAxis(x: Operand, indices: Tensor, axis = -1): Tensor {
  */
 export function segmentSum(x: Operand, segmentIds: Tensor, numSegments: number): Tensor {
   const t = asTensor('segmentSum', 'x', x);
+  checkTensor('segmentSum', 'segmentIds', segmentIds);
   if (segmentIds.dtype !== 'int32' || segmentIds.rank !== 1 || t.rank < 1 || segmentIds.size !== t.shape[0]) {
     throw opError(
       'segmentSum',
@@ -94,7 +108,10 @@ export function segmentSum(x: Operand, segmentIds: Tensor, numSegments: number):
     );
   }
   if (!Number.isInteger(numSegments) || numSegments < 0) {
-    throw opError('segmentSum', `numSegments must be a whole number that is not negative, got ${numSegments}`);
+    throw opError(
+      'segmentSum',
+      `numSegments must be a whole number that is not negative, got ${describe(numSegments)}`,
+    );
   }
   return scatterAdd(segmentIds, t, numSegments);
 }

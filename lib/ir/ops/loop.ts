@@ -1,11 +1,11 @@
 import { type Element, makeScan, parameter } from '../body.js';
-import { opError } from '../build.js';
-import { formatType, type Shape, sameShape, Tensor } from '../graph.js';
+import { checkFunction, checkOptions, describe, opError } from '../build.js';
+import { Tensor } from '../graph.js';
 import { randomOfSteps } from '../step-random.js';
 import { zeros } from './random.js';
+import { checkLike, checkTree, leaves, lengthOf, type TensorTree } from './tree.js';
 
-/** One tensor, or several in a list or record. */
-export type TensorTree = Tensor | readonly Tensor[] | Readonly<Record<string, Tensor>>;
+export type { TensorTree } from './tree.js';
 
 export interface ScanStep<C extends TensorTree, Y extends TensorTree> {
   /** What the next step gets: the structure, shapes and dtypes of `initial`. */
@@ -50,11 +50,12 @@ export function scan<C extends TensorTree, X extends TensorTree, Y extends Tenso
   sequence: X,
   options: ScanOptions = {},
 ): ScanStep<C, Y> {
-  if (typeof body !== 'function') throw opError('scan', `body must be a function, got ${typeof body}`);
-  checkTree('initial', initial);
-  const steps = lengthOf(sequence);
+  checkFunction('scan', 'body', body);
+  checkOptions('scan', options);
+  checkTree('scan', 'initial', initial);
+  const steps = lengthOf('scan', sequence);
   const { reverse = false } = options;
-  if (typeof reverse !== 'boolean') throw opError('scan', `reverse must be true or false, got ${String(reverse)}`);
+  if (typeof reverse !== 'boolean') throw opError('scan', `reverse must be true or false, got ${describe(reverse)}`);
   const first = leaves(initial).map(([path, t]) => parameter(`carry${path} of a scan`, t));
   const elements = leaves(sequence).map(([path, t]): Element => {
     const type = { shape: t.shape.slice(1), dtype: t.dtype };
@@ -89,9 +90,6 @@ export function scan<C extends TensorTree, X extends TensorTree, Y extends Tenso
   return { carry: refill(initial, loop.last), output: refill(output, loop.outputs) };
 }
 
-const leaves = (tree: TensorTree): readonly (readonly [string, Tensor])[] =>
-  tree instanceof Tensor ? [['', tree]] : Object.entries(tree).map(([key, t]) => [`[${key}]`, t] as const);
-
 function mapTree<T extends TensorTree>(tree: T, f: (t: Tensor) => Tensor): T {
   if (tree instanceof Tensor) return f(tree) as T;
   if (Array.isArray(tree)) return tree.map(f) as unknown as T;
@@ -104,47 +102,10 @@ function refill<T extends TensorTree>(tree: T, tensors: readonly Tensor[]): T {
   return mapTree(tree, () => tensors[next++] as Tensor);
 }
 
-function checkTree(what: string, tree: unknown): asserts tree is TensorTree {
-  const isTree = typeof tree === 'object' && tree !== null;
-  const wrong = isTree ? leaves(tree as TensorTree).find(([, t]) => !(t instanceof Tensor)) : ['', tree];
-  if (wrong === undefined) return;
-  const [path, value] = wrong;
-  throw opError('scan', `${what}${path} must be a tensor, or tensors in a list or record, got ${String(value)}`);
-}
-
-/** Number of steps. */
-function lengthOf(sequence: unknown): number {
-  checkTree('sequence', sequence);
-  const all = leaves(sequence);
-  const first = all[0]?.[1].shape[0];
-  if (first === undefined) throw opError('scan', 'sequence must hold at least one tensor of rank >= 1');
-  for (const [path, t] of all) {
-    if (t.shape[0] !== first) {
-      throw opError('scan', `sequence${path} ${formatType(t)} must have ${first} elements along its leading axis`);
-    }
-  }
-  return first;
-}
-
 function checkStep(initial: TensorTree, step: ScanStep<TensorTree, TensorTree>): void {
   if (typeof step !== 'object' || step === null) {
-    throw opError('scan', `body must return { carry, output }, got ${String(step)}`);
+    throw opError('scan', `body must return { carry, output }, got ${describe(step)}`);
   }
-  checkTree('the carry of body', step.carry);
-  checkTree('the output of body', step.output);
-  checkLike('the carry of body', initial, step.carry);
-}
-
-function checkLike(what: string, expected: TensorTree, got: TensorTree): void {
-  const wanted = leaves(expected);
-  const found = new Map(leaves(got));
-  if (found.size !== wanted.length || wanted.some(([path]) => !found.has(path))) {
-    const list = (tree: TensorTree) => `{${leaves(tree).map(([path]) => path || 'a tensor')}}`;
-    throw opError('scan', `${what} must keep its structure ${list(expected)}, got ${list(got)}`);
-  }
-  for (const [path, t] of wanted) {
-    const other = found.get(path) as Tensor;
-    const same: boolean = other.dtype === t.dtype && sameShape(other.shape, t.shape as Shape);
-    if (!same) throw opError('scan', `${what}${path} must stay ${formatType(t)}, got ${formatType(other)}`);
-  }
+  checkTree('scan', 'the output of body', step.output);
+  checkLike('scan', 'the carry of body', initial, step.carry);
 }

@@ -1,4 +1,4 @@
-import { asTensor, type Operand, scalar } from '../build.js';
+import { asTensor, checkOperands, checkOptions, type Operand, scalar } from '../build.js';
 import { Tensor } from '../graph.js';
 import {
   abs,
@@ -41,11 +41,11 @@ import {
 const float = (op: string, x: Operand): Tensor => cast(asTensor(op, 'x', x), 'float32');
 
 /** Logarithm to base 2. */
-export const log2 = (x: Operand): Tensor => multiply(log(x), Math.LOG2E);
+export const log2 = (x: Operand): Tensor => multiply(log(asTensor('log2', 'x', x)), Math.LOG2E);
 /** Logarithm to base 10. */
-export const log10 = (x: Operand): Tensor => multiply(log(x), Math.LOG10E);
+export const log10 = (x: Operand): Tensor => multiply(log(asTensor('log10', 'x', x)), Math.LOG10E);
 /** 2^x */
-export const exp2 = (x: Operand): Tensor => exp(multiply(x, Math.LN2));
+export const exp2 = (x: Operand): Tensor => exp(multiply(asTensor('exp2', 'x', x), Math.LN2));
 
 /** Cube root, of negative numbers too. Its gradient at 0 is not defined. */
 export const cbrt = (x: Operand): Tensor => {
@@ -54,6 +54,7 @@ export const cbrt = (x: Operand): Tensor => {
 };
 /** sqrt(a^2 + b^2), without overflow. Its gradient at (0, 0) is not defined. */
 export const hypot = (a: Operand, b: Operand): Tensor => {
+  checkOperands('hypot', { a, b });
   const [p, q] = [float('hypot', a), float('hypot', b)];
   const top = stopGradient(maximum(abs(p), abs(q)));
   // whatever it is divided by, it is the same: so the divisor needs no gradient
@@ -125,6 +126,7 @@ export const trunc = (x: Operand): Tensor => {
  * Computed in float32: exact for int32 operands up to 2^24.
  */
 export const floorDivide = (a: Operand, b: Operand): Tensor => {
+  checkOperands('floorDivide', { a, b });
   // a - mod is a multiple of b: rounding takes away what the division is off by
   const quotient = round(divide(subtract(a, mod(a, b)), b));
   const whole = (o: Operand): boolean => (o instanceof Tensor ? o.dtype === 'int32' : Number.isInteger(o));
@@ -134,6 +136,7 @@ export const floorDivide = (a: Operand, b: Operand): Tensor => {
 
 /** log(e^a + e^b), without overflow. */
 export const logAddExp = (a: Operand, b: Operand): Tensor => {
+  checkOperands('logAddExp', { a, b });
   const [p, q] = [float('logAddExp', a), float('logAddExp', b)];
   const top = maximum(p, q);
   const far = abs(subtract(p, q));
@@ -142,11 +145,14 @@ export const logAddExp = (a: Operand, b: Operand): Tensor => {
 };
 
 /** log2(2^a + 2^b), without overflow. */
-export const logAddExp2 = (a: Operand, b: Operand): Tensor =>
-  multiply(logAddExp(multiply(a, Math.LN2), multiply(b, Math.LN2)), Math.LOG2E);
+export const logAddExp2 = (a: Operand, b: Operand): Tensor => {
+  checkOperands('logAddExp2', { a, b });
+  return multiply(logAddExp(multiply(a, Math.LN2), multiply(b, Math.LN2)), Math.LOG2E);
+};
 
 /** 0 below 0, 1 above, and `middle` at 0. */
 export const heaviside = (x: Operand, middle: Operand): Tensor => {
+  checkOperands('heaviside', { x, middle });
   const t = float('heaviside', x);
   return where(equal(t, 0), float('heaviside', middle), where(notEqual(t, t), t, cast(greater(t, 0), 'float32')));
 };
@@ -160,17 +166,23 @@ export const sinc = (x: Operand): Tensor => {
 
 /** a / b, and 0 where b is 0, with a gradient of 0 there. */
 export const divideNoNaN = (a: Operand, b: Operand): Tensor => {
+  checkOperands('divideNoNaN', { a, b });
   const divisor = float('divideNoNaN', b);
   const isZero = equal(divisor, 0);
   return where(isZero, 0, divide(a, where(isZero, 1, divisor)));
 };
 
 /** x * 2^exponent */
-export const ldexp = (x: Operand, exponent: Operand): Tensor => multiply(x, power(2, exponent));
+export const ldexp = (x: Operand, exponent: Operand): Tensor => {
+  checkOperands('ldexp', { x, exponent });
+  return multiply(x, power(2, exponent));
+};
 
 /** Exactly one of both. */
-export const logicalXor = (a: Operand, b: Operand): Tensor =>
-  notEqual(cast(cast(a, 'bool'), 'float32'), cast(cast(b, 'bool'), 'float32'));
+export const logicalXor = (a: Operand, b: Operand): Tensor => {
+  checkOperands('logicalXor', { a, b });
+  return notEqual(cast(cast(a, 'bool'), 'float32'), cast(cast(b, 'bool'), 'float32'));
+};
 
 /** True where x is neither NaN nor infinite. */
 export const isFinite = (x: Operand): Tensor => less(abs(float('isFinite', x)), scalar(Number.POSITIVE_INFINITY));
@@ -193,8 +205,10 @@ export interface IsCloseOptions {
 
 /** True where |a - b| <= atol + rtol |b|, and where both are the same infinity. */
 export function isClose(a: Operand, b: Operand, options: IsCloseOptions = {}): Tensor {
-  const [p, q] = [float('isClose', a), float('isClose', b)];
+  checkOptions('isClose', options);
   const { rtol = 1e-5, atol = 1e-8, equalNaN = false } = options;
+  checkOperands('isClose', { a, b, rtol, atol });
+  const [p, q] = [float('isClose', a), float('isClose', b)];
   const near = lessEqual(abs(subtract(p, q)), add(multiply(abs(q), rtol), atol));
   const close = logicalOr(equal(p, q), logicalAnd(isFinite(q), near));
   return equalNaN ? logicalOr(close, logicalAnd(notEqual(p, p), notEqual(q, q))) : close;
@@ -213,7 +227,9 @@ const largest = (2 - 2 ** -23) * 2 ** 127;
 /** Finite numbers in place of NaN and infinities, through which no gradient flows. */
 export function nanToNum(x: Operand, options: NanToNumOptions = {}): Tensor {
   const t = float('nanToNum', x);
+  checkOptions('nanToNum', options);
   const { nan = 0, posinf = largest, neginf = -largest } = options;
+  checkOperands('nanToNum', { x, nan, posinf, neginf });
   const infinite = where(equal(t, scalar(Number.POSITIVE_INFINITY)), posinf, neginf);
   return where(isFinite(t), t, where(notEqual(t, t), nan, infinite));
 }

@@ -1,4 +1,4 @@
-import { asTensor, normalizeAxis, type Operand, opError } from '../build.js';
+import { asTensor, checkDType, checkList, checkWhole, normalizeAxis, type Operand, opError } from '../build.js';
 import { type DType, formatType, type Tensor } from '../graph.js';
 import { add, cast, equal, greaterEqual, lessEqual, multiply, where } from './elementwise.js';
 import { matmul } from './linalg.js';
@@ -9,7 +9,7 @@ import { expandDims, pad, reshape, slice, stack, transpose } from './shape.js';
 /** For each element of the last two axes, column - row - k: 0 on the k-th diagonal, positive above it. */
 function aboveDiagonal(op: string, shape: readonly number[], k: number): Tensor {
   if (shape.length < 2) throw opError(op, `expected rank 2 or more, got shape [${shape.join(', ')}]`);
-  if (!Number.isInteger(k)) throw opError(op, `k must be a whole number, got ${k}`);
+  checkWhole(op, 'k', k);
   const [rows, columns] = [shape.length - 2, shape.length - 1];
   return add(iota(shape, columns), multiply(add(iota(shape, rows), k), -1));
 }
@@ -34,16 +34,28 @@ export const triu = (x: Operand, k = 0): Tensor => {
   return where(greaterEqual(aboveDiagonal('triu', t.shape, k), 0), t, zerosLike(t));
 };
 
+/** `aboveDiagonal` of one matrix. */
+function rectangle(op: string, rows: number, columns: number, k: number, dtype: DType): Tensor {
+  checkWhole(op, 'rows', rows, 0);
+  checkWhole(op, 'columns', columns, 0);
+  checkDType(op, dtype);
+  return aboveDiagonal(op, [rows, columns], k);
+}
+
 /** 1 on the k-th diagonal, 0 elsewhere: [rows, columns], square by default. */
 export const eye = (rows: number, columns = rows, k = 0, dtype: DType = 'float32'): Tensor =>
-  cast(equal(aboveDiagonal('eye', [rows, columns], k), 0), dtype);
+  cast(equal(rectangle('eye', rows, columns, k, dtype), 0), dtype);
 
 /** The identity matrix: [n, n]. */
-export const identity = (n: number, dtype: DType = 'float32'): Tensor => eye(n, n, 0, dtype);
+export function identity(n: number, dtype: DType = 'float32'): Tensor {
+  checkWhole('identity', 'n', n, 0);
+  checkDType('identity', dtype);
+  return eye(n, n, 0, dtype);
+}
 
 /** 1 on the k-th diagonal and below, 0 above: [rows, columns], square by default. */
 export const tri = (rows: number, columns = rows, k = 0, dtype: DType = 'float32'): Tensor =>
-  cast(lessEqual(aboveDiagonal('tri', [rows, columns], k), 0), dtype);
+  cast(lessEqual(rectangle('tri', rows, columns, k, dtype), 0), dtype);
 
 /** Each power is an operation of its own. */
 const mostPowers = 2 ** 16;
@@ -77,9 +89,9 @@ export function vander(x: Tensor, count = x.size, increasing = false): Tensor {
  */
 export function diag(x: Operand, k = 0): Tensor {
   const t = asTensor('diag', 'x', x);
+  checkWhole('diag', 'k', k);
   if (t.rank === 2) return diagonal(t, k);
   if (t.rank !== 1) throw opError('diag', `expected a vector or a matrix, got ${formatType(t)}`);
-  if (!Number.isInteger(k)) throw opError('diag', `k must be a whole number, got ${k}`);
   const size = t.size + Math.abs(k);
   // row r of the matrix holds x[r - before] in column r + k
   const before = Math.max(0, -k);
@@ -95,7 +107,7 @@ export function diag(x: Operand, k = 0): Tensor {
 export function diagonal(x: Operand, k = 0): Tensor {
   const t = asTensor('diagonal', 'x', x);
   if (t.rank < 2) throw opError('diagonal', `expected rank 2 or more, got ${formatType(t)}`);
-  if (!Number.isInteger(k)) throw opError('diagonal', `k must be a whole number, got ${k}`);
+  checkWhole('diagonal', 'k', k);
   const [rows, columns] = t.shape.slice(-2) as [number, number];
   const outer = t.shape.slice(0, -2);
   const first = k >= 0 ? k : -k * columns;
@@ -107,11 +119,16 @@ export function diagonal(x: Operand, k = 0): Tensor {
 }
 
 /** Sum of the k-th diagonal of matrices: [..., M, N] -> [...]. */
-export const trace = (x: Operand, k = 0): Tensor => sum(diagonal(x, k), -1);
+export function trace(x: Operand, k = 0): Tensor {
+  const t = asTensor('trace', 'x', x);
+  if (t.rank < 2) throw opError('trace', `expected rank 2 or more, got ${formatType(t)}`);
+  checkWhole('trace', 'k', k);
+  return sum(diagonal(t, k), -1);
+}
 
 /** All products of an element of `a` with one of `b`, both flattened: [a.size, b.size]. */
 export const outer = (a: Operand, b: Operand): Tensor =>
-  multiply(reshape(a, [-1, 1]), reshape(asTensor('outer', 'b', b), [1, -1]));
+  multiply(reshape(asTensor('outer', 'a', a), [-1, 1]), reshape(asTensor('outer', 'b', b), [1, -1]));
 
 /**
  * NumPy's dot product: the sum over the last axis of `a` and the last but one of `b` (or its only one); scalars multiply.
@@ -122,7 +139,11 @@ export const outer = (a: Operand, b: Operand): Tensor =>
 export function dot(a: Operand, b: Operand): Tensor {
   const [x, y] = [asTensor('dot', 'a', a), asTensor('dot', 'b', b)];
   if (x.rank === 0 || y.rank === 0) return multiply(x, y);
-  return tensordot(x, y, [[x.rank - 1], [Math.max(0, y.rank - 2)]]);
+  const [last, first] = [x.rank - 1, Math.max(0, y.rank - 2)];
+  if (x.shape[last] !== y.shape[first]) {
+    throw opError('dot', `axis ${last} of ${formatType(x)} and axis ${first} of ${formatType(y)} differ in size`);
+  }
+  return tensordot(x, y, [[last], [first]]);
 }
 
 /**
@@ -167,6 +188,8 @@ function pairs(x: Tensor, y: Tensor, axes: number | readonly [readonly number[],
     const first = [...Array(axes).keys()];
     return [first.map((i) => x.rank - axes + i), first] as const;
   }
+  checkList('tensordot', 'axes must be a number or two lists of numbers', axes);
+  for (const list of [axes[0], axes[1]]) checkList('tensordot', 'axes must be a number or two lists of numbers', list);
   const [ofX, ofY] = [
     axes[0].map((i) => normalizeAxis('tensordot', i, x.rank)),
     axes[1].map((i) => normalizeAxis('tensordot', i, y.rank)),

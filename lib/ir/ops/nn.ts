@@ -1,4 +1,13 @@
-import { asTensor, make, normalizeAxis, type Operand, opError } from '../build.js';
+import {
+  asTensor,
+  checkNumber,
+  checkOperands,
+  checkTensor,
+  make,
+  normalizeAxis,
+  type Operand,
+  opError,
+} from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import {
   abs,
@@ -32,32 +41,39 @@ import { split, transpose } from './shape.js';
 export { sigmoid, softplus, tanh } from './elementwise.js';
 
 /** max(0, x) */
-export const relu = (x: Operand): Tensor => maximum(x, 0);
+export const relu = (x: Operand): Tensor => maximum(asTensor('relu', 'x', x), 0);
 /** x between limits; unlike that of `clip` the gradient is 0 at them. */
 const saturated = (x: Operand, low: number, high: number): Tensor => minimum(maximum(x, low), high);
 /** min(max(0, x), 6) */
-export const relu6 = (x: Operand): Tensor => saturated(x, 0, 6);
+export const relu6 = (x: Operand): Tensor => saturated(asTensor('relu6', 'x', x), 0, 6);
 /** x where positive, slope * x elsewhere (default slope 0.2 as in Keras 3; PyTorch's is 0.01). */
 export const leakyRelu = (x: Operand, slope = 0.2): Tensor => {
+  checkOperands('leakyRelu', { x, slope });
   const t = asTensor('leakyRelu', 'x', x);
   return where(greater(t, 0), t, multiply(t, slope));
 };
 /** x where positive, alpha * x elsewhere, with a learned alpha that broadcasts against x (He et al., 2015). */
 export const prelu = (x: Operand, alpha: Operand): Tensor => {
+  checkOperands('prelu', { x, alpha });
   const t = asTensor('prelu', 'x', x);
   return where(greater(t, 0), t, multiply(t, alpha));
 };
 /** x where positive, alpha * (e^x - 1) elsewhere (Clevert et al., 2016). */
 export const elu = (x: Operand, alpha = 1): Tensor => {
+  checkOperands('elu', { x, alpha });
   const t = asTensor('elu', 'x', x);
   const positive = greater(t, 0);
   // without the inner choice a large x would make e^x infinite, and its gradient 0 * inf
   return where(positive, t, multiply(expm1(where(positive, 0, t)), alpha));
 };
 /** Scaled ELU with the constants that keep mean 0 and variance 1 (Klambauer et al., 2017). */
-export const selu = (x: Operand): Tensor => multiply(elu(x, 1.6732632423543772), 1.0507009873554805);
+export const selu = (x: Operand): Tensor =>
+  multiply(elu(asTensor('selu', 'x', x), 1.6732632423543772), 1.0507009873554805);
 /** x where positive, alpha * (e^(x / alpha) - 1) elsewhere: an ELU with a continuous slope (Barron, 2017). */
-export const celu = (x: Operand, alpha = 1): Tensor => multiply(elu(multiply(x, 1 / alpha)), alpha);
+export const celu = (x: Operand, alpha = 1): Tensor => {
+  checkNumber('celu', 'alpha', alpha);
+  return multiply(elu(multiply(asTensor('celu', 'x', x), 1 / alpha)), alpha);
+};
 /** x / (1 + |x|) */
 export const softsign = (x: Operand): Tensor => {
   const t = asTensor('softsign', 'x', x);
@@ -94,11 +110,15 @@ export const gelu = (x: Operand, approximate = false): Tensor => {
   return multiply(multiply(t, 0.5), add(tanh(cubic), 1));
 };
 /** clip(x / 6 + 0.5, 0, 1) */
-export const hardSigmoid = (x: Operand): Tensor => saturated(add(multiply(x, 1 / 6), 0.5), 0, 1);
+export const hardSigmoid = (x: Operand): Tensor =>
+  saturated(add(multiply(asTensor('hardSigmoid', 'x', x), 1 / 6), 0.5), 0, 1);
 /** x * hardSigmoid(x) */
-export const hardSilu = (x: Operand): Tensor => multiply(x, hardSigmoid(x));
+export const hardSilu = (x: Operand): Tensor => {
+  const t = asTensor('hardSilu', 'x', x);
+  return multiply(t, hardSigmoid(t));
+};
 /** x limited to [-1, 1] */
-export const hardTanh = (x: Operand): Tensor => saturated(x, -1, 1);
+export const hardTanh = (x: Operand): Tensor => saturated(asTensor('hardTanh', 'x', x), -1, 1);
 /** x - tanh(x) */
 export const tanhShrink = (x: Operand): Tensor => {
   const t = asTensor('tanhShrink', 'x', x);
@@ -106,11 +126,13 @@ export const tanhShrink = (x: Operand): Tensor => {
 };
 /** x moved toward 0 by the threshold: 0 where |x| <= threshold, x - threshold * sign(x) elsewhere. */
 export const softShrink = (x: Operand, threshold = 0.5): Tensor => {
+  checkOperands('softShrink', { x, threshold });
   const t = asTensor('softShrink', 'x', x);
   return where(lessEqual(abs(t), threshold), 0, subtract(t, multiply(sign(t), threshold)));
 };
 /** 0 where |x| <= threshold, x elsewhere. */
 export const hardShrink = (x: Operand, threshold = 0.5): Tensor => {
+  checkOperands('hardShrink', { x, threshold });
   const t = asTensor('hardShrink', 'x', x);
   return where(lessEqual(abs(t), threshold), 0, t);
 };
@@ -121,14 +143,17 @@ export const sparsePlus = (x: Operand): Tensor => {
   return add(between, relu(subtract(t, 1)));
 };
 /** 0 below -1, 1 above 1, (x + 1) / 2 between: the slope of `sparsePlus`. */
-export const sparseSigmoid = (x: Operand): Tensor => saturated(multiply(add(x, 1), 0.5), 0, 1);
+export const sparseSigmoid = (x: Operand): Tensor =>
+  saturated(multiply(add(asTensor('sparseSigmoid', 'x', x), 1), 0.5), 0, 1);
 /** (x + sqrt(x^2 + b)) / 2 */
 export const squareplus = (x: Operand, b = 4): Tensor => {
+  checkOperands('squareplus', { x, b });
   const t = asTensor('squareplus', 'x', x);
   return multiply(add(t, sqrt(add(multiply(t, t), b))), 0.5);
 };
 /** x where x > threshold, `value` elsewhere. */
 export const threshold = (x: Operand, threshold: number, value: number): Tensor => {
+  checkOperands('threshold', { x, threshold, value });
   const t = asTensor('threshold', 'x', x);
   return where(lessEqual(t, threshold), value, t);
 };
@@ -138,11 +163,14 @@ export const threshold = (x: Operand, threshold: number, value: number): Tensor 
  * @throws Error when the axis has an odd size
  */
 export const glu = (x: Operand, axis = -1): Tensor => {
-  const [value, gate] = split(x, 2, axis) as [Tensor, Tensor];
+  const t = asTensor('glu', 'x', x);
+  const a = normalizeAxis('glu', axis, t.rank);
+  if ((t.shape[a] as number) % 2 !== 0) throw opError('glu', `axis ${a} of ${formatType(t)} must have an even size`);
+  const [value, gate] = split(t, 2, a) as [Tensor, Tensor];
   return multiply(value, sigmoid(gate));
 };
 /** log(sigmoid(x)), without overflow. */
-export const logSigmoid = (x: Operand): Tensor => negative(softplus(negative(x)));
+export const logSigmoid = (x: Operand): Tensor => negative(softplus(negative(asTensor('logSigmoid', 'x', x))));
 
 function lastAxis(op: string, x: Operand, axis: number, apply: (t: Tensor) => Tensor): Tensor {
   const t = cast(asTensor(op, 'x', x), 'float32');
@@ -191,14 +219,14 @@ export const sparsemax = (x: Operand, axis = -1): Tensor =>
  * @returns float32 [...]
  */
 export function sparseSoftmaxCrossEntropy(logits: Tensor, labels: Tensor): Tensor {
-  if (labels.dtype !== 'int32')
-    throw opError('sparseSoftmaxCrossEntropy', `labels must be int32, got ${formatType(labels)}`);
+  checkTensor('sparseSoftmaxCrossEntropy', 'logits', logits);
+  checkTensor('sparseSoftmaxCrossEntropy', 'labels', labels, 'int32');
   const outer = logits.shape.slice(0, -1);
   if (logits.rank < 1 || outer.length !== labels.rank || outer.some((n, i) => n !== labels.shape[i])) {
     throw opError('sparseSoftmaxCrossEntropy', `labels ${formatType(labels)} do not fit logits ${formatType(logits)}`);
   }
   const classes = logits.shape[logits.rank - 1] as number;
-  const flatLogits = make('reshape', [logits], {}, [labels.size, classes], 'float32');
+  const flatLogits = make('reshape', [cast(logits, 'float32')], {}, [labels.size, classes], 'float32');
   const flatLabels = make('reshape', [labels], {}, [labels.size], 'int32');
   const loss = make('softmaxCrossEntropy', [flatLogits, flatLabels], {}, [labels.size], 'float32');
   return make('reshape', [loss], {}, [...labels.shape], 'float32');
@@ -208,6 +236,9 @@ export function sparseSoftmaxCrossEntropy(logits: Tensor, labels: Tensor): Tenso
  * Binary cross-entropy of a sigmoid, from its input z: max(z, 0) - z * target + log(1 + e^-|z|).
  */
 export function sigmoidCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
+  checkTensor('sigmoidCrossEntropy', 'logits', logits);
+  checkTensor('sigmoidCrossEntropy', 'targets', targets);
+  checkOperands('sigmoidCrossEntropy', { logits, targets });
   return customGradient(
     [logits, targets],
     // in this order: max(z, 0) - z is exactly 0 where a large logit is right, and the logarithm is what remains

@@ -1,14 +1,40 @@
-import { asTensor, normalizeAxis, type Operand, opError } from '../build.js';
+import {
+  asTensor,
+  checkNumber,
+  checkOperands,
+  checkOptions,
+  describe,
+  normalizeAxes,
+  normalizeAxis,
+  type Operand,
+  opError,
+} from '../build.js';
 import { affinely } from '../composites/normalization.js';
-import { formatType, type Tensor } from '../graph.js';
+import { formatType, Tensor } from '../graph.js';
 import { add, cast, maximum, multiply, reciprocal, rsqrt, square, subtract } from './elementwise.js';
 import { normalizedRows, standardize } from './normalize-rows.js';
 import { type Axes, mean, norm, sum } from './reduce.js';
 import { reshape } from './shape.js';
 
+function checkEpsilon(op: string, epsilon: unknown): void {
+  if (!Number.isFinite(epsilon)) throw opError(op, `epsilon must be a finite number, got ${describe(epsilon)}`);
+}
+
+/** x as float32, and the other arguments of a normalization over axes checked. */
+function normalizable(op: string, x: Operand, axes: Axes, options: NormalizationOptions): Tensor {
+  const t = cast(asTensor(op, 'x', x), 'float32');
+  normalizeAxes(op, axes, t.rank);
+  checkOptions(op, options);
+  const { epsilon = 0, scale, offset } = options;
+  checkEpsilon(op, epsilon);
+  if (scale !== undefined) checkOperands(op, { x: t, scale });
+  if (offset !== undefined) checkOperands(op, { x: t, offset });
+  return t;
+}
+
 /** A vector of one value per element of an axis, shaped to broadcast against x. */
 function along(op: string, argument: string, x: Tensor, axis: number, v: Tensor): Tensor {
-  if (v.rank !== 1 || v.size !== x.shape[axis]) {
+  if (!(v instanceof Tensor) || v.rank !== 1 || v.size !== x.shape[axis]) {
     throw opError(op, `${argument} must have shape [${x.shape[axis]}] (axis ${axis} of x), got ${formatType(v)}`);
   }
   return reshape(
@@ -50,12 +76,14 @@ export function batchNormalization(
 ): Tensor {
   const op = 'batchNormalization';
   const t = cast(asTensor(op, 'x', x), 'float32');
+  checkOptions(op, options);
   const axis = normalizeAxis(op, options.axis ?? -1, t.rank);
   const { scale, offset, epsilon = 1e-3 } = options;
+  checkEpsilon(op, epsilon);
   const inverse = rsqrt(add(along(op, 'variance', t, axis, variance), epsilon));
   const factor = scale === undefined ? inverse : multiply(inverse, along(op, 'scale', t, axis, scale));
   const centered = subtract(t, along(op, 'mean', t, axis, mean));
-  return affinely(centered, factor, offset && along(op, 'offset', t, axis, offset));
+  return affinely(centered, factor, offset === undefined ? undefined : along(op, 'offset', t, axis, offset));
 }
 
 export interface NormalizationOptions {
@@ -76,7 +104,7 @@ export interface NormalizationOptions {
  * Source: Ba, Kiros and Hinton, "Layer normalization", 2016.
  */
 export function layerNormalization(x: Operand, axes: Axes = -1, options: NormalizationOptions = {}): Tensor {
-  const t = cast(asTensor('layerNormalization', 'x', x), 'float32');
+  const t = normalizable('layerNormalization', x, axes, options);
   const { epsilon = 1e-3, scale, offset } = options;
   return (
     normalizedRows(t, axes, epsilon, true, scale, offset) ?? affinely(standardize(t, axes, epsilon), scale, offset)
@@ -96,7 +124,7 @@ export function rmsNormalization(
   axes: Axes = -1,
   options: Omit<NormalizationOptions, 'offset'> = {},
 ): Tensor {
-  const t = cast(asTensor('rmsNormalization', 'x', x), 'float32');
+  const t = normalizable('rmsNormalization', x, axes, options);
   const { epsilon = 1e-6, scale } = options;
   const byRows = normalizedRows(t, axes, epsilon, false, scale, undefined);
   if (byRows !== undefined) return byRows;
@@ -121,17 +149,21 @@ export function groupNormalization(
 ): Tensor {
   const op = 'groupNormalization';
   const t = cast(asTensor(op, 'x', x), 'float32');
+  checkOptions(op, options);
   const axis = normalizeAxis(op, options.axis ?? -1, t.rank);
   const channels = t.shape[axis] as number;
+  const { scale, offset, epsilon = 1e-3 } = options;
+  checkEpsilon(op, epsilon);
   if (axis === 0) throw opError(op, 'axis 0 is the batch, not the channels');
   if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0) {
-    throw opError(op, `${channels} channels (axis ${axis}) cannot be divided into ${groups} groups`);
+    throw opError(op, `${channels} channels (axis ${axis}) cannot be divided into ${describe(groups)} groups`);
   }
   const split = [...t.shape.slice(0, axis), groups, channels / groups, ...t.shape.slice(axis + 1)];
   const axes = [...split.keys()].filter((i) => i !== 0 && i !== axis);
-  const normal = reshape(standardize(reshape(t, split), axes, options.epsilon ?? 1e-3), t.shape);
-  const { scale, offset } = options;
-  return affinely(normal, scale && along(op, 'scale', t, axis, scale), offset && along(op, 'offset', t, axis, offset));
+  const normal = reshape(standardize(reshape(t, split), axes, epsilon), t.shape);
+  const channelwise = (name: string, v: Tensor | undefined) =>
+    v === undefined ? undefined : along(op, name, t, axis, v);
+  return affinely(normal, channelwise('scale', scale), channelwise('offset', offset));
 }
 
 /**
@@ -145,8 +177,10 @@ export function normalize(
   axes: Axes = -1,
   options: { readonly order?: number; readonly epsilon?: number } = {},
 ): Tensor {
-  const t = cast(asTensor('normalize', 'x', x), 'float32');
+  const t = normalizable('normalize', x, axes, options);
   const { order = 2, epsilon = 1e-12 } = options;
+  checkNumber('normalize', 'order', order);
+  if (Number.isNaN(order)) throw opError('normalize', 'order must be a number, got NaN');
   // the root of a maximum has a derivative at 0, a maximum with a root has none
   if (order === 2) {
     return multiply(t, rsqrt(maximum(sum(square(t), axes, { keepDims: true }), Math.max(epsilon * epsilon, 1e-37))));

@@ -1,4 +1,4 @@
-import { asTensor, make, normalizeAxis, type Operand, opError } from '../build.js';
+import { asTensor, checkOptions, checkTensor, describe, make, normalizeAxis, type Operand, opError } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { less, lessEqual } from './elementwise.js';
 import { gatherAlongAxis } from './gather.js';
@@ -18,6 +18,11 @@ function order(op: string, t: Tensor, axis: number, count: number | undefined, d
   return make('argsort', [t], { axis: a, descending }, shape, 'int32');
 }
 
+function isDescending(op: string, options: SortOptions): boolean {
+  checkOptions(op, options);
+  return options.descending === true;
+}
+
 const sortable = (op: string, x: Operand): Tensor => {
   const t = asTensor(op, 'x', x);
   return numbers(t, 'int32');
@@ -33,7 +38,7 @@ const sortable = (op: string, x: Operand): Tensor => {
  * ops.argsort(tensor([3, 1, 2])); // 1, 2, 0
  */
 export const argsort = (x: Operand, axis = -1, options: SortOptions = {}): Tensor =>
-  order('argsort', sortable('argsort', x), axis, undefined, options.descending === true);
+  order('argsort', sortable('argsort', x), axis, undefined, isDescending('argsort', options));
 
 /**
  * The elements of `x` in order along an axis; NaN comes last, in descending order first. Gradients go back to where the
@@ -46,7 +51,7 @@ export const argsort = (x: Operand, axis = -1, options: SortOptions = {}): Tenso
  */
 export function sort(x: Operand, axis = -1, options: SortOptions = {}): Tensor {
   const t = sortable('sort', x);
-  return gatherAlongAxis(t, order('sort', t, axis, undefined, options.descending === true), axis);
+  return gatherAlongAxis(t, order('sort', t, axis, undefined, isDescending('sort', options)), axis);
 }
 
 /**
@@ -63,7 +68,7 @@ export function topK(x: Operand, k: number): { values: Tensor; indices: Tensor }
   const t = sortable('topK', x);
   const n = t.shape[normalizeAxis('topK', -1, t.rank)] as number;
   if (!Number.isInteger(k) || k < 0 || k > n) {
-    throw opError('topK', `k must be a whole number in 0 .. ${n} for ${formatType(t)}, got ${k}`);
+    throw opError('topK', `k must be a whole number in 0 .. ${n} for ${formatType(t)}, got ${describe(k)}`);
   }
   const indices = order('topK', t, -1, k, true);
   return { values: gatherAlongAxis(t, indices, -1), indices };
@@ -80,8 +85,10 @@ export function topK(x: Operand, k: number): { values: Tensor; indices: Tensor }
  * ops.searchSorted(tensor([1, 2, 2, 5]), tensor([2, 9])); // 1, 4
  */
 export function searchSorted(sorted: Tensor, values: Operand, side: 'left' | 'right' = 'left'): Tensor {
+  checkTensor('searchSorted', 'sorted', sorted);
   if (sorted.rank !== 1) throw opError('searchSorted', `sorted must have rank 1, got ${formatType(sorted)}`);
-  if (side !== 'left' && side !== 'right') throw opError('searchSorted', `side must be 'left' or 'right', got ${side}`);
+  if (side !== 'left' && side !== 'right')
+    throw opError('searchSorted', `side must be 'left' or 'right', got ${describe(side)}`);
   const column = expandDims(asTensor('searchSorted', 'values', values), -1);
   return sum(side === 'left' ? less(sorted, column) : lessEqual(sorted, column), -1);
 }

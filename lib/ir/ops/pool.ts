@@ -1,4 +1,4 @@
-import { asTensor, make, type Operand, opError, tensor } from '../build.js';
+import { asTensor, checkOptions, describe, make, type Operand, opError, tensor } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { cast } from './elementwise.js';
 import { gather } from './gather.js';
@@ -36,6 +36,7 @@ function windowsOf(op: string, x: Operand, poolSize: PerAxis, options: PoolOptio
   if (rank < 1 || rank > 3) {
     throw opError(op, `expected x [N, ...spatial, C] with one to three spatial axes, got ${formatType(input)}`);
   }
+  checkOptions(op, options);
   const window = perAxis(op, 'poolSize', poolSize, rank);
   checkWindow(op, 'poolSize', window);
   if (window.reduce((a, b) => a * b, 1) > largestPool) {
@@ -173,7 +174,7 @@ export function upSampling(x: Operand, size: PerAxis, interpolation: 'nearest' |
   const op = 'upSampling';
   const input = pixels(op, x);
   if (interpolation !== 'nearest' && interpolation !== 'bilinear') {
-    throw opError(op, `interpolation must be 'nearest' or 'bilinear', got ${interpolation}`);
+    throw opError(op, `interpolation must be 'nearest' or 'bilinear', got ${describe(interpolation)}`);
   }
   return perAxis(op, 'size', size, input.rank - 2).reduce((t, times, a) => {
     if (interpolation === 'nearest') return times === 1 ? t : repeat(t, times, a + 1);

@@ -1,4 +1,13 @@
-import { asTensor, normalizeAxis, type Operand, opError } from '../build.js';
+import {
+  asTensor,
+  checkNumber,
+  checkOptions,
+  checkScalar,
+  describe,
+  normalizeAxis,
+  type Operand,
+  opError,
+} from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { add, cast, cos, exp, multiply, sin, subtract } from './elementwise.js';
 import { arange, iota } from './random.js';
@@ -33,7 +42,10 @@ function angles(positions: number, count: number, base: number, start: number | 
 export function rotaryEmbedding(x: Operand, options: RotaryOptions = {}): Tensor {
   const op = 'rotaryEmbedding';
   const t = cast(asTensor(op, 'x', x), 'float32');
+  checkOptions(op, options);
   const { base = 10000, start = 0 } = options;
+  checkNumber(op, 'base', base);
+  checkScalar(op, 'start', start);
   const axis = normalizeAxis(op, options.axis ?? -2, t.rank);
   const depth = t.shape.at(-1) as number;
   if (axis === t.rank - 1) throw opError(op, 'axis must be one of the positions, not that of the features');
@@ -60,9 +72,10 @@ export function sinusoidalPositions(positions: number, depth: number, base = 100
   if (!Number.isInteger(positions) || positions < 0 || !Number.isInteger(depth) || depth < 2 || depth % 2 !== 0) {
     throw opError(
       'sinusoidalPositions',
-      `expected a number of positions and an even depth, got ${positions} and ${depth}`,
+      `expected a number of positions and an even depth, got ${describe(positions)} and ${describe(depth)}`,
     );
   }
+  checkNumber('sinusoidalPositions', 'base', base);
   const angle = angles(positions, depth / 2, base);
   return reshape(stack([sin(angle), cos(angle)], 2), [positions, depth]);
 }

@@ -1,5 +1,22 @@
-import { broadcastTo, checkShape, make, type Operand, opError, scalar } from '../build.js';
-import { type DType, type Shape, sizeOf, type Tensor } from '../graph.js';
+import {
+  asTensor,
+  broadcastShapes,
+  broadcastTo,
+  checkDType,
+  checkNumber,
+  checkOperands,
+  checkOptions,
+  checkScalar,
+  checkShape,
+  checkTensor,
+  checkWhole,
+  describe,
+  make,
+  type Operand,
+  opError,
+  scalar,
+} from '../build.js';
+import { type DType, formatType, type Shape, sameShape, sizeOf, type Tensor } from '../graph.js';
 import { currentRandom } from '../random-source.js';
 import { add, cast, cos, less, log, multiply, sqrt, where } from './elementwise.js';
 
@@ -10,9 +27,11 @@ export interface RandomOptions {
 
 function draw(op: string, shape: Shape, options: RandomOptions): Tensor {
   checkShape(op, shape);
+  checkOptions(op, options);
   let from = currentRandom();
   if (options.seed !== undefined) {
-    if (!Number.isInteger(options.seed)) throw opError(op, `seed must be a whole number, got ${options.seed}`);
+    if (!Number.isInteger(options.seed))
+      throw opError(op, `seed must be a whole number, got ${describe(options.seed)}`);
     from = { seed: scalar(options.seed | 0, 'int32'), counter: scalar(0, 'int32'), nextStream: () => 0 };
   }
   if (from === undefined) throw opError(op, 'outside a model a seed is needed: { seed: 1 }');
@@ -28,6 +47,8 @@ function draw(op: string, shape: Shape, options: RandomOptions): Tensor {
 
 /** Uniform in [low, high): Philox4x32-10, 24 bits (Salmon et al., 2011). */
 export function randomUniform(shape: Shape, low = 0, high = 1, options: RandomOptions = {}): Tensor {
+  checkNumber('randomUniform', 'low', low);
+  checkNumber('randomUniform', 'high', high);
   const u = draw('randomUniform', shape, options);
   return low === 0 && high === 1 ? u : add(multiply(u, high - low), low);
 }
@@ -35,6 +56,8 @@ export function randomUniform(shape: Shape, low = 0, high = 1, options: RandomOp
 /** Normal with the given mean and standard deviation: Box-Muller on two uniforms. */
 export function randomNormal(shape: Shape, mean = 0, stddev = 1, options: RandomOptions = {}): Tensor {
   checkShape('randomNormal', shape);
+  checkScalar('randomNormal', 'mean', mean);
+  checkScalar('randomNormal', 'stddev', stddev);
   // one draw of twice the length gives both uniforms, also when a seed fixes the stream
   const pairs = draw('randomNormal', [2, sizeOf(shape)], options);
   const half = (i: number) => make('slice', [pairs], { start: [i, 0], step: [1, 1] }, [1, sizeOf(shape)], 'float32');
@@ -45,8 +68,11 @@ export function randomNormal(shape: Shape, mean = 0, stddev = 1, options: Random
 }
 
 /** True with the given probability. */
-export const randomBernoulli = (shape: Shape, probability: number, options: RandomOptions = {}): Tensor =>
-  less(draw('randomBernoulli', shape, options), probability);
+export function randomBernoulli(shape: Shape, probability: number, options: RandomOptions = {}): Tensor {
+  const u = draw('randomBernoulli', shape, options);
+  checkOperands('randomBernoulli', { u, probability });
+  return less(u, probability);
+}
 
 /**
  * Sets elements to 0 with probability `rate` and scales the others by 1 / (1 - rate), so that the expected sum stays.
@@ -58,16 +84,25 @@ export function dropout(
   rate: number,
   options: RandomOptions & { readonly noiseShape?: Shape } = {},
 ): Tensor {
-  if (!(rate >= 0 && rate <= 1)) throw opError('dropout', `rate must be between 0 and 1, got ${rate}`);
+  checkTensor('dropout', 'x', x);
+  checkNumber('dropout', 'rate', rate);
+  checkOptions('dropout', options);
+  if (!(rate >= 0 && rate <= 1)) throw opError('dropout', `rate must be between 0 and 1, got ${describe(rate)}`);
   if (rate === 0) return x;
   const shape = options.noiseShape ?? x.shape;
-  const keep = broadcastTo(randomBernoulli(shape, 1 - rate, options), x.shape);
+  checkShape('dropout', shape);
+  if (shape.length > x.rank || !sameShape(broadcastShapes('dropout', shape, x.shape), x.shape)) {
+    throw opError('dropout', `noiseShape ${describe(shape)} must broadcast to ${formatType(x)}`);
+  }
+  const keep = broadcastTo(less(draw('dropout', shape, options), 1 - rate), x.shape);
   return where(keep, rate === 1 ? 0 : multiply(x, 1 / (1 - rate)), 0);
 }
 
 /** 0, 1, ..., n-1 along `axis` of `shape`. */
 export function iota(shape: Shape, axis: number, dtype: DType = 'int32'): Tensor {
   checkShape('iota', shape);
+  checkWhole('iota', 'axis', axis, 0);
+  checkDType('iota', dtype);
   const inner = sizeOf(shape.slice(axis + 1));
   const t = make('iota', [], { inner: Math.max(inner, 1), size: Math.max(shape[axis] ?? 1, 1) }, [...shape], 'int32');
   return cast(t, dtype);
@@ -75,22 +110,43 @@ export function iota(shape: Shape, axis: number, dtype: DType = 'int32'): Tensor
 
 /** The numbers start, start + step, ... below stop. */
 export function arange(start: number, stop: number, step = 1, dtype: DType = 'float32'): Tensor {
+  for (const [name, value] of Object.entries({ start, stop, step })) checkNumber('arange', name, value);
+  checkDType('arange', dtype);
   const n = Math.max(0, Math.ceil((stop - start) / step));
   if (!Number.isFinite(n))
     throw opError('arange', `start ${start}, stop ${stop}, step ${step} do not give a finite range`);
   return cast(add(multiply(iota([n], 0, dtype === 'int32' ? 'int32' : 'float32'), step), start), dtype);
 }
 
+function filled(op: string, shape: Shape, value: Operand, dtype: DType): Tensor {
+  checkShape(op, shape);
+  checkDType(op, dtype);
+  const t = asTensor(op, 'value', value, dtype);
+  if (t.rank > shape.length || !sameShape(broadcastShapes(op, t.shape, shape), shape)) {
+    throw opError(op, `a value ${formatType(t)} does not broadcast to [${shape.join(', ')}]`);
+  }
+  return broadcastTo(t, shape);
+}
+
 /** A tensor filled with one value. */
 export const full = (shape: Shape, value: Operand, dtype: DType = 'float32'): Tensor =>
-  broadcastTo(typeof value === 'number' ? scalar(value, dtype) : value, shape);
+  filled('full', shape, value, dtype);
 /** All 0. */
-export const zeros = (shape: Shape, dtype: DType = 'float32'): Tensor => full(shape, 0, dtype);
+export const zeros = (shape: Shape, dtype: DType = 'float32'): Tensor => filled('zeros', shape, 0, dtype);
 /** All 1. */
-export const ones = (shape: Shape, dtype: DType = 'float32'): Tensor => full(shape, 1, dtype);
+export const ones = (shape: Shape, dtype: DType = 'float32'): Tensor => filled('ones', shape, 1, dtype);
 /** All 0, in the shape and dtype of x. */
-export const zerosLike = (x: Tensor): Tensor => zeros(x.shape, x.dtype);
+export function zerosLike(x: Tensor): Tensor {
+  checkTensor('zerosLike', 'x', x);
+  return zeros(x.shape, x.dtype);
+}
 /** All 1, in the shape and dtype of x. */
-export const onesLike = (x: Tensor): Tensor => ones(x.shape, x.dtype);
+export function onesLike(x: Tensor): Tensor {
+  checkTensor('onesLike', 'x', x);
+  return ones(x.shape, x.dtype);
+}
 /** One value in the shape of another tensor, and in its dtype unless another is given. */
-export const fullLike = (x: Tensor, value: Operand, dtype: DType = x.dtype): Tensor => full(x.shape, value, dtype);
+export function fullLike(x: Tensor, value: Operand, dtype?: DType): Tensor {
+  checkTensor('fullLike', 'x', x);
+  return filled('fullLike', x.shape, value, dtype ?? x.dtype);
+}

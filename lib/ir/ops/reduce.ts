@@ -1,4 +1,15 @@
-import { asTensor, make, normalizeAxes, normalizeAxis, type Operand, opError, scalar } from '../build.js';
+import {
+  asTensor,
+  checkNumber,
+  checkOptions,
+  describe,
+  make,
+  normalizeAxes,
+  normalizeAxis,
+  type Operand,
+  opError,
+  scalar,
+} from '../build.js';
 import { type ReduceKind, sizeOf, type Tensor } from '../graph.js';
 import { identityProgram } from '../program.js';
 import {
@@ -20,13 +31,10 @@ import {
   where,
 } from './elementwise.js';
 import { numbers } from './numbers.js';
+import { type Axes, type ReduceOptions, reducible } from './reducible.js';
 import { reshape, squeeze } from './shape.js';
 
-export interface ReduceOptions {
-  /** Keep reduced axes with size 1, so that the result broadcasts against the input. */
-  readonly keepDims?: boolean;
-}
-export type Axes = number | readonly number[];
+export type { Axes, ReduceOptions } from './reducible.js';
 
 function reduce(
   kind: ReduceKind,
@@ -36,6 +44,7 @@ function reduce(
   options: ReduceOptions = {},
 ): Tensor {
   const input = asTensor(name, 'x', x);
+  checkOptions(name, options);
   const t = numbers(input, kind === 'sum' ? 'int32' : 'float32');
   const list = normalizeAxes(name, axes, t.rank);
   const kept = t.shape.filter((_, i) => !list.includes(i));
@@ -60,11 +69,11 @@ export const max = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor =>
 export const min = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor => reduce('min', 'min', x, axes, options);
 /** Product over axes. */
 export const prod = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor =>
-  reduce('prod', 'prod', cast(x, 'float32'), axes, options);
+  reduce('prod', 'prod', cast(reducible('prod', x, axes, options), 'float32'), axes, options);
 
 /** Arithmetic mean over axes, in float32. */
 export function mean(x: Operand, axes?: Axes, options?: ReduceOptions): Tensor {
-  const t = cast(asTensor('mean', 'x', x), 'float32');
+  const t = cast(reducible('mean', x, axes, options), 'float32');
   const list = normalizeAxes('mean', axes, t.rank);
   const count = list.reduce((p, a) => p * (t.shape[a] as number), 1);
   return multiply(sum(t, list, options), 1 / count);
@@ -78,10 +87,12 @@ export function variance(
   axes?: Axes,
   options: ReduceOptions & { readonly correction?: number } = {},
 ): Tensor {
-  const t = cast(asTensor('variance', 'x', x), 'float32');
+  const t = cast(reducible('variance', x, axes, options), 'float32');
   const list = normalizeAxes('variance', axes, t.rank);
   const count = list.reduce((p, a) => p * (t.shape[a] as number), 1);
-  const divisor = count - (options.correction ?? 0);
+  const { correction = 0 } = options;
+  checkNumber('variance', 'correction', correction);
+  const divisor = count - correction;
   const deviation = (v: Tensor): Tensor => subtract(v, mean(v, list, { keepDims: true }));
   const squaredDeviation = (v: Tensor): Tensor => divide(sum(square(deviation(v)), list, { keepDims: true }), divisor);
   // Deviations add up to 0, so that the mean has no part in the derivative: that saves a pass over many elements. Those of a
@@ -102,7 +113,7 @@ const lengthOf = (squares: Tensor): Tensor =>
 
 /** Square root of the variance; its gradient is 0 where the variance is. */
 export const std = (x: Operand, axes?: Axes, options?: ReduceOptions & { readonly correction?: number }): Tensor =>
-  lengthOf(variance(x, axes, options));
+  lengthOf(variance(reducible('std', x, axes, options), axes, options));
 
 /**
  * Mean and variance over axes (default: all), for normalization: the variance is biased, sum((x - mean)^2) / n.
@@ -111,7 +122,8 @@ export const std = (x: Operand, axes?: Axes, options?: ReduceOptions & { readonl
  * const { mean, variance } = ops.moments(x, [0]);
  */
 export function moments(x: Operand, axes?: Axes, options?: ReduceOptions): { mean: Tensor; variance: Tensor } {
-  return { mean: mean(x, axes, options), variance: variance(x, axes, options) };
+  const t = reducible('moments', x, axes, options);
+  return { mean: mean(t, axes, options), variance: variance(t, axes, options) };
 }
 
 export interface NormOptions extends ReduceOptions {
@@ -126,10 +138,11 @@ export interface NormOptions extends ReduceOptions {
  * @throws Error when `ord` is NaN
  */
 export function norm(x: Operand, axes?: Axes, options: NormOptions = {}): Tensor {
+  const t = cast(reducible('norm', x, axes, options), 'float32');
   const { ord = 2 } = options;
-  if (typeof ord !== 'number' || Number.isNaN(ord)) throw opError('norm', `ord must be a number, got ${ord}`);
-  if (ord === 2) return lengthOf(sum(square(cast(asTensor('norm', 'x', x), 'float32')), axes, options));
-  const size = abs(cast(asTensor('norm', 'x', x), 'float32'));
+  if (typeof ord !== 'number' || Number.isNaN(ord)) throw opError('norm', `ord must be a number, got ${describe(ord)}`);
+  if (ord === 2) return lengthOf(sum(square(t), axes, options));
+  const size = abs(t);
   if (ord === 1) return sum(size, axes, options);
   if (ord === 0) return cast(countNonzero(size, axes, options), 'float32');
   if (ord === Number.POSITIVE_INFINITY) return max(size, axes, options);
@@ -139,11 +152,11 @@ export function norm(x: Operand, axes?: Axes, options: NormOptions = {}): Tensor
 
 /** How many elements are not 0, over axes (default: all), as int32. */
 export const countNonzero = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor =>
-  sum(cast(x, 'bool'), axes, options);
+  sum(cast(reducible('countNonzero', x, axes, options), 'bool'), axes, options);
 
 /** log(sum(exp(x))) without overflow; -infinity for no values. */
 export function logSumExp(x: Operand, axes?: Axes, options?: ReduceOptions): Tensor {
-  const t = asTensor('logSumExp', 'x', x);
+  const t = reducible('logSumExp', x, axes, options);
   if (t.size === 0) return log(sum(cast(t, 'float32'), axes, options));
   const list = normalizeAxes('logSumExp', axes, t.rank);
   const top = stopGradient(max(t, list, { keepDims: true }));
@@ -161,13 +174,13 @@ export function logSumExp(x: Operand, axes?: Axes, options?: ReduceOptions): Ten
 
 /** Whether any element is true (or not 0); false for no values. */
 export function any(x: Operand, axes?: Axes, options?: ReduceOptions): Tensor {
-  const t = cast(cast(x, 'bool'), 'float32');
+  const t = cast(cast(reducible('any', x, axes, options), 'bool'), 'float32');
   return cast((t.size === 0 ? sum : max)(t, axes, options), 'bool');
 }
 
 /** Whether all elements are true (or not 0); true for no values. */
 export function all(x: Operand, axes?: Axes, options?: ReduceOptions): Tensor {
-  const t = cast(cast(x, 'bool'), 'float32');
+  const t = cast(cast(reducible('all', x, axes, options), 'bool'), 'float32');
   return cast((t.size === 0 ? prod : min)(t, axes, options), 'bool');
 }
 

@@ -1,4 +1,14 @@
-import { asTensor, type Operand, opError, tensor } from '../build.js';
+import {
+  asTensor,
+  checkList,
+  checkShape,
+  checkTensor,
+  checkWhole,
+  describe,
+  type Operand,
+  opError,
+  tensor,
+} from '../build.js';
 import { formatType, type Shape, sameShape, sizeOf, type Tensor } from '../graph.js';
 import { ravel } from './arrange.js';
 import {
@@ -28,6 +38,9 @@ import { concatenate, expandDims, pad, reshape, sliceAxis } from './shape.js';
  * in the kernels, where one is out of range.
  */
 function rowsOf(op: string, indices: Tensor, updates: Tensor, shape: Shape): { position: Tensor; rows: number } {
+  checkTensor(op, 'indices', indices);
+  checkTensor(op, op === 'scatter' ? 'values' : 'updates', updates);
+  checkShape(op, shape);
   const k = indices.shape[indices.rank - 1];
   if (indices.dtype !== 'int32' || k === undefined || k < 1 || k > shape.length) {
     throw opError(op, `indices must be int32 [..., k] with k in 1 .. ${shape.length}, got ${formatType(indices)}`);
@@ -107,6 +120,9 @@ export function scatterUpdate(x: Operand, indices: Tensor, updates: Tensor): Ten
  */
 export function sliceUpdate(x: Operand, start: readonly number[], updates: Tensor): Tensor {
   const t = asTensor('sliceUpdate', 'x', x);
+  checkList('sliceUpdate', 'start must be a list of numbers', start);
+  for (const n of start) checkWhole('sliceUpdate', 'a position of start', n, 0);
+  checkTensor('sliceUpdate', 'updates', updates);
   const inside = (n: number, i: number): boolean => {
     const from = start[i];
     return Number.isInteger(from) && (from as number) >= 0 && (from as number) + (updates.shape[i] as number) <= n;
@@ -128,6 +144,7 @@ function extreme(kind: 'max' | 'min', x: Operand, segmentIds: Tensor, numSegment
   const op = kind === 'max' ? 'segmentMax' : 'segmentMin';
   const input = asTensor(op, 'x', x);
   const t = numbers(input, 'int32');
+  checkTensor(op, 'segmentIds', segmentIds);
   if (segmentIds.dtype !== 'int32' || segmentIds.rank !== 1 || t.rank < 1 || segmentIds.size !== t.shape[0]) {
     throw opError(
       op,
@@ -135,7 +152,7 @@ function extreme(kind: 'max' | 'min', x: Operand, segmentIds: Tensor, numSegment
     );
   }
   if (!Number.isInteger(numSegments) || numSegments < 0) {
-    throw opError(op, `numSegments must be a whole number that is not negative, got ${numSegments}`);
+    throw opError(op, `numSegments must be a whole number that is not negative, got ${describe(numSegments)}`);
   }
   const size = t.dtype === 'int32' ? 2 ** 31 : Number.POSITIVE_INFINITY;
   const none = kind === 'max' ? -size : t.dtype === 'int32' ? size - 1 : size;

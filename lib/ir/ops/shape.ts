@@ -3,6 +3,10 @@ import {
   broadcastTo,
   checkList,
   checkShape,
+  checkTensor,
+  checkTensors,
+  checkWhole,
+  describe,
   make,
   normalizeAxes,
   normalizeAxis,
@@ -22,9 +26,11 @@ export { broadcastTo } from '../build.js';
 export function reshape(x: Operand, shape: Shape): Tensor {
   const t = asTensor('reshape', 'x', x);
   checkList('reshape', 'a shape must be a list of sizes', shape);
+  if (!shape.every((n) => Number.isInteger(n)))
+    throw opError('reshape', `a shape holds whole numbers, got ${describe(shape)}`);
   const known = shape.reduce((p, n) => (n === -1 ? p : p * n), 1);
   const holes = shape.filter((n) => n === -1).length;
-  if (holes > 1) throw opError('reshape', `only one dimension can be -1, got [${shape.join(', ')}]`);
+  if (holes > 1) throw opError('reshape', `only one dimension can be -1, got ${describe(shape)}`);
   const target = shape.map((n) => (n === -1 ? (known === 0 ? 0 : t.size / known) : n));
   if (target.some((n) => !Number.isInteger(n)) || sizeOf(target) !== t.size) {
     throw opError('reshape', `cannot reshape ${formatType(t)} (${t.size} values) to [${shape.join(', ')}]`);
@@ -53,6 +59,7 @@ export function transpose(x: Operand, axes?: readonly number[]): Tensor {
 
 /** Swaps the last two axes. */
 export function swapLastAxes(x: Tensor): Tensor {
+  checkTensor('swapLastAxes', 'x', x);
   const order = x.shape.map((_, i) => i);
   order.push(...order.splice(-2).reverse());
   return transpose(x, order);
@@ -86,6 +93,9 @@ export function squeeze(x: Operand, axes?: number | readonly number[]): Tensor {
 export function slice(x: Operand, start: readonly number[], size: readonly number[], step?: readonly number[]): Tensor {
   const t = asTensor('slice', 'x', x);
   const stride = step ?? t.shape.map(() => 1);
+  for (const [name, list] of Object.entries({ start, size, step: stride })) {
+    checkList('slice', `${name} must be a list of numbers`, list);
+  }
   if (start.length !== t.rank || size.length !== t.rank || stride.length !== t.rank) {
     throw opError('slice', `start, size and step need ${t.rank} numbers each for ${formatType(t)}`);
   }
@@ -93,7 +103,10 @@ export function slice(x: Operand, start: readonly number[], size: readonly numbe
     const [a, s, k] = [start[i], size[i], stride[i]] as [number, number, number];
     const inside = Number.isInteger(a) && Number.isInteger(s) && Number.isInteger(k) && a >= 0 && s >= 0 && k >= 1;
     if (!inside || (s > 0 ? a + (s - 1) * k >= n : a > n)) {
-      throw opError('slice', `axis ${i} of size ${n}: start ${a}, size ${s}, step ${k} does not lie inside`);
+      throw opError(
+        'slice',
+        `axis ${i} of size ${n}: start ${describe(a)}, size ${describe(s)}, step ${describe(k)} does not lie inside`,
+      );
     }
   });
   if (sameShape(size, t.shape) && stride.every((k) => k === 1)) return t;
@@ -105,9 +118,12 @@ export function sliceAxis(x: Operand, axis: number, from: number, to?: number): 
   const t = asTensor('sliceAxis', 'x', x);
   const a = normalizeAxis('sliceAxis', axis, t.rank);
   const n = t.shape[a] as number;
+  checkWhole('sliceAxis', 'from', from);
+  if (to !== undefined) checkWhole('sliceAxis', 'to', to);
   const begin = from < 0 ? from + n : from;
   const end = to === undefined ? n : to < 0 ? to + n : to;
   if (end < begin) throw opError('sliceAxis', `from ${from} to ${to} is empty backwards on axis ${a} of size ${n}`);
+  if (begin < 0 || end > n) throw opError('sliceAxis', `from ${from} to ${to} does not lie on axis ${a} of size ${n}`);
   const start = t.shape.map((_, i) => (i === a ? begin : 0));
   return slice(
     t,
@@ -153,7 +169,16 @@ export function concatenate(tensors: readonly Tensor[], axis = -1): Tensor {
 
 /** Joins tensors of one shape along a new axis. */
 export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
-  checkList('stack', 'tensors must be a list of tensors', tensors);
+  checkTensors('stack', 'tensors', tensors, true);
+  const shapes = tensors.map((t) => asTensor('stack', 'a tensor', t).shape);
+  const first = shapes[0];
+  if (first === undefined || !shapes.every((s) => sameShape(s, first))) {
+    throw opError(
+      'stack',
+      `expected tensors of one shape, got ${shapes.map((s) => `[${s.join(', ')}]`).join(', ') || 'none'}`,
+    );
+  }
+  normalizeAxis('stack', axis, first.length + 1);
   return concatenate(
     tensors.map((t) => expandDims(t, axis)),
     axis,
@@ -169,13 +194,30 @@ export function split(x: Operand, parts: number | readonly number[], axis = -1):
     throw opError('split', `axis ${a} of size ${n} cannot be cut into ${parts} equal parts`);
   }
   const cuts =
-    typeof parts === 'number' ? Array.from({ length: parts - 1 }, (_, i) => ((i + 1) * n) / parts) : [...parts];
+    typeof parts === 'number'
+      ? Array.from({ length: parts - 1 }, (_, i) => ((i + 1) * n) / parts)
+      : positions(parts, n);
   return [0, ...cuts].map((from, i) => sliceAxis(t, a, from, cuts[i] ?? n));
+}
+
+/** Where to cut an axis of size n, counted from its start. */
+function positions(parts: readonly number[], n: number): number[] {
+  checkList('split', 'parts must be a number or a list of positions', parts);
+  const cuts = parts.map((p) => {
+    checkWhole('split', 'a position', p);
+    return p < 0 ? p + n : p;
+  });
+  if ([0, ...cuts].some((from, i) => from > (cuts[i] ?? n))) {
+    throw opError('split', `positions [${parts.join(', ')}] do not rise from 0 to ${n}`);
+  }
+  return cuts;
 }
 
 /** Repeats the whole tensor `repeats[i]` times along axis i. */
 export function tile(x: Operand, repeats: readonly number[]): Tensor {
   const t = asTensor('tile', 'x', x);
+  checkList('tile', 'repeats must be a list of numbers', repeats);
+  for (const n of repeats) checkWhole('tile', 'a number of repeats', n, 0);
   if (repeats.length !== t.rank)
     throw opError('tile', `repeats needs ${t.rank} numbers for ${formatType(t)}, got ${repeats.length}`);
   const wide = broadcastTo(
@@ -195,6 +237,7 @@ export function tile(x: Operand, repeats: readonly number[]): Tensor {
 export function repeat(x: Operand, times: number, axis: number): Tensor {
   const t = asTensor('repeat', 'x', x);
   const a = normalizeAxis('repeat', axis, t.rank);
+  checkWhole('repeat', 'times', times, 0);
   const wide = broadcastTo(expandDims(t, a + 1), [...t.shape.slice(0, a + 1), times, ...t.shape.slice(a + 1)]);
   return reshape(
     wide,
@@ -220,15 +263,17 @@ export type PadMode = 'edge' | 'reflect' | 'symmetric';
  */
 export function pad(x: Operand, padding: readonly (readonly [number, number])[], border: number | PadMode = 0): Tensor {
   let t = asTensor('pad', 'x', x);
+  checkList('pad', 'padding must be a list of pairs [before, after]', padding);
+  for (const pair of padding) checkList('pad', 'padding must be a list of pairs [before, after]', pair);
   if (padding.length !== t.rank)
     throw opError('pad', `padding needs ${t.rank} pairs for ${formatType(t)}, got ${padding.length}`);
   if (typeof border !== 'number' && border !== 'edge' && border !== 'reflect' && border !== 'symmetric') {
-    throw opError('pad', `border must be a number, 'edge', 'reflect' or 'symmetric', got ${String(border)}`);
+    throw opError('pad', `border must be a number, 'edge', 'reflect' or 'symmetric', got ${describe(border)}`);
   }
   padding.forEach(([before, after], axis) => {
     for (const n of [before, after]) {
       if (!Number.isInteger(n) || n < 0)
-        throw opError('pad', `axis ${axis}: padding must be a whole number >= 0, got ${n}`);
+        throw opError('pad', `axis ${axis}: padding must be a whole number >= 0, got ${describe(n)}`);
     }
     t = concatenate(
       [...borderOf(t, axis, before, 'before', border), t, ...borderOf(t, axis, after, 'after', border)],
@@ -260,6 +305,7 @@ function borderOf(t: Tensor, axis: number, n: number, side: 'before' | 'after', 
 export function roll(x: Operand, shift: number, axis: number): Tensor {
   const t = asTensor('roll', 'x', x);
   const n = t.shape[normalizeAxis('roll', axis, t.rank)] as number;
+  checkWhole('roll', 'shift', shift);
   const k = n === 0 ? 0 : ((shift % n) + n) % n;
   return k === 0 ? t : concatenate([sliceAxis(t, axis, n - k), sliceAxis(t, axis, 0, n - k)], axis);
 }

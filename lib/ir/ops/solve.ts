@@ -1,5 +1,5 @@
 /** Systems of linear equations and what belongs to them, for small matrices: loops over rows or columns. */
-import { asTensor, broadcastShapes, broadcastTo, type Operand, opError } from '../build.js';
+import { asTensor, broadcastShapes, broadcastTo, checkOptions, type Operand, opError } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import {
   abs,
@@ -89,6 +89,7 @@ export function cholesky(a: Operand): Tensor {
  * ops.solveTriangular(tensor([[2, 0], [1, 2]]), tensor([2, 5]), { lower: true }); // 1, 2
  */
 export function solveTriangular(a: Operand, b: Operand, options: { readonly lower?: boolean } = {}): Tensor {
+  checkOptions('solveTriangular', options);
   const { lower = false } = options;
   const given = system('solveTriangular', a, b);
   const n = given.b.shape.at(-2) as number;

@@ -1,4 +1,16 @@
-import { asTensor, broadcastTo, normalizeAxes, normalizeAxis, type Operand, opError } from '../build.js';
+import {
+  asTensor,
+  broadcastTo,
+  checkNumber,
+  checkOptions,
+  checkScalar,
+  checkTensor,
+  describe,
+  normalizeAxes,
+  normalizeAxis,
+  type Operand,
+  opError,
+} from '../build.js';
 import { formatType, sameShape, sizeOf, type Tensor } from '../graph.js';
 import { ravel } from './arrange.js';
 import { conv } from './conv.js';
@@ -20,7 +32,8 @@ import { diagonal } from './matrix.js';
 import { numbers } from './numbers.js';
 import { searchSorted, sort } from './order.js';
 import { ones } from './random.js';
-import { type Axes, max, mean, min, type ReduceOptions, sum } from './reduce.js';
+import { max, mean, min, sum } from './reduce.js';
+import { type Axes, type ReduceOptions, reducible } from './reducible.js';
 import { concatenate, expandDims, reshape, sliceAxis, stack, transpose } from './shape.js';
 
 /**
@@ -37,7 +50,7 @@ export function diff(x: Operand, n = 1, axis = -1): Tensor {
   let t = numbers(input, 'int32');
   const a = normalizeAxis('diff', axis, t.rank);
   if (!Number.isInteger(n) || n < 0 || n > (t.shape[a] as number)) {
-    throw opError('diff', `n must be a whole number in 0 .. ${t.shape[a]} for ${formatType(t)}, got ${n}`);
+    throw opError('diff', `n must be a whole number in 0 .. ${t.shape[a]} for ${formatType(t)}, got ${describe(n)}`);
   }
   for (let i = 0; i < n; i++) t = subtract(sliceAxis(t, a, 1), sliceAxis(t, a, 0, (t.shape[a] as number) - 1));
   return t;
@@ -58,7 +71,10 @@ export interface AverageOptions extends ReduceOptions {
  */
 export function average(x: Operand, axes?: Axes, options: AverageOptions = {}): Tensor {
   const t = asTensor('average', 'x', x);
+  checkOptions('average', options);
+  normalizeAxes('average', axes, t.rank);
   const { weights } = options;
+  if (weights !== undefined) checkTensor('average', 'weights', weights);
   if (weights === undefined) return mean(t, axes, options);
   const list = normalizeAxes('average', axes, t.rank);
   let w = cast(weights, 'float32');
@@ -88,11 +104,13 @@ export function average(x: Operand, axes?: Axes, options: AverageOptions = {}): 
  * ops.quantile(tensor([1, 2, 3, 10]), [0.25, 0.5]); // 1.75, 2.5
  */
 export function quantile(x: Operand, q: number | readonly number[], axes?: Axes, options: ReduceOptions = {}): Tensor {
+  reducible('quantile', x, axes, options);
   if (typeof q !== 'number') {
-    if (!Array.isArray(q) || q.length === 0) throw opError('quantile', `q must be a number or a list, got ${q}`);
+    if (!Array.isArray(q) || q.length === 0)
+      throw opError('quantile', `q must be a number or a list, got ${describe(q)}`);
     return stack(q.map((one) => quantile(x, one, axes, options)));
   }
-  if (!(q >= 0 && q <= 1)) throw opError('quantile', `q must be in 0 .. 1, got ${q}`);
+  if (!(q >= 0 && q <= 1)) throw opError('quantile', `q must be in 0 .. 1, got ${describe(q)}`);
   const t = cast(asTensor('quantile', 'x', x), 'float32');
   const list = normalizeAxes('quantile', axes, t.rank);
   const kept = [...t.shape.keys()].filter((i) => !list.includes(i));
@@ -115,7 +133,8 @@ export function quantile(x: Operand, q: number | readonly number[], axes?: Axes,
 }
 
 /** The middle element over axes (default: all), the mean of two where their number is even: `quantile` at 0.5. */
-export const median = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor => quantile(x, 0.5, axes, options);
+export const median = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor =>
+  quantile(reducible('median', x, axes, options), 0.5, axes, options);
 
 /**
  * The interval that each value lies in, as int32: the i with bins[i - 1] <= x < bins[i]; 0 below all, n from the last on.
@@ -126,7 +145,12 @@ export const median = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor
  * @example
  * ops.digitize(tensor([0.5, 1, 7]), tensor([1, 2, 3])); // 0, 1, 3
  */
-export const digitize = (x: Operand, bins: Tensor): Tensor => searchSorted(bins, x, 'right');
+export function digitize(x: Operand, bins: Tensor): Tensor {
+  const t = asTensor('digitize', 'x', x);
+  checkTensor('digitize', 'bins', bins);
+  if (bins.rank !== 1) throw opError('digitize', `bins must have rank 1, got ${formatType(bins)}`);
+  return searchSorted(bins, t, 'right');
+}
 
 /**
  * How often each of the numbers 0 .. length - 1 occurs, as int32; with weights, the sums of theirs in float32. Counts are
@@ -141,11 +165,12 @@ export const digitize = (x: Operand, bins: Tensor): Tensor => searchSorted(bins,
  * ops.bincount(tensor(Int32Array.of(1, 3, 1)), 4); // 0, 2, 0, 1
  */
 export function bincount(x: Tensor, length: number, weights?: Tensor): Tensor {
-  if (x.dtype !== 'int32') throw opError('bincount', `x must be int32, got ${formatType(x)}`);
+  checkTensor('bincount', 'x', x, 'int32');
   if (!Number.isInteger(length) || length < 0) {
-    throw opError('bincount', `length must be a whole number that is not negative, got ${length}`);
+    throw opError('bincount', `length must be a whole number that is not negative, got ${describe(length)}`);
   }
   if (weights === undefined) return cast(scatterAdd(ravel(x), ones([x.size]), length), 'int32');
+  checkTensor('bincount', 'weights', weights);
   if (!sameShape(weights.shape, x.shape)) {
     throw opError('bincount', `weights ${formatType(weights)} must have the shape of x ${formatType(x)}`);
   }
@@ -164,10 +189,12 @@ export function bincount(x: Tensor, length: number, weights?: Tensor): Tensor {
  * ops.histogram(tensor([0, 0.5, 1, 2, 3]), tensor([0, 1, 2])); // 2, 2
  */
 export function histogram(x: Operand, edges: Tensor): Tensor {
+  const t = asTensor('histogram', 'x', x);
+  checkTensor('histogram', 'edges', edges);
   if (edges.rank !== 1 || edges.size < 2) {
     throw opError('histogram', `edges must have rank 1 and at least 2 elements, got ${formatType(edges)}`);
   }
-  const column = expandDims(ravel(x), 1);
+  const column = expandDims(ravel(t), 1);
   const last = edges.size - 1;
   const below = sum(less(column, sliceAxis(edges, 0, 0, last)), 0);
   const inAll = sum(lessEqual(column, sliceAxis(edges, 0, last)), 0);
@@ -175,8 +202,10 @@ export function histogram(x: Operand, edges: Tensor): Tensor {
 }
 
 /** Distance between the largest and the smallest value over axes (default: all). */
-export const ptp = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor =>
-  subtract(max(x, axes, options), min(x, axes, options));
+export function ptp(x: Operand, axes?: Axes, options?: ReduceOptions): Tensor {
+  const t = reducible('ptp', x, axes, options);
+  return subtract(max(t, axes, options), min(t, axes, options));
+}
 
 /**
  * Covariances of variables, whose observations stand in rows: sum((x - mean) (y - mean)) / (m - correction) for each pair.
@@ -191,6 +220,7 @@ export const ptp = (x: Operand, axes?: Axes, options?: ReduceOptions): Tensor =>
  */
 export function cov(x: Operand, correction = 1): Tensor {
   const t = cast(asTensor('cov', 'x', x), 'float32');
+  checkNumber('cov', 'correction', correction);
   if (t.rank !== 2) throw opError('cov', `x must be [variables, observations], got ${formatType(t)}`);
   const centered = subtract(t, mean(t, 1, { keepDims: true }));
   return divide(matmul(centered, transpose(centered)), (t.shape[1] as number) - correction);
@@ -207,7 +237,9 @@ export function cov(x: Operand, correction = 1): Tensor {
  * ops.corrcoef(tensor([[1, 2, 3], [6, 4, 2]])); // [[1, -1], [-1, 1]]
  */
 export function corrcoef(x: Operand): Tensor {
-  const c = cov(x);
+  const t = asTensor('corrcoef', 'x', x);
+  if (t.rank !== 2) throw opError('corrcoef', `x must be [variables, observations], got ${formatType(t)}`);
+  const c = cov(t);
   const deviations = sqrt(diagonal(c));
   return divide(c, multiply(expandDims(deviations, 1), deviations));
 }
@@ -231,7 +263,10 @@ export interface TrapezoidOptions {
  */
 export function trapezoid(y: Operand, options: TrapezoidOptions = {}): Tensor {
   const t = cast(asTensor('trapezoid', 'y', y), 'float32');
+  checkOptions('trapezoid', options);
   const { x, dx = 1 } = options;
+  checkScalar('trapezoid', 'dx', dx);
+  if (x !== undefined) checkTensor('trapezoid', 'x', x);
   const axis = normalizeAxis('trapezoid', options.axis ?? -1, t.rank);
   const n = t.shape[axis] as number;
   if (n === 0) throw opError('trapezoid', `there is no value along axis ${axis} of ${formatType(t)}`);
@@ -271,7 +306,7 @@ export function correlate(a: Operand, v: Operand, mode: 'valid' | 'same' | 'full
     );
   }
   if (!['valid', 'same', 'full'].includes(mode)) {
-    throw opError('correlate', `mode must be 'valid', 'same' or 'full', got '${mode}'`);
+    throw opError('correlate', `mode must be 'valid', 'same' or 'full', got ${describe(mode)}`);
   }
   const before = { valid: 0, same: m >> 1, full: m - 1 }[mode];
   const after = { valid: 0, same: m - 1 - before, full: m - 1 }[mode];

@@ -1,10 +1,12 @@
 /** Window functions: how much each of n neighbouring values counts, symmetric, for signals and spectra. */
-import { opError, tensor } from '../build.js';
+import { checkNumber, describe, opError, tensor } from '../build.js';
 import type { Tensor } from '../graph.js';
 
 /** Of n values from position -1 to 1. */
 function taper(op: string, n: number, of: (position: number) => number): Tensor {
-  if (!Number.isInteger(n) || n < 0) throw opError(op, `n must be a whole number that is not negative, got ${n}`);
+  if (!Number.isInteger(n) || n < 0) {
+    throw opError(op, `n must be a whole number that is not negative, got ${describe(n)}`);
+  }
   if (n === 1) return tensor([1]);
   return tensor(Float32Array.from({ length: n }, (_, i) => of((2 * i) / (n - 1) - 1)));
 }
@@ -43,8 +45,10 @@ export const blackman = (n: number): Tensor =>
  * @param beta 0: all 1; larger is narrower
  * @throws Error when n is not a whole number or is negative
  */
-export const kaiser = (n: number, beta: number): Tensor =>
-  taper('kaiser', n, (p) => besselI0(beta * Math.sqrt(Math.max(0, 1 - p * p))) / besselI0(beta));
+export function kaiser(n: number, beta: number): Tensor {
+  checkNumber('kaiser', 'beta', beta);
+  return taper('kaiser', n, (p) => besselI0(beta * Math.sqrt(Math.max(0, 1 - p * p))) / besselI0(beta));
+}
 
 /** Its power series: terms (x^2 / 4)^k / k!^2. */
 function besselI0(x: number): number {

@@ -38,6 +38,8 @@ export function cross(a: Operand, b: Operand, axis = -1): Tensor {
 export function kron(a: Operand, b: Operand): Tensor {
   const [x, y] = [asTensor('kron', 'a', a), asTensor('kron', 'b', b)];
   const rank = Math.max(x.rank, y.rank);
+  // each axis is two for a while
+  if (rank > 4) throw opError('kron', `at most 4 dimensions are supported, got ${formatType(x)} and ${formatType(y)}`);
   const sizes = (t: Tensor): number[] => [...Array<number>(rank - t.rank).fill(1), ...t.shape];
   const [p, q] = [sizes(x), sizes(y)];
   const wide = multiply(
@@ -61,7 +63,11 @@ export function kron(a: Operand, b: Operand): Tensor {
  *
  * @throws Error when they differ in size
  */
-export const vdot = (a: Operand, b: Operand): Tensor => dot(ravel(a), ravel(b));
+export function vdot(a: Operand, b: Operand): Tensor {
+  const [x, y] = [asTensor('vdot', 'a', a), asTensor('vdot', 'b', b)];
+  if (x.size !== y.size) throw opError('vdot', `a and b differ in size: ${formatType(x)} and ${formatType(y)}`);
+  return dot(ravel(x), ravel(y));
+}
 
 /**
  * NumPy's inner product: the sum of products over the last axes of both; scalars multiply. The result has the other
@@ -71,5 +77,8 @@ export const vdot = (a: Operand, b: Operand): Tensor => dot(ravel(a), ravel(b));
  */
 export function inner(a: Operand, b: Operand): Tensor {
   const [x, y] = [asTensor('inner', 'a', a), asTensor('inner', 'b', b)];
+  if (x.rank > 0 && y.rank > 0 && x.shape.at(-1) !== y.shape.at(-1)) {
+    throw opError('inner', `the last axes of ${formatType(x)} and ${formatType(y)} differ in size`);
+  }
   return x.rank === 0 || y.rank === 0 ? multiply(x, y) : tensordot(x, y, [[-1], [-1]]);
 }
