@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -38,11 +39,14 @@ class Device {
   int64_t sharedBytes() const;
   // Blocks of a launch can wait for each other when there are no more of them than multiprocessors.
   bool launchesCooperatively() const;
-  // STEEPEST_CUDA_STRICT=1, for tests and measurements: what the device refuses (graphs, clusters) is an error, where something slower
-  // would take its place without a word.
+  // STEEPEST_CUDA_STRICT=1, for tests and measurements: what the device refuses (graphs, clusters, PTX) is an error, where something
+  // slower would take its place.
   bool isStrict() const { return strict_; }
   // 90 is compute capability 9.0.
   int capability() const;
+  // Whether the driver assembles PTX: its assembler is a library of its own, which containers may lack. Asked once, with a kernel that
+  // does nothing; when it does not, a line on stderr says so, and see isStrict.
+  bool assembles();
   // The kernel of a module that is PTX, assembled by the driver once for each text.
   CUfunction assemble(const std::string& text, const char* name);
   // Not zeroed, aligned to 256 bytes. Copies of storages that no job uses go first where there is not enough.
@@ -56,6 +60,7 @@ class Device {
   Device(const Driver& driver, int ordinal);
   void loadKernels();
   CUmodule load(const KernelImages& images, const std::string& file);
+  CUresult tryAssemble(const std::string& text, const char* name, CUfunction* function, std::string* what);
   void throwIfLost() const;
 
   const Driver& driver_;
@@ -64,6 +69,9 @@ class Device {
   CUcontext context_ = nullptr;
   int multiprocessors_ = 1;
   bool strict_ = false;
+
+  std::mutex asking_;
+  std::optional<bool> assembles_;  // under `asking_`
 
   std::mutex mutex_;
   std::string lost_;  // why; under the mutex

@@ -280,6 +280,7 @@ std::unique_ptr<Kernel> bindLoopTogether(const Instruction& loop, const Memory& 
   if (!why.empty()) return refuse(why);
   if (wordsOf(body) > kMostWords) return refuse("it has too many operands");
   Device& device = backend.stream().device();
+  if (!emits(device)) return refuse("no kernels are emitted");
   const int64_t sharedLimit = device.sharedBytes();
   const int multiprocessors = device.multiprocessors();
   const double unrolled = clocksUnrolled(loop, body, multiprocessors);

@@ -85,6 +85,7 @@ EXPORT CUresult cuModuleLoadData(CUmodule* module, const void* image) {
 EXPORT CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned count, int* options, void** values) {
   const Lock lock(mutex);
   if (const CUresult result = readyAndNotCapturing("a module is loaded")) return result;
+  if (const size_t result = number("STEEPEST_EMULATED_JIT", 0)) return static_cast<CUresult>(result);
   std::string text = static_cast<const char*>(image);
   if (const size_t meeting = number("STEEPEST_EMULATED_UNMET", 0)) text = withoutMeeting(std::move(text), meeting);
   keep(text);
