@@ -219,9 +219,10 @@ bool Device::assembles() {
   if (assembles_) return *assembles_;
   emit::Text nothing;
   nothing.line("ret;");
-  CUfunction function = nullptr;
+  Modules::Place place;
   std::string what;
-  const CUresult result = tryAssemble(nothing.module({"nothing", 8, 32}), "nothing", &function, &what);
+  const CUresult result = tryAssemble(nothing.module({"nothing", 8, 32}), "nothing", &place, &what);
+  if (result == kSuccess) release(place);
   const char* const missing = missingToAssemble(result);
   if (missing == nullptr || strict_) check(result, what.c_str());
   if (missing != nullptr) {
@@ -235,33 +236,41 @@ bool Device::assembles() {
   return *assembles_;
 }
 
-CUfunction Device::assemble(const std::string& text, const char* name) {
+std::shared_ptr<const Assembled> Device::assemble(const std::string& text, const char* name) {
   use();
-  CUfunction function = nullptr;
+  Modules::Place place;
   std::string what;
-  check(tryAssemble(text, name, &function, &what), what.c_str());
-  return function;
+  check(tryAssemble(text, name, &place, &what), what.c_str());
+  return {&*place, [this, place](const Assembled*) { release(place); }};
 }
 
 // `*what` is for the message about its result.
-CUresult Device::tryAssemble(const std::string& text, const char* name, CUfunction* function, std::string* what) {
+CUresult Device::tryAssemble(const std::string& text, const char* name, Modules::Place* place, std::string* what) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = assembled_.find(text); found != assembled_.end()) {
-    *function = found->second;
-    return kSuccess;
-  }
+  if (assembled_.hold(text, place)) return kSuccess;
   std::vector<char> log(8192, '\0');
   int options[] = {kJitErrorLog, kJitErrorLogBytes};
   void* values[] = {log.data(), reinterpret_cast<void*>(log.size() - 1)};
   CUmodule module = nullptr;
+  CUfunction function = nullptr;
   CUresult result = driver_.cuModuleLoadDataEx(&module, text.c_str(), 2, options, values);
   const bool loaded = result == kSuccess;
-  if (loaded) result = driver_.cuModuleGetFunction(function, module, name);
+  if (loaded) result = driver_.cuModuleGetFunction(&function, module, name);
   *what = std::string(loaded ? "finding" : "assembling") + " the kernel " + name + " (" + log.data() + ")";
-  if (result != kSuccess) return result;
-  modules_.push_back(module);
-  assembled_[text] = *function;
-  return kSuccess;
+  if (result == kSuccess) *place = assembled_.add(text, module, function);
+  return result;
+}
+
+void Device::release(Modules::Place place) noexcept {
+  std::list<Assembled> unused;
+  {
+    const std::lock_guard lock(mutex_);
+    unused = assembled_.release(place);
+    // Another kernel may get its handle as soon as it is unloaded.
+    for (const Assembled& one : unused) shared_.erase(one.function);
+  }
+  if (unused.empty() || !tryUse()) return;
+  for (const Assembled& one : unused) driver_.cuModuleUnload(one.module);
 }
 
 std::unique_ptr<Buffer> Device::allocate(uint64_t bytes) {

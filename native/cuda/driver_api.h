@@ -113,6 +113,7 @@ struct LaunchConfig {
   ENTRY(cuModuleLoadData, "cuModuleLoadData", (CUmodule * module, const void* image))                                  \
   ENTRY(cuModuleLoadDataEx, "cuModuleLoadDataEx",                                                                      \
         (CUmodule * module, const void* image, unsigned count, int* options, void** values))                           \
+  ENTRY(cuModuleUnload, "cuModuleUnload", (CUmodule module))                                                           \
   ENTRY(cuModuleGetFunction, "cuModuleGetFunction", (CUfunction * f, CUmodule module, const char* name))               \
   ENTRY(cuTensorMapEncodeTiled, "cuTensorMapEncodeTiled",                                                              \
         (void* map, int type, uint32_t rank, void* address, const uint64_t* shape, const uint64_t* strides,            \

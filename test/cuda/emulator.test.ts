@@ -67,6 +67,19 @@ onDevice('the emulator', () => {
     expect(run('tensor map', other)).toMatch(result);
   });
 
+  test.each([
+    ['as it should be', /^0 0$/],
+    ['graph that is gone', /^0 0$/],
+    ['graph', /^700 700 .*unloads a module whose kernel is under way, or in a graph/],
+    ['under way', /^700 700 .*unloads a module whose kernel is under way, or in a graph/],
+    ['while capturing', /^900 0 .*a module is unloaded by a thread that captures/],
+    ['twice', /^400 0 .*unloads a module that is not loaded/],
+    ['launch', /^400 0 .*a kernel of a module that is unloaded/],
+    ['shared memory', /^400 0 .*a kernel of a module that is unloaded/],
+  ])('unloading: %s', (other, result) => {
+    expect(run('unload', other)).toMatch(result);
+  });
+
   describe('PTX', () => {
     let text = '';
     beforeAll(() => {
