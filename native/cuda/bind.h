@@ -71,8 +71,11 @@ bool waitsAsRows(const Instruction& in, Binder& binder);
 void addColumnSums(const steepest::Program& program, const std::vector<Operand>& inputs, int64_t rows, int64_t columns,
                    float* to, Binder& binder);
 
-// Emitted kernels are what runs maps and reductions where `canEmit`; STEEPEST_CUDA_INTERPRET=1 has the interpreter run them all.
-bool emits(const steepest::Program& program);
+// Whether there are emitted kernels at all: where the driver assembles them, and not with STEEPEST_CUDA_INTERPRET=1. Without them, maps
+// and reductions are interpreted, and no loop or sequence is one launch.
+bool emits(Device& device);
+// Whether they run maps and reductions of this program.
+bool emits(const steepest::Program& program, Device& device);
 // Offsets of elements fit 32 bits.
 bool isShort(const Domain& domain, const int64_t* strides);
 // Groups of 4 neighbours of the last axis are one access: `axes` strides, in elements.

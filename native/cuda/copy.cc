@@ -17,7 +17,7 @@ void bindCopy(const Instruction& in, Binder& binder) {
     steepest::Program same;
     same.inputs = same.registers = 1;
     same.outputs = {0};
-    if (emits(same)) return addMap(same, {binder.operand(in.inputs[0])}, in.outputs, binder, true);
+    if (emits(same, binder.device())) return addMap(same, {binder.operand(in.inputs[0])}, in.outputs, binder, true);
   }
   binder.eachSliding("copyElements", arguments.domain.size, arguments);
 }

@@ -1,10 +1,12 @@
 #include "device.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 
 #include "../runtime/allocator.h"
 #include "../runtime/storage.h"
+#include "emit/text.h"
 
 namespace steepest::cuda {
 namespace {
@@ -35,6 +37,20 @@ bool isFault(CUresult result) {
 
 // A driver reads no binaries of a newer major version of the compiler, nor text of a newer minor one.
 bool cannotRead(CUresult result) { return result == kUnsupportedPtx || result == kInvalidImage; }
+
+// What is missing where a driver assembles no PTX at all. Null for other failures.
+const char* missingToAssemble(CUresult result) {
+  switch (result) {
+    case kNoJitCompiler:
+      return "libnvidia-ptxjitcompiler.so.1, a library of the driver's, is missing";
+    case kUnsupportedPtx:
+      return "a newer driver is needed";
+    case kJitDisabled:
+      return "CUDA_DISABLE_PTX_JIT or CUDA_DISABLE_JIT forbids it";
+    default:
+      return nullptr;
+  }
+}
 
 std::string joined(const std::string& name, const std::string& text) { return name + ": " + text; }
 
@@ -197,10 +213,41 @@ int Device::capability() const {
   return major * 10 + minor;
 }
 
-CUfunction Device::assemble(const std::string& text, const char* name) {
+bool Device::assembles() {
   use();
-  std::unique_lock lock(mutex_);
-  if (const auto found = assembled_.find(text); found != assembled_.end()) return found->second;
+  const std::lock_guard lock(asking_);
+  if (assembles_) return *assembles_;
+  emit::Text nothing;
+  nothing.line("ret;");
+  Modules::Place place;
+  std::string what;
+  const CUresult result = tryAssemble(nothing.module({"nothing", 8, 32}), "nothing", &place, &what);
+  if (result == kSuccess) release(place);
+  const char* const missing = missingToAssemble(result);
+  if (missing == nullptr || strict_) check(result, what.c_str());
+  if (missing != nullptr) {
+    std::fprintf(
+        stderr,
+        "steepest: %s is slow at maps and reductions, which are interpreted, and at loops and small models, whose "
+        "kernels are launched one by one: the driver assembles no PTX (%s): %s\n",
+        name_.c_str(), driver_.describe(result).c_str(), missing);
+  }
+  assembles_ = missing == nullptr;
+  return *assembles_;
+}
+
+std::shared_ptr<const Assembled> Device::assemble(const std::string& text, const char* name) {
+  use();
+  Modules::Place place;
+  std::string what;
+  check(tryAssemble(text, name, &place, &what), what.c_str());
+  return {&*place, [this, place](const Assembled*) { release(place); }};
+}
+
+// `*what` is for the message about its result.
+CUresult Device::tryAssemble(const std::string& text, const char* name, Modules::Place* place, std::string* what) {
+  const std::lock_guard lock(mutex_);
+  if (assembled_.hold(text, place)) return kSuccess;
   std::vector<char> log(8192, '\0');
   int options[] = {kJitErrorLog, kJitErrorLogBytes};
   void* values[] = {log.data(), reinterpret_cast<void*>(log.size() - 1)};
@@ -209,14 +256,21 @@ CUfunction Device::assemble(const std::string& text, const char* name) {
   CUresult result = driver_.cuModuleLoadDataEx(&module, text.c_str(), 2, options, values);
   const bool loaded = result == kSuccess;
   if (loaded) result = driver_.cuModuleGetFunction(&function, module, name);
-  if (result == kSuccess) {
-    modules_.push_back(module);
-    return assembled_[text] = function;
+  *what = std::string(loaded ? "finding" : "assembling") + " the kernel " + name + " (" + log.data() + ")";
+  if (result == kSuccess) *place = assembled_.add(text, module, function);
+  return result;
+}
+
+void Device::release(Modules::Place place) noexcept {
+  std::list<Assembled> unused;
+  {
+    const std::lock_guard lock(mutex_);
+    unused = assembled_.release(place);
+    // Another kernel may get its handle as soon as it is unloaded.
+    for (const Assembled& one : unused) shared_.erase(one.function);
   }
-  lock.unlock();  // check() takes it
-  check(result,
-        (std::string(loaded ? "finding" : "assembling") + " the kernel " + name + " (" + log.data() + ")").c_str());
-  return nullptr;
+  if (unused.empty() || !tryUse()) return;
+  for (const Assembled& one : unused) driver_.cuModuleUnload(one.module);
 }
 
 std::unique_ptr<Buffer> Device::allocate(uint64_t bytes) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "../runtime/backend.h"
 #include "driver.h"
 #include "kernel_file.h"
+#include "modules.h"
 
 namespace steepest::cuda {
 
@@ -38,13 +40,17 @@ class Device {
   int64_t sharedBytes() const;
   // Blocks of a launch can wait for each other when there are no more of them than multiprocessors.
   bool launchesCooperatively() const;
-  // STEEPEST_CUDA_STRICT=1, for tests and measurements: what the device refuses (graphs, clusters) is an error, where something slower
-  // would take its place without a word.
+  // STEEPEST_CUDA_STRICT=1, for tests and measurements: what the device refuses (graphs, clusters, PTX) is an error, where something
+  // slower would take its place.
   bool isStrict() const { return strict_; }
   // 90 is compute capability 9.0.
   int capability() const;
-  // The kernel of a module that is PTX, assembled by the driver once for each text.
-  CUfunction assemble(const std::string& text, const char* name);
+  // Whether the driver assembles PTX: its assembler is a library of its own, which containers may lack. Asked once, with a kernel that
+  // does nothing; when it does not, a line on stderr says so, and see isStrict.
+  bool assembles();
+  // The kernel of a module that is PTX, assembled by the driver once for each text. It stays loaded while somebody has it, who lets go
+  // when no work that uses it is under way.
+  std::shared_ptr<const Assembled> assemble(const std::string& text, const char* name);
   // Not zeroed, aligned to 256 bytes. Copies of storages that no job uses go first where there is not enough.
   std::unique_ptr<Buffer> allocate(uint64_t bytes);
 
@@ -56,6 +62,8 @@ class Device {
   Device(const Driver& driver, int ordinal);
   void loadKernels();
   CUmodule load(const KernelImages& images, const std::string& file);
+  CUresult tryAssemble(const std::string& text, const char* name, Modules::Place* place, std::string* what);
+  void release(Modules::Place place) noexcept;
   void throwIfLost() const;
 
   const Driver& driver_;
@@ -65,14 +73,17 @@ class Device {
   int multiprocessors_ = 1;
   bool strict_ = false;
 
+  std::mutex asking_;
+  std::optional<bool> assembles_;  // under `asking_`
+
   std::mutex mutex_;
   std::string lost_;  // why; under the mutex
   std::atomic<bool> isLost_{false};
   std::vector<KernelImages> images_;  // the driver may read them later
-  std::vector<CUmodule> modules_;
+  std::vector<CUmodule> modules_;     // of `images_`
   std::unordered_map<std::string, CUfunction> functions_;
-  std::unordered_map<std::string, CUfunction> assembled_;  // by text
-  std::unordered_map<CUfunction, uint32_t> shared_;        // that was asked for
+  Modules assembled_;
+  std::unordered_map<CUfunction, uint32_t> shared_;  // that was asked for
 };
 
 // Page-locked host memory, which copies go to and from without a detour.

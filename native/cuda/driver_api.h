@@ -32,7 +32,9 @@ constexpr CUresult kNoBinaryForGpu = 209;
 constexpr CUresult kUncorrectableError = 214;
 constexpr CUresult kInvalidPtx = 218;
 constexpr CUresult kNvlinkError = 220;
+constexpr CUresult kNoJitCompiler = 221;
 constexpr CUresult kUnsupportedPtx = 222;
+constexpr CUresult kJitDisabled = 223;
 constexpr CUresult kContainedError = 226;
 constexpr CUresult kNotFound = 500;
 constexpr CUresult kIllegalAddress = 700;
@@ -111,6 +113,7 @@ struct LaunchConfig {
   ENTRY(cuModuleLoadData, "cuModuleLoadData", (CUmodule * module, const void* image))                                  \
   ENTRY(cuModuleLoadDataEx, "cuModuleLoadDataEx",                                                                      \
         (CUmodule * module, const void* image, unsigned count, int* options, void** values))                           \
+  ENTRY(cuModuleUnload, "cuModuleUnload", (CUmodule module))                                                           \
   ENTRY(cuModuleGetFunction, "cuModuleGetFunction", (CUfunction * f, CUmodule module, const char* name))               \
   ENTRY(cuTensorMapEncodeTiled, "cuTensorMapEncodeTiled",                                                              \
         (void* map, int type, uint32_t rank, void* address, const uint64_t* shape, const uint64_t* strides,            \

@@ -175,7 +175,8 @@ std::string keyOf(const MapSegments& map) {
 
 Launch launchOf(Device& device, const emit::Kernel& kernel, int64_t blocks, std::vector<uint64_t> arguments) {
   Launch launch;
-  launch.function = device.assemble(kernel.text, kernel.name);
+  launch.assembled = device.assemble(kernel.text, kernel.name);
+  launch.function = launch.assembled->function;
   launch.name = kernel.name;
   launch.grid = gridOf(kernel.name, blocks);
   launch.block = static_cast<uint32_t>(kernel.threads);

@@ -253,9 +253,9 @@ std::unique_ptr<Kernel> bindWay(const LoopBody& body, const LoopMeetings& meetin
   const emit::Kernel kernel = emit::emitLoop(layout, words.size());
   if (way.members > 1) {
     Device& device = binder.device();
-    const CUfunction function = device.assemble(kernel.text, kernel.name);
-    device.allowShared(function, way.sharedBytes);
-    if (device.clustersOf(function, way.members, kernel.threads, way.sharedBytes) == 0) return nullptr;
+    const std::shared_ptr<const Assembled> assembled = device.assemble(kernel.text, kernel.name);
+    device.allowShared(assembled->function, way.sharedBytes);
+    if (device.clustersOf(assembled->function, way.members, kernel.threads, way.sharedBytes) == 0) return nullptr;
   }
   binder.emitted(kernel, layout.blocks(), std::move(words), way.sharedBytes);
   return binder.finish();
@@ -280,6 +280,7 @@ std::unique_ptr<Kernel> bindLoopTogether(const Instruction& loop, const Memory& 
   if (!why.empty()) return refuse(why);
   if (wordsOf(body) > kMostWords) return refuse("it has too many operands");
   Device& device = backend.stream().device();
+  if (!emits(device)) return refuse("no kernels are emitted");
   const int64_t sharedLimit = device.sharedBytes();
   const int multiprocessors = device.multiprocessors();
   const double unrolled = clocksUnrolled(loop, body, multiprocessors);

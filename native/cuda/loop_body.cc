@@ -33,7 +33,7 @@ std::string addMaps(const Instruction& in, LoopBody* body) {
     part.outputs = slice(in.outputs, outputs);
     body->parts.push_back(std::move(part));
   }
-  return emits(in.program) ? "" : "it has a remainder of floating-point numbers";
+  return emit::canEmit(in.program) ? "" : "it has a remainder of floating-point numbers";
 }
 
 std::string addProduct(const Instruction& in, LoopBody* body) {
@@ -48,7 +48,7 @@ std::string addProduct(const Instruction& in, LoopBody* body) {
   part.inputs.assign(in.inputs.begin() + 2, in.inputs.end());
   part.outputs = in.outputs;
   body->parts.push_back(std::move(part));
-  return emits(in.program) ? "" : "it has a remainder of floating-point numbers";
+  return emit::canEmit(in.program) ? "" : "it has a remainder of floating-point numbers";
 }
 
 // ---- rows

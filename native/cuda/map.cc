@@ -100,10 +100,12 @@ void addInterpreted(const steepest::Program& program, const std::vector<Segment>
 
 }  // namespace
 
-bool emits(const steepest::Program& program) {
+bool emits(Device& device) {
   const char* const interpret = std::getenv("STEEPEST_CUDA_INTERPRET");
-  return (interpret == nullptr || std::string(interpret) != "1") && emit::canEmit(program);
+  return (interpret == nullptr || std::string(interpret) != "1") && device.assembles();
 }
+
+bool emits(const steepest::Program& program, Device& device) { return emit::canEmit(program) && emits(device); }
 
 bool isShort(const Domain& domain, const int64_t* strides) {
   int64_t extent = domain.size;
@@ -142,7 +144,7 @@ void addMap(const steepest::Program& program, const std::vector<Operand>& inputs
             Binder& binder, bool mayWait) {
   const size_t inCount = static_cast<size_t>(program.inputs), outCount = program.outputs.size();
   std::vector<Segment> segments;
-  bool emit = emits(program);
+  bool emit = emits(program, binder.device());
   for (size_t s = 0; s * outCount < outputs.size(); ++s) {
     const View& shape = outputs[s * outCount];
     if (shape.size() == 0) continue;

@@ -39,7 +39,7 @@ ProductEnd::ProductEnd(const Instruction& in, Binder& binder) : in_(in), binder_
     return;
   }
   const uint64_t bytes = static_cast<uint64_t>(out.size()) * sizeof(float);
-  waits_ = out.size() <= kFewElements && !slides(in) && emits(in.program);
+  waits_ = out.size() <= kFewElements && !slides(in) && emits(in.program, binder.device());
   target_ = contiguous(waits_ ? binder.own(bytes) : binder.scratch(bytes), out);
   if (waits_) binder.touches({{rangeOf(in.inputs[0], binder.memory()), rangeOf(in.inputs[1], binder.memory())}, {}});
 }

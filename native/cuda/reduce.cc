@@ -220,7 +220,7 @@ void addReduce(Problem p, Binder& binder) {
   whole.rank += p.reduced.rank;
   const bool fits =
       std::all_of(p.inputs.begin(), p.inputs.end(), [&](const Operand& o) { return isShort(whole, o.strides); });
-  if (fits && emits(p.program)) {
+  if (fits && emits(p.program, binder.device())) {
     addEmitted(std::move(p), binder);
   } else {
     addInterpreted(p, binder);

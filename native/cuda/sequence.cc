@@ -167,7 +167,7 @@ std::vector<SequenceRun> runsOf(const std::vector<Instruction>& instructions, co
   if (able.empty() || !wantedKernel().empty()) return runs;
   for (size_t first = 0, end = 0; first < instructions.size(); first = end) {
     end = first;
-    while (end < instructions.size() && end - first < kMostInstructions && canBePart(instructions[end], memory)) ++end;
+    while (end < instructions.size() && end - first < kMostInstructions && canBePart(instructions[end])) ++end;
     if (end == first) {
       ++end;
       continue;
@@ -184,7 +184,7 @@ std::vector<SequenceRun> runsOf(const std::vector<Instruction>& instructions, co
     for (const auto& [clocks, way] : ways) {
       if (!wanted.empty() || clocks < launched) run.ways.push_back(way);
     }
-    if (run.ways.empty()) continue;
+    if (run.ways.empty() || !emits(device)) continue;
     // Where a cluster has no room.
     if (run.ways.back().meeting == Meeting::kCluster) run.ways.push_back({Meeting::kBlock, 1});
     runs.push_back(std::move(run));

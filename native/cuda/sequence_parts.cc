@@ -35,7 +35,7 @@ bool isProduct(const Instruction& in) {
   for (size_t i = 2; i < in.inputs.size(); ++i) {
     if (in.inputs[i].rank != 2 || !isShort(domainOf(in.inputs[i]), in.inputs[i].strides)) return false;
   }
-  return in.inputs[0].shape[1] > 0 && isSmall({in.outputs[0]}) && emits(in.program);
+  return in.inputs[0].shape[1] > 0 && isSmall({in.outputs[0]}) && emit::canEmit(in.program);
 }
 
 // One whose neighbours are along the second axis, or the first.
@@ -72,17 +72,17 @@ bool areRows(const Instruction& in) {
 
 }  // namespace
 
-bool canBePart(const Instruction& in, const Memory&) {
+bool canBePart(const Instruction& in) {
   if (slides(in)) return false;
   switch (static_cast<Opcode>(in.opcode)) {
     case Opcode::kFeed:
       return isSmall(in.outputs);
     case Opcode::kMap:
-      return isSmall(in.outputs) && emits(in.program);
+      return isSmall(in.outputs) && emit::canEmit(in.program);
     case Opcode::kCopy:
       return isSmall(in.outputs) && sizeOf(in.outputs[0].dtype) >= 2;
     case Opcode::kReduce:
-      return isSmall({in.inputs[0]}) && emits(in.program);
+      return isSmall({in.inputs[0]}) && emit::canEmit(in.program);
     case Opcode::kMatmul:
       return isProduct(in);
     case Opcode::kSoftmax:
@@ -97,7 +97,7 @@ bool canBePart(const Instruction& in, const Memory&) {
 }
 
 bool waitsAsProduct(const Instruction& in, Binder& binder) {
-  if (!binder.inSequence() || !canBePart(in, binder.memory())) return false;
+  if (!binder.inSequence() || !canBePart(in)) return false;
   emit::ProductLayout layout;
   layout.rows = in.outputs[0].shape[0];
   layout.columns = in.outputs[0].shape[1];
@@ -137,7 +137,7 @@ bool waitsAsProduct(const Instruction& in, Binder& binder) {
 }
 
 bool waitsAsRows(const Instruction& in, Binder& binder) {
-  if (!binder.inSequence() || !canBePart(in, binder.memory())) return false;
+  if (!binder.inSequence() || !canBePart(in)) return false;
   const View& x = in.inputs[0];
   emit::RowLayout layout{};
   layout.columns = lastOf(x);

@@ -5,7 +5,7 @@
 
 namespace steepest::cuda {
 
-// Of those that can, the families make parts where they can as well.
-bool canBePart(const Instruction& in, const Memory& memory);
+// Of those that can, the families make parts where they can as well. Where kernels are emitted: see runsOf.
+bool canBePart(const Instruction& in);
 
 }  // namespace steepest::cuda

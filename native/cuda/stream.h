@@ -14,6 +14,7 @@ namespace steepest::cuda {
 // A kernel, ready to go.
 struct Launch {
   CUfunction function = nullptr;
+  std::shared_ptr<const Assembled> assembled;  // whose function it is, or null
   std::string name;
   uint32_t grid = 1;
   uint32_t block = 1;

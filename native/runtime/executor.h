@@ -45,8 +45,6 @@ class Executor {
   uint32_t instructions() const { return instructions_; }
   uint64_t bytes() const { return arena_->size() + constants_->size(); }
 
-  std::unique_ptr<BackendPlan> kept;  // by the backend, from its first run on
-
  private:
   std::vector<View> feeds_;
   std::vector<View> fetches_;
@@ -57,6 +55,10 @@ class Executor {
   uint64_t seenVersion_ = 0;
   const bool writesState_;
   std::optional<Sequence> kernels_;
+
+ public:
+  // By the backend, from its first run on. It goes before the kernels, as it may refer to what they hold.
+  std::unique_ptr<BackendPlan> kept;
 };
 
 }  // namespace steepest

@@ -67,14 +67,27 @@ onDevice('the emulator', () => {
     expect(run('tensor map', other)).toMatch(result);
   });
 
+  test.each([
+    ['as it should be', /^0 0$/],
+    ['graph that is gone', /^0 0$/],
+    ['graph', /^700 700 .*unloads a module whose kernel is under way, or in a graph/],
+    ['under way', /^700 700 .*unloads a module whose kernel is under way, or in a graph/],
+    ['while capturing', /^900 0 .*a module is unloaded by a thread that captures/],
+    ['twice', /^400 0 .*unloads a module that is not loaded/],
+    ['launch', /^400 0 .*a kernel of a module that is unloaded/],
+    ['shared memory', /^400 0 .*a kernel of a module that is unloaded/],
+  ])('unloading: %s', (other, result) => {
+    expect(run('unload', other)).toMatch(result);
+  });
+
   describe('PTX', () => {
     let text = '';
     beforeAll(() => {
       const texts = path.join(folder, 'texts');
       mkdirSync(texts);
       results([transposedPlan(feedsOf(new Random(1), true))], 'cuda:0', { STEEPEST_EMULATED_PTX: texts });
-      const [name] = readdirSync(texts);
-      text = readFileSync(path.join(texts, name), 'utf8');
+      const all = readdirSync(texts).map((name) => readFileSync(path.join(texts, name), 'utf8'));
+      text = all.find((one) => one.includes('.entry map(')) as string;
     });
     const changed = (from: string | RegExp, to: string) => {
       const file = path.join(folder, 'changed.ptx');
@@ -205,7 +218,7 @@ onDevice('a device that fails', () => {
     200: 'CUDA_ERROR_INVALID_IMAGE',
     209: 'CUDA_ERROR_NO_BINARY_FOR_GPU',
     218: 'CUDA_ERROR_INVALID_PTX',
-    221: 'CUDA_ERROR',
+    221: 'CUDA_ERROR_JIT_COMPILER_NOT_FOUND',
     222: 'CUDA_ERROR_UNSUPPORTED_PTX_VERSION',
   };
 

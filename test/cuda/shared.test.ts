@@ -13,7 +13,8 @@ onDevice('shared memory of a kernel', () => {
   const program = path.join(folder, 'check');
   beforeAll(() => {
     const own = path.join(__dirname, 'emulated/check_shared.cc');
-    const library = ['cuda/device', 'cuda/driver', 'cuda/kernel_file', 'runtime/allocator', 'runtime/storage'];
+    const cuda = ['device', 'driver', 'emit/text', 'kernel_file', 'modules'].map((name) => `cuda/${name}`);
+    const library = [...cuda, 'runtime/allocator', 'runtime/storage'];
     const sources = library.map((name) => path.join(native, `${name}.cc`));
     execFileSync('g++', ['-std=c++20', '-w', own, ...sources, '-o', program, '-ldl', '-lpthread']);
   });

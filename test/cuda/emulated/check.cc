@@ -87,6 +87,36 @@ int runText(const char* file) {
   return 0;
 }
 
+// Loads and unloads a module, with one thing done at another time than it should be.
+int unload(const std::string& other) {
+  const char* const text =
+      ".version 7.0\n.target sm_80\n.address_size 64\n\n.visible .entry nothing(.param .align 8 .b8 arguments[8])\n"
+      ".maxntid 32, 1, 1\n{\n\tret;\n}\n";
+  CUmodule module;
+  CUfunction function;
+  CUgraph graph;
+  uint64_t argument = 0;
+  void* parameters[] = {&argument};
+  const auto run = [&] { return cuLaunchKernel(function, 1, 1, 1, 32, 1, 1, 0, stream, parameters, nullptr); };
+  CUresult result = cuModuleLoadDataEx(&module, text, 0, nullptr, nullptr);
+  if (result == 0) result = cuModuleGetFunction(&function, module, "nothing");
+  if (other == "graph" || other == "graph that is gone") {
+    cuStreamBeginCapture(stream, kCaptureThreadLocal);
+    run();
+    cuStreamEndCapture(stream, &graph);
+  }
+  if (other == "graph that is gone") cuGraphDestroy(graph);
+  if (result == 0) result = run();
+  if (other != "under way") cuStreamSynchronize(stream);
+  if (other == "while capturing") cuStreamBeginCapture(stream, kCaptureThreadLocal);
+  if (result == 0) result = cuModuleUnload(module);
+  if (other == "twice") result = cuModuleUnload(module);
+  if (other == "launch") result = run();
+  if (other == "shared memory") result = cuFuncSetAttribute(function, kFunctionMaxDynamicShared, 1 << 16);
+  std::printf("%d %d\n", result, other == "while capturing" ? 0 : cuStreamSynchronize(stream));
+  return 0;
+}
+
 // Describes patches of images [2, 6, 5, 8] of bfloat16 numbers, with one argument other than it should be.
 int describe(const std::string& other) {
   CUdeviceptr x;
@@ -124,6 +154,7 @@ int main(int, char** words) {
   const char what = words[1][0];
   if (what == 'p') return runText(words[2]);
   if (what == 't') return describe(words[2]);
+  if (what == 'u') return unload(words[2]);
   CUresult result = 0;
   if (what == 'r') {  // right
     result = launch("fill", {data, 64}, 64);

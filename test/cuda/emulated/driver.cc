@@ -50,6 +50,8 @@ EXPORT CUresult cuGetErrorName(CUresult error, const char** text) {
           : error == kInvalidImage   ? "CUDA_ERROR_INVALID_IMAGE"
           : error == kNoBinaryForGpu ? "CUDA_ERROR_NO_BINARY_FOR_GPU"
           : error == kInvalidPtx     ? "CUDA_ERROR_INVALID_PTX"
+          : error == kNoJitCompiler  ? "CUDA_ERROR_JIT_COMPILER_NOT_FOUND"
+          : error == kJitDisabled    ? "CUDA_ERROR_JIT_COMPILATION_DISABLED"
           : error == kUnsupportedPtx ? "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"
           : error == kIllegalAddress ? "CUDA_ERROR_ILLEGAL_ADDRESS"
           : error == kLaunchFailed   ? "CUDA_ERROR_LAUNCH_FAILED"

@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <fstream>
 #include <map>
+#include <memory>
 
 #include <unistd.h>
 
@@ -29,13 +31,53 @@ unsigned sharedLimitOf(CUfunction function) {
 struct Assembled {
   ptx::Kernel text;
   Kernel kernel;
+  bool isLoaded = false;
+  std::shared_ptr<const int> uses = std::make_shared<int>();  // work, and graphs of it, have one each
 };
-std::vector<std::unique_ptr<Assembled>> assembled;
+std::map<CUfunction, std::unique_ptr<Assembled>> assembled;
+// What is unloaded: handles are given again as by a driver, but so late that who uses them before is noticed.
+std::deque<Assembled*> unloaded;
+constexpr size_t kMostUnloaded = 16;
+
+CUfunction functionOf(const Assembled& made) { return reinterpret_cast<CUfunction>(const_cast<Kernel*>(&made.kernel)); }
+
+Assembled* newModule() {
+  if (unloaded.size() > kMostUnloaded) {
+    Assembled* const again = unloaded.front();
+    unloaded.pop_front();
+    return again;
+  }
+  auto made = std::make_unique<Assembled>();
+  const CUfunction function = functionOf(*made);
+  return (assembled[function] = std::move(made)).get();
+}
+
+// Null: of this library.
+Assembled* moduleOf(CUfunction function) {
+  const auto found = assembled.find(function);
+  return found != assembled.end() ? found->second.get() : nullptr;
+}
+Assembled* moduleOf(CUmodule handle) {
+  for (const auto& entry : assembled) {
+    if (handle == reinterpret_cast<CUmodule>(entry.second.get())) return entry.second.get();
+  }
+  return nullptr;
+}
+
+CUresult checkFunction(CUfunction function) {
+  const Assembled* const made = moduleOf(function);
+  return made == nullptr || made->isLoaded ? kSuccess : refuse(400, "a kernel of a module that is unloaded");
+}
+
+void report(const char* what) {
+  addLine("STEEPEST_EMULATED_MODULES", std::string(what) + " " + std::to_string(assembled.size() - unloaded.size()));
+}
 
 void keep(const std::string& text) {
   const char* const folder = std::getenv("STEEPEST_EMULATED_PTX");
   if (folder == nullptr) return;
-  const std::string name = std::to_string(getpid()) + "-" + std::to_string(assembled.size()) + ".ptx";
+  static size_t count = 0;
+  const std::string name = std::to_string(getpid()) + "-" + std::to_string(count++) + ".ptx";
   std::ofstream(std::string(folder) + "/" + name) << text;
 }
 
@@ -85,16 +127,19 @@ EXPORT CUresult cuModuleLoadData(CUmodule* module, const void* image) {
 EXPORT CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned count, int* options, void** values) {
   const Lock lock(mutex);
   if (const CUresult result = readyAndNotCapturing("a module is loaded")) return result;
+  if (const size_t result = number("STEEPEST_EMULATED_JIT", 0)) return static_cast<CUresult>(result);
   std::string text = static_cast<const char*>(image);
   if (const size_t meeting = number("STEEPEST_EMULATED_UNMET", 0)) text = withoutMeeting(std::move(text), meeting);
   keep(text);
   try {
-    auto made = std::make_unique<Assembled>();
-    made->text = ptx::parse(text);
-    if (made->text.members > 1 && capability() < 90) return refuse(kNoBinaryForGpu, "clusters, which the device has not");
+    ptx::Kernel parsed = ptx::parse(text);
+    if (parsed.members > 1 && capability() < 90) return refuse(kNoBinaryForGpu, "clusters, which the device has not");
+    Assembled* const made = newModule();
+    made->text = std::move(parsed);
     made->kernel = {nullptr, made->text.parameterBytes, &made->text, 1024, made->text.members};
-    *module = reinterpret_cast<CUmodule>(made.get());
-    assembled.push_back(std::move(made));
+    made->isLoaded = true;
+    *module = reinterpret_cast<CUmodule>(made);
+    report("loaded");
     return kSuccess;
   } catch (const std::runtime_error& error) {
     char* log = nullptr;
@@ -109,17 +154,31 @@ EXPORT CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned
 }
 EXPORT CUresult cuModuleGetFunction(CUfunction* function, CUmodule module, const char* name) {
   const Lock lock(mutex);
-  const Kernel* kernel = findKernel(name);
-  for (const auto& made : assembled) {
-    if (module != reinterpret_cast<CUmodule>(made.get())) continue;
-    kernel = made->text.name == name ? &made->kernel : nullptr;
-  }
+  const Assembled* const made = moduleOf(module);
+  const Kernel* const kernel = made == nullptr ? findKernel(name) : made->text.name == name ? &made->kernel : nullptr;
   *function = reinterpret_cast<CUfunction>(const_cast<Kernel*>(kernel));
   return kernel != nullptr ? ready() : kNotFound;
+}
+// A driver may wait for what is under way, but need not.
+EXPORT CUresult cuModuleUnload(CUmodule module) {
+  const Lock lock(mutex);
+  if (const CUresult result = readyAndNotCapturing("a module is unloaded")) return result;
+  Assembled* const made = moduleOf(module);
+  if (made == nullptr || !made->isLoaded) return refuse(400, "unloads a module that is not loaded");
+  if (made->uses.use_count() > 1) {
+    return current->fault = refuse(kIllegalAddress, "unloads a module whose kernel is under way, or in a graph");
+  }
+  made->isLoaded = false;
+  made->text = {};
+  sharedLimits.erase(functionOf(*made));
+  unloaded.push_back(made);
+  report("unloaded");
+  return kSuccess;
 }
 EXPORT CUresult cuFuncSetAttribute(CUfunction function, int attribute, int value) {
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
+  if (const CUresult result = checkFunction(function)) return result;
   if (attribute != kFunctionMaxDynamicShared || value < 0 || value > mostShared()) {
     return refuse(kInvalidValue, "an attribute that a kernel cannot have");
   }
@@ -129,6 +188,7 @@ EXPORT CUresult cuFuncSetAttribute(CUfunction function, int attribute, int value
 EXPORT CUresult cuOccupancyMaxActiveClusters(int* clusters, CUfunction function, const LaunchConfig* config) {
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
+  if (const CUresult result = checkFunction(function)) return result;
   const auto& kernel = *reinterpret_cast<const Kernel*>(function);
   if (kernel.members == 1 || config->attributes != nullptr || config->grid[0] % kernel.members != 0 || config->sharedBytes > sharedLimitOf(function)) {
     return refuse(kInvalidValue, "how many clusters there is room for, of a launch that cannot be");
@@ -143,6 +203,7 @@ CUresult launchKernel(CUfunction function, const Dimensions& grid, const Dimensi
   const Lock lock(mutex);
   if (const CUresult result = ready()) return result;
   if (const CUresult result = checkStream(stream)) return result;
+  if (const CUresult result = checkFunction(function)) return result;
   const size_t threads = size_t{block.x} * block.y * block.z;
   if (grid.x == 0 || grid.y == 0 || grid.z == 0 || threads == 0 || threads > 1024) {
     return refuse(kInvalidValue, "a grid or a block of no possible size");
@@ -165,7 +226,8 @@ CUresult launchKernel(CUfunction function, const Dimensions& grid, const Dimensi
   // Aligned as what allocates aligns, which the structs need.
   const auto arguments = std::make_shared<std::vector<char>>(begin, begin + kernel.parameterBytes);
   Context* const context = current;
-  hand(*streamOf(stream), [=, &kernel] {
+  const Assembled* const made = moduleOf(function);
+  hand(*streamOf(stream), [=, &kernel, use = made != nullptr ? made->uses : nullptr] {
     if (++context->launches == number("STEEPEST_EMULATED_FAULT", 0) && context == &contexts[0]) return kIllegalAddress;
     const std::string name = kernel.text != nullptr ? kernel.text->name : nameOf(kernel);
     if (makes("fault", name)) return kIllegalAddress;

@@ -9,7 +9,9 @@
 //   STEEPEST_EMULATED_DEVICES   how many devices there are, 1
 //   STEEPEST_EMULATED_VERSION   of the driver, 13000
 //   STEEPEST_EMULATED_LOADING   what loading kernels gives instead of modules: a result of the driver, or two, 'A B', the second for PTX
+//   STEEPEST_EMULATED_JIT       what assembling text gives instead of modules: a result of the driver, as 221 where it finds no assembler
 //   STEEPEST_EMULATED_LOADED    a file that what is loaded is added to, a line each: 'code' or 'ptx', bytes, result
+//   STEEPEST_EMULATED_MODULES   a file that modules of text are added to, a line each: 'loaded' or 'unloaded', and how many there are then
 //   STEEPEST_EMULATED_CAPABILITY   80, 90 or 120; 90
 //   STEEPEST_EMULATED_MULTIPROCESSORS   of a device, 2
 //   STEEPEST_EMULATED_COOPERATIVE 0: it has no launches whose blocks all run at once; 1
