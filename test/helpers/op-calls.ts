@@ -98,7 +98,7 @@ export function opCalls(): Map<string, readonly unknown[]> {
   define('normalize', matrix, -1, { epsilon: 1, order: 3 });
   define('bincount', ids, 3, vector);
   define('broadcastTo', vector, [2, 3]);
-  define('cast', vector, 'int32');
+  define('cast', bits, 'float32');
   define('causalMask', 2, 3);
   define('concatenate stack', [matrix, matrix], 0);
   define('hstack vstack', [matrix, matrix]);

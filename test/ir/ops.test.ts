@@ -257,3 +257,10 @@ describe('normalization, attention, positions', () => {
     expectClose(values(later), values(ops.sliceAxis(rotated, 0, 4)));
   });
 });
+
+test('split cuts at positions, of which negative ones count from the end, and wants them to rise', () => {
+  const x = tensor([1, 2, 3, 4, 5]);
+  expect(ops.split(x, [1, -2]).map((part) => [...evaluate([part]).outputs[0]])).toEqual([[1], [2, 3], [4, 5]]);
+  expect(() => ops.split(x, [3, 1])).toThrow('split: positions [3, 1] do not rise from 0 to 5');
+  expect(() => ops.split(x, [6])).toThrow('split: positions [6] do not rise from 0 to 5');
+});
