@@ -27,12 +27,13 @@ export function checkOptions(where: string, options: unknown, known: readonly st
 }
 
 /** Gives a factory without options that refuses those it is called with, instead of ignoring them silently. */
-export const withoutOptions =
-  <T>(where: string, make: () => T): (() => T) =>
-  (...given: unknown[]) => {
+export function withoutOptions<T>(where: string, make: () => T): () => T {
+  const factory = (...given: unknown[]): T => {
     if (given[0] !== undefined) checkOptions(where, given[0], []);
     return make();
   };
+  return Object.defineProperty(factory, 'name', { value: where.slice(where.indexOf('.') + 1) });
+}
 
 export function positiveInteger(where: string, name: string, value: unknown): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
