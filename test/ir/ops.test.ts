@@ -264,3 +264,9 @@ test('split cuts at positions, of which negative ones count from the end, and wa
   expect(() => ops.split(x, [3, 1])).toThrow('split: positions [3, 1] do not rise from 0 to 5');
   expect(() => ops.split(x, [6])).toThrow('split: positions [6] do not rise from 0 to 5');
 });
+
+test('iota counts along an axis, also from the end, and wants one that there is', () => {
+  expect([...evaluate([ops.iota([2, 3], -1)]).outputs[0]]).toEqual([0, 1, 2, 0, 1, 2]);
+  expect([...evaluate([ops.iota([2, 3], -2)]).outputs[0]]).toEqual([0, 0, 0, 1, 1, 1]);
+  expect(() => ops.iota([2, 3], 2)).toThrow('iota: axis 2 is out of range for a tensor of rank 2');
+});

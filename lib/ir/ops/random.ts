@@ -9,9 +9,9 @@ import {
   checkScalar,
   checkShape,
   checkTensor,
-  checkWhole,
   describe,
   make,
+  normalizeAxis,
   type Operand,
   opError,
   scalar,
@@ -98,13 +98,13 @@ export function dropout(
   return where(keep, rate === 1 ? 0 : multiply(x, 1 / (1 - rate)), 0);
 }
 
-/** 0, 1, ..., n-1 along `axis` of `shape`. */
+/** 0, 1, ..., n-1 along `axis` of `shape`; a negative one counts from the end. */
 export function iota(shape: Shape, axis: number, dtype: DType = 'int32'): Tensor {
   checkShape('iota', shape);
-  checkWhole('iota', 'axis', axis, 0);
+  const a = normalizeAxis('iota', axis, shape.length);
   checkDType('iota', dtype);
-  const inner = sizeOf(shape.slice(axis + 1));
-  const t = make('iota', [], { inner: Math.max(inner, 1), size: Math.max(shape[axis] ?? 1, 1) }, [...shape], 'int32');
+  const inner = sizeOf(shape.slice(a + 1));
+  const t = make('iota', [], { inner: Math.max(inner, 1), size: Math.max(shape[a] as number, 1) }, [...shape], 'int32');
   return cast(t, dtype);
 }
 
