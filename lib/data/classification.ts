@@ -31,6 +31,9 @@ export interface LabelledData {
  * const { x, y } = makeClassification({ samples: 1000, features: 2 });
  */
 export function makeClassification(options: ClassificationOptions = {}): LabelledData {
+  if (typeof options !== 'object' || options === null) {
+    throw new Error(`makeClassification: the options must be an object, got ${options}`);
+  }
   const { samples = 1000, features = 2, classes = 2, separation = 2, noise = 0, seed = 0 } = options;
   for (const [name, n] of Object.entries({ samples, features, classes })) {
     if (!Number.isInteger(n) || n < 1) {

@@ -67,6 +67,7 @@ test.each<[ClassificationOptions, string]>([
   [{ classes: -2 }, 'makeClassification: classes must be a positive whole number, got -2'],
   [{ separation: Number.NaN }, 'makeClassification: separation must be a number of at least 0, got NaN'],
   [{ noise: 1.1 }, 'makeClassification: noise must be between 0 and 1, got 1.1'],
+  [null as never, 'makeClassification: the options must be an object, got null'],
   [{ seed: 0.5 }, 'makeClassification: seed must be a whole number, got 0.5'],
 ])('%j is rejected', (options, message) => {
   expect(() => makeClassification(options)).toThrow(message);

@@ -217,7 +217,7 @@ export function arraySplit(x: Operand, parts: number, axis = 0): Tensor[] {
   const t = asTensor('arraySplit', 'x', x);
   const a = normalizeAxis('arraySplit', axis, t.rank);
   if (!Number.isInteger(parts) || parts < 1) {
-    throw opError('arraySplit', `parts must be a whole number >= 1, got ${parts}`);
+    throw opError('arraySplit', `parts must be a whole number >= 1, got ${describe(parts)}`);
   }
   const n = t.shape[a] as number;
   if (parts - n > mostEmpty) {

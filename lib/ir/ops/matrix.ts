@@ -1,4 +1,14 @@
-import { asTensor, checkDType, checkList, checkWhole, normalizeAxis, type Operand, opError } from '../build.js';
+import {
+  asTensor,
+  checkDType,
+  checkList,
+  checkTensor,
+  checkWhole,
+  describe,
+  normalizeAxis,
+  type Operand,
+  opError,
+} from '../build.js';
 import { type DType, formatType, type Tensor } from '../graph.js';
 import { add, cast, equal, greaterEqual, lessEqual, multiply, where } from './elementwise.js';
 import { matmul } from './linalg.js';
@@ -70,14 +80,16 @@ const mostPowers = 2 ** 16;
  * @example
  * ops.vander(tensor([2, 3]), 3); // [[4, 2, 1], [9, 3, 1]]
  */
-export function vander(x: Tensor, count = x.size, increasing = false): Tensor {
+export function vander(x: Tensor, count?: number, increasing = false): Tensor {
+  checkTensor('vander', 'x', x);
   if (x.rank !== 1) throw opError('vander', `x must have rank 1, got ${formatType(x)}`);
-  if (!Number.isInteger(count) || count < 1 || count > mostPowers) {
-    throw opError('vander', `count must be a whole number in 1 .. ${mostPowers}, got ${count}`);
+  const n = count ?? x.size;
+  if (!Number.isInteger(n) || n < 1 || n > mostPowers) {
+    throw opError('vander', `count must be a whole number in 1 .. ${mostPowers}, got ${describe(n)}`);
   }
   const powers = [onesLike(x)];
   // products, not power(), whose gradient at 0 is not defined
-  while (powers.length < count) powers.push(multiply(powers.at(-1) as Tensor, x));
+  while (powers.length < n) powers.push(multiply(powers.at(-1) as Tensor, x));
   return stack(increasing ? powers : powers.reverse(), 1);
 }
 
