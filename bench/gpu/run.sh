@@ -198,7 +198,7 @@ device=$(grep -a -o '"device":"[^"]*"' "$logs/load.log" 2>/dev/null | cut -d'"' 
 node_part start 20 out/bench/gpu/start.js
 
 # ---- whether results are right
-families=$(printf '%s\n' map adamw reduce softmax normalize matmul matmulBfloat16 attention attentionBfloat16 \
+families=$(printf '%s\n' map adamw reduce softmax normalize matmul matmulBfloat16{,NT,TN} attention attentionBfloat16 \
   attentionGradBfloat16 convBfloat16 convInputGradBfloat16 convKernelGradBfloat16)
 if [ -n "$smoke" ]; then
   part kernels 60 "$release/cuda-kernels" bash -c 'each_of 3 "$1" "$2" --small --device "$3"' - "$families" "$release/cuda-kernels" "$STEEPEST_DEVICE"

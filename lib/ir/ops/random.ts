@@ -101,10 +101,10 @@ export function dropout(
 /** 0, 1, ..., n-1 along `axis` of `shape`; a negative one counts from the end. */
 export function iota(shape: Shape, axis: number, dtype: DType = 'int32'): Tensor {
   checkShape('iota', shape);
-  const a = normalizeAxis('iota', axis, shape.length);
+  const a = shape.length === 0 && axis === 0 ? 0 : normalizeAxis('iota', axis, shape.length); // one element: its axis is none
   checkDType('iota', dtype);
   const inner = sizeOf(shape.slice(a + 1));
-  const t = make('iota', [], { inner: Math.max(inner, 1), size: Math.max(shape[a] as number, 1) }, [...shape], 'int32');
+  const t = make('iota', [], { inner: Math.max(inner, 1), size: Math.max(shape[a] ?? 1, 1) }, [...shape], 'int32');
   return cast(t, dtype);
 }
 
