@@ -78,7 +78,7 @@ SequenceKernel emitSequence(const Sequence& sequence) {
   Text out;
   SequenceWriter writer(sequence);
   writer.write();
-  return {{out.module({"sequence", writer.parameterBytes(), kThreads, 0, true, sequence.members}), "sequence"},
+  return {{out.module({"sequence", writer.parameterBytes(), kThreads, 0, true, sequence.members, true}), "sequence"},
           writer.sharedBytes()};
 }
 

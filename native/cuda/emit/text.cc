@@ -116,6 +116,8 @@ std::string Text::module(const Entry& entry) const {
   all += std::string(".visible .entry ") + entry.name + "(.param .align 8 .b8 arguments[" +
          std::to_string(entry.parameterBytes) + "])\n";
   all += ".maxntid " + std::to_string(entry.threads) + ", 1, 1\n";
+  // Without it ptxas puts registers into memory so that more blocks fit, even where there are no more.
+  if (entry.launchesFew) all += ".minnctapersm 1\n";
   if (entry.members > 1) all += ".explicitcluster\n.reqnctapercluster " + std::to_string(entry.members) + ", 1, 1\n";
   all += "{\n";
   for (int bank = 0; bank < 5; ++bank) {

@@ -34,6 +34,7 @@ struct Entry {
   unsigned sharedBytes = 0;    // that every launch of it has
   bool launchesShare = false;  // a launch says how many bytes of it there are
   int members = 1;             // blocks of a cluster, which needs compute capability 9.0
+  bool launchesFew = false;    // blocks, so that registers are better than more of them on a multiprocessor
 };
 
 class Text {

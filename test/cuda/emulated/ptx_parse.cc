@@ -108,6 +108,7 @@ class Parser {
     next(&line);
     if (std::sscanf(line.c_str(), ".maxntid %u, 1, 1", &kernel_.mostThreads) != 1) fail("expected .maxntid");
     next(&line);
+    if (line == ".minnctapersm 1") next(&line);  // for the assembler
     if (clusters_) {
       if (line != ".explicitcluster") fail("expected .explicitcluster, got '" + line + "'");
       next(&line);
