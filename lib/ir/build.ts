@@ -19,6 +19,7 @@ import { currentScope, opError } from './scope.js';
 
 export * from './check.js';
 export * from './scope.js';
+export * from './show.js';
 
 /** What operations accept: tensors and plain numbers (which take the dtype of what they meet). */
 export type Operand = Tensor | number;

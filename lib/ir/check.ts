@@ -1,17 +1,7 @@
 /** Checks of arguments, which plain JavaScript may pass anything as, and what the errors say. */
-import { arrayTypes, type DType, formatType, type Shape, sizeOf, Tensor } from './graph.js';
+import { arrayTypes, type DType, type Shape, sizeOf, Tensor } from './graph.js';
 import { opError } from './scope.js';
-
-/** What came, in words that an error message can end with: whatever it is, without calling any of its methods. */
-export function describe(value: unknown, depth = 0): string {
-  if (value instanceof Tensor) return formatType(value);
-  if (typeof value === 'string') return `'${value}'`;
-  if (typeof value === 'function') return 'function';
-  if (!Array.isArray(value)) return typeof value === 'object' && value !== null ? 'object' : String(value);
-  if (depth === 3) return 'a list';
-  const first = value.slice(0, 16).map((v) => describe(v, depth + 1));
-  return `[${[...first, ...(value.length > 16 ? ['...'] : [])].join(', ')}]`;
-}
+import { show } from './show.js';
 
 /** @throws Error when an argument is no list */
 export function checkList(op: string, what: string, value: unknown): void {
@@ -21,7 +11,7 @@ export function checkList(op: string, what: string, value: unknown): void {
 /** @throws Error when an argument is no tensor, or one of another dtype */
 export function checkTensor(op: string, argument: string, value: unknown, dtype?: DType): asserts value is Tensor {
   if (value instanceof Tensor && (dtype === undefined || value.dtype === dtype)) return;
-  throw opError(op, `${argument} must be ${dtype ?? 'a tensor'}, got ${describe(value)}`);
+  throw opError(op, `${argument} must be ${dtype ?? 'a tensor'}, got ${show(value)}`);
 }
 
 /** @throws Error when an argument is no list of tensors, or not all of them may be numbers and are */
@@ -36,7 +26,7 @@ export function checkTensors(op: string, argument: string, value: unknown, orNum
 export function checkOperand(op: string, argument: string, value: unknown): { readonly shape: Shape } {
   if (value instanceof Tensor) return value;
   if (typeof value === 'number') return { shape: [] };
-  throw opError(op, `${argument} must be a tensor or a number, got ${describe(value)}`);
+  throw opError(op, `${argument} must be a tensor or a number, got ${show(value)}`);
 }
 
 /** @throws Error when an argument is neither a tensor nor a number, or they do not broadcast together */
@@ -48,46 +38,46 @@ export function checkOperands(op: string, operands: Readonly<Record<string, unkn
 /** @throws Error when an argument is neither a number nor a tensor that is one */
 export function checkScalar(op: string, argument: string, value: unknown): void {
   if (sizeOf(checkOperand(op, argument, value).shape) === 1) return;
-  throw opError(op, `${argument} must be a single number, got ${describe(value)}`);
+  throw opError(op, `${argument} must be a single number, got ${show(value)}`);
 }
 
 /** @throws Error when an argument is no number */
 export function checkNumber(op: string, argument: string, value: unknown): void {
-  if (typeof value !== 'number') throw opError(op, `${argument} must be a number, got ${describe(value)}`);
+  if (typeof value !== 'number') throw opError(op, `${argument} must be a number, got ${show(value)}`);
 }
 
 /** @throws Error when an argument is no whole number, or below `least` */
 export function checkWhole(op: string, argument: string, value: unknown, least = Number.NEGATIVE_INFINITY): void {
   if (Number.isSafeInteger(value) && (value as number) >= least) return;
   const range = least === Number.NEGATIVE_INFINITY ? '' : ` >= ${least}`;
-  throw opError(op, `${argument} must be a whole number${range}, got ${describe(value)}`);
+  throw opError(op, `${argument} must be a whole number${range}, got ${show(value)}`);
 }
 
 /** @throws Error when an argument is no function */
 export function checkFunction(op: string, argument: string, value: unknown): void {
-  if (typeof value !== 'function') throw opError(op, `${argument} must be a function, got ${describe(value)}`);
+  if (typeof value !== 'function') throw opError(op, `${argument} must be a function, got ${show(value)}`);
 }
 
 /** @throws Error when the options are no object; undefined stands for none */
 export function checkOptions(op: string, options: unknown): void {
   const isRecord = typeof options === 'object' && options !== null && !Array.isArray(options);
   if (options !== undefined && (!isRecord || options instanceof Tensor)) {
-    throw opError(op, `the options must be an object, got ${describe(options)}`);
+    throw opError(op, `the options must be an object, got ${show(options)}`);
   }
 }
 
 /** @throws Error when there is no such dtype */
 export function checkDType(op: string, dtype: unknown): void {
   if (typeof dtype === 'string' && Object.hasOwn(arrayTypes, dtype)) return;
-  throw opError(op, `dtype must be one of ${Object.keys(arrayTypes).join(', ')}, got ${describe(dtype)}`);
+  throw opError(op, `dtype must be one of ${Object.keys(arrayTypes).join(', ')}, got ${show(dtype)}`);
 }
 
 export function checkShape(op: string, shape: Shape): void {
   checkList(op, 'a shape must be a list of sizes', shape);
-  if (shape.length > 8) throw opError(op, `at most 8 dimensions are supported, got shape ${describe(shape)}`);
+  if (shape.length > 8) throw opError(op, `at most 8 dimensions are supported, got shape ${show(shape)}`);
   for (const n of shape) {
     if (!Number.isSafeInteger(n) || n < 0) {
-      throw opError(op, `a shape holds whole numbers that are not negative, got ${describe(shape)}`);
+      throw opError(op, `a shape holds whole numbers that are not negative, got ${show(shape)}`);
     }
   }
 }
@@ -104,7 +94,7 @@ export function normalizeAxes(op: string, axes: number | readonly number[] | und
 
 export function normalizeAxis(op: string, axis: number, rank: number): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
-    if (typeof axis !== 'number') throw opError(op, `axis must be a whole number, got ${describe(axis)}`);
+    if (typeof axis !== 'number') throw opError(op, `axis must be a whole number, got ${show(axis)}`);
     throw opError(op, `axis ${axis} is out of range for a tensor of rank ${rank}`);
   }
   return axis < 0 ? axis + rank : axis;

@@ -1,13 +1,8 @@
 /** Checks of arguments. `where` is what the user called ("layers.dense"), `name` the argument. */
 
-/** A value as it should stand in an error message. */
-export function show(value: unknown): string {
-  if (typeof value === 'string') return `'${value}'`;
-  if (typeof value === 'function') return 'a function';
-  if (Array.isArray(value)) return `[${value.map(show).join(', ')}]`;
-  if (typeof value === 'object' && value !== null) return `an object (${value.constructor?.name ?? 'no prototype'})`;
-  return String(value);
-}
+import { show } from '../ir/show.js';
+
+export { show } from '../ir/show.js';
 
 export function argumentError(where: string, name: string, expected: string, got: unknown): Error {
   return new Error(`${where}: ${name} must be ${expected}, got ${show(got)}`);

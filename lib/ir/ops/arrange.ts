@@ -1,4 +1,4 @@
-import { asTensor, checkList, checkTensors, describe, normalizeAxis, type Operand, opError } from '../build.js';
+import { asTensor, checkList, checkTensors, normalizeAxis, type Operand, opError, show } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { concatenate, flip, reshape, sliceAxis, split, transpose } from './shape.js';
 
@@ -129,8 +129,7 @@ export function unstack(x: Operand, axis = 0): Tensor[] {
 function checkBlock(op: string, x: Operand, block: number): Tensor {
   const t = asTensor(op, 'x', x);
   if (t.rank !== 4) throw opError(op, `expected images [N, H, W, C], got ${formatType(t)}`);
-  if (!Number.isInteger(block) || block < 1)
-    throw opError(op, `block must be a whole number >= 1, got ${describe(block)}`);
+  if (!Number.isInteger(block) || block < 1) throw opError(op, `block must be a whole number >= 1, got ${show(block)}`);
   return t;
 }
 
@@ -190,10 +189,7 @@ export function rot90(x: Operand, times = 1, axes: readonly [number, number] = [
   checkList('rot90', 'axes must be a list of two axes', axes);
   const [p, q] = axes.map((axis) => normalizeAxis('rot90', axis, t.rank)) as [number, number];
   if (axes.length !== 2 || p === q || !Number.isInteger(times)) {
-    throw opError(
-      'rot90',
-      `expected two axes and a whole number of times, got ${describe(axes)} and ${describe(times)}`,
-    );
+    throw opError('rot90', `expected two axes and a whole number of times, got ${show(axes)} and ${show(times)}`);
   }
   const quarters = ((times % 4) + 4) % 4;
   if (quarters === 0) return t;
@@ -217,7 +213,7 @@ export function arraySplit(x: Operand, parts: number, axis = 0): Tensor[] {
   const t = asTensor('arraySplit', 'x', x);
   const a = normalizeAxis('arraySplit', axis, t.rank);
   if (!Number.isInteger(parts) || parts < 1) {
-    throw opError('arraySplit', `parts must be a whole number >= 1, got ${describe(parts)}`);
+    throw opError('arraySplit', `parts must be a whole number >= 1, got ${show(parts)}`);
   }
   const n = t.shape[a] as number;
   if (parts - n > mostEmpty) {

@@ -1,4 +1,4 @@
-import { broadcastShapes, describe, opError } from '../build.js';
+import { broadcastShapes, opError, show } from '../build.js';
 import { formatType, type Shape, sameShape, Tensor } from '../graph.js';
 import { greater, greaterEqual, logicalAnd } from './elementwise.js';
 import { iota } from './random.js';
@@ -9,7 +9,7 @@ export const lowerTriangle = (rows: number, columns: number): Tensor =>
 export function checkMask(op: string, mask: unknown, scores: Shape): void {
   if (mask === undefined) return;
   if (!(mask instanceof Tensor) || mask.dtype === 'int32') {
-    const got = mask instanceof Tensor ? formatType(mask) : describe(mask);
+    const got = mask instanceof Tensor ? formatType(mask) : show(mask);
     throw opError(op, `mask must be a tensor of bool or float32, got ${got}`);
   }
   if (!sameShape(broadcastShapes(op, scores, mask.shape), scores)) {

@@ -1,5 +1,5 @@
 /** Operations on the bits of whole numbers: int32 in two's complement. */
-import { asTensor, broadcastShapes, broadcastTo, describe, make, type Operand, opError } from '../build.js';
+import { asTensor, broadcastShapes, broadcastTo, make, type Operand, opError, show } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import type { ScalarOp } from '../optable.js';
 
@@ -13,7 +13,7 @@ const binary =
 
 function whole(op: string, name: string, value: Operand): Tensor {
   if (typeof value === 'number' && value !== (value | 0)) {
-    throw opError(op, `${name} must be int32 or a whole number in 32 bits, got ${describe(value)}`);
+    throw opError(op, `${name} must be int32 or a whole number in 32 bits, got ${show(value)}`);
   }
   const t = asTensor(op, name, value, 'int32');
   if (t.dtype !== 'int32') throw opError(op, `${name} must be int32 or a whole number, got ${formatType(t)}`);

@@ -1,4 +1,4 @@
-import { checkFunction, checkTensor, describe, opError, scalar } from '../build.js';
+import { checkFunction, checkTensor, opError, scalar, show } from '../build.js';
 import { formatType, sameShape, Tensor } from '../graph.js';
 import { add, where } from './elementwise.js';
 import { scan } from './loop.js';
@@ -46,7 +46,7 @@ export function foriLoop<C extends TensorTree>(
   initial: C,
 ): C {
   if (!Number.isInteger(lower) || !Number.isInteger(upper)) {
-    throw opError('foriLoop', `lower and upper must be whole numbers, got ${describe(lower)} and ${describe(upper)}`);
+    throw opError('foriLoop', `lower and upper must be whole numbers, got ${show(lower)} and ${show(upper)}`);
   }
   checkFunction('foriLoop', 'body', body);
   checkTree('foriLoop', 'initial', initial);

@@ -1,4 +1,4 @@
-import { asTensor, checkOptions, describe, make, type Operand, opError } from '../build.js';
+import { asTensor, checkOptions, make, type Operand, opError, show } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { productAttributes } from '../precision.js';
 import { cast } from './elementwise.js';
@@ -158,7 +158,7 @@ export function convTranspose(x: Operand, kernel: Operand, options: ConvTranspos
     throw opError(op, `kernel ${formatType(weights)} is for ${channels} channels, got input ${formatType(input)}`);
   }
   if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0) {
-    throw opError(op, `groups must be a whole number that divides the ${channels} channels, got ${describe(groups)}`);
+    throw opError(op, `groups must be a whole number that divides the ${channels} channels, got ${show(groups)}`);
   }
   const strides = perAxis(op, 'strides', options.strides ?? 1, rank);
   const dilation = perAxis(op, 'dilationRate', options.dilationRate ?? 1, rank);

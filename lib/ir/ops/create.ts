@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions, checkScalar, checkTensors, checkWhole, describe, opError } from '../build.js';
+import { checkNumber, checkOptions, checkScalar, checkTensors, checkWhole, opError, show } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { add, multiply, power } from './elementwise.js';
 import { full, iota } from './random.js';
@@ -45,7 +45,7 @@ export function linspace(
  */
 export function meshgrid(vectors: readonly Tensor[], indexing: 'xy' | 'ij' = 'xy'): Tensor[] {
   if (indexing !== 'xy' && indexing !== 'ij') {
-    throw opError('meshgrid', `indexing must be 'xy' or 'ij', got ${describe(indexing)}`);
+    throw opError('meshgrid', `indexing must be 'xy' or 'ij', got ${show(indexing)}`);
   }
   checkTensors('meshgrid', 'vectors', vectors);
   vectors.forEach((v, i) => {

@@ -1,5 +1,5 @@
 /** Pixels made of their neighbours. */
-import { asTensor, describe, type Operand, opError, tensor } from '../build.js';
+import { asTensor, type Operand, opError, show, tensor } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { add, cast, divide, exp, multiply, negative, square } from './elementwise.js';
 import { gather } from './gather.js';
@@ -40,7 +40,7 @@ export function gaussianBlur(x: Operand, size: number, sigma: Operand): Tensor {
   const t = cast(asTensor(op, 'x', x), 'float32');
   if (t.rank !== 4) throw opError(op, `expected x [batch, height, width, channels], got ${formatType(t)}`);
   if (!Number.isInteger(size) || size < 1 || size % 2 === 0) {
-    throw opError(op, `size must be an odd number >= 1, got ${describe(size)}`);
+    throw opError(op, `size must be an odd number >= 1, got ${show(size)}`);
   }
   const width = asTensor(op, 'sigma', sigma);
   if (

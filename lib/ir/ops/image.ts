@@ -5,9 +5,9 @@ import {
   checkNumber,
   checkOptions,
   checkScalar,
-  describe,
   type Operand,
   opError,
+  show,
   tensor,
 } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
@@ -80,7 +80,7 @@ function images(op: string, x: Operand): Tensor {
 
 function oneOf(op: string, name: string, value: string, known: readonly string[]): void {
   if (known.includes(value)) return;
-  throw opError(op, `${name} must be one of ${known.map((k) => `'${k}'`).join(', ')}, got ${describe(value)}`);
+  throw opError(op, `${name} must be one of ${known.map((k) => `'${k}'`).join(', ')}, got ${show(value)}`);
 }
 
 /** The largest window of an aspect ratio inside a size, or the smallest around it. */

@@ -3,11 +3,11 @@ import {
   broadcastTo,
   checkTensor,
   checkWhole,
-  describe,
   make,
   normalizeAxis,
   type Operand,
   opError,
+  show,
 } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { add, cast, equal, less, where } from './elementwise.js';
@@ -108,10 +108,7 @@ export function segmentSum(x: Operand, segmentIds: Tensor, numSegments: number):
     );
   }
   if (!Number.isInteger(numSegments) || numSegments < 0) {
-    throw opError(
-      'segmentSum',
-      `numSegments must be a whole number that is not negative, got ${describe(numSegments)}`,
-    );
+    throw opError('segmentSum', `numSegments must be a whole number that is not negative, got ${show(numSegments)}`);
   }
   return scatterAdd(segmentIds, t, numSegments);
 }

@@ -1,5 +1,5 @@
 import { type Element, makeScan, parameter } from '../body.js';
-import { checkFunction, checkOptions, describe, opError } from '../build.js';
+import { checkFunction, checkOptions, opError, show } from '../build.js';
 import { Tensor } from '../graph.js';
 import { randomOfSteps } from '../step-random.js';
 import { zeros } from './random.js';
@@ -55,7 +55,7 @@ export function scan<C extends TensorTree, X extends TensorTree, Y extends Tenso
   checkTree('scan', 'initial', initial);
   const steps = lengthOf('scan', sequence);
   const { reverse = false } = options;
-  if (typeof reverse !== 'boolean') throw opError('scan', `reverse must be true or false, got ${describe(reverse)}`);
+  if (typeof reverse !== 'boolean') throw opError('scan', `reverse must be true or false, got ${show(reverse)}`);
   const first = leaves(initial).map(([path, t]) => parameter(`carry${path} of a scan`, t));
   const elements = leaves(sequence).map(([path, t]): Element => {
     const type = { shape: t.shape.slice(1), dtype: t.dtype };
@@ -104,7 +104,7 @@ function refill<T extends TensorTree>(tree: T, tensors: readonly Tensor[]): T {
 
 function checkStep(initial: TensorTree, step: ScanStep<TensorTree, TensorTree>): void {
   if (typeof step !== 'object' || step === null) {
-    throw opError('scan', `body must return { carry, output }, got ${describe(step)}`);
+    throw opError('scan', `body must return { carry, output }, got ${show(step)}`);
   }
   checkTree('scan', 'the output of body', step.output);
   checkLike('scan', 'the carry of body', initial, step.carry);

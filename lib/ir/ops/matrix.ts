@@ -4,10 +4,10 @@ import {
   checkList,
   checkTensor,
   checkWhole,
-  describe,
   normalizeAxis,
   type Operand,
   opError,
+  show,
 } from '../build.js';
 import { type DType, formatType, type Tensor } from '../graph.js';
 import { add, cast, equal, greaterEqual, lessEqual, multiply, where } from './elementwise.js';
@@ -85,7 +85,7 @@ export function vander(x: Tensor, count?: number, increasing = false): Tensor {
   if (x.rank !== 1) throw opError('vander', `x must have rank 1, got ${formatType(x)}`);
   const n = count ?? x.size;
   if (!Number.isInteger(n) || n < 1 || n > mostPowers) {
-    throw opError('vander', `count must be a whole number in 1 .. ${mostPowers}, got ${describe(n)}`);
+    throw opError('vander', `count must be a whole number in 1 .. ${mostPowers}, got ${show(n)}`);
   }
   const powers = [onesLike(x)];
   // products, not power(), whose gradient at 0 is not defined

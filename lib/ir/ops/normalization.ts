@@ -3,11 +3,11 @@ import {
   checkNumber,
   checkOperands,
   checkOptions,
-  describe,
   normalizeAxes,
   normalizeAxis,
   type Operand,
   opError,
+  show,
 } from '../build.js';
 import { affinely } from '../composites/normalization.js';
 import { formatType, Tensor } from '../graph.js';
@@ -17,7 +17,7 @@ import { type Axes, mean, norm, sum } from './reduce.js';
 import { reshape } from './shape.js';
 
 function checkEpsilon(op: string, epsilon: unknown): void {
-  if (!Number.isFinite(epsilon)) throw opError(op, `epsilon must be a finite number, got ${describe(epsilon)}`);
+  if (!Number.isFinite(epsilon)) throw opError(op, `epsilon must be a finite number, got ${show(epsilon)}`);
 }
 
 /** x as float32, and the other arguments of a normalization over axes checked. */
@@ -156,7 +156,7 @@ export function groupNormalization(
   checkEpsilon(op, epsilon);
   if (axis === 0) throw opError(op, 'axis 0 is the batch, not the channels');
   if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0) {
-    throw opError(op, `${channels} channels (axis ${axis}) cannot be divided into ${describe(groups)} groups`);
+    throw opError(op, `${channels} channels (axis ${axis}) cannot be divided into ${show(groups)} groups`);
   }
   const split = [...t.shape.slice(0, axis), groups, channels / groups, ...t.shape.slice(axis + 1)];
   const axes = [...split.keys()].filter((i) => i !== 0 && i !== axis);

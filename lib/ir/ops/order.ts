@@ -1,4 +1,4 @@
-import { asTensor, checkOptions, checkTensor, describe, make, normalizeAxis, type Operand, opError } from '../build.js';
+import { asTensor, checkOptions, checkTensor, make, normalizeAxis, type Operand, opError, show } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { less, lessEqual } from './elementwise.js';
 import { gatherAlongAxis } from './gather.js';
@@ -68,7 +68,7 @@ export function topK(x: Operand, k: number): { values: Tensor; indices: Tensor }
   const t = sortable('topK', x);
   const n = t.shape[normalizeAxis('topK', -1, t.rank)] as number;
   if (!Number.isInteger(k) || k < 0 || k > n) {
-    throw opError('topK', `k must be a whole number in 0 .. ${n} for ${formatType(t)}, got ${describe(k)}`);
+    throw opError('topK', `k must be a whole number in 0 .. ${n} for ${formatType(t)}, got ${show(k)}`);
   }
   const indices = order('topK', t, -1, k, true);
   return { values: gatherAlongAxis(t, indices, -1), indices };
@@ -88,7 +88,7 @@ export function searchSorted(sorted: Tensor, values: Operand, side: 'left' | 'ri
   checkTensor('searchSorted', 'sorted', sorted);
   if (sorted.rank !== 1) throw opError('searchSorted', `sorted must have rank 1, got ${formatType(sorted)}`);
   if (side !== 'left' && side !== 'right')
-    throw opError('searchSorted', `side must be 'left' or 'right', got ${describe(side)}`);
+    throw opError('searchSorted', `side must be 'left' or 'right', got ${show(side)}`);
   const column = expandDims(asTensor('searchSorted', 'values', values), -1);
   return sum(side === 'left' ? less(sorted, column) : lessEqual(sorted, column), -1);
 }

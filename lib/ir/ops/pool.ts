@@ -1,4 +1,4 @@
-import { asTensor, checkOptions, describe, make, type Operand, opError, tensor } from '../build.js';
+import { asTensor, checkOptions, make, type Operand, opError, show, tensor } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { cast } from './elementwise.js';
 import { gather } from './gather.js';
@@ -174,7 +174,7 @@ export function upSampling(x: Operand, size: PerAxis, interpolation: 'nearest' |
   const op = 'upSampling';
   const input = pixels(op, x);
   if (interpolation !== 'nearest' && interpolation !== 'bilinear') {
-    throw opError(op, `interpolation must be 'nearest' or 'bilinear', got ${describe(interpolation)}`);
+    throw opError(op, `interpolation must be 'nearest' or 'bilinear', got ${show(interpolation)}`);
   }
   return perAxis(op, 'size', size, input.rank - 2).reduce((t, times, a) => {
     if (interpolation === 'nearest') return times === 1 ? t : repeat(t, times, a + 1);

@@ -3,10 +3,10 @@ import {
   checkNumber,
   checkOptions,
   checkScalar,
-  describe,
   normalizeAxis,
   type Operand,
   opError,
+  show,
 } from '../build.js';
 import { formatType, type Tensor } from '../graph.js';
 import { add, cast, cos, exp, multiply, sin, subtract } from './elementwise.js';
@@ -72,7 +72,7 @@ export function sinusoidalPositions(positions: number, depth: number, base = 100
   if (!Number.isInteger(positions) || positions < 0 || !Number.isInteger(depth) || depth < 2 || depth % 2 !== 0) {
     throw opError(
       'sinusoidalPositions',
-      `expected a number of positions and an even depth, got ${describe(positions)} and ${describe(depth)}`,
+      `expected a number of positions and an even depth, got ${show(positions)} and ${show(depth)}`,
     );
   }
   checkNumber('sinusoidalPositions', 'base', base);

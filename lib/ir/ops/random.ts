@@ -9,12 +9,12 @@ import {
   checkScalar,
   checkShape,
   checkTensor,
-  describe,
   make,
   normalizeAxis,
   type Operand,
   opError,
   scalar,
+  show,
 } from '../build.js';
 import { type DType, formatType, type Shape, sameShape, sizeOf, type Tensor } from '../graph.js';
 import { currentRandom } from '../random-source.js';
@@ -30,8 +30,7 @@ function draw(op: string, shape: Shape, options: RandomOptions): Tensor {
   checkOptions(op, options);
   let from = currentRandom();
   if (options.seed !== undefined) {
-    if (!Number.isInteger(options.seed))
-      throw opError(op, `seed must be a whole number, got ${describe(options.seed)}`);
+    if (!Number.isInteger(options.seed)) throw opError(op, `seed must be a whole number, got ${show(options.seed)}`);
     from = { seed: scalar(options.seed | 0, 'int32'), counter: scalar(0, 'int32'), nextStream: () => 0 };
   }
   if (from === undefined) throw opError(op, 'outside a model a seed is needed: { seed: 1 }');
@@ -87,12 +86,12 @@ export function dropout(
   checkTensor('dropout', 'x', x);
   checkNumber('dropout', 'rate', rate);
   checkOptions('dropout', options);
-  if (!(rate >= 0 && rate <= 1)) throw opError('dropout', `rate must be between 0 and 1, got ${describe(rate)}`);
+  if (!(rate >= 0 && rate <= 1)) throw opError('dropout', `rate must be between 0 and 1, got ${show(rate)}`);
   if (rate === 0) return x;
   const shape = options.noiseShape ?? x.shape;
   checkShape('dropout', shape);
   if (shape.length > x.rank || !sameShape(broadcastShapes('dropout', shape, x.shape), x.shape)) {
-    throw opError('dropout', `noiseShape ${describe(shape)} must broadcast to ${formatType(x)}`);
+    throw opError('dropout', `noiseShape ${show(shape)} must broadcast to ${formatType(x)}`);
   }
   const keep = broadcastTo(less(draw('dropout', shape, options), 1 - rate), x.shape);
   return where(keep, rate === 1 ? 0 : multiply(x, 1 / (1 - rate)), 0);

@@ -2,13 +2,13 @@ import {
   asTensor,
   checkNumber,
   checkOptions,
-  describe,
   make,
   normalizeAxes,
   normalizeAxis,
   type Operand,
   opError,
   scalar,
+  show,
 } from '../build.js';
 import { type ReduceKind, sizeOf, type Tensor } from '../graph.js';
 import { identityProgram } from '../program.js';
@@ -140,7 +140,7 @@ export interface NormOptions extends ReduceOptions {
 export function norm(x: Operand, axes?: Axes, options: NormOptions = {}): Tensor {
   const t = cast(reducible('norm', x, axes, options), 'float32');
   const { ord = 2 } = options;
-  if (typeof ord !== 'number' || Number.isNaN(ord)) throw opError('norm', `ord must be a number, got ${describe(ord)}`);
+  if (typeof ord !== 'number' || Number.isNaN(ord)) throw opError('norm', `ord must be a number, got ${show(ord)}`);
   if (ord === 2) return lengthOf(sum(square(t), axes, options));
   const size = abs(t);
   if (ord === 1) return sum(size, axes, options);

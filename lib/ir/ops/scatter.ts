@@ -4,9 +4,9 @@ import {
   checkShape,
   checkTensor,
   checkWhole,
-  describe,
   type Operand,
   opError,
+  show,
   tensor,
 } from '../build.js';
 import { formatType, type Shape, sameShape, sizeOf, type Tensor } from '../graph.js';
@@ -152,7 +152,7 @@ function extreme(kind: 'max' | 'min', x: Operand, segmentIds: Tensor, numSegment
     );
   }
   if (!Number.isInteger(numSegments) || numSegments < 0) {
-    throw opError(op, `numSegments must be a whole number that is not negative, got ${describe(numSegments)}`);
+    throw opError(op, `numSegments must be a whole number that is not negative, got ${show(numSegments)}`);
   }
   const size = t.dtype === 'int32' ? 2 ** 31 : Number.POSITIVE_INFINITY;
   const none = kind === 'max' ? -size : t.dtype === 'int32' ? size - 1 : size;

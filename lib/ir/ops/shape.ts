@@ -6,12 +6,12 @@ import {
   checkTensor,
   checkTensors,
   checkWhole,
-  describe,
   make,
   normalizeAxes,
   normalizeAxis,
   type Operand,
   opError,
+  show,
 } from '../build.js';
 import { formatType, type Shape, sameShape, sizeOf, Tensor } from '../graph.js';
 import { cast } from './elementwise.js';
@@ -27,10 +27,10 @@ export function reshape(x: Operand, shape: Shape): Tensor {
   const t = asTensor('reshape', 'x', x);
   checkList('reshape', 'a shape must be a list of sizes', shape);
   if (!shape.every((n) => Number.isInteger(n)))
-    throw opError('reshape', `a shape holds whole numbers, got ${describe(shape)}`);
+    throw opError('reshape', `a shape holds whole numbers, got ${show(shape)}`);
   const known = shape.reduce((p, n) => (n === -1 ? p : p * n), 1);
   const holes = shape.filter((n) => n === -1).length;
-  if (holes > 1) throw opError('reshape', `only one dimension can be -1, got ${describe(shape)}`);
+  if (holes > 1) throw opError('reshape', `only one dimension can be -1, got ${show(shape)}`);
   const target = shape.map((n) => (n === -1 ? (known === 0 ? 0 : t.size / known) : n));
   if (target.some((n) => !Number.isInteger(n)) || sizeOf(target) !== t.size) {
     throw opError('reshape', `cannot reshape ${formatType(t)} (${t.size} values) to [${shape.join(', ')}]`);
@@ -105,7 +105,7 @@ export function slice(x: Operand, start: readonly number[], size: readonly numbe
     if (!inside || (s > 0 ? a + (s - 1) * k >= n : a > n)) {
       throw opError(
         'slice',
-        `axis ${i} of size ${n}: start ${describe(a)}, size ${describe(s)}, step ${describe(k)} does not lie inside`,
+        `axis ${i} of size ${n}: start ${show(a)}, size ${show(s)}, step ${show(k)} does not lie inside`,
       );
     }
   });
@@ -268,12 +268,12 @@ export function pad(x: Operand, padding: readonly (readonly [number, number])[],
   if (padding.length !== t.rank)
     throw opError('pad', `padding needs ${t.rank} pairs for ${formatType(t)}, got ${padding.length}`);
   if (typeof border !== 'number' && border !== 'edge' && border !== 'reflect' && border !== 'symmetric') {
-    throw opError('pad', `border must be a number, 'edge', 'reflect' or 'symmetric', got ${describe(border)}`);
+    throw opError('pad', `border must be a number, 'edge', 'reflect' or 'symmetric', got ${show(border)}`);
   }
   padding.forEach(([before, after], axis) => {
     for (const n of [before, after]) {
       if (!Number.isInteger(n) || n < 0)
-        throw opError('pad', `axis ${axis}: padding must be a whole number >= 0, got ${describe(n)}`);
+        throw opError('pad', `axis ${axis}: padding must be a whole number >= 0, got ${show(n)}`);
     }
     t = concatenate(
       [...borderOf(t, axis, before, 'before', border), t, ...borderOf(t, axis, after, 'after', border)],

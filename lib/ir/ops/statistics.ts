@@ -5,11 +5,11 @@ import {
   checkOptions,
   checkScalar,
   checkTensor,
-  describe,
   normalizeAxes,
   normalizeAxis,
   type Operand,
   opError,
+  show,
 } from '../build.js';
 import { formatType, sameShape, sizeOf, type Tensor } from '../graph.js';
 import { ravel } from './arrange.js';
@@ -50,7 +50,7 @@ export function diff(x: Operand, n = 1, axis = -1): Tensor {
   let t = numbers(input, 'int32');
   const a = normalizeAxis('diff', axis, t.rank);
   if (!Number.isInteger(n) || n < 0 || n > (t.shape[a] as number)) {
-    throw opError('diff', `n must be a whole number in 0 .. ${t.shape[a]} for ${formatType(t)}, got ${describe(n)}`);
+    throw opError('diff', `n must be a whole number in 0 .. ${t.shape[a]} for ${formatType(t)}, got ${show(n)}`);
   }
   for (let i = 0; i < n; i++) t = subtract(sliceAxis(t, a, 1), sliceAxis(t, a, 0, (t.shape[a] as number) - 1));
   return t;
@@ -106,11 +106,10 @@ export function average(x: Operand, axes?: Axes, options: AverageOptions = {}): 
 export function quantile(x: Operand, q: number | readonly number[], axes?: Axes, options: ReduceOptions = {}): Tensor {
   reducible('quantile', x, axes, options);
   if (typeof q !== 'number') {
-    if (!Array.isArray(q) || q.length === 0)
-      throw opError('quantile', `q must be a number or a list, got ${describe(q)}`);
+    if (!Array.isArray(q) || q.length === 0) throw opError('quantile', `q must be a number or a list, got ${show(q)}`);
     return stack(q.map((one) => quantile(x, one, axes, options)));
   }
-  if (!(q >= 0 && q <= 1)) throw opError('quantile', `q must be in 0 .. 1, got ${describe(q)}`);
+  if (!(q >= 0 && q <= 1)) throw opError('quantile', `q must be in 0 .. 1, got ${show(q)}`);
   const t = cast(asTensor('quantile', 'x', x), 'float32');
   const list = normalizeAxes('quantile', axes, t.rank);
   const kept = [...t.shape.keys()].filter((i) => !list.includes(i));
@@ -167,7 +166,7 @@ export function digitize(x: Operand, bins: Tensor): Tensor {
 export function bincount(x: Tensor, length: number, weights?: Tensor): Tensor {
   checkTensor('bincount', 'x', x, 'int32');
   if (!Number.isInteger(length) || length < 0) {
-    throw opError('bincount', `length must be a whole number that is not negative, got ${describe(length)}`);
+    throw opError('bincount', `length must be a whole number that is not negative, got ${show(length)}`);
   }
   if (weights === undefined) return cast(scatterAdd(ravel(x), ones([x.size]), length), 'int32');
   checkTensor('bincount', 'weights', weights);
@@ -306,7 +305,7 @@ export function correlate(a: Operand, v: Operand, mode: 'valid' | 'same' | 'full
     );
   }
   if (!['valid', 'same', 'full'].includes(mode)) {
-    throw opError('correlate', `mode must be 'valid', 'same' or 'full', got ${describe(mode)}`);
+    throw opError('correlate', `mode must be 'valid', 'same' or 'full', got ${show(mode)}`);
   }
   const before = { valid: 0, same: m >> 1, full: m - 1 }[mode];
   const after = { valid: 0, same: m - 1 - before, full: m - 1 }[mode];

@@ -1,11 +1,11 @@
 /** Window functions: how much each of n neighbouring values counts, symmetric, for signals and spectra. */
-import { checkNumber, describe, opError, tensor } from '../build.js';
+import { checkNumber, opError, show, tensor } from '../build.js';
 import type { Tensor } from '../graph.js';
 
 /** Of n values from position -1 to 1. */
 function taper(op: string, n: number, of: (position: number) => number): Tensor {
   if (!Number.isInteger(n) || n < 0) {
-    throw opError(op, `n must be a whole number that is not negative, got ${describe(n)}`);
+    throw opError(op, `n must be a whole number that is not negative, got ${show(n)}`);
   }
   if (n === 1) return tensor([1]);
   return tensor(Float32Array.from({ length: n }, (_, i) => of((2 * i) / (n - 1) - 1)));

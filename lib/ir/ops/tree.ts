@@ -1,5 +1,5 @@
 /** Tensors in lists and records, as loops carry them. */
-import { describe, opError } from '../build.js';
+import { opError, show } from '../build.js';
 import { formatType, sameShape, Tensor } from '../graph.js';
 
 /** One tensor, or several in a list or record. */
@@ -14,7 +14,7 @@ export function checkTree(op: string, what: string, tree: unknown): asserts tree
   const wrong = isTree ? leaves(tree as TensorTree).find(([, t]) => !(t instanceof Tensor)) : ['', tree];
   if (wrong === undefined) return;
   const [path, value] = wrong;
-  throw opError(op, `${what}${path} must be a tensor, or tensors in a list or record, got ${describe(value)}`);
+  throw opError(op, `${what}${path} must be a tensor, or tensors in a list or record, got ${show(value)}`);
 }
 
 /** Number of steps. */

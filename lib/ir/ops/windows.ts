@@ -1,4 +1,4 @@
-import { describe, opError } from '../build.js';
+import { opError, show } from '../build.js';
 
 /** One number for all spatial axes, or one for each. */
 export type PerAxis = number | readonly number[];
@@ -21,7 +21,7 @@ export function perAxis(op: string, name: string, value: PerAxis, rank: number, 
   const valid = (n: unknown): boolean => Number.isInteger(n) && (n as number) >= least && (n as number) <= largestStep;
   if (!Array.isArray(list) || list.length !== rank || !list.every(valid)) {
     const what = `whole numbers from ${least} to ${largestStep}`;
-    throw opError(op, `${name} must be one or ${rank} ${what}, got ${describe(value)}`);
+    throw opError(op, `${name} must be one or ${rank} ${what}, got ${show(value)}`);
   }
   return [...list];
 }
@@ -89,7 +89,7 @@ export function explicitCells(op: string, padding: Padding, axis: number, rank: 
     const names = rank === 1 ? `'valid', 'same', 'causal'` : `'valid', 'same'`;
     throw opError(
       op,
-      `padding must be ${names} or ${rank} pairs [before, after] of whole numbers, got ${describe(padding)}`,
+      `padding must be ${names} or ${rank} pairs [before, after] of whole numbers, got ${show(padding)}`,
     );
   }
   return [pair[0], pair[1]];
