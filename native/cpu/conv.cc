@@ -22,11 +22,11 @@ namespace steepest {
 namespace {
 
 constexpr int64_t kPatchFloats = int64_t{1} << 16;  // of patches at a time: half of a 512 KB cache
-constexpr int64_t kMinTiles = 8;  // rows of a chunk, in tiles: deep kernels are read once for all of them
+constexpr int64_t kMinRows = 112;  // of a chunk: deep kernels are read once for all of them
 constexpr int64_t kChunkWork = int64_t{1} << 20;  // multiply-adds
 constexpr int64_t kFewChunks = 16;                // fewer are cut into smaller ones of the same size
 constexpr int64_t kSmallWork = int64_t{1} << 19;  // of those, in multiply-adds
-constexpr int64_t kBlockPanels = 8;
+constexpr int64_t kBlockColumns = 256;  // of a product at a time: whole panels
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
@@ -80,7 +80,7 @@ class Conv final : public Kernel {
       phase.depth = phase.grid.depth();
       phase.positions = phase.grid.positions();
       phase.packedDepth = gemm_.packedDepth(phase.depth);
-      const int64_t byCache = std::max(kMinTiles * gemm_.rows, kPatchFloats / std::max<int64_t>(1, phase.depth));
+      const int64_t byCache = std::max(kMinRows, kPatchFloats / std::max<int64_t>(1, phase.depth));
       const int64_t byWork = ceilDiv(kChunkWork, std::max<int64_t>(8, phase.depth) * p_.columns);
       const int64_t rows = std::max(std::min(byCache, byWork), 2 * gemm_.rows);
       phase.rows = std::min(phase.positions, roundUp(rows, gemm_.rows));
@@ -178,13 +178,13 @@ class Conv final : public Kernel {
     float* const c = block->c;
     block->bRow = gemm_.panel;
     block->bPanel = phase.packedDepth * gemm_.panel;
-    for (int64_t column = 0; column < p_.columns; column += kBlockPanels * gemm_.panel) {
+    for (int64_t column = 0; column < p_.columns; column += kBlockColumns) {
       GemmFinish finish = result_.finish.from(group * p_.columns + column, at + column);
       beginSums(&finish, block);
       block->finish = result_.finishes && finish.any() ? &finish : nullptr;
       block->b = panelsOf(phase, group) + column * phase.packedDepth;
       block->c = c + column;
-      block->n = std::min(kBlockPanels * gemm_.panel, p_.columns - column);
+      block->n = std::min(kBlockColumns, p_.columns - column);
       gemm_.block(*block);
     }
   }

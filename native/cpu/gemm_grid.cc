@@ -5,12 +5,12 @@
 namespace steepest {
 namespace {
 
-constexpr int64_t kEpiloguePanels = 64;
-constexpr int64_t kFarPanels = 16;
-constexpr int64_t kFarTiles = 4;
-constexpr int64_t kScatteredTiles = 11;  // half of it at least are in a block
+constexpr int64_t kEpilogueColumns = 2048;
+constexpr int64_t kFarColumns = 512;
+constexpr int64_t kFarRows = 56;
+constexpr int64_t kScatteredRows = 154;  // half of it at least are in a block
 constexpr int64_t kScatteredBlocks = 8;
-constexpr int64_t kLowTiles = 4;  // of few rows
+constexpr int64_t kLowRows = 56;  // of few rows
 constexpr int64_t kLowBlocks = 8;
 constexpr int64_t kNearBlocks = 16;  // by splitting, where B is not far
 
@@ -34,13 +34,13 @@ Grid chooseGrid(const TileShape& tile, int64_t m, int64_t n, int64_t k, int64_t 
   // So they are for an epilogue, which is the faster the longer its rows are. Columns of A, which are read one by one, come
   // from memory once where blocks are wide, and neighbours that share cache lines follow each other where they are tall.
   const bool far = k * n >= kFarFloats, wide = far || scattered || epilogue > 0;
-  const int64_t leastTiles = scattered ? kScatteredTiles : far ? kFarTiles : 1;
+  const int64_t leastTiles = ceilDiv(scattered ? kScatteredRows : far ? kFarRows : 1, tile.rows);
   // Powers of two, so that threads have equally many.
-  int64_t rows = powerOfTwo(ceilDiv(tiles, kBlockTiles));
-  int64_t columns = powerOfTwo(ceilDiv(panels, far || scattered ? kFarPanels
-                                               : epilogue > 0   ? kEpiloguePanels
-                                               : k <= kShallow  ? kShallowPanels
-                                                                : kBlockPanels));
+  int64_t rows = powerOfTwo(ceilDiv(m, kBlockRows));
+  int64_t columns = powerOfTwo(ceilDiv(n, far || scattered ? kFarColumns
+                                          : epilogue > 0   ? kEpilogueColumns
+                                          : k <= kShallow  ? kShallowColumns
+                                                           : kBlockColumns));
   const auto blocks = [&] { return items * rows * columns; };
   while (blocks() > wanted && rows * columns > 1) {
     (rows > 1 ? rows : columns) /= 2;
@@ -48,7 +48,7 @@ Grid chooseGrid(const TileShape& tile, int64_t m, int64_t n, int64_t k, int64_t 
   while (blocks() < std::min(wanted, far || scattered ? kMaxChunksBySplitting : kNearBlocks)) {
     const int64_t tilesEach = ceilDiv(tiles, rows), panelsEach = ceilDiv(panels, columns);
     if (scattered && tilesEach <= leastTiles && blocks() >= kScatteredBlocks) break;
-    if (panelsEach == 1 && tilesEach <= kLowTiles && blocks() >= kLowBlocks) break;  // all would read the same panel
+    if (panelsEach == 1 && tilesEach * tile.rows <= kLowRows && blocks() >= kLowBlocks) break;  // all would read the same panel
     const bool tall = wide ? tilesEach > leastTiles : tilesEach * tile.rows > panelsEach * tile.panel;
     if (tilesEach > 1 && (tall || panelsEach == 1)) {
       rows *= 2;

@@ -9,10 +9,10 @@ namespace steepest {
 constexpr int64_t kFloatCost = 4;
 constexpr int64_t kBlockCost = int64_t{1} << 18;  // 2 to 5 us
 constexpr int64_t kMaxChunksBySplitting = 16;
-constexpr int64_t kBlockTiles = 16;                // rows of C in a block, in tiles
-constexpr int64_t kBlockPanels = 8;                // columns in panels: with k = 512 they fill half of a 1 MB cache
+constexpr int64_t kBlockRows = 224;                // of C in a block
+constexpr int64_t kBlockColumns = 256;             // with k = 512 they fill half of a 1 MB cache
 constexpr int64_t kShallow = 384;                  // of such a k, or a smaller one,
-constexpr int64_t kShallowPanels = 12;             // so many do
+constexpr int64_t kShallowColumns = 384;           // so many do
 constexpr int64_t kFarFloats = int64_t{1} << 18;   // B larger than such a cache
 constexpr int64_t kPackFloats = int64_t{1} << 14;  // packed by one chunk
 constexpr int64_t kStripFloats = 1 << 13;          // of a product that stays in L1

@@ -27,7 +27,7 @@ constexpr int64_t kFarUpdate = int64_t{1} << 19;       // results of which the e
 constexpr int64_t kBeyondFloats = int64_t{1} << 20;    // B that is in no cache of one core, and hardly in one of many
 constexpr int64_t kFarthestFloats = int64_t{1} << 21;  // not even if it were alone there
 constexpr int64_t kFarRows = int64_t{1} << 20;         // A likewise
-constexpr int64_t kTurnedRows = Pieces::kHighTiles;    // tiles of C^T's rows: its blocks have all of them
+constexpr int64_t kTurnedRows = Pieces::kHighRows;     // of C^T: its blocks have all of them
 constexpr int64_t kSlabFloats = int64_t{1} << 22;      // of B packed at a time
 
 enum class Reading {
@@ -128,8 +128,8 @@ class Matmul final : public Kernel {
   bool passesOnce() const {
     if (gemm_.rounds() || p_.batches > 1 || p_.m <= gemm_.rows) return false;
     const int64_t size = p_.k * p_.n;
-    if (p_.m > Pieces::kHighTiles * gemm_.rows) return size >= kFarthestFloats;
-    if (p_.m > kBlockTiles * gemm_.rows) return size >= kBeyondFloats;
+    if (p_.m > Pieces::kHighRows) return size >= kFarthestFloats;
+    if (p_.m > kBlockRows) return size >= kBeyondFloats;
     return size >= kFarFloats ||
            (worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k) && p_.n >= kMaxChunksBySplitting * gemm_.panel);
   }
@@ -151,8 +151,8 @@ class Matmul final : public Kernel {
     const int64_t all = ceilDiv(p_.n, gemm_.panel), rows = rowsOfPanels();
     grid_.columns = 1;
     if (passesOnce()) {
-      grid_.rows = ceilDiv(p_.m, Pieces::kMostTiles * gemm_.rows);
-      grid_.columns = ceilDiv(all, panelsOfPieces(all));
+      grid_.rows = ceilDiv(p_.m, Pieces::kMostRows);
+      grid_.columns = ceilDiv(all, panelsOfPieces(all, gemm_.panel));
     } else if (rows > 1) {
       grid_.rows = rows;
       grid_.columns = all;
@@ -166,7 +166,7 @@ class Matmul final : public Kernel {
     itemsPerPack_ = packed && !p_.sharesB() ? 1 : p_.batches;
     slab_ = p_.n;
     if (packed) {
-      const int64_t panels = std::max(kBlockPanels, kSlabFloats / std::max<int64_t>(1, p_.k * gemm_.panel));
+      const int64_t panels = std::max(kBlockColumns / gemm_.panel, kSlabFloats / std::max<int64_t>(1, p_.k * gemm_.panel));
       slab_ = std::min(ceilDiv(p_.n, gemm_.panel), panels) * gemm_.panel;
       packed_ = steady_ ? Floats(slab_ * packedDepth_) : Floats(memory, slab_ * packedDepth_);
     }
@@ -381,7 +381,7 @@ bool worthTurning(const Instruction& instruction, const MatmulProblem& p, const 
   const bool steady = (instruction.steady & 1) != 0;
   if (gemm.rounds() || instruction.attrs[0] != 0 || steady || p.transposed || p.batches > 1) return false;
   const bool columns = p.aRow == 1 && p.aDepth != 1 && p.bColumn == 1;
-  return columns && p.m > p.n && p.n > gemm.rows && p.n <= kTurnedRows * gemm.rows && p.m * p.k >= kBeyondFloats;
+  return columns && p.m > p.n && p.n > gemm.rows && p.n <= kTurnedRows && p.m * p.k >= kBeyondFloats;
 }
 
 class Nothing final : public Kernel {

@@ -65,7 +65,7 @@ class MatmulInt8 final : public Kernel {
     panels_ = keepsPanels_ ? Floats(panels) : Floats(memory, panels);
     // One more cache line than a power of two: rows do not meet in the same sets.
     rowBytes_ = ceilDiv(words * kernels_.wordBytes, kUnit) * kUnit + Int8Kernels::kSlack;
-    const int64_t wholeBlocks = kBlockTiles * kernels_.rows;
+    const int64_t wholeBlocks = ceilDiv(kBlockRows, kernels_.rows) * kernels_.rows;
     slab_ = std::min(m_, std::max<int64_t>(1, kSlabBytes / rowBytes_ / wholeBlocks) * wholeBlocks);
     rows_ = Floats(memory, floatsFor(slab_ * rowBytes_));
     steps_ = Floats(memory, slab_);

@@ -32,7 +32,7 @@ int64_t partsOf(const MatmulProblem& p) {
 }
 
 bool hasPieces(const GemmKernels& gemm, const MatmulProblem& p) {
-  return !gemm.rounds() && p.m <= Pieces::kHighTiles * gemm.rows && p.k * p.n >= kFarFloats;
+  return !gemm.rounds() && p.m <= Pieces::kHighRows && p.k * p.n >= kFarFloats;
 }
 
 class SplitMatmul final : public Kernel {
@@ -48,7 +48,7 @@ class SplitMatmul final : public Kernel {
     if (hasPieces(gemm, p)) {
       piece_ = ceilDiv(depth_, ceilDiv(depth_, gemm_.depth));
       blockRows_ = p_.m;
-      blockColumns_ = panelsOfPieces(panels_) * gemm_.panel;
+      blockColumns_ = panelsOfPieces(panels_, gemm_.panel) * gemm_.panel;
       const int64_t chunks = parts_ * ceilDiv(p_.n, blockColumns_);
       pieces_.allocate(memory, std::min<int64_t>(chunks, Threads::pool().count()), piece_ * blockColumns_);
     } else {

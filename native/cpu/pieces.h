@@ -16,8 +16,8 @@ inline bool packsMeanwhile(const GemmKernels& gemm, int64_t bColumn, int64_t row
 }
 
 struct Pieces {
-  constexpr static int64_t kHighTiles = 40;   // rows of a block, of which C and the panels share L2
-  constexpr static int64_t kMostTiles = 160;  // rows of a block, whose product a thread may have to keep
+  constexpr static int64_t kHighRows = 560;   // of a block, of which C and the panels share L2
+  constexpr static int64_t kMostRows = 2240;  // of a block, whose product a thread may have to keep
 
   const float* b;
   int64_t bDepth, bColumn;
@@ -59,10 +59,10 @@ struct Pieces {
   }
 };
 
-// Columns of a block, in panels: six at least, as each block copies all of A, but for eight blocks; a power of two of blocks.
-inline int64_t panelsOfPieces(int64_t panels) {
+// Panels of a block: 192 columns at least, as each block copies all of A, but for eight blocks; a power of two of blocks.
+inline int64_t panelsOfPieces(int64_t panels, int64_t panel) {
   int64_t blocks = 8;
-  while (panels / (2 * blocks) >= 6) blocks *= 2;
+  while (panels / (2 * blocks) * panel >= 192) blocks *= 2;
   return ceilDiv(panels, std::min(blocks, panels));
 }
 

@@ -33,10 +33,49 @@ void copyTile(const GemmBlock& g, const float* a, int64_t rows, int64_t k, float
   copyStrided(a, g.aRow, g.aDepth, rows, k, to);
 }
 
+// A block has tiles of equal heights.
+int64_t rowsOfTile(int64_t m, int64_t tile, int64_t most = kRows) {
+  const int64_t tiles = (m + most - 1) / most;
+  return tiles == 1 ? m : m / tiles + (tile < m % tiles);
+}
+
+// --- columns of several tiles at once, where a tile has a small part of the line that each of its columns lies in: all of a line is
+// used while it is in L1, from which the next tile would find it gone, and where lines share few sets of a cache, from L2 as well
+
+constexpr int64_t kBytes = sizeof(float);
+constexpr int64_t kColumnTiles = 48 / kRows;  // three lines
+constexpr int64_t kColumnsAhead = 12;         // along k: fetched before they are copied
+
+// Tiles tile .. tile+tiles-1 of m rows, of which the first begins at `a`, as copyColumns would copy them, `pitch` floats apart.
+void copyColumnTiles(const float* a, int64_t aDepth, int64_t m, int64_t tile, int64_t tiles, int64_t k, float* to,
+                     int64_t pitch) {
+  int64_t rows = 0, offsets[kColumnTiles];
+  for (int64_t n = 0; n < tiles; ++n) {
+    offsets[n] = rows;
+    rows += rowsOfTile(m, tile + n);
+  }
+  int64_t whole = tiles;  // those that may be read with what is behind them
+  while (whole > 0 && offsets[whole - 1] + kPackedColumn > rows) --whole;
+  for (int64_t p = 0; p < k; ++p, a += aDepth, to += kPackedColumn) {
+    const float* const ahead = a + kColumnsAhead * aDepth;
+    for (int64_t i = 0; i < rows; i += kLine / kBytes) __builtin_prefetch(ahead + i, 0, 3);
+    float* at = to;
+    int64_t n = 0;
+    for (; n < whole; ++n, at += pitch) {
+#pragma GCC unroll 4
+      for (int i = 0; i < kPackedColumn; i += kWidth) store(at + i, load(a + offsets[n] + i));
+    }
+    for (; n < tiles; ++n, at += pitch) {
+      const int64_t height = (n + 1 < tiles ? offsets[n + 1] : rows) - offsets[n];
+      copyColumns(a + offsets[n], aDepth, height, 1, at);
+    }
+  }
+}
+
 // --- while another tile is multiplied
 
-// Columns of A are copied so where each of them is one vector: one in each step along k.
-constexpr bool kCopiesColumns = kPackedColumn == kWidth;
+// Columns of A are copied so where a tile has most of a line and each column is one vector: one in each step along k.
+constexpr bool kCopiesColumns = kPackedColumn == kWidth && kRows * 2 > kLine / kBytes;
 
 // A copy of a tile of A: runs of vectors.
 struct Copy {
@@ -48,12 +87,6 @@ struct Copy {
   int64_t rest;                  // by rows: floats behind the vectors of a run; else floats of each vector
   int64_t ahead;                 // where what is copied soon lies
 };
-
-// A block has tiles of equal heights.
-int64_t rowsOfTile(int64_t m, int64_t tile, int64_t most = kRows) {
-  const int64_t tiles = (m + most - 1) / most;
-  return tiles == 1 ? m : m / tiles + (tile < m % tiles);
-}
 
 // The copy of the tile behind tile `tile` of at most `most` rows, which ends before row `row` and has `k` from p on: below it, further
 // along k or in the next block. None behind the last one.

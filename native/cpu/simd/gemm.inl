@@ -36,7 +36,7 @@ struct Tiles {
   constexpr Tiles() : at{}, packing{}, copying{}, strip{} {
     FillWholeTiles<kRows, false, Meanwhile::kPacks>::fill(packing[0]);
     FillWholeTiles<kRows, true, Meanwhile::kPacks>::fill(packing[1]);
-    FillWholeTiles<kRows, false, Meanwhile::kCopies>::fill(copying[0]);
+    if constexpr (kCopiesColumns) FillWholeTiles<kRows, false, Meanwhile::kCopies>::fill(copying[0]);
     FillWholeTiles<kRows, true, Meanwhile::kCopies>::fill(copying[1]);
     FillTiles<kRows, 1, false, false>::fill(at[0][0][0]);
     FillTiles<kRows, 2, false, false>::fill(at[0][0][1]);
@@ -85,6 +85,7 @@ void block(const GemmBlock& g) {
   if (g.m == 1 && g.aDepth == 1 && g.bPanel == kPanel && g.panels == nullptr) return multiplyRow(g);
   constexpr int64_t kPacked = kRows * kPackedRow > kDepth * kPackedColumn ? kRows * kPackedRow : kDepth * kPackedColumn;
   alignas(64) static thread_local float packed[2][kPacked];  // this tile of A, and the next one
+  alignas(64) static thread_local float columns[kCopiesColumns ? 1 : kColumnTiles * (kDepth * kPackedColumn + kLine / kBytes)];
   GemmCopied none;
   GemmCopied& copied = g.copied ? *g.copied : none;
   const int64_t panels = (g.n + kPanel - 1) / kPanel, wholePanels = g.n / kPanel;
@@ -92,11 +93,11 @@ void block(const GemmBlock& g) {
   const bool byRows = g.aDepth == 1, byColumns = g.aRow == 1 && !byRows;
   const bool copy = g.n > kNarrow || !(byRows || byColumns);
   // Columns of A share few sets of a cache where its rows are long: of a long k fewer elements at a time are fetched ahead.
-  const int64_t most = byColumns && g.k > 2 * kDepth ? kDepth / 2 : kDepth;
+  const int64_t most = byColumns && kCopiesColumns && g.k > 2 * kDepth ? kDepth / 2 : kDepth;
   const int64_t depths = (g.k + most - 1) / most, depth = depths > 1 ? (g.k + depths - 1) / depths : most;
   const bool farA = g.farA || g.m * g.k >= kFarA, farC = g.m * g.n >= kFarC;
   // Tiles that do not copy fetch what is read soon.
-  const bool copies = copy && (byRows || (byColumns && kCopiesColumns));
+  const bool copies = copy && (byRows || (byColumns && kCopiesColumns)), together = copy && byColumns && !kCopiesColumns;
   const int64_t fetching = rowTiles * (panels - copies) * (depths > 1 ? depths : 1);
   Walk walks[kMostAheads];
   for (int n = 0; n < g.aheads; ++n) walks[n] = Walk(g.ahead[n], fetching);
@@ -112,7 +113,15 @@ void block(const GemmBlock& g) {
       t.relu = lastDepth && ends.relu;
       const float* const begun = begins(g, !firstDepth);
       const float* const gate = lastDepth && ends.gate ? ends.gate + i * g.cRow : nullptr;
-      if (copy) {
+      if (together) {
+        const int64_t pitch = k * kPackedColumn + kLine / kBytes, first = it % kColumnTiles;
+        if (first == 0) {
+          const int64_t left = rowTiles - it, tiles = left < kColumnTiles ? left : kColumnTiles;
+          copyColumnTiles(a, g.aDepth, g.m, it, tiles, k, columns, pitch);
+        }
+        t.a = columns + first * pitch;
+        t.aStride = kPackedColumn;
+      } else if (copy) {
         float* const to = packed[copied.buffer];
         if (!copied.first) copyTile(g, a, rows, k, to);
         copied = {false, 1 - copied.buffer};
@@ -151,6 +160,7 @@ void block(const GemmBlock& g) {
         Fetches fetches(k);
         for (int n = 0; n < g.aheads; ++n) walks[n].take(fetches);
         nextTile.take(fetches);
+
         // What the next tile begins or ends with; `below`: the first of the next row of tiles.
         const auto fetchNext = [&](const float* at, const float* below) __attribute__((always_inline)) {
           const bool down = j + 1 == panels;

@@ -25,7 +25,11 @@ constexpr int64_t kFarA = 1 << 19;           // elements of A that are in no cac
 constexpr int64_t kFarC = 1 << 17;           // elements of C that share L2 with panels of B
 constexpr int64_t kGateSteps = 4;            // along k for each vector of a gate that is fetched
 constexpr int64_t kRowDepth = 16;            // rows of B that a one-row product reads at a time
-constexpr int64_t kDepth = 512;              // k of a tile of A: most of L1
+#if defined(__AVX512F__)
+constexpr int64_t kDepth = 512;  // k of a tile of A: most of L1
+#else
+constexpr int64_t kDepth = 256;
+#endif
 constexpr int64_t kPackedRow = kDepth + 16;  // whole vectors; no power of two, or the rows would share cache sets
 constexpr int kPackedColumn = (kRows + kWidth - 1) / kWidth * kWidth;
 

@@ -14,8 +14,6 @@ constexpr int kUpdateRows = 8;
 constexpr int kUpdateRows = 1;  // not worth it: too few registers are left (AVX2: tiles of 4 rows, 0.97)
 #endif
 
-constexpr int64_t kBytes = sizeof(float);
-
 // A fused run that is worth it: one with roots and quotients. `product`: the operand that the product is.
 struct UpdatingRun {
   int run, product;
