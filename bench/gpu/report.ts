@@ -361,7 +361,10 @@ function leftOutOf({ parts }: Summary): string[] {
       if (isTestFile(r) && r.left_out > 0) lines.push(`${name}: ${r.left_out} tests of ${r.test_file}`);
     }
   }
-  return [...lines, ...[...files].map(([why, names]) => `tests, what ${why}: ${[...names].join(', ')}`)];
+  return [
+    ...lines,
+    ...[...files].map(([why, names]) => `${names.size} test files, each ${why}: ${[...names].join(', ')}`),
+  ];
 }
 
 export function report(summary: Summary): string {

@@ -174,7 +174,7 @@ test('everything that is wrong is named, and where', () => {
     '- speed-torch-1: map compile no compiler',
     '- machine: left out: there is no nvidia-smi',
     '- suite: 2 tests of test/b.test.ts',
-    '- tests, what needs a compiler: test/a.test.ts',
+    '- 1 test files, each needs a compiler: test/a.test.ts',
   ]);
   expect(text).toContain('| cases | failed | 300 | 200 | 1 |');
   expect(text).toContain('| kernels | failed | 2 | 2 | 1 |');

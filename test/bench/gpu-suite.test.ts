@@ -46,7 +46,7 @@ describe('a run of jest', () => {
   afterAll(() => rmSync(folder, { recursive: true }));
   const tests = {
     'right.test.js': `test('right', () => {}); test.skip('later', () => {});`,
-    'wrong.test.js': `describe('a "sum"', () => test('is wrong', () => expect(1 + 1).toBe(3)));`,
+    'wrong.test.js': `describe('a "sum" \u00d7', () => test('is wrong', () => expect(1 + 1).toBe(3)));`,
     'broken.test.js': `throw new Error('cannot even begin');`,
     'crash.test.js': `test('crashes', () => process.kill(process.pid, 'SIGSEGV'));`,
   };
@@ -66,6 +66,7 @@ describe('a run of jest', () => {
   test('says of each file what failed, and how', () => {
     for (const [name, text] of Object.entries(tests)) put(name, text);
     const { status, stdout } = spawnSync(process.execPath, jest('*.test.js'), { encoding: 'utf8', cwd: folder });
+    expect(stdout).toMatch(/^[\n -~]*$/);
     const [first, ...lines] = linesOf(stdout);
     const last = lines.pop();
     const of = (name: string) => lines.find(({ test_file: file }) => file === `test/${name}.test.js`);
@@ -74,7 +75,7 @@ describe('a run of jest', () => {
     const why = 'expect(received).toBe(expected) // Object.is equality\nExpected: 3\nReceived: 2';
     expect(of('wrong')).toMatchObject({
       passed: 0,
-      failed: [{ name: 'test/wrong.test.js: a "sum" is wrong', why: expect.stringContaining(why) }],
+      failed: [{ name: 'test/wrong.test.js: a "sum" \u00d7 is wrong', why: expect.stringContaining(why) }],
     });
     expect(of('broken')).toMatchObject({
       failed: [{ name: 'test/broken.test.js', why: expect.stringContaining('cannot even begin') }],

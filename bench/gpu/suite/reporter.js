@@ -3,7 +3,9 @@ const path = require('node:path');
 const { stripVTControlCharacters } = require('node:util');
 const { leftOut } = require('./left-out.js');
 
-const print = (result) => console.log(JSON.stringify(result));
+/** In ASCII, whatever names of tests are: run.sh reads bytes. */
+const print = (result) =>
+  console.log(JSON.stringify(result).replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`));
 /** What was expected and what came, without the stack and in few lines. */
 const firstLines = (message) =>
   stripVTControlCharacters(message)
