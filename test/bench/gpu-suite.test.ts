@@ -1,13 +1,14 @@
 // How bench/gpu/run.sh runs the suite: what it leaves out, and what is known of tests that fail or do not end.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 const root = path.join(__dirname, '..', '..');
 const suite = path.join(root, 'bench/gpu/suite');
 const { leftOut } = require(path.join(suite, 'left-out.js'));
+const { workerIdleMemoryLimit } = require(path.join(suite, 'jest.config.js'));
 
 type Line = Record<string, unknown>;
 const linesOf = (text: string): Line[] =>
@@ -57,7 +58,7 @@ describe('a run of jest', () => {
       rootDir: folder,
       reporters: [path.join(suite, 'reporter.js')],
       testMatch: [`**/${file}`],
-      workerIdleMemoryLimit: 1,
+      workerIdleMemoryLimit,
     };
     const bin = path.join(root, 'node_modules/jest/bin/jest.js');
     return [bin, '--maxWorkers', '2', '--config', JSON.stringify(config)];
@@ -81,7 +82,17 @@ describe('a run of jest', () => {
       failed: [{ name: 'test/broken.test.js', why: expect.stringContaining('cannot even begin') }],
     });
     expect(of('crash')).toMatchObject({ failed: [{ why: expect.stringContaining('SIGSEGV') }] });
-    expect(last).toEqual({ files_done: 4, tests_passed: 1, tests_failed: 1, tests_left_out: 1 });
+    expect(last).toEqual({ files_done: 4, files_failed: 3, tests_passed: 1, tests_failed: 1, tests_left_out: 1 });
+  });
+
+  test('has a process for each file', () => {
+    const log = path.join(folder, 'processes');
+    for (const name of ['a', 'b', 'c', 'd']) {
+      const write = `require('node:fs').appendFileSync(${JSON.stringify(log)}, process.pid + '\\n')`;
+      put(`${name}.alone.js`, `test('runs', () => ${write});`);
+    }
+    expect(spawnSync(process.execPath, jest('*.alone.js'), { cwd: folder }).status).toBe(0);
+    expect(new Set(readFileSync(log, 'utf8').trim().split('\n')).size).toBe(4);
   });
 
   test('that is out of time says what had not ended', async () => {

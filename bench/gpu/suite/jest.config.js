@@ -17,5 +17,5 @@ module.exports = {
   testPathIgnorePatterns: leftOut(rootDir).map(({ file }) => `/${file.replaceAll('.', '\\.')}$`),
   reporters: [path.join(__dirname, 'reporter.js')],
   // Each file in a process of its own: a fault loses the device for the process, and would fail all files behind it.
-  workerIdleMemoryLimit: 1,
+  workerIdleMemoryLimit: '1MB',
 };

@@ -6,7 +6,10 @@ const rules = [
   // it can be told to fail, and says what it launches; launched.ts and planted.ts are made of it
   ['the emulated driver', /STEEPEST_EMULATED_|import \{[^}]*\bemulated\b|from '\.\/(?:launched|planted)'/],
   ['a compiler', /'g\+\+'|'ptxas'|\.bin\/tsc|'tsc'/],
-  ['what npm installs, or the programs of examples', /loadMnist\(\)|^test\/(?:docs|examples|packaging|structure)\//],
+  [
+    'what npm installs, or the programs of examples',
+    /loadMnist\(\)|require\.resolve\(|^test\/(?:docs|examples|packaging)\//,
+  ],
 ];
 
 /** @returns {{ file: string, why: string }[]} */

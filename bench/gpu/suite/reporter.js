@@ -56,9 +56,10 @@ module.exports = class LinesReporter {
     print({ test_file: name, passed: count('passed'), left_out: count('pending', 'skipped', 'todo'), failed, seconds });
   }
 
-  onRunComplete(_, { numTotalTestSuites, numPassedTests, numFailedTests, numPendingTests }) {
+  onRunComplete(_, { numTotalTestSuites, numFailedTestSuites, numPassedTests, numFailedTests, numPendingTests }) {
     print({
       files_done: numTotalTestSuites,
+      files_failed: numFailedTestSuites,
       tests_passed: numPassedTests,
       tests_failed: numFailedTests,
       tests_left_out: numPendingTests,
