@@ -152,8 +152,8 @@ function checks({ parts }: Summary): string {
   const rows = Object.entries(parts)
     .filter(([name]) => /^(?:kernels|cases|golden|suite)/.test(name))
     .map(([name, { state, results = [] }]) => {
-      const files = results.filter(isTestFile);
-      if (files.length > 0) {
+      if (/^suite/.test(name) && results.length > 0) {
+        const files = results.filter(isTestFile);
         const failed = files.reduce((sum, file) => sum + file.failed.length, 0);
         const tests = files.reduce((sum, { passed }) => sum + passed, failed);
         return [name, state, `${results[0]?.files} files`, `${files.length} files, ${tests} tests`, `${failed}`];
