@@ -1,9 +1,10 @@
 const { existsSync } = require('node:fs');
 const path = require('node:path');
 
-// The tests have a CUDA device on every Linux machine: the emulated one (test/cuda/emulated). Workers inherit this.
+// The tests have a CUDA device on every Linux machine: the emulated one (test/cuda/emulated), unless STEEPEST_DEVICE names a real one.
+// Workers inherit this.
 const emulated = path.join(__dirname, 'build/Release/libcuda-emulated.so');
-if (existsSync(emulated)) {
+if (existsSync(emulated) && !process.env.STEEPEST_DEVICE?.startsWith('cuda:')) {
   process.env.STEEPEST_CUDA_DRIVER ??= emulated;
   process.env.STEEPEST_CUDA_KERNELS ??= emulated;
   // Threads and blocks of kernels come in an order that is drawn, which shows where they do not wait for each other.

@@ -8,8 +8,9 @@
 #
 #   tar xJf .gpu/steepest-gpu.tar.xz && bench/gpu/run.sh [OUT]
 #
-# It holds programs and library (out, dist), the addon, its kernels and their own programs (build/Release), node-gyp-build, the Node that
-# runs this one, without its symbols, as out/node, and golden cases from elsewhere as out/golden. STEEPEST_XZ=-0 packs in less time.
+# It holds programs and library (out, dist), the addon, its kernels and their own programs (build/Release), node-gyp-build, jest and what
+# it makes of the tests and their sources (out/jest: there is no compiler there), the Node that runs this one, without its symbols, as
+# out/node, and golden cases from elsewhere as out/golden. STEEPEST_XZ=-0 packs in less time.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 golden=
@@ -30,15 +31,16 @@ for file in dist/index.js out/bench/index.js out/cuda-cases.js out/test/golden/m
 done
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
-mkdir -p "$stage/build/Release" "$stage/node_modules"
+mkdir -p "$stage/build/Release"
 cp -r dist "$stage/"
 mkdir "$stage/out"
 cp -r out/bench out/lib out/test out/cuda-cases.js "$stage/out/"
 for file in steepest.node steepest-cuda.fatbin cuda-kernels cuda-limits; do
   if [ -e "build/Release/$file" ]; then cp "build/Release/$file" "$stage/build/Release/"; fi
 done
-cp -rL node_modules/node-gyp-build "$stage/node_modules/"
 node=$(readlink -f "$(command -v "${STEEPEST_NODE:-node}")")
+"$node" bench/gpu/suite/store.mjs "$stage/out/jest"
+"$node" bench/gpu/suite/packages.mjs node-gyp-build jest | tar --exclude='*.map' --exclude='*.d.ts' -chf - -T - | tar -C "$stage" -xf -
 strip -o "$stage/out/node" "$node" 2>/dev/null || cp "$node" "$stage/out/node"
 chmod +x "$stage/out/node"
 if [ -n "$golden" ]; then cp -r "$golden" "$stage/out/golden"; fi

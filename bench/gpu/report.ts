@@ -33,6 +33,12 @@ interface KernelReading extends Reading {
   readonly error_of_allowed?: number;
   readonly worst?: { readonly element: number; readonly got: number | string; readonly expected: number | string };
 }
+interface TestFile extends Reading {
+  readonly test_file: string;
+  readonly passed: number;
+  readonly left_out: number;
+  readonly failed: readonly { readonly name: string; readonly why: string }[];
+}
 interface StepReading extends Reading {
   readonly framework: string;
   readonly case: string;
@@ -41,6 +47,7 @@ interface StepReading extends Reading {
 }
 
 const isKernel = (r: Reading): r is KernelReading => 'kernel' in r && typeof r.us === 'number';
+const isTestFile = (r: Reading): r is TestFile => 'test_file' in r;
 const isStep = (r: Reading): r is StepReading => 'framework' in r && typeof r.us_per_step === 'number';
 
 const digits = (x: number, n = 3): string =>
@@ -121,6 +128,7 @@ export function problems({ parts }: Summary): string[] {
       } else if (typeof r.error === 'string') {
         add(`${r.kernel ?? r.case ?? ''} ${r.error}`);
       }
+      if ('unfinished' in r) add(`${part.state}, had not ended: ${(r.unfinished as string[]).join(', ')}`);
       for (const { name: item, why } of (r.failed ?? []) as { name: string; why: string }[]) add(`${item}: ${why}`);
     }
     for (const [, what] of part.state === 'passed' ? [] : part.log.matchAll(/^FAILED (.*)$/gm)) {
@@ -142,8 +150,14 @@ export function problems({ parts }: Summary): string[] {
 
 function checks({ parts }: Summary): string {
   const rows = Object.entries(parts)
-    .filter(([name]) => /^(?:kernels|cases|golden)/.test(name))
+    .filter(([name]) => /^(?:kernels|cases|golden|suite)/.test(name))
     .map(([name, { state, results = [] }]) => {
+      if (/^suite/.test(name) && results.length > 0) {
+        const files = results.filter(isTestFile);
+        const failed = files.reduce((sum, file) => sum + file.failed.length, 0);
+        const tests = files.reduce((sum, { passed }) => sum + passed, failed);
+        return [name, state, `${results[0]?.files} files`, `${files.length} files, ${tests} tests`, `${failed}`];
+      }
       const last = (results.at(-1) ?? {}) as { cases?: number; done?: number; failed?: unknown[] };
       const kernels = results.filter(isKernel);
       if (kernels.length > 0) {
@@ -333,16 +347,36 @@ function instructionTable(readings: Readings): string {
   return table(['slowest instructions, alone', 'us a call', 'TFLOP/s', 'TB/s'], rows);
 }
 
+/** A line for each part that was left out, each reason of test files, and each file with tests that were. */
+function leftOutOf({ parts }: Summary): string[] {
+  const lines = Object.entries(parts)
+    .filter(([, { state }]) => state === 'left out')
+    .map(([name, { log }]) => `${name}: ${lastLine(log)}`);
+  const files = new Map<string, Set<string>>();
+  for (const [name, { results = [] }] of Object.entries(parts)) {
+    for (const r of results) {
+      for (const { file, why } of (r.files_left_out ?? []) as { file: string; why: string }[]) {
+        files.set(why, (files.get(why) ?? new Set()).add(file));
+      }
+      if (isTestFile(r) && r.left_out > 0) lines.push(`${name}: ${r.left_out} tests of ${r.test_file}`);
+    }
+  }
+  return [
+    ...lines,
+    ...[...files].map(([why, names]) => `${names.size} test files, each ${why}: ${[...names].join(', ')}`),
+  ];
+}
+
 export function report(summary: Summary): string {
   const readings = new Readings(summary.parts);
   const wrong = problems(summary);
   const states = Object.values(summary.parts).map(({ state }) => state);
   const passed = states.filter((state) => state === 'passed').length;
-  const leftOut = Object.entries(summary.parts).filter(([, { state }]) => state === 'left out');
+  const leftOut = leftOutOf(summary);
   const [limits] = readings.all(/^limits$/);
   const sections = [
     `# ${summary.gpu.trim()} (${summary.device}), ${summary.date}`,
-    `${passed} of ${states.length} parts passed, ${leftOut.length} were left out.${summary.smoke ? ' Tiny sizes: times mean nothing.' : ''}`,
+    `${passed} of ${states.length} parts passed, ${states.filter((state) => state === 'left out').length} were left out.${summary.smoke ? ' Tiny sizes: times mean nothing.' : ''}`,
     `## What is wrong\n\n${wrong.length === 0 ? 'Nothing that was looked at.' : wrong.map((line) => `- ${line}`).join('\n')}`,
     `## What was checked\n\n${checks(summary)}`,
     `## Goals\n\n${table(['work', 'goal', 'measured', 'PyTorch'], goals(readings))}`,
@@ -358,7 +392,7 @@ export function report(summary: Summary): string {
   sections.push(`## Kernels\n\n${kernelTable(readings)}`, `## Training steps\n\n${stepTable(readings)}`);
   if (readings.all(/^profile$/).length > 0) sections.push(instructionTable(readings));
   if (leftOut.length > 0) {
-    sections.push(`## Left out\n\n${leftOut.map(([name, { log }]) => `- ${name}: ${lastLine(log)}`).join('\n')}`);
+    sections.push(`## Left out\n\n${leftOut.map((line) => `- ${line}`).join('\n')}`);
   }
   return `${sections.join('\n\n')}\n`;
 }

@@ -7,11 +7,12 @@
 # For a machine without Node, npm or a network, bench/gpu/pack.sh makes an archive of what was built, with a Node: unpack it there in a
 # copy of the repository (tar xJf .gpu/steepest-gpu.tar.xz), then run this.
 #
-# First whether results are right, then what the machine can do, kernels, and training steps beside PyTorch. Each part has a time limit of
-# its own, all have one together, and none stops the others, whether it fails, crashes or hangs. OUT gets summary.json with all that is
-# known: it is written again after each part, so that it is there and whole whenever this is killed. report.md says it for people: what is
-# wrong, by kernel and case, then speeds beside the goals and PyTorch (node out/bench/gpu/report.js OUT writes it from a summary); and
-# logs.tar.gz has what the parts printed. Exits with 1 when a part failed.
+# First whether results are right (kernels, golden cases, the case list, the test suite), then what the machine can do, kernels, and
+# training steps beside PyTorch. Each part has a time limit of its own, all have one together, and none stops the others, whether it
+# fails, crashes or hangs. OUT gets summary.json with all that is known: it is written again after each part, so that it is there and
+# whole whenever this is killed. report.md says it for people: what is wrong, by kernel, case and test, then speeds beside the goals and
+# PyTorch (node out/bench/gpu/report.js OUT writes it from a summary); and logs.tar.gz has what the parts printed. Exits with 1 when a
+# part failed.
 #
 #   STEEPEST_NODE           the Node to use, instead of the one on PATH
 #   STEEPEST_PEERS_PYTHON   a Python with PyTorch, which is measured in turns with ours
@@ -163,6 +164,11 @@ bench() {
   node_part "$name" "$limit" out/bench/index.js --device "$STEEPEST_DEVICE" --json "$@"
 }
 
+# suite NAME SECONDS PATTERN: the tests whose paths in test/ have it
+suite() {
+  node_part "$1" "$2" node_modules/jest/bin/jest.js --config bench/gpu/suite/jest.config.js --maxWorkers "$processes" "$root/test/$3"
+}
+
 # each_of SECONDS LINES COMMAND...: the command with the words of each line, in a process and a time of its own.
 each_of() {
   local seconds=$1 lines=$2 line failed=0 status
@@ -200,14 +206,18 @@ node_part start 20 out/bench/gpu/start.js
 # ---- whether results are right
 families=$(printf '%s\n' map adamw reduce softmax normalize matmul matmulBfloat16{,NT,TN} attention attentionBfloat16 \
   attentionGradBfloat16 convBfloat16 convInputGradBfloat16 convKernelGradBfloat16)
+# tests of what a device does for models; others are about the graph, the CPU, files
+of_models='(training|layers|optimizers|losses|metrics|runtime|cuda|transforms|constraints|regularizers|initializers|schedules)/'
 if [ -n "$smoke" ]; then
   part kernels 60 "$release/cuda-kernels" bash -c 'each_of 3 "$1" "$2" --small --device "$3"' - "$families" "$release/cuda-kernels" "$STEEPEST_DEVICE"
   node_part cases 60 out/cuda-cases.js --draws 1 --every 60 --each 5
   node_part golden 20 out/test/golden/main.js "$golden" --seconds 4
+  suite suite 60 '(runtime|regularizers)/'
 else
   part kernels 40 "$release/cuda-kernels" bash -c 'each_of 8 "$1" "$2" --repeat 5 --device "$3"' - "$families" "$release/cuda-kernels" "$STEEPEST_DEVICE"
   node_part golden 45 out/test/golden/main.js "$golden" --seconds 40 --processes "$processes"
   STEEPEST_CUDA_SEQUENCES=0 node_part cases 55 out/cuda-cases.js --seconds 45 --processes "$processes"
+  suite suite 90 "$of_models"
   # small products through the kernels for large ones: all forms of operands, around the edges of tiles; Wgmma is those of convolutions
   for kernel in wgmma mma Wgmma; do
     STEEPEST_CUDA_PRODUCTS=$kernel node_part "cases-$kernel" 13 out/cuda-cases.js --only bfloat16 --draws 2 --seconds 10 --processes "$processes"
@@ -310,8 +320,8 @@ else
   speed 2
 fi
 
-# ---- with what time is left: races and accesses, what limits kernels, torch.compile, which takes long to start, and the driver's
-# assembler alone, which takes longest
+# ---- with what time is left: races and accesses, what limits kernels, torch.compile, which takes long to start, all other tests, and
+# the driver's assembler alone, which takes longest
 if [ -z "$smoke" ]; then
   sanitizer=$(command -v compute-sanitizer || echo compute-sanitizer)
   # on some virtual machines it refuses every device
@@ -341,6 +351,7 @@ if [ -z "$smoke" ]; then
     bench steps-gpt2-autotune 120 --case gpt2 --against steepest-bf16,torch-max-autotune-bf16 --rounds 3 --seconds 1
   fi
 fi
+[ -n "$smoke" ] || suite suite-others 60 "(?!$of_models)"
 part load-ptx 90 "$release/cuda-kernels" env CUDA_FORCE_PTX_JIT=1 CUDA_CACHE_DISABLE=1 "$release/cuda-kernels" --load
 
 failed=0

@@ -144,6 +144,20 @@ test('everything that is wrong is named, and where', () => {
         results: [{ cases: 300, done: 200, failed: [{ name: 'sort: argsort', why: 'element 3: got 1,\nexpected 2' }] }],
       }),
       golden: part({ state: 'out of time', log: 'some\nlast words' }),
+      suite: part({
+        state: 'out of time',
+        results: [
+          { files: 9, files_left_out: [{ file: 'test/a.test.ts', why: 'needs a compiler' }] },
+          {
+            test_file: 'test/b.test.ts',
+            passed: 7,
+            left_out: 2,
+            failed: [{ name: 'test/b.test.ts: adds', why: 'Expected: 3\nReceived: 2' }],
+          },
+          { test_file: 'test/c.test.ts', passed: 5, left_out: 0, failed: [] },
+          { unfinished: ['test/d.test.ts', 'test/e.test.ts'] },
+        ],
+      }),
       'steps-gpt2': part({ state: 'failed', log: 'case gpt2: torch-fused failed: CUDA out of memory' }),
       'speed-torch-1': part({ results: [{ kernel: 'map compile', sizes: [9], error: 'no compiler' }] }),
     }),
@@ -154,11 +168,16 @@ test('everything that is wrong is named, and where', () => {
     '- kernels: normalize: no end after 8 s',
     '- cases: sort: argsort: element 3: got 1, expected 2',
     '- golden: out of time: last words',
+    '- suite: test/b.test.ts: adds: Expected: 3 Received: 2',
+    '- suite: out of time, had not ended: test/d.test.ts, test/e.test.ts',
     '- steps-gpt2: case gpt2: torch-fused failed: CUDA out of memory',
     '- speed-torch-1: map compile no compiler',
     '- machine: left out: there is no nvidia-smi',
+    '- suite: 2 tests of test/b.test.ts',
+    '- 1 test files, each needs a compiler: test/a.test.ts',
   ]);
   expect(text).toContain('| cases | failed | 300 | 200 | 1 |');
   expect(text).toContain('| kernels | failed | 2 | 2 | 1 |');
+  expect(text).toContain('| suite | out of time | 9 files | 2 files, 13 tests | 1 |');
   expect(text).toContain('1 were left out');
 });

@@ -60,14 +60,15 @@ onDevice('bench/gpu/run.sh --smoke', () => {
     expect(summary).toMatchObject({ device: 'cuda:0', smoke: true });
     expect(Math.abs(Date.parse(summary.date) - Date.now())).toBeLessThan(300_000);
     // nvidia-smi and what nvcc compiles may be missing
-    const names = ['load', 'load-ptx', 'start', 'kernels', 'cases', 'steps', 'steps-bottlenecks', 'steps-small-grid'];
-    for (const name of [...names, 'profile']) {
+    const names = ['load', 'load-ptx', 'start', 'kernels', 'cases', 'suite', 'steps', 'steps-bottlenecks'];
+    for (const name of [...names, 'steps-small-grid', 'profile']) {
       expect([name, parts[name]?.state, parts[name]?.status]).toEqual([name, 'passed', 0]);
     }
     expect(kernelsOf(parts)).toEqual(families.map((name) => `${name} true`));
     expect(parts.cases?.log).toMatch(
       /: (\d+) of \1 cases passed, 0 failed, 0 not reached; 4 of 4 trainings as on the CPU/,
     );
+    expect(parts.suite?.results?.at(-1)).toMatchObject({ files_done: 2, tests_failed: 0 });
     expect(parts.steps?.results).toMatchObject([{ framework: 'steepest', case: 'b', device: 'cuda:0', rounds: 1 }]);
     expect(parts['steps-bottlenecks']?.results).toMatchObject([{ framework: 'steepest-bf16', case: 'bottlenecks' }]);
     expect(parts['steps-small-grid']?.results).toMatchObject([{ framework: 'steepest', case: 'b', rounds: 1 }]);
@@ -159,16 +160,20 @@ onDevice('bench/gpu/run.sh --smoke', () => {
       env: { ...process.env, STEEPEST_NODE: process.execPath, STEEPEST_XZ: '-0' },
     });
     expect([packed.stderr, packed.status]).toEqual(['', 0]);
-    for (const name of ['bench', 'package.json']) {
+    for (const name of ['bench', 'lib', 'test', 'jest.config.js', 'package.json']) {
       cpSync(path.join(root, name), path.join(there, name), { recursive: true });
     }
     expect(spawnSync('tar', ['-C', there, '-xJf', path.join(out, 'steepest-gpu.tar.xz')]).status).toBe(0);
     const result = path.join(out, 'result');
-    const run = spawnSync(path.join(there, 'bench/gpu/run.sh'), ['--smoke', '--only', 'load,start,steps', result], {
-      encoding: 'utf8',
-      env: { PATH: programs, STEEPEST_CUDA_DRIVER: emulated, STEEPEST_CUDA_KERNELS: emulated },
-    });
-    expect(run.stdout).toMatch(/load: passed[\s\S]*start: passed[\s\S]*steps: passed/);
+    const run = spawnSync(
+      path.join(there, 'bench/gpu/run.sh'),
+      ['--smoke', '--only', 'load,start,steps,suite', result],
+      {
+        encoding: 'utf8',
+        env: { PATH: programs, STEEPEST_CUDA_DRIVER: emulated, STEEPEST_CUDA_KERNELS: emulated },
+      },
+    );
+    expect(run.stdout).toMatch(/load: passed[\s\S]*start: passed[\s\S]*suite: passed[\s\S]*steps: passed/);
     expect(readdirSync(result).sort()).toEqual(['logs.tar.gz', 'report.md', 'summary.json']);
   });
 });

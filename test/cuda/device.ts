@@ -7,7 +7,9 @@ import { SHARE_ENV, Worker } from 'node:worker_threads';
 export const emulated =
   process.env.STEEPEST_CUDA_DRIVER ?? path.join(__dirname, '..', '..', 'build/Release/libcuda-emulated.so');
 
-export const onDevice = existsSync(emulated) ? describe : describe.skip;
+/** Where there is the emulated device, or a real one that STEEPEST_DEVICE names (bench/gpu/run.sh). */
+export const onDevice =
+  existsSync(emulated) || process.env.STEEPEST_DEVICE?.startsWith('cuda:') ? describe : describe.skip;
 
 /** The sources of the emulated driver, for programs with kernels of their own. */
 export function driverSources(): string[] {

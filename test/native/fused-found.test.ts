@@ -4,6 +4,8 @@ import { layers, losses, optimizers } from '../../lib/index';
 import { sequential } from '../../lib/training/index';
 import { addon } from './native';
 
+process.env.STEEPEST_DEVICE = 'cpu'; // whose kernels they are
+
 type Options = Parameters<ReturnType<typeof sequential>['compile']>[0];
 
 /** Names of the runs that were found while `body` ran. */

@@ -7,9 +7,9 @@ const library = path.join(__dirname, '..', '..', 'dist', 'index.js');
 function inProcess(script: string, ...flags: string[]): unknown {
   const prelude = `
     const { layers, memory, sequential } = require(${JSON.stringify(library)});
-    const make = (units = 32) => {
+    const make = (units = 32, device = undefined) => {
       const net = sequential([layers.dense({ units, activation: 'relu', inputShape: [8] }), layers.dense({ units: 1 })]);
-      net.compile({ optimizer: 'adam', loss: 'mse', seed: 1 });
+      net.compile({ optimizer: 'adam', loss: 'mse', seed: 1, device });
       return net;
     };
     const x = Float32Array.from({ length: 8 * 64 }, (_, i) => Math.sin(i));
@@ -18,11 +18,12 @@ function inProcess(script: string, ...flags: string[]): unknown {
   return JSON.parse(execFileSync(process.execPath, [...flags, '-e', prelude], { encoding: 'utf8', timeout: 50_000 }));
 }
 
-// in a process of its own: what other tests left to the garbage collector may go at any moment
+// In a process of its own: what other tests left to the garbage collector may go at any moment. On the CPU: on devices data is kept
+// for the next call (test/cuda/kept.test.ts).
 test('dispose frees all native memory of a model, and fit, evaluate and predict leave none of their data behind', () => {
   const { before, trained, used, failed, disposed } = inProcess(`
     const before = memory();
-    const net = make();
+    const net = make(32, 'cpu');
     await net.fit(x, y, { epochs: 2, validationSplit: 0.1 });
     const trained = memory();
     await net.evaluate(x, y);
@@ -45,9 +46,9 @@ test('dispose frees all native memory of a model, and fit, evaluate and predict 
 test('the garbage collector frees what nobody disposed of', () => {
   const [before, after] = inProcess(
     `
-    await (async () => { const net = make(1024); await net.fit(x, y); net.dispose(); })();
+    await (async () => { const net = make(1024, 'cpu'); await net.fit(x, y); net.dispose(); })();
     const before = memory();
-    await (async () => { for (let i = 0; i < 5; i++) { const net = make(1024); await net.fit(x, y, { epochs: 2 }); net.predictSync(x); } })();
+    await (async () => { for (let i = 0; i < 5; i++) { const net = make(1024, 'cpu'); await net.fit(x, y, { epochs: 2 }); net.predictSync(x); } })();
     for (let i = 0; i < 20 && memory().sessions > before.sessions; i++) {
       await new Promise((resolve) => setTimeout(resolve, 20));
       gc();
