@@ -22,11 +22,11 @@ namespace steepest {
 namespace {
 
 constexpr int64_t kPatchFloats = int64_t{1} << 16;  // of patches at a time: half of a 512 KB cache
-constexpr int64_t kMinRows = 112;  // of a chunk: deep kernels are read once for all of them
-constexpr int64_t kChunkWork = int64_t{1} << 20;  // multiply-adds
-constexpr int64_t kFewChunks = 16;                // fewer are cut into smaller ones of the same size
-constexpr int64_t kSmallWork = int64_t{1} << 19;  // of those, in multiply-adds
-constexpr int64_t kBlockColumns = 256;  // of a product at a time: whole panels
+constexpr int64_t kMinRows = 112;                   // of a chunk: deep kernels are read once for all of them
+constexpr int64_t kChunkWork = int64_t{1} << 20;    // multiply-adds
+constexpr int64_t kFewChunks = 16;                  // fewer are cut into smaller ones of the same size
+constexpr int64_t kSmallWork = int64_t{1} << 19;    // of those, in multiply-adds
+constexpr int64_t kBlockColumns = 256;              // of a product at a time: whole panels
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }

@@ -48,7 +48,8 @@ Grid chooseGrid(const TileShape& tile, int64_t m, int64_t n, int64_t k, int64_t 
   while (blocks() < std::min(wanted, far || scattered ? kMaxChunksBySplitting : kNearBlocks)) {
     const int64_t tilesEach = ceilDiv(tiles, rows), panelsEach = ceilDiv(panels, columns);
     if (scattered && tilesEach <= leastTiles && blocks() >= kScatteredBlocks) break;
-    if (panelsEach == 1 && tilesEach * tile.rows <= kLowRows && blocks() >= kLowBlocks) break;  // all would read the same panel
+    if (panelsEach == 1 && tilesEach * tile.rows <= kLowRows && blocks() >= kLowBlocks)
+      break;  // all would read the same panel
     const bool tall = wide ? tilesEach > leastTiles : tilesEach * tile.rows > panelsEach * tile.panel;
     if (tilesEach > 1 && (tall || panelsEach == 1)) {
       rows *= 2;

@@ -166,7 +166,8 @@ class Matmul final : public Kernel {
     itemsPerPack_ = packed && !p_.sharesB() ? 1 : p_.batches;
     slab_ = p_.n;
     if (packed) {
-      const int64_t panels = std::max(kBlockColumns / gemm_.panel, kSlabFloats / std::max<int64_t>(1, p_.k * gemm_.panel));
+      const int64_t panels =
+          std::max(kBlockColumns / gemm_.panel, kSlabFloats / std::max<int64_t>(1, p_.k * gemm_.panel));
       slab_ = std::min(ceilDiv(p_.n, gemm_.panel), panels) * gemm_.panel;
       packed_ = steady_ ? Floats(slab_ * packedDepth_) : Floats(memory, slab_ * packedDepth_);
     }

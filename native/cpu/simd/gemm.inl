@@ -85,7 +85,8 @@ void block(const GemmBlock& g) {
   if (g.m == 1 && g.aDepth == 1 && g.bPanel == kPanel && g.panels == nullptr) return multiplyRow(g);
   constexpr int64_t kPacked = kRows * kPackedRow > kDepth * kPackedColumn ? kRows * kPackedRow : kDepth * kPackedColumn;
   alignas(64) static thread_local float packed[2][kPacked];  // this tile of A, and the next one
-  alignas(64) static thread_local float columns[kCopiesColumns ? 1 : kColumnTiles * (kDepth * kPackedColumn + kLine / kBytes)];
+  alignas(64) static thread_local float
+      columns[kCopiesColumns ? 1 : kColumnTiles * (kDepth * kPackedColumn + kLine / kBytes)];
   GemmCopied none;
   GemmCopied& copied = g.copied ? *g.copied : none;
   const int64_t panels = (g.n + kPanel - 1) / kPanel, wholePanels = g.n / kPanel;
@@ -97,7 +98,8 @@ void block(const GemmBlock& g) {
   const int64_t depths = (g.k + most - 1) / most, depth = depths > 1 ? (g.k + depths - 1) / depths : most;
   const bool farA = g.farA || g.m * g.k >= kFarA, farC = g.m * g.n >= kFarC;
   // Tiles that do not copy fetch what is read soon.
-  const bool copies = copy && (byRows || (byColumns && kCopiesColumns)), together = copy && byColumns && !kCopiesColumns;
+  const bool copies = copy && (byRows || (byColumns && kCopiesColumns)),
+             together = copy && byColumns && !kCopiesColumns;
   const int64_t fetching = rowTiles * (panels - copies) * (depths > 1 ? depths : 1);
   Walk walks[kMostAheads];
   for (int n = 0; n < g.aheads; ++n) walks[n] = Walk(g.ahead[n], fetching);

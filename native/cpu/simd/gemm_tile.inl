@@ -18,13 +18,13 @@ constexpr int kRows = 4;  // 8 of 16; a product without FMA needs registers of i
 #endif
 constexpr int kVectors = 2;
 constexpr int kPanel = kVectors * STEEPEST_WIDTH;
-constexpr int kStrip = 8;                    // vectors of a one-row tile
-constexpr int64_t kNarrow = 64;              // columns of a block that reads A where it lies
-constexpr int64_t kRowsAhead = 32;           // of what a tile copies besides
-constexpr int64_t kFarA = 1 << 19;           // elements of A that are in no cache of one core
-constexpr int64_t kFarC = 1 << 17;           // elements of C that share L2 with panels of B
-constexpr int64_t kGateSteps = 4;            // along k for each vector of a gate that is fetched
-constexpr int64_t kRowDepth = 16;            // rows of B that a one-row product reads at a time
+constexpr int kStrip = 8;           // vectors of a one-row tile
+constexpr int64_t kNarrow = 64;     // columns of a block that reads A where it lies
+constexpr int64_t kRowsAhead = 32;  // of what a tile copies besides
+constexpr int64_t kFarA = 1 << 19;  // elements of A that are in no cache of one core
+constexpr int64_t kFarC = 1 << 17;  // elements of C that share L2 with panels of B
+constexpr int64_t kGateSteps = 4;   // along k for each vector of a gate that is fetched
+constexpr int64_t kRowDepth = 16;   // rows of B that a one-row product reads at a time
 #if defined(__AVX512F__)
 constexpr int64_t kDepth = 512;  // k of a tile of A: most of L1
 #else

@@ -26,8 +26,9 @@ STEEPEST_INLINE Mean<Real> meanOf(const Row<kWarps, kHeld>& x, bool centered) {
   double sum = 0;
   x.each([&](int i, const Columns& columns) {
     const Quad quad = x(i, columns);
-    sum += static_cast<double>((static_cast<Real>(quad.x[0]) + static_cast<Real>(quad.x[1])) +
-                               (static_cast<Real>(quad.x[2]) + static_cast<Real>(quad.x[3])));
+    // Sums of floats would have lost what Mean keeps of a mean that is much larger than the deviation.
+    sum += (static_cast<double>(quad.x[0]) + static_cast<double>(quad.x[1])) +
+           (static_cast<double>(quad.x[2]) + static_cast<double>(quad.x[3]));
   });
   return Mean<Real>(Sharers<kWarps>::sum(sum) / x.n);
 }
