@@ -12,6 +12,7 @@
 #include "copy.h"
 #include "depthwise.h"
 #include "gemm.h"
+#include "gemm_grid.h"
 #include "product_result.h"
 #include "scratch.h"
 #include "simd/table.h"
@@ -26,9 +27,7 @@ constexpr int64_t kMinRows = 112;                   // of a chunk: deep kernels 
 constexpr int64_t kChunkWork = int64_t{1} << 20;    // multiply-adds
 constexpr int64_t kFewChunks = 16;                  // fewer are cut into smaller ones of the same size
 constexpr int64_t kSmallWork = int64_t{1} << 19;    // of those, in multiply-adds
-constexpr int64_t kBlockColumns = 256;              // of a product at a time: whole panels
 
-int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
 
 class Conv final : public Kernel {

@@ -162,7 +162,6 @@ void block(const GemmBlock& g) {
         Fetches fetches(k);
         for (int n = 0; n < g.aheads; ++n) walks[n].take(fetches);
         nextTile.take(fetches);
-
         // What the next tile begins or ends with; `below`: the first of the next row of tiles.
         const auto fetchNext = [&](const float* at, const float* below) __attribute__((always_inline)) {
           const bool down = j + 1 == panels;

@@ -28,7 +28,7 @@ constexpr int64_t kRowDepth = 16;   // rows of B that a one-row product reads at
 #if defined(__AVX512F__)
 constexpr int64_t kDepth = 512;  // k of a tile of A: most of L1
 #else
-constexpr int64_t kDepth = 256;
+constexpr int64_t kDepth = 256;  // of 32 KB, which a panel of B that is twice as deep would fill alone
 #endif
 constexpr int64_t kPackedRow = kDepth + 16;  // whole vectors; no power of two, or the rows would share cache sets
 constexpr int kPackedColumn = (kRows + kWidth - 1) / kWidth * kWidth;
