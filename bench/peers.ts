@@ -64,7 +64,7 @@ export const contenders: readonly Contender[] = [
   torch('torch-compile', 'gpu', '--variant', 'compile'),
   torch('torch-max-autotune', 'gpu', '--variant', 'max-autotune'),
   torch('torch-graph', 'gpu', '--variant', 'graph'),
-  torch('torch-bf16', 'gpu', '--bfloat16'),
+  torch('torch-bf16', 'both', '--bfloat16'),
   torch('torch-compile-bf16', 'gpu', '--variant', 'compile', '--bfloat16'),
   torch('torch-max-autotune-bf16', 'gpu', '--variant', 'max-autotune', '--bfloat16'),
   torch('torch-graph-bf16', 'gpu', '--variant', 'graph', '--bfloat16'),

@@ -25,6 +25,7 @@
 #endif
 
 #include "../../native/cpu/blas.h"
+#include "../../native/cpu/limits.h"
 #include "../../native/runtime/allocator.h"
 #include "../../native/cpu/simd/table.h"
 #include "../../native/cpu/tile.h"
@@ -82,17 +83,6 @@ __attribute__((target("avx512f"))) void fma512(int64_t n) {
   }
   for (__m512& s : sum) asm volatile("" ::"v"(s));
 }
-__attribute__((target("avx512f,avx512bf16"))) void pairs512(int64_t n) {
-  __m512 sum[24];
-  for (__m512& s : sum) s = _mm512_setzero_ps();
-  __m512 x = _mm512_set1_ps(1e-9f);
-  for (; n > 0; --n) {
-    asm volatile("" : "+v"(x));
-#pragma GCC unroll 24
-    for (int i = 0; i < 24; ++i) sum[i] = _mm512_dpbf16_ps(sum[i], (__m512bh)x, (__m512bh)x);
-  }
-  for (__m512& s : sum) asm volatile("" ::"v"(s));
-}
 __attribute__((target("avx2,fma"))) void fma256(int64_t n) {
   __m256 sum[12];
   for (__m256& s : sum) s = _mm256_setzero_ps();
@@ -108,9 +98,9 @@ __attribute__((target("avx2,fma"))) void fma256(int64_t n) {
 
 // Multiply-adds per second of all threads, times two; zero where it cannot be measured.
 double peak(bool bf16) {
+  if (bf16) return measureLimits().bfloat16Flops;
 #if defined(__x86_64__)
-  const bool pairs = bf16 && __builtin_cpu_supports("avx512bf16");
-  void (*loop)(int64_t) = pairs ? pairs512 : __builtin_cpu_supports("avx512f") ? fma512 : __builtin_cpu_supports("avx2") ? fma256 : nullptr;
+  void (*loop)(int64_t) = __builtin_cpu_supports("avx512f") ? fma512 : __builtin_cpu_supports("avx2") ? fma256 : nullptr;
   if (!loop) return 0;
   constexpr int64_t kSteps = 100000;
   std::vector<double> seconds;
@@ -119,7 +109,7 @@ double peak(bool bf16) {
     Threads::pool().each(4 * Threads::pool().count(), [loop](int64_t) { loop(kSteps); });
     seconds.push_back(now() - start);
   }
-  return 4 * Threads::pool().count() * kSteps * 24 * 16 * (pairs ? 4.0 : 2.0) / fastest(seconds);
+  return 4 * Threads::pool().count() * kSteps * 24 * 16 * 2.0 / fastest(seconds);
 #else
   return 0;
 #endif

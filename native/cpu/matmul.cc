@@ -121,17 +121,23 @@ class Matmul final : public Kernel {
   bool manySmall() const { return p_.batches > 1 && !p_.sharesB() && p_.m * p_.n * p_.k < 32 * kBlockCost; }
 
   // Where B is copied in any case: one block has all rows, and its copy stays in cache.
-  bool packsByBlock() const { return manySmall() || p_.m <= 4 * gemm_.rows || p_.m * p_.n * p_.k < 2 * kBlockCost; }
+  bool packsByBlock() const {
+    const bool low = p_.m <= 4 * gemm_.rows || (p_.m <= Pieces::kHighRows && isFar());
+    return manySmall() || low || p_.m * p_.n * p_.k < 2 * kBlockCost;
+  }
 
   // A block can have all rows of A (more of them where panels of B would come from memory), so that every panel of B has one
   // reader, which packs it itself, see pieces.h.
   bool passesOnce() const {
     if (gemm_.rounds() || p_.batches > 1 || p_.m <= gemm_.rows) return false;
+    return isFar() || (p_.m <= kBlockRows && worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k) &&
+                       p_.n >= kMaxChunksBySplitting * gemm_.panel);
+  }
+
+  // B is so far away that a panel should have one reader; the more rows a block has then, the farther.
+  bool isFar() const {
     const int64_t size = p_.k * p_.n;
-    if (p_.m > Pieces::kHighRows) return size >= kFarthestFloats;
-    if (p_.m > kBlockRows) return size >= kBeyondFloats;
-    return size >= kFarFloats ||
-           (worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k) && p_.n >= kMaxChunksBySplitting * gemm_.panel);
+    return size >= (p_.m > Pieces::kHighRows ? kFarthestFloats : p_.m > kBlockRows ? kBeyondFloats : kFarFloats);
   }
 
   // Blocks of rows where all of them pack every panel of B, with their first tiles, as there are too few panels for a block each

@@ -51,7 +51,7 @@ onLinuxX64('on Linux x64', () => {
 
   // The linker keeps one copy of an inline function for the whole addon. Were it the one from a file compiled for AVX-512, the
   // addon would crash on every older CPU.
-  test.each(['avx2', 'avx512', 'avx512vnni', 'avx512bf16'])(
+  test.each(['avx2', 'avx512', 'avx512vnni', 'avx512bf16', 'avx512amx'])(
     'target_%s.cc defines no function that others could end up with',
     (target) => {
       const object = path.join(objects, `target_${target}.cc.o`);

@@ -1,10 +1,18 @@
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 #include <string>
 
+#include "../limits.h"
 #include "../winograd_kernels.h"
+#include "amx.h"
 #include "table.h"
 
 namespace steepest {
@@ -27,15 +35,36 @@ extern const GemmKernels gemmBf16Kernels;
 extern const LimitKernels limitKernels;
 extern const WinogradKernels winogradKernels[2];
 }  // namespace avx512bf16
+namespace avx512amx {
+extern const AmxKernels amxKernels;
+}
 #endif
 
 namespace {
 
+#if defined(__x86_64__)
+// Whether there are tiles, and the system lets this process have them: it asks to be asked, as they take 8 KB wherever registers are saved.
+bool hasAmx() {
+#if defined(__linux__)
+  unsigned a, b, c, d;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+  constexpr unsigned kBf16 = 1u << 22, kTile = 1u << 24, kInt8 = 1u << 25, kAll = kBf16 | kTile | kInt8;
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return (d & kAll) == kAll && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+#endif
+
 struct Targets {
-  const Simd* list[5];
+  const Simd* list[6];
   size_t count = 0;
 #if defined(__x86_64__)
-  Simd avx512vnni, avx512bf16;
+  Simd avx512vnni, avx512bf16, avx512amx;
+  GemmKernels amxBf16;
+  Int8Kernels amxInt8;
+  LimitKernels amxLimits;
 #endif
 
   Targets() {
@@ -53,21 +82,52 @@ struct Targets {
         avx512vnni.name = "avx512vnni";
         avx512vnni.int8 = &avx512vnni::int8Kernels;
       }
-      if (hasVnni && __builtin_cpu_supports("avx512bf16")) {
+      const bool hasBf16 = hasVnni && __builtin_cpu_supports("avx512bf16");
+      if (hasBf16) {
         avx512bf16 = avx512vnni;
         avx512bf16.name = "avx512bf16";
         avx512bf16.gemmBf16 = &avx512bf16::gemmBf16Kernels;
         avx512bf16.limits = &avx512bf16::limitKernels;
         avx512bf16.winograd = avx512bf16::winogradKernels;
-        list[count++] = &avx512bf16;
+        if (hasAmx()) list[count++] = withAmx();
       }
+      // Processors of Intel do four multiply-adds of float32 in the time of one product of pairs: float32 is twice as fast.
+      const bool pairsAreSlow = __builtin_cpu_is("intel");
+      if (hasBf16 && !pairsAreSlow) list[count++] = &avx512bf16;
       if (hasVnni) list[count++] = &avx512vnni;
+      if (hasBf16 && pairsAreSlow) list[count++] = &avx512bf16;
       list[count++] = &avx512::kernels;
     }
     if (has2) list[count++] = &avx2::kernels;
 #endif
     list[count++] = &baseline::kernels;
   }
+
+#if defined(__x86_64__)
+  const Simd* withAmx() {
+    const AmxKernels& amx = avx512amx::amxKernels;
+    amxBf16 = *avx512bf16.gemmBf16;
+    amxBf16.rows = amx.rows;
+    amxBf16.panel = amx.panel;
+    amxBf16.depth = amx.depth;
+    amxBf16.block = amx.blockBf16;
+    amxInt8 = *avx512bf16.int8;
+    amxInt8.rows = amx.rows;
+    amxInt8.panel = amx.panel;
+    amxInt8.block = amx.blockInt8;
+    amxInt8.opsPerRound = amx.int8OpsPerRound;
+    amxInt8.multiplyAdd = amx.multiplyAddInt8;
+    amxLimits = *avx512bf16.limits;
+    amxLimits.bfloat16FlopsPerRound = amx.bfloat16FlopsPerRound;
+    amxLimits.multiplyAddBfloat16 = amx.multiplyAddBfloat16;
+    avx512amx = avx512bf16;
+    avx512amx.name = "avx512amx";
+    avx512amx.gemmBf16 = &amxBf16;
+    avx512amx.int8 = &amxInt8;
+    avx512amx.limits = &amxLimits;
+    return &avx512amx;
+  }
+#endif
 
   const Simd* find(const char* name) const {
     for (size_t i = 0; i < count; ++i) {

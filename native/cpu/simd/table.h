@@ -23,7 +23,7 @@ struct ConvKernels;       // see ../conv_kernels.h
 
 // One per target.
 struct Simd {
-  const char* name;  // "baseline", "avx2", "avx512", "avx512vnni", "avx512bf16"
+  const char* name;  // "baseline", "avx2", "avx512", "avx512vnni", "avx512bf16", "avx512amx"
   int width;         // float32 lanes of a vector
   const TileFunctions* tile;
   const GemmKernels* gemm;
