@@ -28,26 +28,33 @@ struct Product {
 
 // --- copies of A
 
+constexpr int64_t kColumnsAhead = 16;  // along k: fetched before they are copied
+
 template <typename T>
 void copyRows(const T* a, int64_t aRow, int64_t rows, int64_t k, float* to) {
   for (int64_t i = 0; i < rows; ++i, a += aRow, to += kPackedRow) {
-    for (int64_t p = 0; p < k; p += kPair * kWidth) store(to + p / kPair, wordsAlong(a + p, k - p));
+    for (int64_t p = 0; p < k; p += kPair * kWidth) {
+      store(to + p / kPair, wordsAlong(a + p, k - p));
+    }
   }
 }
 
 // Any strides: 16 rows of 16 words at a time.
 template <typename T>
 void copyColumns(const T* a, int64_t aRow, int64_t aDepth, int64_t rows, int64_t k, float* to) {
-  for (int64_t i = 0; i < rows; i += kSide, a += kSide * aRow, to += kSide * kPackedRow) {
-    for (int64_t p = 0; p < k; p += kPair * kWidth) {
-      const int64_t left = k - p;
+  for (int64_t p = 0; p < k; p += kPair * kWidth, a += kPair * kWidth * aDepth, to += kWidth) {
+    const int64_t left = k - p;
+    for (int64_t i = 0; i < rows; i += kSide) {
       F r[kWidth] = {};
       for (int w = 0; w < kWidth && w * kPair < left; ++w) {
-        r[w] = wordsAcross(a + (p + w * kPair) * aDepth, aDepth, aRow, rows - i, w * kPair + 1 < left);
+        const T* const at = a + w * kPair * aDepth + i * aRow;
+        __builtin_prefetch(at + kColumnsAhead * aDepth, 0, 2);
+        __builtin_prefetch(at + (kColumnsAhead + 1) * aDepth, 0, 2);
+        r[w] = wordsAcross(at, aDepth, aRow, rows - i, w * kPair + 1 < left);
       }
       gemm::transpose(r);
 #pragma GCC unroll 16
-      for (int w = 0; w < kWidth; ++w) store(to + w * kPackedRow + p / kPair, r[w]);
+      for (int w = 0; w < kWidth; ++w) store(to + (i + w) * kPackedRow, r[w]);
     }
   }
 }

@@ -91,7 +91,7 @@ struct Targets {
         avx512bf16.winograd = avx512bf16::winogradKernels;
         if (hasAmx()) list[count++] = withAmx();
       }
-      // Processors of Intel do four multiply-adds of float32 in the time of one product of pairs: float32 is twice as fast.
+      // Processors of Intel do twice as many multiply-adds in float32 as with pairs.
       const bool pairsAreSlow = __builtin_cpu_is("intel");
       if (hasBf16 && !pairsAreSlow) list[count++] = &avx512bf16;
       if (hasVnni) list[count++] = &avx512vnni;
