@@ -48,7 +48,7 @@ class Problem {
     head_.width = in.inputs[2].shape[3];
     std::memcpy(&head_.scale, &in.attrs[0], sizeof(float));
     head_.causal = in.attrs[1] != 0;
-    head_.bfloat16 = precisionOf(in) == Precision::kBfloat16;
+    head_.gemm = precisionOf(in) == Precision::kBfloat16 ? simd().gemmBf16 : simd().gemm;
     head_.yRow = y_.row;
     if (mask < in.inputs.size()) {
       const View& v = in.inputs[mask];

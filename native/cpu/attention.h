@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "gemm.h"
+
 namespace steepest {
 
 // A matrix as it lies; its rows are time steps.
@@ -18,8 +20,8 @@ struct AttentionHead {
   int64_t maskRow, maskColumn;
   int64_t queries, keys, depth, width;  // depth of query and key, width of value and y
   float scale;
-  bool causal;    // query i sees keys 0 .. i only
-  bool bfloat16;  // operands of the products are rounded to it
+  bool causal;              // query i sees keys 0 .. i only
+  const GemmKernels* gemm;  // of the products
   float* y;
   int64_t yRow;
   float* logSum;  // of the exponentials of a row, infinite where a query sees nothing

@@ -1,32 +1,43 @@
-// Attention kernels, see ../attention.h. Included once per target, inside its namespace, after gemm.inl and rows.inl: the
-// products are those of gemm.inl, on matrices that stay in the nearer caches.
+// Attention kernels, see ../attention.h. Included once per target, inside its namespace, after rows.inl: the products are those of a
+// table of ../gemm.h, in float32 or of operands rounded to bfloat16, on matrices that stay in the nearer caches.
 
 namespace attention {
 namespace {
 
-constexpr int64_t kStripRows = gemm::kRows;  // queries whose scores exist at a time, forward
-constexpr int64_t kKeyBlock = 256;           // keys of a block, forward
-constexpr int64_t kRowBlock = 256;           // queries of a call, forward
-constexpr int64_t kBlock = 64;               // queries and keys of a block, backward
-constexpr int64_t kPad = 16;                 // rows of scores must not share cache sets
+constexpr int64_t kKeyBlock = 256;  // keys of a block, forward
+constexpr int64_t kRowBlock = 256;  // queries of a call, forward
+constexpr int64_t kBlock = 64;      // queries and keys of a block, backward
+constexpr int64_t kPad = 16;        // rows of scores must not share cache sets
 
 STEEPEST_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 STEEPEST_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 STEEPEST_INLINE int64_t roundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
-int64_t packedFloats(int64_t k, int64_t n) { return roundUp(n, gemm::kPanel) * k; }
+int64_t packedFloats(const GemmKernels& gemm, int64_t k, int64_t n) {
+  return roundUp(n, gemm.panel) * gemm.packedDepth(k);
+}
 
-// c [m, n] = a b, or with `accumulate` c += a b; b is packed, `bRows` rows in all. `ahead`: null, or two.
-STEEPEST_INLINE void multiply(const float* a, int64_t aRow, int64_t aDepth, const float* b, int64_t bRows, float* c,
-                              int64_t cRow, int64_t m, int64_t n, int64_t k, bool accumulate,
-                              const Ahead* ahead = nullptr) {
+// `count` steps from `first` on as a matrix of as many rows, or columns, packed.
+void packSteps(const GemmKernels& gemm, const Steps& steps, int64_t first, int64_t count, int64_t features, float* to) {
+  gemm.pack(steps.at + first * steps.row, steps.row, steps.column, count, features, to);
+}
+void packStepsAcross(const GemmKernels& gemm, const Steps& steps, int64_t first, int64_t count, int64_t features,
+                     float* to) {
+  gemm.pack(steps.at + first * steps.row, steps.column, steps.row, features, count, to);
+}
+
+// c [m, n] = a b, or with `accumulate` c += a b; b is packed, `bRows` rows in all, and read from row `bFirst` on, of which pairs along
+// k are whole. `ahead`: null, or two.
+void multiply(const GemmKernels& gemm, const float* a, int64_t aRow, int64_t aDepth, const float* b, int64_t bFirst,
+              int64_t bRows, float* c, int64_t cRow, int64_t m, int64_t n, int64_t k, bool accumulate,
+              const Ahead* ahead = nullptr) {
   GemmBlock g{};
   g.a = a;
   g.aRow = aRow;
   g.aDepth = aDepth;
-  g.b = b;
-  g.bRow = gemm::kPanel;
-  g.bPanel = bRows * gemm::kPanel;
+  g.b = b + gemm.packedDepth(bFirst) * gemm.panel;
+  g.bRow = gemm.panel;
+  g.bPanel = gemm.packedDepth(bRows) * gemm.panel;
   g.c = c;
   g.cRow = cRow;
   g.m = m;
@@ -37,7 +48,7 @@ STEEPEST_INLINE void multiply(const float* a, int64_t aRow, int64_t aDepth, cons
     g.ahead = ahead;
     g.aheads = 2;
   }
-  gemm::block(g);
+  gemm.block(g);
 }
 
 // Lanes i .. i+count-1 of a row, the others `fill`.
@@ -125,31 +136,6 @@ STEEPEST_INLINE void scaleRow(float* x, int64_t n, float factor) {
   });
 }
 
-// --- operands of products rounded to bfloat16; the products are those of float32, which keep theirs exact
-
-STEEPEST_INLINE void roundRow(const float* from, float* to, int64_t n) {
-  rows::eachVector(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
-    rows::storeUpTo(to + i, bfloat16::rounded(lanes(from + i, count, F{})), count);
-  });
-}
-
-// Packed: the last panel may have lanes that nobody reads.
-void roundPacked(float* b, int64_t k, int64_t n) { roundRow(b, b, packedFloats(k, n)); }
-
-// Steps first .. first+count-1 as they are, or rounded in `to` [count, features].
-Steps operandOf(const AttentionHead& h, const Steps& steps, int64_t first, int64_t count, int64_t features, float* to) {
-  const float* from = steps.at + first * steps.row;
-  if (!h.bfloat16) return {from, steps.row, steps.column};
-  for (int64_t r = 0; r < count; ++r, from += steps.row) {
-    float* row = to + r * features;
-    if (steps.column != 1) {
-      for (int64_t i = 0; i < features; ++i) row[i] = from[i * steps.column];
-    }
-    roundRow(steps.column == 1 ? from : row, row, features);
-  }
-  return {to, features, 1};
-}
-
 // x = fill where the mask hides a key; the first row and column of x are `row` and `key` of the mask.
 void hide(const AttentionHead& h, const Scores& s, int64_t row, int64_t key, float fill) {
   for (int64_t r = 0; r < s.rows; ++r) {
@@ -160,18 +146,19 @@ void hide(const AttentionHead& h, const Scores& s, int64_t row, int64_t key, flo
 }
 
 int64_t forwardScratch(const AttentionHead& h) {
+  const GemmKernels& gemm = *h.gemm;
   const int64_t keys = least(h.keys, kKeyBlock);
-  return packedFloats(h.depth, keys) + packedFloats(keys, h.width) + kStripRows * (roundUp(keys, kPad) + kPad) +
-         (h.bfloat16 ? kStripRows * h.depth : 0);
+  return packedFloats(gemm, h.depth, keys) + packedFloats(gemm, keys, h.width) +
+         gemm.rows * (roundUp(keys, kPad) + kPad);
 }
 
 void forward(const AttentionHead& h, int64_t first, int64_t last, float* scratch) {
+  const GemmKernels& gemm = *h.gemm;
   const int64_t most_ = least(h.keys, kKeyBlock), ld = roundUp(most_, kPad) + kPad;
   float* keys = scratch;
-  float* values = keys + packedFloats(h.depth, most_);
-  float* scores = values + packedFloats(most_, h.width);
-  float* rounded = scores + kStripRows * ld;
-  float top[kRowBlock], sum[kRowBlock];  // whole vectors
+  float* values = keys + packedFloats(gemm, h.depth, most_);
+  float* scores = values + packedFloats(gemm, most_, h.width);  // of as many queries as a tile has rows
+  float top[kRowBlock], sum[kRowBlock];                         // whole vectors
   for (int64_t i = 0; i < last - first; i += kWidth) {
     store(top + i, splat(-__builtin_inff()));
     store(sum + i, F{});
@@ -179,17 +166,13 @@ void forward(const AttentionHead& h, int64_t first, int64_t last, float* scratch
   const int64_t end = h.causal ? least(h.keys, last) : h.keys;
   for (int64_t k0 = 0; k0 < end; k0 += kKeyBlock) {
     const int64_t block = least(kKeyBlock, end - k0);
-    gemm::pack(h.key.at + k0 * h.key.row, h.key.column, h.key.row, h.depth, block, keys);
-    gemm::pack(h.value.at + k0 * h.value.row, h.value.row, h.value.column, block, h.width, values);
-    if (h.bfloat16) {
-      roundPacked(keys, h.depth, block);
-      roundPacked(values, block, h.width);
-    }
+    packStepsAcross(gemm, h.key, k0, block, h.depth, keys);
+    packSteps(gemm, h.value, k0, block, h.width, values);
     for (int64_t r0 = h.causal ? most(first, k0) : first, m; r0 < last; r0 += m) {
-      m = least(kStripRows, last - r0);
+      m = least(gemm.rows, last - r0);
       const int64_t n = h.causal ? least(block, r0 + m - k0) : block;
-      const Steps query = operandOf(h, h.query, r0, m, h.depth, rounded);
-      multiply(query.at, query.row, query.column, keys, h.depth, scores, ld, m, n, h.depth, false);
+      multiply(gemm, h.query.at + r0 * h.query.row, h.query.row, h.query.column, keys, 0, h.depth, scores, ld, m, n,
+               h.depth, false);
       const bool more = k0 > 0;
       eachGroup({scores, ld, m, n, h.causal ? r0 + 1 - k0 : n, h.causal},
                 [&](const Scores& s, int64_t r) __attribute__((always_inline)) {
@@ -214,11 +197,10 @@ void forward(const AttentionHead& h, int64_t first, int64_t last, float* scratch
                   rows::storeUpTo(sum + at, total, s.rows);
                   rows::storeUpTo(top + at, now, s.rows);
                   for (int64_t i = 0; i < s.rows; ++i) {
-                    if (h.bfloat16) roundRow(s.row(i), s.row(i), n);
                     if (more && fades[i] != 1) scaleRow(h.y + (r0 + r + i) * h.yRow, h.width, fades[i]);
                   }
                 });
-      multiply(scores, ld, 1, values, block, h.y + r0 * h.yRow, h.yRow, m, h.width, n, k0 > 0);
+      multiply(gemm, scores, ld, 1, values, 0, block, h.y + r0 * h.yRow, h.yRow, m, h.width, n, k0 > 0);
     }
   }
   // Divides, and the logarithms of several rows at once; 1 / 0 stands for nothing seen.
@@ -329,58 +311,59 @@ STEEPEST_INLINE void balance(const Scores& ds, const RowsOfGradients& gradients)
 constexpr int64_t kBlockRow = kBlock + kPad;
 
 int64_t backwardScratch(const AttentionHead& h) {
-  const int64_t packed = packedFloats(h.depth, kBlock) + packedFloats(h.width, kBlock) +
-                         2 * packedFloats(kBlock, h.depth) + packedFloats(kBlock, h.width);
-  return packed + 2 * kBlock * kBlockRow + roundUp(h.queries, kPad) + (h.bfloat16 ? kBlock * (h.depth + h.width) : 0);
+  const GemmKernels& gemm = *h.gemm;
+  const int64_t packed = packedFloats(gemm, h.depth, kBlock) + packedFloats(gemm, h.width, kBlock) +
+                         2 * packedFloats(gemm, kBlock, h.depth) + packedFloats(gemm, kBlock, h.width);
+  return packed + 2 * kBlock * kBlockRow + roundUp(h.queries, kPad);
+}
+
+// sum(y dy) of row r, dy rounded where products see it rounded.
+float meanOf(const AttentionHeadGrad& g, int64_t r) {
+  const AttentionHead& h = g.head;
+  const bool rounds = h.gemm->rounds();
+  const float* const y = h.y + r * h.yRow;
+  const float* const dy = g.dy.at + r * g.dy.row;
+  const int64_t column = g.dy.column;
+  return rows::sumRow(h.width, [=](int64_t i, int64_t count) __attribute__((always_inline)) {
+    F upstream;
+    if (column == 1) {
+      upstream = lanes(dy + i, count, F{});
+    } else {
+      float gathered[kWidth] = {};
+      for (int64_t n = 0; n < count && n < kWidth; ++n) gathered[n] = dy[(i + n) * column];
+      upstream = load(gathered);
+    }
+    return lanes(y + i, count, F{}) * (rounds ? bfloat16::rounded(upstream) : upstream);
+  });
 }
 
 void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* scratch) {
   const AttentionHead& h = g.head;
-  float* keysAcross = scratch;                                       // key^T
-  float* valuesAcross = keysAcross + packedFloats(h.depth, kBlock);  // value^T
-  float* keys = valuesAcross + packedFloats(h.width, kBlock);
-  float* queries = keys + packedFloats(kBlock, h.depth);
-  float* upstream = queries + packedFloats(kBlock, h.depth);
-  float* p = upstream + packedFloats(kBlock, h.width);
+  const GemmKernels& gemm = *h.gemm;
+  float* keysAcross = scratch;                                             // key^T
+  float* valuesAcross = keysAcross + packedFloats(gemm, h.depth, kBlock);  // value^T
+  float* keys = valuesAcross + packedFloats(gemm, h.width, kBlock);
+  float* queries = keys + packedFloats(gemm, kBlock, h.depth);
+  float* upstream = queries + packedFloats(gemm, kBlock, h.depth);
+  float* p = upstream + packedFloats(gemm, kBlock, h.width);
   float* ds = p + kBlock * kBlockRow;
   float* delta = ds + kBlock * kBlockRow;
-  float* roundedQueries = delta + roundUp(h.queries, kPad);
-  float* roundedUpstream = roundedQueries + kBlock * h.depth;
   // sum(p dp) is sum(y dy): rounded like the terms it is taken from where all keys are at hand.
   const bool single = h.keys <= kBlock;
   const int64_t start = h.causal ? least(h.queries, first) : 0;
-  for (int64_t r = start; r < h.queries && !single; ++r) {
-    const float* y = h.y + r * h.yRow;
-    const Steps dy = operandOf(h, g.dy, r, 1, h.width, roundedUpstream);
-    if (dy.column == 1) {
-      delta[r] = rows::sumRow(h.width, [=](int64_t i, int64_t count) __attribute__((always_inline)) {
-        return lanes(y + i, count, F{}) * lanes(dy.at + i, count, F{});
-      });
-    } else {
-      delta[r] = 0;
-      for (int64_t i = 0; i < h.width; ++i) delta[r] += y[i] * dy.at[i * dy.column];
-    }
-  }
+  for (int64_t r = start; r < h.queries && !single; ++r) delta[r] = meanOf(g, r);
   for (int64_t k0 = first; k0 < last; k0 += kBlock) {
     const int64_t n = least(kBlock, last - k0);
-    const float* key = h.key.at + k0 * h.key.row;
-    gemm::pack(key, h.key.column, h.key.row, h.depth, n, keysAcross);
-    gemm::pack(key, h.key.row, h.key.column, n, h.depth, keys);
-    gemm::pack(h.value.at + k0 * h.value.row, h.value.column, h.value.row, h.width, n, valuesAcross);
-    if (h.bfloat16) {
-      roundPacked(keysAcross, h.depth, n);
-      roundPacked(keys, n, h.depth);
-      roundPacked(valuesAcross, h.width, n);
-    }
+    packStepsAcross(gemm, h.key, k0, n, h.depth, keysAcross);
+    packSteps(gemm, h.key, k0, n, h.depth, keys);
+    packStepsAcross(gemm, h.value, k0, n, h.width, valuesAcross);
     for (int64_t r0 = h.causal ? k0 : 0; r0 < h.queries; r0 += kBlock) {
       const int64_t m = least(kBlock, h.queries - r0);
-      const Steps query = operandOf(h, h.query, r0, m, h.depth, roundedQueries);
-      const Steps dy = operandOf(h, g.dy, r0, m, h.width, roundedUpstream);
-      gemm::pack(query.at, query.row, query.column, m, h.depth, queries);
-      gemm::pack(dy.at, dy.row, dy.column, m, h.width, upstream);
+      packSteps(gemm, h.query, r0, m, h.depth, queries);
+      packSteps(gemm, g.dy, r0, m, h.width, upstream);
       // On the diagonal the work is done in strips, each as far as its queries see and its keys are seen.
       const bool diagonal = h.causal && r0 == k0;
-      const int64_t strip = diagonal ? gemm::kRows : m;
+      const int64_t strip = diagonal ? gemm.rows : m;
       for (int64_t i = 0; i < m; i += strip) {
         const int64_t count = least(strip, m - i), reach = diagonal ? least(n, i + strip) : n;
         Ahead ahead[4];
@@ -388,10 +371,10 @@ void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* sc
           ahead[k] =
               gemm::floatsAhead(g.next[k].at + i * g.next[k].row, count, g.next[k].row, k < 2 ? h.depth : h.width);
         }
-        multiply(query.at + i * query.row, query.row, query.column, keysAcross, h.depth, p + i * kBlockRow, kBlockRow,
-                 count, reach, h.depth, false, g.next ? ahead : nullptr);
-        multiply(dy.at + i * dy.row, dy.row, dy.column, valuesAcross, h.width, ds + i * kBlockRow, kBlockRow, count,
-                 reach, h.width, false, g.next ? ahead + 2 : nullptr);
+        multiply(gemm, h.query.at + (r0 + i) * h.query.row, h.query.row, h.query.column, keysAcross, 0, h.depth,
+                 p + i * kBlockRow, kBlockRow, count, reach, h.depth, false, g.next ? ahead : nullptr);
+        multiply(gemm, g.dy.at + (r0 + i) * g.dy.row, g.dy.row, g.dy.column, valuesAcross, 0, h.width,
+                 ds + i * kBlockRow, kBlockRow, count, reach, h.width, false, g.next ? ahead + 2 : nullptr);
         eachGroup({p + i * kBlockRow, kBlockRow, count, reach, diagonal ? i + 1 : n, diagonal},
                   [&](const Scores& ps, int64_t r) __attribute__((always_inline)) {
                     Scores gradients = ps;
@@ -406,21 +389,17 @@ void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* sc
                     store(means, mean);
                     const RowsOfGradients all = scoreGradients(ps, gradients, h.scale, single ? means : delta + row);
                     if (single) balance(gradients, all);
-                    for (int64_t j = 0; j < ps.rows && h.bfloat16; ++j) {
-                      roundRow(ps.row(j), ps.row(j), reach);
-                      roundRow(gradients.row(j), gradients.row(j), reach);
-                    }
                   });
-        multiply(ds + i * kBlockRow, kBlockRow, 1, keys, n, g.dquery + (r0 + i) * g.dqueryRow, g.dqueryRow, count,
-                 h.depth, reach, true);
+        multiply(gemm, ds + i * kBlockRow, kBlockRow, 1, keys, 0, n, g.dquery + (r0 + i) * g.dqueryRow, g.dqueryRow,
+                 count, h.depth, reach, true);
       }
-      const int64_t across = diagonal ? gemm::kRows : n;
+      const int64_t across = diagonal ? gemm.rows : n;
       for (int64_t j = 0; j < n && !(diagonal && j >= m); j += across) {
         const int64_t count = least(across, n - j), from = diagonal ? j : 0;
-        multiply(p + from * kBlockRow + j, 1, kBlockRow, upstream + from * gemm::kPanel, m,
-                 g.dvalue + (k0 + j) * g.dvalueRow, g.dvalueRow, count, h.width, m - from, true);
-        multiply(ds + from * kBlockRow + j, 1, kBlockRow, queries + from * gemm::kPanel, m,
-                 g.dkey + (k0 + j) * g.dkeyRow, g.dkeyRow, count, h.depth, m - from, true);
+        multiply(gemm, p + from * kBlockRow + j, 1, kBlockRow, upstream, from, m, g.dvalue + (k0 + j) * g.dvalueRow,
+                 g.dvalueRow, count, h.width, m - from, true);
+        multiply(gemm, ds + from * kBlockRow + j, 1, kBlockRow, queries, from, m, g.dkey + (k0 + j) * g.dkeyRow,
+                 g.dkeyRow, count, h.depth, m - from, true);
       }
     }
   }
