@@ -106,6 +106,9 @@ struct GemmKernels {
   GemmUpdating (*updating)(int run, int product) = nullptr;
   int64_t updatingRows = 0;
 
+  // Products so fast that copies of A show, of which each block has its own: blocks of a small k are wider, up to so many elements of B.
+  int64_t blockElements = 0;
+
   bool rounds() const { return pair != 0; }
   // Rows of a packed panel.
   int64_t packedDepth(int64_t k) const { return pair == 2 ? (k + 1) / 2 : k; }

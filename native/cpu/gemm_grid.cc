@@ -37,10 +37,12 @@ Grid chooseGrid(const TileShape& tile, int64_t m, int64_t n, int64_t k, int64_t 
   const int64_t leastTiles = ceilDiv(scattered ? kScatteredRows : far ? kFarRows : 1, tile.rows);
   // Powers of two, so that threads have equally many.
   int64_t rows = powerOfTwo(ceilDiv(m, kBlockRows));
-  int64_t columns = powerOfTwo(ceilDiv(n, far || scattered ? kFarColumns
-                                          : epilogue > 0   ? kEpilogueColumns
-                                          : k <= kShallow  ? kShallowColumns
-                                                           : kBlockColumns));
+  const int64_t widest = tile.blockElements / std::max<int64_t>(1, k);
+  int64_t columns = powerOfTwo(ceilDiv(n, widest > kFarColumns ? widest
+                                          : far || scattered   ? kFarColumns
+                                          : epilogue > 0       ? kEpilogueColumns
+                                          : k <= kShallow      ? kShallowColumns
+                                                               : kBlockColumns));
   const auto blocks = [&] { return items * rows * columns; };
   while (blocks() > wanted && rows * columns > 1) {
     (rows > 1 ? rows : columns) /= 2;

@@ -27,6 +27,7 @@ struct Grid {
 // The tile in registers.
 struct TileShape {
   int64_t rows, panel;
+  int64_t blockElements = 0;  // of B in a block, see GemmKernels
 };
 
 // k counts 32-bit words. `epilogue`: its cost for each element, or 0. `scattered`: A is transposed and far away.

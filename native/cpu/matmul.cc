@@ -177,7 +177,7 @@ class Matmul final : public Kernel {
       slab_ = std::min(ceilDiv(p_.n, gemm_.panel), panels) * gemm_.panel;
       packed_ = steady_ ? Floats(slab_ * packedDepth_) : Floats(memory, slab_ * packedDepth_);
     }
-    grid_ = chooseGrid({gemm_.rows, gemm_.panel}, p_.m, std::min(slab_, p_.n), p_.k, itemsPerPack_,
+    grid_ = chooseGrid({gemm_.rows, gemm_.panel, gemm_.blockElements}, p_.m, std::min(slab_, p_.n), p_.k, itemsPerPack_,
                        result_.epilogue ? result_.epilogue->cost() : 0,
                        p_.aRow == 1 && p_.aDepth != 1 && p_.m * p_.k >= kFarFloats);
     if (reading_ == Reading::kPackedByBlock) cutForPanels();

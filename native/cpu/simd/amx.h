@@ -11,6 +11,7 @@ namespace steepest {
 struct AmxKernels {
   int64_t rows, panel;  // of tiles of C together
   int64_t depth;        // of k that A is copied for at a time
+  int64_t blockElements;
   void (*blockBf16)(const GemmBlock&);
   void (*blockInt8)(const Int8Block&);
   // As LimitKernels::multiplyAddBfloat16 and Int8Kernels::multiplyAdd.

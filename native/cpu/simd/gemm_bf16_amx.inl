@@ -13,6 +13,7 @@ using amx::kSide;
 
 constexpr int64_t kDepth = 400;              // words of a copied row: L1 has room for 32 of them
 constexpr int64_t kPackedRow = kDepth + 32;  // an odd number of cache lines, or rows would share sets
+constexpr int64_t kBlockElements = 1 << 19;  // of B: half of L2
 constexpr int64_t kPackedBytes = kPackedRow * amx::kWordBytes;
 
 struct Product {

@@ -110,6 +110,7 @@ struct Targets {
     amxBf16.rows = amx.rows;
     amxBf16.panel = amx.panel;
     amxBf16.depth = amx.depth;
+    amxBf16.blockElements = amx.blockElements;
     amxBf16.block = amx.blockBf16;
     amxInt8 = *avx512bf16.int8;
     amxInt8.rows = amx.rows;

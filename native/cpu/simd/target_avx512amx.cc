@@ -35,6 +35,7 @@ const AmxKernels amxKernels = {
     amx::kRows,
     amx::kPanel,
     gemm_bf16::kPair * gemm_bf16::kDepth,
+    gemm_bf16::kBlockElements,
     gemm_bf16::block,
     gemm_int8::block,
     limits::kBf16Flops,
