@@ -76,22 +76,23 @@ struct Sums {
     memoryDone();
   }
 
-  // Adds products of so many words along k, a multiple of kSide. B streams past a copy of A, which L1 keeps so. Product: what multiplies a tile of A and one of B.
+  // Adds products of so many words along k, a multiple of kSide. Product::of<0, 1, 2, 3> adds those of tiles 4 and 6, 4 and 7, 5 and 6,
+  // 5 and 7. B streams past a copy of A, which L1 keeps so.
   template <typename Product>
   static STEEPEST_INLINE void add(const uint8_t* a, int64_t aPitch, const uint8_t* b, int64_t words) {
     memoryDone();
     for (; words > 0; words -= kSide, a += kSide * kWordBytes, b += kSide * kPanelRow) {
       _tile_loadd(4, a, aPitch);
       _tile_stream_loadd(6, b, kPanelRow);
-      Product::template of<0, 4, 6>();
+      Product::template of<0>();
       if constexpr (across > 1) {
         _tile_stream_loadd(7, b + kSide * kWordBytes, kPanelRow);
-        Product::template of<1, 4, 7>();
+        Product::template of<1>();
       }
       if constexpr (down > 1) {
         _tile_loadd(5, a + kSide * aPitch, aPitch);
-        Product::template of<2, 5, 6>();
-        if constexpr (across > 1) Product::template of<3, 5, 7>();
+        Product::template of<2>();
+        if constexpr (across > 1) Product::template of<3>();
       }
     }
   }

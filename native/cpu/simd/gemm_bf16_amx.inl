@@ -17,9 +17,9 @@ constexpr int64_t kBlockElements = 1 << 19;  // of B: half of L2
 constexpr int64_t kPackedBytes = kPackedRow * amx::kWordBytes;
 
 struct Product {
-  template <int sum, int a, int b>
+  template <int sum>
   static STEEPEST_INLINE void of() {
-    // The intrinsic is a macro that makes names of numbers.
+    // The intrinsic is a macro that makes names of registers from what it is given.
     if constexpr (sum == 0) _tile_dpbf16ps(0, 4, 6);
     if constexpr (sum == 1) _tile_dpbf16ps(1, 4, 7);
     if constexpr (sum == 2) _tile_dpbf16ps(2, 5, 6);

@@ -14,7 +14,7 @@ constexpr int64_t kGroup = 4;
 constexpr int64_t kPanelHead = kPanel * static_cast<int64_t>(sizeof(int32_t));
 
 struct Product {
-  template <int sum, int a, int b>
+  template <int sum>
   static STEEPEST_INLINE void of() {
     if constexpr (sum == 0) _tile_dpbusd(0, 4, 6);
     if constexpr (sum == 1) _tile_dpbusd(1, 4, 7);
