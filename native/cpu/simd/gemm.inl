@@ -12,7 +12,9 @@ namespace {
 template <int rows, int vectors, bool byRows, bool partial>
 struct FillTiles {
   static constexpr void fill(TileFunction (&table)[kRows]) {
-    table[rows - 1] = tile < rows, vectors, byRows, partial || kMaskAlways > ;
+    // Large products have the higher half of whole tiles.
+    constexpr bool masks = partial || (kMaskAlways && (vectors < kVectors || 2 * rows < kRows));
+    table[rows - 1] = tile<rows, vectors, byRows, masks>;
     if constexpr (rows > 1) FillTiles<rows - 1, vectors, byRows, partial>::fill(table);
   }
 };

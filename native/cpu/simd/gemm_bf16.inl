@@ -86,9 +86,13 @@ void copyColumns(const T* a, int64_t aRow, int64_t aDepth, int64_t rows, int64_t
 template <typename T>
 void packColumns(const T* b, int64_t bColumn, int64_t k, int64_t columns, float* to) {
   for (int64_t p = 0; p < k; p += kPair * kWidth, to += kWidth * kPanel) {
-    F r[kWidth];
+    F r[kWidth] = {};
+    if (columns == kWidth && k - p >= kPair * kWidth) {
 #pragma GCC unroll 16
-    for (int i = 0; i < kWidth; ++i) r[i] = i < columns ? wordsAlong(b + i * bColumn + p, k - p) : F{};
+      for (int i = 0; i < kWidth; ++i) r[i] = wordsAlongWhole(b + i * bColumn + p);
+    } else {
+      for (int64_t i = 0; i < columns; ++i) r[i] = wordsAlong(b + i * bColumn + p, k - p);
+    }
     gemm::transpose(r);
     const int64_t words = (k - p + kPair - 1) / kPair;
 #pragma GCC unroll 16
@@ -96,13 +100,6 @@ void packColumns(const T* b, int64_t bColumn, int64_t k, int64_t columns, float*
       if (i < words) store(to + i * kPanel, r[i]);
     }
   }
-}
-
-STEEPEST_INLINE F wordsAcrossWhole(const float* p, int64_t depthStride) {
-  return roundPairs(load(p), load(p + depthStride));
-}
-STEEPEST_INLINE F wordsAcrossWhole(const uint16_t* p, int64_t depthStride) {
-  return wordsAcross(p, depthStride, 1, kWidth, true);
 }
 
 // All panels row by row: what is near in memory is read together.

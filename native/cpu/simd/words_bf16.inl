@@ -65,5 +65,15 @@ STEEPEST_INLINE F wordsAcross(const uint16_t* p, int64_t depthStride, int64_t st
   return (F)_mm512_or_si512(even, _mm512_slli_epi32(loadWide(p + depthStride, stride, n), 16));
 }
 
+// The same where all of them are there.
+STEEPEST_INLINE F wordsAlongWhole(const float* p) { return roundAlong(load(p), load(p + kWidth)); }
+STEEPEST_INLINE F wordsAlongWhole(const uint16_t* p) { return (F)_mm512_loadu_si512(p); }
+STEEPEST_INLINE F wordsAcrossWhole(const float* p, int64_t depthStride) {
+  return roundPairs(load(p), load(p + depthStride));
+}
+STEEPEST_INLINE F wordsAcrossWhole(const uint16_t* p, int64_t depthStride) {
+  return wordsAcross(p, depthStride, 1, kWidth, true);
+}
+
 }  // namespace
 }  // namespace gemm_bf16
