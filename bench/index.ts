@@ -8,7 +8,7 @@ import { contenders, predictors } from './peers.js';
 import { RoundTrip } from './round-trip.js';
 import type { Worker } from './worker.js';
 
-const usage = `usage: npm run bench -- [--case a,b,...] [--against steepest,steepest-bf16,tfjs,torch,jax,tensorflow] [--rounds n] [--near ns] [--json]
+const usage = `usage: npm run bench -- [--case a,b,...] [--against steepest,steepest-bf16,tfjs,torch,torch-bf16,jax,tensorflow] [--rounds n] [--near ns] [--json]
        npm run bench -- --device cuda:0 [--case d,mnist,...] [--against steepest,torch,torch-compile,torch-graph] [--rounds n] [--json]
        npm run bench -- --latency [--case d,g] [--against steepest,steepest-async,ort-node,ort-python] [--rounds n] [--json]
 
@@ -191,18 +191,22 @@ function printTable(all: readonly Result[]): void {
   process.stdout.write(
     `Microseconds per step, medians (${options.device === 'cpu' ? '' : `${options.device} beside `}${os.cpus()[0]?.model.trim()}, ${os.availableParallelism()} CPUs, ${Math.min(...roundTrips)} to ${Math.max(...roundTrips)} ns between two of them and back)\n\n`,
   );
-  process.stdout.write(
-    `| case | ${frameworks.join(' | ')} | best peer / steepest |\n|---|${'---:|'.repeat(frameworks.length + 1)}\n`,
-  );
+  const rounds = (r: Result): boolean => r.framework.endsWith('-bf16');
+  const ours = (r: Result): boolean => r.framework.startsWith('steepest');
+  // Each precision beside peers of the same one, where there are any.
+  const precisions = [false, true].filter((bf16) => all.some((r) => rounds(r) === bf16 && !ours(r)));
+  const titles = precisions.map((bf16) => `best peer / steepest${bf16 ? ', bfloat16' : ''}`);
+  const header = ['case', ...frameworks, ...titles];
+  process.stdout.write(`| ${header.join(' | ')} |\n|---|${'---:|'.repeat(header.length - 1)}\n`);
   for (const id of new Set(all.map((r) => r.case))) {
     const rows = all.filter((r) => r.case === id);
-    const own = rows.find((r) => r.framework === 'steepest');
-    const peers = rows.filter((r) => !r.framework.startsWith('steepest')).map((r) => r.us_per_step);
-    const ratio =
-      own !== undefined && peers.length > 0 ? `${(Math.min(...peers) / own.us_per_step).toFixed(2)} x` : '-';
-    process.stdout.write(
-      `| ${id} | ${frameworks.map((f) => us(rows.find((r) => r.framework === f))).join(' | ')} | ${ratio} |\n`,
-    );
+    const ratios = precisions.map((bf16) => {
+      const own = rows.find((r) => r.framework === (bf16 ? 'steepest-bf16' : 'steepest'));
+      const peers = rows.filter((r) => !ours(r) && rounds(r) === bf16).map((r) => r.us_per_step);
+      return own !== undefined && peers.length > 0 ? `${(Math.min(...peers) / own.us_per_step).toFixed(2)} x` : '-';
+    });
+    const cells = [id, ...frameworks.map((f) => us(rows.find((r) => r.framework === f))), ...ratios];
+    process.stdout.write(`| ${cells.join(' | ')} |\n`);
   }
 }
 
