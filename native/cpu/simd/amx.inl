@@ -117,6 +117,12 @@ class LastRows {
   const int64_t rows_;
 };
 
+// The first n lanes, or all.
+STEEPEST_INLINE void storeSome(float* p, F v, int64_t n) {
+  if (n >= kWidth) return store(p, v);
+  storeFirst(p, v, n);
+}
+
 // Calls use with what there is of the tiles of C as template arguments.
 template <typename Use>
 STEEPEST_INLINE void withSums(int64_t rows, int64_t columns, Use use) {

@@ -69,13 +69,6 @@ STEEPEST_INLINE gemm::TileFunction tileFor(bool byRows, bool, int64_t vectors, i
 // --- copies
 
 template <typename T>
-void copyRows(const T* a, int64_t aRow, int64_t rows, int64_t k, float* to) {
-  for (int64_t i = 0; i < rows; ++i, a += aRow, to += kPackedRow) {
-    for (int64_t p = 0; p < k; p += kPair * kWidth) store(to + p / kPair, wordsAlong(a + p, k - p));
-  }
-}
-
-template <typename T>
 void copyColumns(const T* a, int64_t aRow, int64_t aDepth, int64_t rows, int64_t k, float* to) {
   for (int64_t p = 0; p < k; p += kPair, a += kPair * aDepth, to += kPackedColumn) {
     store(to, wordsAcross(a, aDepth, aRow, rows, p + 1 < k));
@@ -154,9 +147,9 @@ STEEPEST_INLINE float widened(uint16_t x) {
   return number;
 }
 
-void copyRows(const float* a, int64_t aRow, int64_t rows, int64_t k, float* to) {
+void copyRows(const float* a, int64_t aRow, int64_t rows, int64_t k, float* to, int64_t pitch) {
   gemm::copyRows(a, aRow, rows, k, to);
-  for (int64_t i = 0; i < rows; ++i) roundAll(to + i * kPackedRow, k);
+  for (int64_t i = 0; i < rows; ++i) roundAll(to + i * pitch, k);
 }
 
 void copyColumns(const float* a, int64_t aRow, int64_t aDepth, int64_t rows, int64_t k, float* to) {
@@ -174,8 +167,8 @@ void pack(const float* b, int64_t bRow, int64_t bColumn, int64_t k, int64_t n, f
 }
 
 // Of bfloat16 numbers.
-void copyRows(const uint16_t* a, int64_t aRow, int64_t rows, int64_t k, float* to) {
-  for (int64_t i = 0; i < rows; ++i, a += aRow, to += kPackedRow) {
+void copyRows(const uint16_t* a, int64_t aRow, int64_t rows, int64_t k, float* to, int64_t pitch) {
+  for (int64_t i = 0; i < rows; ++i, a += aRow, to += pitch) {
     for (int64_t p = 0; p < k; ++p) to[p] = widened(a[p]);
   }
 }
@@ -227,7 +220,7 @@ void block(const GemmBlock& g) {
       const int64_t at = i * g.aRow + p0 * g.aDepth;
       const auto copy = [&](const auto* a) __attribute__((always_inline)) {
         if (byRows) {
-          copyRows(a, g.aRow, rows, k, packed);
+          copyRows(a, g.aRow, rows, k, packed, kPackedRow);
         } else {
           copyColumns(a, g.aRow, g.aDepth, rows, k, packed);
         }

@@ -31,15 +31,6 @@ struct Product {
 
 constexpr int64_t kColumnsAhead = 16;  // along k: fetched before they are copied
 
-template <typename T>
-void copyRows(const T* a, int64_t aRow, int64_t rows, int64_t k, float* to) {
-  for (int64_t i = 0; i < rows; ++i, a += aRow, to += kPackedRow) {
-    for (int64_t p = 0; p < k; p += kPair * kWidth) {
-      store(to + p / kPair, wordsAlong(a + p, k - p));
-    }
-  }
-}
-
 // Any strides: 16 rows of 16 words at a time.
 template <typename T>
 void copyColumns(const T* a, int64_t aRow, int64_t aDepth, int64_t rows, int64_t k, float* to) {
@@ -70,11 +61,6 @@ STEEPEST_INLINE void eachVector(int64_t rows, int64_t columns, Each each) {
   }
 }
 
-STEEPEST_INLINE void storeSome(float* p, F v, int64_t n) {
-  if (n >= kWidth) return store(p, v);
-  storeFirst(p, v, n);
-}
-
 // What the sums of a tile begin with, where it is not in memory in this form.
 STEEPEST_INLINE void begin(const gemm::Tile& t, int64_t rows, int64_t columns, float* sums) {
   eachVector(rows, columns, [&](int64_t i, int64_t j, int64_t n) __attribute__((always_inline)) {
@@ -89,7 +75,7 @@ STEEPEST_INLINE void end(const gemm::Tile& t, int64_t rows, int64_t columns, con
     F v = load(sums + i * kPanel + j);
     if (t.relu) v = vmax(v, F{});
     if (t.gate) v = loadSome(t.gate + i * t.cRow + j, n) > F{} ? v : F{};
-    storeSome(t.c + i * t.cRow + j, v, n);
+    amx::storeSome(t.c + i * t.cRow + j, v, n);
   });
 }
 
@@ -146,7 +132,7 @@ void block(const GemmBlock& g) {
       registers.shape(rows);
       const auto copy = [&](const auto* a) __attribute__((always_inline)) {
         if (g.aDepth == 1) {
-          copyRows(a, g.aRow, rows, k, packed);
+          copyRows(a, g.aRow, rows, k, packed, kPackedRow);
         } else {
           copyColumns(a, g.aRow, g.aDepth, rows, k, packed);
         }

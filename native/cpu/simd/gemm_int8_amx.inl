@@ -51,12 +51,7 @@ void block(const Int8Block& g) {
         const F step = splat(g.steps[i + r]);
         float* const to = g.c + (i + r) * g.cRow + j;
         for (int64_t v = 0; v < columns; v += kWidth) {
-          const F value = toFloat(load(sums + r * kPanel + v)) * step;
-          if (columns - v < kWidth) {
-            storeFirst(to + v, value, columns - v);
-          } else {
-            store(to + v, value);
-          }
+          amx::storeSome(to + v, toFloat(load(sums + r * kPanel + v)) * step, columns - v);
         }
       }
     }

@@ -75,5 +75,13 @@ STEEPEST_INLINE F wordsAcrossWhole(const uint16_t* p, int64_t depthStride) {
   return wordsAcross(p, depthStride, 1, kWidth, true);
 }
 
+// Rows of A one after another, `pitch` words apart, zeros behind them to the end of a vector.
+template <typename T>
+void copyRows(const T* a, int64_t aRow, int64_t rows, int64_t k, float* to, int64_t pitch) {
+  for (int64_t i = 0; i < rows; ++i, a += aRow, to += pitch) {
+    for (int64_t p = 0; p < k; p += kPair * kWidth) store(to + p / kPair, wordsAlong(a + p, k - p));
+  }
+}
+
 }  // namespace
 }  // namespace gemm_bf16
