@@ -120,8 +120,12 @@ class Attention final : public Kernel {
              [this, heads, queries](int64_t i, float* scratch) {
                // The last rows of a causal head see the most keys: they begin.
                const int64_t part = parts_ - 1 - i % parts_, head = i / parts_;
-               kernels_.forward(problem_.head(head / heads, head % heads), part * rows_,
-                                std::min(queries, (part + 1) * rows_), scratch);
+               AttentionHead h = problem_.head(head / heads, head % heads), next;
+               if (parts_ == 1 && head + 1 < problem_.samples * heads) {
+                 next = problem_.head((head + 1) / heads, (head + 1) % heads);
+                 h.next = &next;
+               }
+               kernels_.forward(h, part * rows_, std::min(queries, (part + 1) * rows_), scratch);
              });
   }
 
@@ -164,42 +168,41 @@ class AttentionGrad final : public Kernel {
   }
 
  private:
-  // Gradients from some keys of a head; those of the queries go to an array of the part's own, the first to the result.
+  // Gradients from some keys of the heads that share them.
   void runPart(int64_t n, int64_t keyHead, int64_t part, float* scratch) {
     const AttentionHead& sizes = problem_.sizes();
     const int64_t first = part * keys_, last = std::min(sizes.keys, first + keys_);
+    const int64_t begin = n * problem_.heads + keyHead * problem_.shared;
+    for (int64_t head = begin; head < begin + problem_.shared; ++head) {
+      AttentionHeadGrad g = gradient(head, part), next;
+      if (parts_ == 1 && head + 1 < problem_.samples * problem_.heads) {
+        next = gradient(head + 1, part);
+        g.next = &next;
+      }
+      kernels_.backward(g, first, last, scratch);
+      if (sizes.causal) clear(g.dquery, g.dqueryRow, 0, std::min(sizes.queries, first), sizes.depth);
+    }
+    if (!sizes.causal) return;
+    const int64_t unseen = std::clamp(sizes.queries, first, last);
+    clear(dkey_.write(n, keyHead), dkey_.row, unseen, last, sizes.depth);
+    clear(dvalue_.write(n, keyHead), dvalue_.row, unseen, last, sizes.width);
+  }
+
+  // Those of the queries go to an array of the part's own, of the first part to the result.
+  AttentionHeadGrad gradient(int64_t head, int64_t part) {
+    const int64_t n = head / problem_.heads, h = head % problem_.heads, keyHead = h / problem_.shared;
     AttentionHeadGrad g{};
+    g.head = problem_.head(n, h);
+    g.dy = dy_.of(n, h);
+    g.dquery = dquery_.write(n, h);
+    if (part > 0) g.dquery = partial_.data() + (part - 1) * size_ + (g.dquery - dquery_.at);
+    g.dkey = dkey_.write(n, keyHead);
+    g.dvalue = dvalue_.write(n, keyHead);
     g.dqueryRow = dquery_.row;
     g.dkeyRow = dkey_.row;
     g.dvalueRow = dvalue_.row;
-    g.dkey = dkey_.write(n, keyHead);
-    g.dvalue = dvalue_.write(n, keyHead);
-    clear(g.dkey, g.dkeyRow, first, last, sizes.depth);
-    clear(g.dvalue, g.dvalueRow, first, last, sizes.width);
-    float* dquery = part == 0 ? dquery_.at : partial_.data() + (part - 1) * size_;
-    for (int64_t h = keyHead * problem_.shared; h < (keyHead + 1) * problem_.shared; ++h) {
-      g.head = problem_.head(n, h);
-      g.dy = dy_.of(n, h);
-      Steps next[4];
-      g.next = findNext(n * problem_.heads + h + 1, next) ? next : nullptr;
-      g.dquery = dquery + (dquery_.write(n, h) - dquery_.at);
-      clear(g.dquery, g.dqueryRow, 0, sizes.queries, sizes.depth);
-      kernels_.backward(g, first, last, scratch);
-    }
-  }
-
-  // What the gradient of head `head` of all reads; a thread takes heads that follow each other. Nothing where it is too much to be
-  // in a cache when it is wanted.
-  bool findNext(int64_t head, Steps (&next)[4]) const {
-    const AttentionHead& sizes = problem_.sizes();
-    if (std::max(sizes.keys, sizes.queries) > kernels_.keys || head >= problem_.samples * problem_.heads) return false;
-    const int64_t n = head / problem_.heads, h = head % problem_.heads;
-    const AttentionHead other = problem_.head(n, h);
-    next[0] = other.query;
-    next[1] = other.key;
-    next[2] = dy_.of(n, h);
-    next[3] = other.value;
-    return true;
+    g.accumulate = h % problem_.shared != 0;
+    return g;
   }
 
   static void clear(float* at, int64_t row, int64_t first, int64_t last, int64_t columns) {

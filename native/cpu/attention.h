@@ -24,10 +24,11 @@ struct AttentionHead {
   const GemmKernels* gemm;  // of the products
   float* y;
   int64_t yRow;
-  float* logSum;  // of the exponentials of a row, infinite where a query sees nothing
+  float* logSum;                        // of the exponentials of a row, infinite where a query sees nothing
+  const AttentionHead* next = nullptr;  // that the thread most likely takes next, or null
 };
 
-// What the gradients need besides; those are added to.
+// What the gradients need besides.
 struct AttentionHeadGrad {
   AttentionHead head;  // y and logSum as the forward pass left them
   Steps dy;
@@ -35,8 +36,8 @@ struct AttentionHeadGrad {
   float* dkey;
   float* dvalue;
   int64_t dqueryRow, dkeyRow, dvalueRow;
-  // Query, key, dy and value of the head that this thread most likely takes next, or null: no more steps than this one has.
-  const Steps* next = nullptr;
+  bool accumulate = false;                  // onto what dkey and dvalue hold
+  const AttentionHeadGrad* next = nullptr;  // that the thread most likely takes next, or null
 };
 
 struct AttentionKernels {
@@ -44,7 +45,8 @@ struct AttentionKernels {
   // (Dao et al., "FlashAttention", 2022); the sums over keys go from the first key to the last.
   int64_t rows;
   void (*forward)(const AttentionHead&, int64_t first, int64_t last, float* scratch);
-  // Gradients from keys first .. last-1; first is a multiple of `keys`.
+  // Gradients from keys first .. last-1; first is a multiple of `keys`. What no such pair of a query and a key belongs to,
+  // since the head is causal, is not written: queries before the first key, keys behind the last query.
   int64_t keys;
   void (*backward)(const AttentionHeadGrad&, int64_t first, int64_t last, float* scratch);
   int64_t (*forwardScratch)(const AttentionHead&);  // floats

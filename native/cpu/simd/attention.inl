@@ -11,7 +11,8 @@ constexpr int64_t kPad = 16;        // rows of scores must not share cache sets
 
 STEEPEST_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 STEEPEST_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-STEEPEST_INLINE int64_t roundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+STEEPEST_INLINE int64_t ceilDiv(int64_t n, int64_t unit) { return (n + unit - 1) / unit; }
+STEEPEST_INLINE int64_t roundUp(int64_t n, int64_t unit) { return ceilDiv(n, unit) * unit; }
 
 int64_t packedFloats(const GemmKernels& gemm, int64_t k, int64_t n) {
   return roundUp(n, gemm.panel) * gemm.packedDepth(k);
@@ -26,11 +27,42 @@ void packStepsAcross(const GemmKernels& gemm, const Steps& steps, int64_t first,
   gemm.pack(steps.at + first * steps.row, steps.column, steps.row, features, count, to);
 }
 
+// Rows that are read or written soon: products ask for them, a line in each step, one product after the other.
+class Soon {
+ public:
+  void add(const Steps& steps, int64_t first, int64_t count, int64_t columns) {
+    if (steps.column == 1) add(steps.at, steps.row, first, count, columns);
+  }
+  void add(const float* at, int64_t row, int64_t first, int64_t count, int64_t columns) {
+    all_[count_++] = gemm::floatsAhead(at + first * row, count, row, columns);
+  }
+
+  // What a product of `steps` steps asks for. Returns how many.
+  int take(int64_t steps, Ahead* to) {
+    int taken = 0;
+    for (; at_ < count_ && taken < kMostAheads; ++taken) {
+      Ahead& from = all_[at_];
+      const int64_t lines = (from.bytes + gemm::kLine - 1) / gemm::kLine, rows = least(from.rows, steps / lines);
+      if (rows == 0) break;
+      to[taken] = from;
+      to[taken].rows = rows;
+      steps -= rows * lines;
+      from.at += rows * from.stride;
+      from.rows -= rows;
+      at_ += from.rows == 0;
+    }
+    return taken;
+  }
+
+ private:
+  Ahead all_[8];
+  int count_ = 0, at_ = 0;
+};
+
 // c [m, n] = a b, or with `accumulate` c += a b; b is packed, `bRows` rows in all, and read from row `bFirst` on, of which pairs along
-// k are whole. `ahead`: null, or two.
+// k are whole.
 void multiply(const GemmKernels& gemm, const float* a, int64_t aRow, int64_t aDepth, const float* b, int64_t bFirst,
-              int64_t bRows, float* c, int64_t cRow, int64_t m, int64_t n, int64_t k, bool accumulate,
-              const Ahead* ahead = nullptr) {
+              int64_t bRows, float* c, int64_t cRow, int64_t m, int64_t n, int64_t k, bool accumulate, Soon& soon) {
   GemmBlock g{};
   g.a = a;
   g.aRow = aRow;
@@ -44,10 +76,9 @@ void multiply(const GemmKernels& gemm, const float* a, int64_t aRow, int64_t aDe
   g.n = n;
   g.k = k;
   g.accumulate = accumulate;
-  if (ahead) {
-    g.ahead = ahead;
-    g.aheads = 2;
-  }
+  Ahead ahead[kMostAheads];
+  g.ahead = ahead;
+  g.aheads = soon.take(ceilDiv(m, gemm.rows) * ceilDiv(n, gemm.panel) * gemm.packedDepth(k), ahead);
   gemm.block(g);
 }
 
@@ -164,6 +195,13 @@ void forward(const AttentionHead& h, int64_t first, int64_t last, float* scratch
     store(sum + i, F{});
   }
   const int64_t end = h.causal ? least(h.keys, last) : h.keys;
+  Soon soon;
+  if (h.next) {
+    soon.add(h.next->query, first, last - first, h.depth);
+    soon.add(h.next->y, h.yRow, first, last - first, h.width);
+    soon.add(h.next->key, 0, end, h.depth);
+    soon.add(h.next->value, 0, end, h.width);
+  }
   for (int64_t k0 = 0; k0 < end; k0 += kKeyBlock) {
     const int64_t block = least(kKeyBlock, end - k0);
     packStepsAcross(gemm, h.key, k0, block, h.depth, keys);
@@ -172,7 +210,7 @@ void forward(const AttentionHead& h, int64_t first, int64_t last, float* scratch
       m = least(gemm.rows, last - r0);
       const int64_t n = h.causal ? least(block, r0 + m - k0) : block;
       multiply(gemm, h.query.at + r0 * h.query.row, h.query.row, h.query.column, keys, 0, h.depth, scores, ld, m, n,
-               h.depth, false);
+               h.depth, false, soon);
       const bool more = k0 > 0;
       eachGroup({scores, ld, m, n, h.causal ? r0 + 1 - k0 : n, h.causal},
                 [&](const Scores& s, int64_t r) __attribute__((always_inline)) {
@@ -200,7 +238,7 @@ void forward(const AttentionHead& h, int64_t first, int64_t last, float* scratch
                     if (more && fades[i] != 1) scaleRow(h.y + (r0 + r + i) * h.yRow, h.width, fades[i]);
                   }
                 });
-      multiply(gemm, scores, ld, 1, values, 0, block, h.y + r0 * h.yRow, h.yRow, m, h.width, n, k0 > 0);
+      multiply(gemm, scores, ld, 1, values, 0, block, h.y + r0 * h.yRow, h.yRow, m, h.width, n, k0 > 0, soon);
     }
   }
   // Divides, and the logarithms of several rows at once; 1 / 0 stands for nothing seen.
@@ -287,6 +325,25 @@ STEEPEST_INLINE RowsOfGradients scoreGradients(const Scores& p, const Scores& ds
   return {sums.fold(Add()), largest.fold(Max())};
 }
 
+// Both at once, where delta is known before.
+STEEPEST_INLINE void probabilitiesAndGradients(const Scores& p, const Scores& ds, float scale, const float* logSum,
+                                               const float* delta) {
+  const F factor = splat(scale);
+  for (int64_t r = 0; r < p.rows; ++r) {
+    const F offset = splat(logSum[r]), d = splat(delta[r]);
+    const int64_t seen = p.seen(r);
+    float* x = p.row(r);
+    float* dx = ds.row(r);
+    rows::eachVector(p.n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+      F e = vexp(fma(lanes(x + i, count, F{}), factor, -offset));
+      e = isSeen(i, seen) ? e : F{};
+      rows::storeUpTo(x + i, e, count);
+      const F g = e * (lanes(dx + i, count, F{}) - d) * factor;
+      rows::storeUpTo(dx + i, e == F{} ? F{} : g, count);
+    });
+  }
+}
+
 // A whole row of ds adds up to 0: the keys' bias has no gradient. What rounding leaves goes to the first of the largest.
 STEEPEST_INLINE void balance(const Scores& ds, const RowsOfGradients& gradients) {
   float largest[kWidth], sum[kWidth];
@@ -337,6 +394,38 @@ float meanOf(const AttentionHeadGrad& g, int64_t r) {
   });
 }
 
+void addQueries(Soon& soon, const AttentionHeadGrad& g, int64_t first) {
+  const AttentionHead& h = g.head;
+  const int64_t count = least(kBlock, h.queries - first);
+  soon.add(h.query, first, count, h.depth);
+  soon.add(g.dquery, g.dqueryRow, first, count, h.depth);
+  soon.add(g.dy, first, count, h.width);
+  if (h.keys > kBlock) soon.add(h.y, h.yRow, first, count, h.width);
+}
+
+void addKeys(Soon& soon, const AttentionHeadGrad& g, int64_t first) {
+  const AttentionHead& h = g.head;
+  const int64_t count = least(kBlock, h.keys - first);
+  soon.add(h.key, first, count, h.depth);
+  soon.add(g.dkey, g.dkeyRow, first, count, h.depth);
+  soon.add(h.value, first, count, h.width);
+  soon.add(g.dvalue, g.dvalueRow, first, count, h.width);
+}
+
+// What follows the block of keys from k0 on and queries from r0 on. Queries are fetched for the first keys, and near for others.
+Soon soonAfter(const AttentionHeadGrad& g, int64_t first, int64_t last, int64_t k0, int64_t r0) {
+  Soon soon;
+  if (r0 + kBlock < g.head.queries) {
+    if (k0 == first) addQueries(soon, g, r0 + kBlock);
+  } else if (k0 + kBlock < last) {
+    addKeys(soon, g, k0 + kBlock);
+  } else if (g.next) {
+    addQueries(soon, *g.next, 0);
+    addKeys(soon, *g.next, 0);
+  }
+  return soon;
+}
+
 void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* scratch) {
   const AttentionHead& h = g.head;
   const GemmKernels& gemm = *h.gemm;
@@ -350,8 +439,6 @@ void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* sc
   float* delta = ds + kBlock * kBlockRow;
   // sum(p dp) is sum(y dy): rounded like the terms it is taken from where all keys are at hand.
   const bool single = h.keys <= kBlock;
-  const int64_t start = h.causal ? least(h.queries, first) : 0;
-  for (int64_t r = start; r < h.queries && !single; ++r) delta[r] = meanOf(g, r);
   for (int64_t k0 = first; k0 < last; k0 += kBlock) {
     const int64_t n = least(kBlock, last - k0);
     packStepsAcross(gemm, h.key, k0, n, h.depth, keysAcross);
@@ -359,6 +446,8 @@ void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* sc
     packStepsAcross(gemm, h.value, k0, n, h.width, valuesAcross);
     for (int64_t r0 = h.causal ? k0 : 0; r0 < h.queries; r0 += kBlock) {
       const int64_t m = least(kBlock, h.queries - r0);
+      for (int64_t r = r0; r < r0 + m && k0 == first && !single; ++r) delta[r] = meanOf(g, r);
+      Soon soon = soonAfter(g, first, last, k0, r0);
       packSteps(gemm, h.query, r0, m, h.depth, queries);
       packSteps(gemm, g.dy, r0, m, h.width, upstream);
       // On the diagonal the work is done in strips, each as far as its queries see and its keys are seen.
@@ -366,20 +455,21 @@ void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* sc
       const int64_t strip = diagonal ? gemm.rows : m;
       for (int64_t i = 0; i < m; i += strip) {
         const int64_t count = least(strip, m - i), reach = diagonal ? least(n, i + strip) : n;
-        Ahead ahead[4];
-        for (int k = 0; k < 4 && g.next; ++k) {
-          ahead[k] =
-              gemm::floatsAhead(g.next[k].at + i * g.next[k].row, count, g.next[k].row, k < 2 ? h.depth : h.width);
-        }
         multiply(gemm, h.query.at + (r0 + i) * h.query.row, h.query.row, h.query.column, keysAcross, 0, h.depth,
-                 p + i * kBlockRow, kBlockRow, count, reach, h.depth, false, g.next ? ahead : nullptr);
+                 p + i * kBlockRow, kBlockRow, count, reach, h.depth, false, soon);
         multiply(gemm, g.dy.at + (r0 + i) * g.dy.row, g.dy.row, g.dy.column, valuesAcross, 0, h.width,
-                 ds + i * kBlockRow, kBlockRow, count, reach, h.width, false, g.next ? ahead + 2 : nullptr);
+                 ds + i * kBlockRow, kBlockRow, count, reach, h.width, false, soon);
         eachGroup({p + i * kBlockRow, kBlockRow, count, reach, diagonal ? i + 1 : n, diagonal},
                   [&](const Scores& ps, int64_t r) __attribute__((always_inline)) {
                     Scores gradients = ps;
                     gradients.at = ds + (i + r) * kBlockRow;
                     const int64_t row = r0 + i + r;
+                    if (!single) {
+                      probabilitiesAndGradients(ps, gradients, h.scale, h.logSum + row, delta + row);
+                      if (!h.mask) return;
+                      hide(h, ps, row, k0, 0);
+                      return hide(h, gradients, row, k0, 0);
+                    }
                     F mean = probabilities(ps, gradients, h.scale, h.logSum + row);
                     if (h.mask) {
                       hide(h, ps, row, k0, 0);
@@ -387,19 +477,19 @@ void backward(const AttentionHeadGrad& g, int64_t first, int64_t last, float* sc
                     }
                     float means[kWidth];
                     store(means, mean);
-                    const RowsOfGradients all = scoreGradients(ps, gradients, h.scale, single ? means : delta + row);
-                    if (single) balance(gradients, all);
+                    balance(gradients, scoreGradients(ps, gradients, h.scale, means));
                   });
         multiply(gemm, ds + i * kBlockRow, kBlockRow, 1, keys, 0, n, g.dquery + (r0 + i) * g.dqueryRow, g.dqueryRow,
-                 count, h.depth, reach, true);
+                 count, h.depth, reach, k0 > first, soon);
       }
+      const bool more = g.accumulate || r0 > (h.causal ? k0 : 0);
       const int64_t across = diagonal ? gemm.rows : n;
       for (int64_t j = 0; j < n && !(diagonal && j >= m); j += across) {
         const int64_t count = least(across, n - j), from = diagonal ? j : 0;
         multiply(gemm, p + from * kBlockRow + j, 1, kBlockRow, upstream, from, m, g.dvalue + (k0 + j) * g.dvalueRow,
-                 g.dvalueRow, count, h.width, m - from, true);
+                 g.dvalueRow, count, h.width, m - from, more, soon);
         multiply(gemm, ds + from * kBlockRow + j, 1, kBlockRow, queries, from, m, g.dkey + (k0 + j) * g.dkeyRow,
-                 g.dkeyRow, count, h.depth, m - from, true);
+                 g.dkeyRow, count, h.depth, m - from, more, soon);
       }
     }
   }

@@ -83,8 +83,45 @@ void multiplyRow(const GemmBlock& g) {
   if (ends.rest) finishRows(*ends.rest, g.c, 0, 0, 1, g.n);
 }
 
+// Nothing to copy, to pack or to fetch: attention's blocks and small layers, whose tiles are short.
+STEEPEST_INLINE bool isNear(const GemmBlock& g) {
+  return g.n <= kNarrow && (g.aDepth == 1 || g.aRow == 1) && g.k <= kDepth && g.m <= kNearRows && g.aheads == 0 &&
+         !g.panels && !g.copied && !g.from && !g.farA && !(g.finish && g.finish->gate && g.k >= kGateSteps * kRows);
+}
+
+void multiplyNear(const GemmBlock& g) {
+  const bool byRows = g.aDepth == 1;
+  const int64_t wholePanels = g.n / kPanel, left = g.n % kPanel, vectors = (left + kWidth - 1) / kWidth;
+  const int64_t rowTiles = (g.m + kRows - 1) / kRows;
+  const Ends ends(g.finish);
+  Tile t{g.a, byRows ? g.aRow : g.aDepth, nullptr, g.bRow, nullptr, g.cRow, g.k, 0};
+  t.relu = ends.relu;
+  for (int64_t it = 0, i = 0; it < rowTiles; ++it) {
+    const int64_t rows = rowsOfTile(g.m, it);
+    const auto multiply = [&](int64_t j, TileFunction function) __attribute__((always_inline)) {
+      const int64_t at = i * g.cRow + j * kPanel;
+      t.b = g.b + j * g.bPanel;
+      t.c = g.c + at;
+      t.from = g.accumulate ? t.c : nullptr;
+      t.bias = g.bias ? g.bias + j * kPanel : nullptr;
+      t.gate = ends.gate ? ends.gate + at : nullptr;
+      function(t);
+    };
+    t.a = g.a + i * g.aRow;
+    t.tail = kWidth;
+    for (int64_t j = 0; j < wholePanels; ++j) multiply(j, tiles.at[byRows][0][kVectors - 1][rows - 1]);
+    if (left > 0) {
+      t.tail = left - (vectors - 1) * kWidth;
+      multiply(wholePanels, tiles.at[byRows][t.tail < kWidth][vectors - 1][rows - 1]);
+    }
+    if (ends.rest) finishRows(*ends.rest, g.c + i * g.cRow, g.cRow, i, rows, g.n);
+    i += rows;
+  }
+}
+
 void block(const GemmBlock& g) {
   if (g.m == 1 && g.aDepth == 1 && g.bPanel == kPanel && g.panels == nullptr) return multiplyRow(g);
+  if (isNear(g)) return multiplyNear(g);
   constexpr int64_t kPacked = kRows * kPackedRow > kDepth * kPackedColumn ? kRows * kPackedRow : kDepth * kPackedColumn;
   alignas(64) static thread_local float packed[2][kPacked];  // this tile of A, and the next one
   alignas(64) static thread_local float

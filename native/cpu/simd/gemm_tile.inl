@@ -20,6 +20,7 @@ constexpr int kVectors = 2;
 constexpr int kPanel = kVectors * STEEPEST_WIDTH;
 constexpr int kStrip = 8;           // vectors of a one-row tile
 constexpr int64_t kNarrow = 64;     // columns of a block that reads A where it lies
+constexpr int64_t kNearRows = 256;  // of a block that does so, and fetches nothing
 constexpr int64_t kRowsAhead = 32;  // of what a tile copies besides
 constexpr int64_t kFarA = 1 << 19;  // elements of A that are in no cache of one core
 constexpr int64_t kFarC = 1 << 17;  // elements of C that share L2 with panels of B

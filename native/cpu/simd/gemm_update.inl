@@ -141,6 +141,22 @@ void updatingTile(const Tile& t, const Pending<updating>& pending) {
   sum.template put<false>(t.c, t.cRow, 0);
 }
 
+// Steps along k for each vector of an update: a quotient, but most tiles are like the one before.
+class Pace {
+ public:
+  STEEPEST_INLINE int64_t of(int64_t steps, int64_t vectors) {
+    if (steps != steps_ || vectors != vectors_) {
+      steps_ = steps;
+      vectors_ = vectors;
+      each_ = steps > vectors ? steps / (vectors + 1) : 1;
+    }
+    return each_;
+  }
+
+ private:
+  int64_t steps_ = -1, vectors_ = -1, each_ = 1;
+};
+
 template <UpdatingRun updating>
 using UpdatingTile = void (*)(const Tile&, const Pending<updating>&);
 
@@ -168,6 +184,7 @@ void updatingBlock(const GemmBlock& g, const GemmUpdate& u) {
   Walk walks[kMostAheads];
   for (int n = 0; n < g.aheads; ++n) walks[n] = Walk(g.ahead[n], rowTiles * (panels - (copies && kCopiesColumns)));
   Pending<updating> pending(u);
+  Pace pace;
   for (int64_t it = 0, i = 0; it < rowTiles; ++it) {
     const int64_t rows = rowsOfTile(g.m, it, kUpdateRows);
     const float* const a = g.a + i;
@@ -194,8 +211,7 @@ void updatingBlock(const GemmBlock& g, const GemmUpdate& u) {
         nextTile.take(fetches);
         t.fetches = &fetches;
       }
-      t.steps = (g.k - fetches.lines()) / (pending.vectors + 1);
-      if (t.steps == 0) t.steps = 1;
+      t.steps = pace.of(g.k - fetches.lines(), pending.vectors);
       tiles.at[copying][rows - tiles.kLeast](t, pending);
       pending.at = i * pending.pitch + j * kPanel * kBytes;
       pending.next = j + 1 < panels ? kPanel * kBytes : rows * pending.pitch - j * kPanel * kBytes;

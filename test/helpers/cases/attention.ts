@@ -85,6 +85,34 @@ define(
   { ...once, large: true },
 );
 define(
+  'causal attention in several blocks of heads that share keys, more or fewer of them than queries',
+  (random) => {
+    // a block that is cut, whole blocks, and parts of keys that no query sees
+    const [t, s] = random.pick([
+      [130, 300],
+      [300, 130],
+      [64, 200],
+      [20, 150],
+      [150, 20],
+    ]) as [number, number];
+    const [group, d, e] = [random.int(1, 3), random.int(1, 4), random.int(1, 4)];
+    return {
+      inputs: [
+        float(random, [1, group, t, d]),
+        float(random, [1, 1, s, d]),
+        float(random, [1, 1, s, e]),
+        float(random, [s, 4]),
+      ],
+      // what is computed before leaves numbers in the memory that the gradients get
+      run: (q, k, v, before) => {
+        const factor = ops.sum(ops.multiply(ops.softmax(ops.stopGradient(before)), 0.01));
+        return ops.multiply(ops.scaledDotProductAttention(q, k, v, { causal: true }), factor);
+      },
+    };
+  },
+  { ...once, large: true },
+);
+define(
   'attention with wide heads',
   (random) => {
     const [t, s, d, e] = [random.int(1, 5), random.int(1, 20), random.pick([31, 64, 130]), random.pick([33, 64, 129])];
