@@ -2,7 +2,7 @@ import { broadcastTo, constantValue } from '../ir/build.js';
 import { type Graph, Node, type Shape, sameShape, type Tensor, topological } from '../ir/graph.js';
 import { reshape } from '../ir/ops/shape.js';
 import { isScalar, isView, opInfo } from '../ir/optable.js';
-import { findUses, rebuild, rewrite } from './rewrite.js';
+import { rebuild, rewrite, usesOf } from './rewrite.js';
 import { isSliding, resolveView } from './views.js';
 
 /**
@@ -16,7 +16,7 @@ import { isSliding, resolveView } from './views.js';
 export function inShapeOfProducts(graph: Graph): Graph {
   const nodes = topological(graph);
   if (!nodes.some(isProduct) || !nodes.some((node) => node.op === 'reshape')) return graph;
-  const { consumers, fetched } = findUses(nodes, graph);
+  const { consumers, fetched } = usesOf(graph);
   const ends = new Set<Tensor>(); // products, and what is elementwise in their shape
   const before = new Map<Tensor, Tensor>(); // of new tensors: the old ones
 
@@ -51,9 +51,10 @@ export function inShapeOfProducts(graph: Graph): Graph {
     const made = moved === undefined ? rebuild(node, inputs).outputs : [moved];
     if (isProduct(node) || moved !== undefined || isEnd(node, inputs)) for (const t of made) ends.add(t);
     const outputs = moved === undefined ? made : [reshape(moved, shapeOf(node))];
-    node.outputs.forEach((t, i) => {
-      before.set(outputs[i] as Tensor, t);
-    });
+    for (const t of node.outputs) {
+      const now = outputs[t.index] as Tensor;
+      if (now !== t) before.set(now, t);
+    }
     return outputs;
   });
 
@@ -63,11 +64,12 @@ export function inShapeOfProducts(graph: Graph): Graph {
 
   function inProductsShape(node: Node, inputs: readonly Tensor[]): Tensor | undefined {
     const shape = shapeOf(node);
-    const lead = inputs
-      .filter(({ node: { op } }) => op === 'reshape')
-      .map((t) => t.node.inputs[0] as Tensor)
-      .find((t) => ends.has(t) && !sameShape(t.shape, shape));
-    return lead && computedIn(node, inputs, lead.shape);
+    for (const t of inputs) {
+      if (t.node.op !== 'reshape') continue;
+      const lead = t.node.inputs[0] as Tensor;
+      if (ends.has(lead) && !sameShape(lead.shape, shape)) return computedIn(node, inputs, lead.shape);
+    }
+    return undefined;
   }
 }
 

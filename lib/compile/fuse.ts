@@ -12,8 +12,8 @@ import { encoding, isScalar, isView, opInfo, type ScalarOp } from '../ir/optable
 import type { Constant, Program, Step } from '../ir/program.js';
 import { inShapeOfProducts } from './domains.js';
 import { shareWidened } from './narrow.js';
-import { findLevels, fusable, largeSize, recompute } from './recompute.js';
-import { findUses, rebuild, rewrite, type Uses } from './rewrite.js';
+import { fusable, largeSize, levelsOf, recompute } from './recompute.js';
+import { rebuild, rewrite, type Uses, usesOf } from './rewrite.js';
 import { isSliding, resolveView } from './views.js';
 
 /** Regions larger than this are cut: registers of a tile must stay in the nearest cache. */
@@ -38,8 +38,8 @@ const maxSteps = 96;
 export function fuse(original: Graph, enabled = true): Graph {
   const graph = enabled ? withSharedWidening(withOwnParts(recompute(inShapeOfProducts(original)))) : original;
   const nodes = topological(graph);
-  const uses = findUses(nodes, graph);
-  const level = findLevels(nodes, uses);
+  const uses = usesOf(graph);
+  const level = new Map(levelsOf(graph));
   if (enabled) joinLower(findRegions(nodes, level, uses), level, nodes, uses);
   const regions = enabled
     ? cutRegions(findRegions(nodes, level, uses), level).flatMap((region) => splitAtProducts(region, uses))
@@ -60,9 +60,8 @@ export function fuse(original: Graph, enabled = true): Graph {
 }
 
 function withSharedWidening(graph: Graph): Graph {
-  const nodes = topological(graph);
-  if (!nodes.some((node) => node.op === 'widen')) return graph;
-  return shareWidened(graph, findLevels(nodes, findUses(nodes, graph)));
+  if (!topological(graph).some((node) => node.op === 'widen')) return graph;
+  return shareWidened(graph, levelsOf(graph));
 }
 
 /**

@@ -1,6 +1,6 @@
 import { make } from '../ir/build.js';
 import { type Attributes, type Graph, Node, type Tensor, topological } from '../ir/graph.js';
-import { findUses, rebuild, rewrite } from './rewrite.js';
+import { rebuild, rewrite, usesOf } from './rewrite.js';
 
 const isWidened = (t: Tensor): boolean => t.node.op === 'widen' && (t.node.inputs[0] as Tensor).dtype === 'bfloat16';
 
@@ -12,7 +12,7 @@ const isWidened = (t: Tensor): boolean => t.node.op === 'widen' && (t.node.input
 export function widenLate(graph: Graph): Graph {
   if (!topological(graph).some((node) => node.outputs.some((t) => t.dtype === 'bfloat16'))) return graph;
   const moved = rewrite(graph, (node, inputs) => movedPast(node, inputs) ?? rebuild(node, inputs).outputs);
-  const uses = findUses(topological(moved), moved);
+  const uses = usesOf(moved);
   const shared = (t: Tensor): boolean => (uses.consumers.get(t)?.length ?? 0) + Number(uses.fetched.has(t)) > 1;
   return rewrite(moved, (node, inputs) => {
     const own = inputs.map((t, i) => (shared(node.inputs[i] as Tensor) && isWidened(t) ? twin(t) : t));
@@ -22,6 +22,7 @@ export function widenLate(graph: Graph): Graph {
 
 /** Products of operands that are rounded to bfloat16 take such numbers from memory as they are. */
 export function multiplyNarrow(graph: Graph): Graph {
+  if (!topological(graph).some((node) => node.outputs.some(isWidened))) return graph;
   return rewrite(graph, (node, inputs) => {
     const rounds = node.is('matmul') && (node.attrs as Attributes['matmul']).precision === 'bfloat16';
     return rebuild(node, rounds ? inputs.map((t) => (isWidened(t) ? (t.node.inputs[0] as Tensor) : t)) : inputs)

@@ -27,114 +27,134 @@ const MANY_READ = 32;
  */
 export function inOrder(nodes: readonly Node[], constraints: Constraints): Node[] {
   const { reads, after, kept } = constraints;
-  const waiting = new Map<Node, number>();
-  const dependents = new Map<Node, Node[]>();
-  const readers = new Map<Tensor, Set<Node>>(); // that have not run
-  const depend = (node: Node, on: Node): void => {
-    waiting.set(node, (waiting.get(node) ?? 0) + 1);
-    push(dependents, on, node);
-  };
-  for (const node of nodes) {
-    waiting.set(node, waiting.get(node) ?? 0);
-    const producers = new Set<Node>();
+  const entries = new Map<Node, Entry>(nodes.map((node) => [node, entryOf(node)]));
+  const entry = (node: Node): Entry => entries.get(node) as Entry;
+  const readersOf = new Map<Tensor, Set<Entry>>(); // that have not run
+  for (const own of entries.values()) {
+    const { node } = own;
+    const before = new Set<Entry>();
     for (const t of reads.get(node) as ReadonlySet<Tensor>) {
-      producers.add(t.node);
-      const own = readers.get(t);
-      if (own === undefined) readers.set(t, new Set([node]));
-      else own.add(node);
+      before.add(entry(t.node));
+      own.read += bytesOf(t);
+      const readers = readersOf.get(t);
+      if (readers === undefined) readersOf.set(t, new Set([own]));
+      else readers.add(own);
     }
-    for (const p of producers) depend(node, p);
-    for (const r of after.get(node) ?? []) depend(node, r);
+    for (const reader of after.get(node) ?? []) before.add(entry(reader));
+    for (const other of before) other.dependents.push(own);
+    own.waiting = before.size;
   }
+  for (const [t, readers] of readersOf) if (readers.size === 1) freedBy(readers, t);
 
   const order: Node[] = [];
-  const done = new Set<Node>();
   const ready = new Heap();
   const soon = new Heap(); // of those ready, the ones that run as soon as they can
-  const makeReady = (node: Node): void => (runsSoon(node) ? soon : ready).push(node);
-  for (const node of nodes) if (waiting.get(node) === 0) ready.push(node);
+  for (const own of entries.values()) if (own.waiting === 0) ready.push(own);
   while (order.length < nodes.length) {
-    const node = soon.pop() ?? ready.pop() ?? freeOne();
-    if (done.has(node)) continue;
-    done.add(node);
-    order.push(node);
-    for (const d of dependents.get(node) ?? []) {
-      const left = (waiting.get(d) as number) - 1;
-      waiting.set(d, left);
-      if (done.has(d)) continue;
-      if (left === 0) makeReady(d);
-      else if (runsSoon(d)) hasten(d);
+    const own = soon.pop() ?? ready.pop() ?? freeOne();
+    if (own.done) continue;
+    own.done = true;
+    order.push(own.node);
+    for (const other of own.dependents) {
+      other.waiting--;
+      if (other.done) continue;
+      if (other.waiting === 0) (runsSoon(other) ? soon : ready).push(other);
+      else if (runsSoon(other)) hasten(other);
     }
-    for (const t of reads.get(node) as ReadonlySet<Tensor>) {
-      const left = readers.get(t) as Set<Node>;
-      left.delete(node);
-      if (left.size !== 1) continue;
-      const [last] = left;
-      if (last === undefined || !runsSoon(last)) continue;
-      if (waiting.get(last) === 0) soon.push(last);
+    for (const t of reads.get(own.node) as ReadonlySet<Tensor>) {
+      const readers = readersOf.get(t) as Set<Entry>;
+      readers.delete(own);
+      if (readers.size !== 1) continue;
+      const last = freedBy(readers, t);
+      if (!runsSoon(last)) continue;
+      if (last.waiting === 0) soon.push(last);
       else hasten(last);
     }
   }
   return order;
 
+  function entryOf(node: Node): Entry {
+    return { node, waiting: 0, dependents: [], done: false, made: madeBy(node), read: 0, freed: 0 };
+  }
+
+  function madeBy(node: Node): number {
+    let made = 0;
+    for (const output of node.outputs) if (!constraints.isInPlace(output)) made += bytesOf(output);
+    return made;
+  }
+
+  /** The only one left to read a tensor, which its memory waits for. */
+  function freedBy(readers: ReadonlySet<Entry>, t: Tensor): Entry {
+    const [own] = [...readers] as [Entry];
+    if (!kept.has(t)) own.freed += bytesOf(t);
+    return own;
+  }
+
   /** Where an instruction waits for nothing but numbers like the step size of an optimizer, they are made soon. */
-  function hasten(node: Node): void {
-    const producers = [...(reads.get(node) as ReadonlySet<Tensor>)].map((t) => t.node).filter((n) => !done.has(n));
-    const others = [...(after.get(node) ?? [])].filter((n) => !done.has(n));
-    if (others.length > 0 || !producers.every((n) => n.outputs.every((t) => bytesOf(t) <= FEW_BYTES))) return;
+  function hasten({ node }: Entry): void {
+    const isDone = (n: Node): boolean => entry(n).done;
+    for (const other of after.get(node) ?? []) if (!isDone(other)) return;
+    const producers = new Set<Node>();
+    for (const t of reads.get(node) as ReadonlySet<Tensor>) {
+      if (isDone(t.node)) continue;
+      if (!t.node.outputs.every((output) => bytesOf(output) <= FEW_BYTES)) return;
+      producers.add(t.node);
+    }
     for (const n of producers) {
-      if (waiting.get(n) === 0) soon.push(n);
-      else hasten(n);
+      const own = entry(n);
+      if (own.waiting === 0) soon.push(own);
+      else hasten(own);
     }
   }
 
   /** Whether it is the last reader of as many bytes as it makes, but for few, or makes few of what it reads. */
-  function runsSoon(node: Node): boolean {
-    let made = 0;
-    let read = 0;
-    let freed = 0;
-    for (const output of node.outputs) if (!constraints.isInPlace(output)) made += bytesOf(output);
-    for (const t of reads.get(node) as ReadonlySet<Tensor>) {
-      read += bytesOf(t);
-      if (!kept.has(t) && readers.get(t)?.size === 1) freed += bytesOf(t);
-    }
+  function runsSoon({ made, read, freed }: Entry): boolean {
     return made - freed <= FEW_BYTES || made * MANY_READ <= read;
   }
 
-  function freeOne(): Node {
-    const isDone = (t: Tensor) => done.has(t.node);
-    const stuck = nodes.find((n) => !done.has(n) && [...(reads.get(n) as ReadonlySet<Tensor>)].every(isDone));
+  function freeOne(): Entry {
+    const isDone = (t: Tensor) => entry(t.node).done;
+    const stuck = nodes.find((n) => !entry(n).done && [...(reads.get(n) as ReadonlySet<Tensor>)].every(isDone));
     if (stuck === undefined) throw new Error('internal: the instruction graph has a cycle');
     constraints.release(stuck);
-    return stuck;
+    const own = entry(stuck);
+    own.made = madeBy(stuck);
+    return own;
   }
+}
+
+/** An instruction, and what there is to know of it. */
+interface Entry {
+  readonly node: Node;
+  /** How many it waits for, and who waits for it. */
+  waiting: number;
+  readonly dependents: Entry[];
+  done: boolean;
+  /** Bytes that it makes, reads, and is the last to read. */
+  made: number;
+  read: number;
+  freed: number;
 }
 
 const bytesOf = (t: Tensor): number => t.size * bytesPerElement(t.dtype);
 
-function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
-}
-
 /** Smallest id first. */
 class Heap {
-  readonly #items: Node[] = [];
+  readonly #items: Entry[] = [];
 
-  push(node: Node): void {
+  push(entry: Entry): void {
     const items = this.#items;
-    let i = items.push(node) - 1;
+    let i = items.push(entry) - 1;
     while (i > 0) {
       const parent = (i - 1) >> 1;
-      if ((items[parent] as Node).id <= node.id) break;
-      items[i] = items[parent] as Node;
+      if ((items[parent] as Entry).node.id <= entry.node.id) break;
+      items[i] = items[parent] as Entry;
       i = parent;
     }
-    items[i] = node;
+    items[i] = entry;
   }
 
-  pop(): Node | undefined {
+  pop(): Entry | undefined {
     const items = this.#items;
     const top = items[0];
     const last = items.pop();
@@ -143,9 +163,9 @@ class Heap {
     for (;;) {
       let child = 2 * i + 1;
       if (child >= items.length) break;
-      if (child + 1 < items.length && (items[child + 1] as Node).id < (items[child] as Node).id) child++;
-      if ((items[child] as Node).id >= last.id) break;
-      items[i] = items[child] as Node;
+      if (child + 1 < items.length && (items[child + 1] as Entry).node.id < (items[child] as Entry).node.id) child++;
+      if ((items[child] as Entry).node.id >= last.node.id) break;
+      items[i] = items[child] as Entry;
       i = child;
     }
     items[i] = last;

@@ -1,6 +1,6 @@
 import { type Graph, Node, sameShape, type Tensor, topological } from '../ir/graph.js';
 import { hasSibling, isScalar, isView, opInfo } from '../ir/optable.js';
-import { findUses, rebuild, type Uses } from './rewrite.js';
+import { rebuild, type Uses, usesOf } from './rewrite.js';
 
 /** Smaller tensors stay in the cache between their maker and those who read them: an instruction more costs as much. */
 export const largeSize = 1 << 16;
@@ -22,15 +22,28 @@ const result = (node: Node): Tensor => node.outputs[0] as Tensor;
  *
  * Rounding to fewer bytes is done where the number is made, however late it is read: so the wide one is not stored.
  */
-export function findLevels(nodes: readonly Node[], uses: Uses): Map<Node, number> {
+export function levelsOf(graph: Graph): ReadonlyMap<Node, number> {
+  let levels = found.get(graph);
+  if (levels === undefined) {
+    levels = findLevels(topological(graph), usesOf(graph));
+    found.set(graph, levels);
+  }
+  return levels;
+}
+
+const found = new WeakMap<Graph, ReadonlyMap<Node, number>>();
+const nobody: readonly Node[] = [];
+
+function findLevels(nodes: readonly Node[], uses: Uses): Map<Node, number> {
   const { consumers } = uses;
   const level = new Map<Node, number>();
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i] as Node;
-    const large = node.outputs.some((t) => t.size > largeSize);
+    let large = false;
+    for (const t of node.outputs) large ||= t.size > largeSize;
     let lowest = 0;
     for (const output of node.outputs) {
-      const list = consumers.get(output) ?? [];
+      const list = consumers.get(output) ?? nobody;
       const stored = large && list.some((c) => !fusable(node, c));
       for (const consumer of list) {
         const together =
@@ -75,11 +88,13 @@ function onlyReduced(node: Node, { consumers, fetched }: Uses): boolean {
  */
 export function recompute(graph: Graph): Graph {
   const nodes = topological(graph);
-  const uses = findUses(nodes, graph);
-  const level = findLevels(nodes, uses);
+  const uses = usesOf(graph);
+  const cheap = new Set(nodes.filter((node) => isCheap(node, uses)));
+  if (cheap.size === 0) return graph;
+  const level = levelsOf(graph);
   // consumers before producers, so that a copy's operands can be copied too
   const copies = new Map<Node, Map<number, Node>>();
-  const readers = new Map<Node, Set<number>>();
+  const readers = new Map<Node, Set<number>>(); // of cheap ones: the levels that they are read on
   const read = (node: Node, at: number): void => {
     const levels = readers.get(node);
     if (levels === undefined) readers.set(node, new Set([at]));
@@ -88,11 +103,11 @@ export function recompute(graph: Graph): Graph {
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i] as Node;
     const own = level.get(node) as number;
-    const levels = readers.get(node) ?? new Set();
-    const again = isCheap(node, uses) ? [...levels].filter((at) => at !== own) : [];
+    const again = [...(readers.get(node) ?? [])].filter((at) => at !== own);
     if (again.length > 0) copies.set(node, new Map(again.map((at) => [at, node])));
-    const at = new Set([own, ...again]);
-    for (const { node: producer } of node.inputs) for (const l of at) read(producer, l);
+    for (const { node: producer } of node.inputs) {
+      if (cheap.has(producer)) for (const at of [own, ...again]) read(producer, at);
+    }
   }
   return copies.size === 0 ? graph : copy(graph, nodes, level, copies);
 }
@@ -127,19 +142,16 @@ function copy(
   const writes: Node[] = [];
   for (const node of nodes) {
     const own = level.get(node) as number;
-    const rebuilt = rebuild(
-      node,
-      node.inputs.map((t) => on(t, own)),
-    );
+    const inputs: Tensor[] = [];
+    for (const t of node.inputs) inputs.push(on(t, own));
+    const rebuilt = rebuild(node, inputs);
     if (node.op === 'write') writes.push(rebuilt);
-    node.outputs.forEach((t, i) => {
-      made.set(t, rebuilt.outputs[i] as Tensor);
-    });
+    for (const t of node.outputs) made.set(t, rebuilt.outputs[t.index] as Tensor);
     const again = copies.get(node);
-    for (const at of again?.keys() ?? []) {
-      const { shape, dtype } = result(node);
-      const inputs = node.inputs.map((t) => on(t, at));
-      again?.set(at, new Node(node.op, inputs, node.attrs, [{ shape, dtype }], node.scope));
+    if (again === undefined) continue;
+    for (const at of again.keys()) {
+      const operands = node.inputs.map((t) => on(t, at));
+      again.set(at, new Node(node.op, operands, node.attrs, node.outputs, node.scope));
     }
   }
   const current = (t: Tensor): Tensor => made.get(t) as Tensor;

@@ -1,11 +1,13 @@
-import { inScope } from '../ir/build.js';
+import { eachInScope } from '../ir/build.js';
 import { type Attributes, type Graph, Node, type Tensor, topological } from '../ir/graph.js';
 
 /** The node with other inputs; the node itself when they are the same. */
 export function rebuild(node: Node, inputs: readonly Tensor[]): Node {
-  return inputs.every((t, i) => t === node.inputs[i])
-    ? node
-    : new Node(node.op, inputs, node.attrs, node.outputs, node.scope, node.fused);
+  const before = node.inputs;
+  for (let i = 0; i < inputs.length; i++) {
+    if (inputs[i] !== before[i]) return new Node(node.op, inputs, node.attrs, node.outputs, node.scope, node.fused);
+  }
+  return node;
 }
 
 /**
@@ -16,17 +18,17 @@ export function rewrite(graph: Graph, visit: (node: Node, inputs: readonly Tenso
   const replaced = new Map<Tensor, Tensor>();
   const current = (t: Tensor): Tensor => replaced.get(t) as Tensor;
   const writes: Node[] = [];
-  for (const node of topological(graph)) {
-    const inputs = node.inputs.map(current);
+  eachInScope(topological(graph), (node) => {
+    const inputs: Tensor[] = [];
+    for (const t of node.inputs) inputs.push(current(t));
     if (node.op === 'write') {
       writes.push(rebuild(node, inputs));
-      continue;
+      return;
     }
-    const outputs = inScope(node.scope, () => visit(node, inputs));
-    node.outputs.forEach((t, i) => {
-      replaced.set(t, outputs[i] as Tensor);
-    });
-  }
+    const outputs = visit(node, inputs);
+    const before = node.outputs;
+    for (let i = 0; i < before.length; i++) replaced.set(before[i] as Tensor, outputs[i] as Tensor);
+  });
   return { inputs: graph.inputs.map(current), outputs: graph.outputs.map(current), writes };
 }
 
@@ -36,9 +38,20 @@ export interface Uses {
   readonly fetched: ReadonlySet<Tensor>;
 }
 
-export function findUses(nodes: readonly Node[], graph: Graph): Uses {
+const found = new WeakMap<Graph, Uses>();
+
+export function usesOf(graph: Graph): Uses {
+  let uses = found.get(graph);
+  if (uses === undefined) {
+    uses = findUses(graph);
+    found.set(graph, uses);
+  }
+  return uses;
+}
+
+function findUses(graph: Graph): Uses {
   const consumers = new Map<Tensor, Node[]>();
-  for (const node of nodes) {
+  for (const node of topological(graph)) {
     for (const input of node.inputs) {
       const list = consumers.get(input);
       if (list === undefined) consumers.set(input, [node]);

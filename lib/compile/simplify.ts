@@ -53,8 +53,8 @@ export function simplify(graph: Graph): Graph {
 /** Two nodes with the same key compute the same. Sources with data, fed inputs and loops have none. */
 function keyOf(node: Node, variables: Map<Variable, number>): string | undefined {
   if (node.op === 'input' || node.op === 'loop') return undefined;
-  const inputs = node.inputs.map((t) => `${t.node.id}.${t.index}`).join(',');
-  const shape = node.outputs.map((t) => `${t.dtype}[${t.shape}]`).join(';');
+  let shape = '';
+  for (const t of node.outputs) shape += `${t.dtype}[${t.shape}]`;
   if (node.is('constant')) {
     const { data } = node.attrs as Attributes['constant'];
     return data.length === 1 ? `constant ${Object.is(data[0], -0) ? '-0' : data[0]} ${shape}` : undefined;
@@ -64,6 +64,8 @@ function keyOf(node: Node, variables: Map<Variable, number>): string | undefined
     if (!variables.has(variable)) variables.set(variable, variables.size);
     return `variable ${variables.get(variable)}`;
   }
+  let inputs = '';
+  for (const t of node.inputs) inputs += `${t.node.id}.${t.index},`;
   return `${node.op} ${inputs} ${hasAttributes(node) ? JSON.stringify(node.attrs) : ''} ${shape}`;
 }
 
@@ -252,9 +254,9 @@ function simplifyIdentity(node: Node, values: readonly (number | undefined)[]): 
  */
 function hoist(node: Node, values: readonly (number | undefined)[]): Tensor | undefined {
   const out = node.outputs[0] as Tensor;
-  const moving = node.inputs.filter((_, i) => values[i] === undefined);
-  const view = moving[0]?.node.op;
+  const view = node.inputs[values.indexOf(undefined)]?.node.op;
   if (view !== 'broadcast' && view !== 'reshape') return undefined;
+  const moving = node.inputs.filter((_, i) => values[i] === undefined);
   const origins = moving.map((t) => t.node.inputs[0] as Tensor);
   const shape = (origins[0] as Tensor).shape;
   if (!moving.every((t, i) => t.node.op === view && sameShape((origins[i] as Tensor).shape, shape))) return undefined;

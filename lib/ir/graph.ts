@@ -112,6 +112,7 @@ export type ReduceKind = 'sum' | 'max' | 'min' | 'prod';
 export type AttributesOf<O extends OpName> = O extends keyof Attributes ? Attributes[O] : Record<string, never>;
 
 let nextId = 1;
+const noScopes: readonly string[] = [];
 
 /**
  * An operation in a graph. Nodes are immutable and refer to their inputs, so a graph is whatever can be reached from its
@@ -120,6 +121,8 @@ let nextId = 1;
 export class Node<O extends OpName = OpName> {
   readonly id = nextId++;
   readonly outputs: readonly Tensor[];
+  /** The walk that saw it last, see `topological`. */
+  walk = 0;
 
   constructor(
     readonly op: O,
@@ -129,9 +132,11 @@ export class Node<O extends OpName = OpName> {
     /** Where it came from, for error messages and profiles: "dense_1 (dense)", "dense_1 (dense)/gradient". */
     readonly scope: string,
     /** Scopes of what was fused into it, if any. */
-    readonly fused: readonly string[] = [],
+    readonly fused: readonly string[] = noScopes,
   ) {
-    this.outputs = types.map((type, index) => new Tensor(this as unknown as Node, index, type));
+    const outputs: Tensor[] = [];
+    for (const type of types) outputs.push(new Tensor(this as unknown as Node, outputs.length, type));
+    this.outputs = outputs;
   }
 
   /** Narrows by operation name. */
@@ -164,6 +169,8 @@ export type HostData = Float32Array | Int32Array | Uint8Array | Int8Array | Uint
 export class Tensor implements TensorType {
   readonly shape: Shape;
   readonly dtype: DType;
+  /** Number of elements. */
+  readonly size: number;
   #data: HostData | undefined;
 
   constructor(
@@ -173,15 +180,12 @@ export class Tensor implements TensorType {
   ) {
     this.shape = type.shape;
     this.dtype = type.dtype;
+    this.size = sizeOf(type.shape);
     if (node.is('constant')) this.#data = (node.attrs as Attributes['constant']).data;
   }
 
   get rank(): number {
     return this.shape.length;
-  }
-
-  get size(): number {
-    return sizeOf(this.shape);
   }
 
   /**
@@ -239,13 +243,25 @@ export interface Graph {
 export const numbersOf = (dtype: DType, data: HostData): Exclude<HostData, Uint16Array> =>
   dtype === 'bfloat16' ? widenBfloat16(data as Uint16Array) : (data as Exclude<HostData, Uint16Array>);
 
-export const sizeOf = (shape: Shape): number => shape.reduce((product, n) => product * n, 1);
-export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((n, i) => n === b[i]);
+export function sizeOf(shape: Shape): number {
+  let size = 1;
+  for (let i = 0; i < shape.length; i++) size *= shape[i] as number;
+  return size;
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
 export const formatType = (t: TensorType): string =>
   // what comes from plain JavaScript may be no tensor
   Array.isArray(t?.shape) ? `${t.dtype}[${t.shape.join(', ')}]` : t === null ? 'null' : typeof t;
 
 const orders = new WeakMap<Graph, readonly Node[]>();
+let walks = 0;
 
 /** Every node that the graph needs, producers before consumers. */
 export function topological(graph: Graph): readonly Node[] {
@@ -258,13 +274,24 @@ export function topological(graph: Graph): readonly Node[] {
 }
 
 function findOrder(graph: Graph): Node[] {
-  const seen = new Set<Node>();
-  const stack: Node[] = [...graph.inputs, ...graph.outputs].map((v) => v.node).concat(graph.writes);
-  while (stack.length > 0) {
-    const node = stack.pop() as Node;
-    if (seen.has(node)) continue;
-    seen.add(node);
-    for (const input of node.inputs) stack.push(input.node);
-  }
-  return [...seen].sort((a, b) => a.id - b.id);
+  const nodes: Node[] = [];
+  const walk = ++walks;
+  let first = Number.POSITIVE_INFINITY;
+  let last = 0;
+  const visit = (node: Node): void => {
+    if (node.walk === walk) return;
+    node.walk = walk;
+    nodes.push(node);
+    if (node.id < first) first = node.id;
+    if (node.id > last) last = node.id;
+  };
+  for (const { node } of graph.inputs) visit(node);
+  for (const { node } of graph.outputs) visit(node);
+  for (const node of graph.writes) visit(node);
+  for (let i = 0; i < nodes.length; i++) for (const { node } of (nodes[i] as Node).inputs) visit(node);
+  if (last - first > 16 * nodes.length) return nodes.sort((a, b) => a.id - b.id);
+  // most graphs are of nodes that were made one after another: each has a place of its own
+  const places: (Node | undefined)[] = new Array(last - first + 1).fill(undefined);
+  for (const node of nodes) places[node.id - first] = node;
+  return places.filter((node) => node !== undefined);
 }

@@ -17,6 +17,19 @@ export function inScope<T>(scope: string, body: () => T): T {
   }
 }
 
+/** Calls `body` with each of some nodes, as `inScope` with what made it. */
+export function eachInScope<N extends { readonly scope: string }>(nodes: readonly N[], body: (node: N) => void): void {
+  const outer = current;
+  try {
+    for (const node of nodes) {
+      current = node.scope;
+      body(node);
+    }
+  } finally {
+    current = outer;
+  }
+}
+
 export const currentScope = (): string => current;
 
 /** An error about an operation's arguments, naming the layer it happened in. */

@@ -1,7 +1,7 @@
 import { gradients } from '../compile/index.js';
 import { rebuild, rewrite } from '../compile/rewrite.js';
 import { make, scalar, withScope } from '../ir/build.js';
-import { formatType, type Graph, Node, type Shape, Tensor, type Variable } from '../ir/graph.js';
+import { formatType, type Graph, Node, type Shape, Tensor, topological, type Variable } from '../ir/graph.js';
 import { add, cast, multiply, stopGradient } from '../ir/ops/elementwise.js';
 import { reshape } from '../ir/ops/shape.js';
 import { type Precision, withPrecision } from '../ir/precision.js';
@@ -225,6 +225,7 @@ export function traceTrainStep(objective: Objective, types: StepTypes, sums: Sum
 
 /** What was made after a node, on the way back, sees values of layers as layers hand them over. */
 function narrowWayBack(graph: Graph, lastForward: number): Graph {
+  if (!topological(graph).some((node) => node.op === 'castBfloat16')) return graph;
   const narrow = new Map<Tensor, Tensor>();
   const twin = (t: Tensor): Tensor => {
     const found = narrow.get(t) ?? onWayBack(t);
