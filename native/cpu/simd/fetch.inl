@@ -63,6 +63,8 @@ class Walk {
     begin();
   }
 
+  bool any() const { return runs_ > 0; }
+
   STEEPEST_INLINE void take(Fetches& to) {
     for (int64_t n = each_; n > 0 && run_ < runs_;) {
       const int64_t now = n < left_ ? n : left_;

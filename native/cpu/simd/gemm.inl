@@ -89,32 +89,38 @@ STEEPEST_INLINE bool isNear(const GemmBlock& g) {
          !g.panels && !g.copied && !g.from && !g.farA && !(g.finish && g.finish->gate && g.k >= kGateSteps * kRows);
 }
 
+// A tile of rows, one panel after the other from the first to the one before `end`, that fetches nothing. Pointers of `t` are those
+// of the first panel.
+STEEPEST_INLINE void eachPanel(Tile t, int64_t rows, bool byRows, int64_t bPanel, int64_t n, int64_t end) {
+  const TileFunction whole = tiles.at[byRows][0][kVectors - 1][rows - 1];
+  t.tail = kWidth;
+  for (; end > 0 && n >= kPanel; --end, n -= kPanel) {
+    whole(t);
+    t.b += bPanel;
+    t.c += kPanel;
+    if (t.from) t.from += kPanel;
+    if (t.bias) t.bias += kPanel;
+    if (t.gate) t.gate += kPanel;
+  }
+  if (end == 0 || n == 0) return;
+  const int64_t vectors = (n + kWidth - 1) / kWidth;
+  t.tail = n - (vectors - 1) * kWidth;
+  tiles.at[byRows][t.tail < kWidth][vectors - 1][rows - 1](t);
+}
+
 void multiplyNear(const GemmBlock& g) {
   const bool byRows = g.aDepth == 1;
-  const int64_t wholePanels = g.n / kPanel, left = g.n % kPanel, vectors = (left + kWidth - 1) / kWidth;
   const int64_t rowTiles = (g.m + kRows - 1) / kRows;
   const Ends ends(g.finish);
-  Tile t{g.a, byRows ? g.aRow : g.aDepth, nullptr, g.bRow, nullptr, g.cRow, g.k, 0};
-  t.relu = ends.relu;
   for (int64_t it = 0, i = 0; it < rowTiles; ++it) {
     const int64_t rows = rowsOfTile(g.m, it);
-    const auto multiply = [&](int64_t j, TileFunction function) __attribute__((always_inline)) {
-      const int64_t at = i * g.cRow + j * kPanel;
-      t.b = g.b + j * g.bPanel;
-      t.c = g.c + at;
-      t.from = g.accumulate ? t.c : nullptr;
-      t.bias = g.bias ? g.bias + j * kPanel : nullptr;
-      t.gate = ends.gate ? ends.gate + at : nullptr;
-      function(t);
-    };
-    t.a = g.a + i * g.aRow;
-    t.tail = kWidth;
-    for (int64_t j = 0; j < wholePanels; ++j) multiply(j, tiles.at[byRows][0][kVectors - 1][rows - 1]);
-    if (left > 0) {
-      t.tail = left - (vectors - 1) * kWidth;
-      multiply(wholePanels, tiles.at[byRows][t.tail < kWidth][vectors - 1][rows - 1]);
-    }
-    if (ends.rest) finishRows(*ends.rest, g.c + i * g.cRow, g.cRow, i, rows, g.n);
+    Tile t{g.a + i * g.aRow, byRows ? g.aRow : g.aDepth, g.b, g.bRow, g.c + i * g.cRow, g.cRow, g.k, 0};
+    t.from = g.accumulate ? t.c : nullptr;
+    t.bias = g.bias;
+    t.relu = ends.relu;
+    t.gate = ends.gate ? ends.gate + i * g.cRow : nullptr;
+    eachPanel(t, rows, byRows, g.bPanel, g.n, kNarrow / kPanel);
+    if (ends.rest) finishRows(*ends.rest, t.c, g.cRow, i, rows, g.n);
     i += rows;
   }
 }
@@ -181,7 +187,20 @@ void block(const GemmBlock& g) {
       } else if (copied.first && farA) {
         nextTile = Walk(floatsAhead(next.from, next.runs, g.aRow, next.length * kWidth + next.rest), wholePanels - 1);
       }
-      for (int64_t j = 0; j < panels; ++j) {
+      const bool packs = g.panels && it == 0, fetchesFrom = begun && (farC || g.from),
+                 fetchesGate = gate && k >= kGateSteps * rows * kVectors;
+      int64_t j = 0;
+      if (g.aheads == 0 && !nextTile.any() && !packs && !fetchesFrom && !fetchesGate) {
+        j = wholePanels - copied.first;
+        t.b = g.panels ? g.panels + p0 * kPanel : g.b + p0 * g.bRow;
+        if (g.panels) t.bRow = kPanel;
+        t.c = g.c + i * g.cRow;
+        t.from = begun ? begun + i * g.cRow : nullptr;
+        t.bias = firstDepth ? g.bias : nullptr;
+        t.gate = gate;
+        eachPanel(t, rows, byRows, g.panels ? g.k * kPanel : g.bPanel, g.n, j);
+      }
+      for (; j < panels; ++j) {
         const int64_t columns = g.n - j * kPanel < kPanel ? g.n - j * kPanel : kPanel;
         const int64_t vectors = (columns + kWidth - 1) / kWidth;
         t.b = g.b + j * g.bPanel + p0 * g.bRow;
@@ -207,10 +226,10 @@ void block(const GemmBlock& g) {
           if (down && it + 1 == rowTiles) return;
           Walk(floatsAhead(down ? below : at + kPanel, rows, g.cRow, kPanel), 1).take(fetches);
         };
-        if (t.from && (farC || g.from)) fetchNext(t.from, begun + (i + rows) * g.cRow);
-        if (t.gate && k >= kGateSteps * rows * kVectors) fetchNext(t.gate, gate + rows * g.cRow);
+        if (fetchesFrom) fetchNext(t.from, begun + (i + rows) * g.cRow);
+        if (fetchesGate) fetchNext(t.gate, gate + rows * g.cRow);
         t.fetches = &fetches;
-        if (g.panels && it == 0) {
+        if (packs) {
           t.packed = g.panels + j * g.k * kPanel + p0 * kPanel;
           if (columns == kPanel) {
             tiles.packing[byRows][rows - 1](t);
