@@ -289,7 +289,7 @@ function findOrder(graph: Graph): Node[] {
   for (const { node } of graph.outputs) visit(node);
   for (const node of graph.writes) visit(node);
   for (let i = 0; i < nodes.length; i++) for (const { node } of (nodes[i] as Node).inputs) visit(node);
-  if (last - first > 16 * nodes.length) return nodes.sort((a, b) => a.id - b.id);
+  if (nodes.length === 0 || last - first > 16 * nodes.length) return nodes.sort((a, b) => a.id - b.id);
   // most graphs are of nodes that were made one after another: each has a place of its own
   const places: (Node | undefined)[] = new Array(last - first + 1).fill(undefined);
   for (const node of nodes) places[node.id - first] = node;

@@ -1,6 +1,6 @@
 import { tableHash } from '../ir/optable.js';
 import { packageRoot } from '../root.js';
-import type { Addon, AddonInfo, MachineLimits } from './addon.js';
+import type { Addon, AddonInfo } from './addon.js';
 
 let addon: Addon | undefined;
 
@@ -38,21 +38,6 @@ export function checkTable(loaded: Pick<Addon, 'tableHash'>): void {
     `steepest: the native addon was built for another version (operation table ${hex(loaded.tableHash)}, expected ` +
       `${hex(expected)}); rebuild: npm run build`,
   );
-}
-
-const limits = new Map<string, MachineLimits>();
-
-/** What this machine can do at most: measured once for each number of threads and target, in about 0.2 s. */
-export function machineLimits(): MachineLimits {
-  const native = loadAddon();
-  const { target, threads } = native.info();
-  const key = `${target} ${threads}`;
-  let known = limits.get(key);
-  if (known === undefined) {
-    known = native.limits();
-    limits.set(key, known);
-  }
-  return known;
 }
 
 /** Native memory that is in use. */
