@@ -1,32 +1,23 @@
-import { uniforms } from '../ir/philox.js';
 import { checkOptions, numberIn } from '../layers/arguments.js';
 import type { InitializerFn } from '../layers/layer.js';
-import { affine, randomized, type SeedOptions, type Source } from './uniform.js';
+import { drawNormal, type Source } from '../runtime/draw.js';
+import { drawn, randomized, type SeedOptions } from './uniform.js';
 
-/** `n` standard normal numbers: Box-Muller (1958) on pairs of uniforms, each pair giving two. */
-export function normalValues(n: number, source: Source, begin = 0): Float64Array {
-  const out = new Float64Array(n + (n % 2));
-  const u = uniforms(out.length, source.seed, source.stream, 0, begin);
-  for (let i = 0; i < out.length; i += 2) {
-    const radius = Math.sqrt(-2 * Math.log(1 - (u[i] as number))); // 1 - u is in (0, 1]
-    const angle = 2 * Math.PI * (u[i + 1] as number);
-    out[i] = radius * Math.cos(angle);
-    out[i + 1] = radius * Math.sin(angle);
-  }
-  return out.subarray(0, n);
-}
+/** mean + stddev * z for `n` standard normal numbers z. */
+export const normalValues = (n: number, source: Source, stddev: number, mean = 0): Float32Array =>
+  drawn(n, source, drawNormal, stddev, mean);
 
-/** `n` standard normal numbers of which those beyond 2 standard deviations were drawn again. */
-export function truncatedNormalValues(n: number, source: Source): Float64Array {
-  const out = new Float64Array(n);
+/** The same, of which those beyond 2 standard deviations were drawn again. */
+export function truncatedNormalValues(n: number, source: Source, stddev: number, mean = 0): Float32Array {
+  const out = new Float32Array(n);
   let filled = 0;
   // blocks of a fixed size, so that more values begin with the same ones
-  const block = 4096;
-  for (let begin = 0; filled < n; begin += block) {
-    const values = normalValues(block, source, begin);
-    for (let i = 0; i < block && filled < n; i++) {
-      const z = values[i] as number;
-      if (Math.abs(z) < 2) out[filled++] = z;
+  const block = new Float64Array(4096);
+  for (let begin = 0; filled < n; begin += block.length) {
+    drawNormal(block, source, begin);
+    for (let i = 0; i < block.length && filled < n; i++) {
+      const z = block[i] as number;
+      if (Math.abs(z) < 2) out[filled++] = mean + stddev * z;
     }
   }
   return out;
@@ -39,15 +30,11 @@ export interface NormalOptions extends SeedOptions {
   readonly stddev?: number;
 }
 
-function normal(
-  where: string,
-  options: NormalOptions,
-  values: (n: number, source: Source) => Float64Array,
-): InitializerFn {
+function normal(where: string, options: NormalOptions, values: typeof normalValues): InitializerFn {
   checkOptions(where, options, ['mean', 'stddev', 'seed']);
   const mean = numberIn(where, 'mean', options.mean ?? 0);
   const stddev = numberIn(where, 'stddev', options.stddev ?? 0.05, { min: 0 });
-  return randomized(where, options, (n, source) => affine(values(n, source), stddev, mean));
+  return randomized(where, options, (n, source) => values(n, source, stddev, mean));
 }
 
 /**

@@ -1,6 +1,6 @@
 import { checkOptions, numberIn } from '../layers/arguments.js';
 import type { InitializerFn } from '../layers/layer.js';
-import { normalValues } from './normal.js';
+import { drawNormal } from '../runtime/draw.js';
 import { randomized, type SeedOptions } from './uniform.js';
 
 /** Makes `count` vectors of `length` values, stored one after another, orthonormal: Gram-Schmidt, each pass done twice. */
@@ -47,7 +47,8 @@ export function orthogonal(options: OrthogonalOptions = {}): InitializerFn {
     if (shape.length < 2) throw new Error(`${where}: needs a weight of rank >= 2, got shape [${shape.join(', ')}]`);
     const columns = shape[shape.length - 1] as number;
     const rows = columns === 0 ? 0 : n / columns;
-    const vectors = normalValues(n, source);
+    const vectors = new Float64Array(n);
+    drawNormal(vectors, source);
     const tall = rows >= columns;
     orthonormalize(vectors, tall ? columns : rows, tall ? rows : columns);
     const out = new Float32Array(n);

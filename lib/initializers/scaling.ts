@@ -1,7 +1,7 @@
 import { argumentError, checkOptions, numberIn } from '../layers/arguments.js';
 import type { InitializerFn } from '../layers/layer.js';
 import { normalValues, truncatedNormalValues } from './normal.js';
-import { affine, randomized, type SeedOptions, uniformValues } from './uniform.js';
+import { randomized, type SeedOptions, uniformValues } from './uniform.js';
 
 /** Standard deviation of a standard normal that is cut off at -2 and 2. */
 const truncatedStddev = 0.8796256610342398;
@@ -39,8 +39,7 @@ function scaling(where: string, options: SeedOptions, rule: Omit<VarianceScaling
     }
     const truncated = distribution === 'truncatedNormal';
     const stddev = Math.sqrt(variance) / (truncated ? truncatedStddev : 1);
-    const values = truncated ? truncatedNormalValues(n, source) : normalValues(n, source);
-    return affine(values, stddev, 0);
+    return (truncated ? truncatedNormalValues : normalValues)(n, source, stddev);
   });
 }
 

@@ -30,6 +30,9 @@ export interface Addon {
   printPlan(words: Uint32Array): string;
   /** How often each compiled run of steps (native/cpu/simd/fused_runs.inc) was found in programs so far. For tests. */
   fusedRuns(): Readonly<Record<string, number>>;
+  /** Fills an array with numbers `begin`, `begin + 1`, ... of a stream, see draw.ts. */
+  drawUniform(to: Float64Array, seed: number, stream: number, begin: number): void;
+  drawNormal(to: Float64Array, seed: number, stream: number, begin: number): void;
   /** Measures what the target in use and the threads can do at most, in about 0.2 s. */
   limits(): MachineLimits;
 }

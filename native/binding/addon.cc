@@ -9,6 +9,7 @@
 #include "../cpu/scratch.h"
 #include "../cpu/simd/table.h"
 #include "../plan/ops.h"
+#include "../runtime/draw.h"
 #include "../runtime/session.h"
 #include "arguments.h"
 #include "devices.h"
@@ -47,6 +48,14 @@ Napi::Value info(const Napi::CallbackInfo& info) {
 
 void setThreads(const Napi::CallbackInfo& info) {
   Threads::pool().setCount(static_cast<int>(integer(info[0], "count", 256, 1)));
+}
+
+template <void (*draws)(Threads&, const Draw&, double*, int64_t)>
+void draw(const Napi::CallbackInfo& info) {
+  const Doubles to = doubles(info[0], "to");
+  const uint64_t seed = integer(info[1], "seed", UINT32_MAX), stream = integer(info[2], "stream", UINT32_MAX);
+  const Draw from{static_cast<uint32_t>(seed), static_cast<uint32_t>(stream), integer(info[3], "begin")};
+  draws(Threads::pool(), from, to.data, static_cast<int64_t>(to.length));
 }
 
 void selectTarget(const Napi::CallbackInfo& info) {
@@ -143,6 +152,8 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   exports.Set("Storage", StorageObject::define(env));
   add<info>(exports, "info");
   add<setThreads>(exports, "setThreads");
+  add<draw<drawUniform>>(exports, "drawUniform");
+  add<draw<drawNormal>>(exports, "drawNormal");
   add<selectTarget>(exports, "selectTarget");
   add<spoil>(exports, "spoilWorkspaces");
   add<selectBlasLibrary>(exports, "selectBlas");

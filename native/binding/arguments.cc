@@ -133,6 +133,16 @@ HostArray hostArray(const Napi::Value& value, const std::string& name) {
   failType(value, name, "a Float32Array, Int32Array, Uint8Array, Int8Array or Uint16Array");
 }
 
+Doubles doubles(const Napi::Value& value, const std::string& name) {
+  napi_typedarray_type type;
+  size_t length;
+  void* data;
+  if (!typedArray(value, &type, &length, &data) || type != napi_float64_array) {
+    failType(value, name, "a Float64Array");
+  }
+  return {static_cast<double*>(data), length};
+}
+
 std::vector<Napi::Value> items(const Napi::Value& value, const std::string& name) {
   if (!value.IsArray()) failType(value, name, "an array");
   const Napi::Array array = value.As<Napi::Array>();

@@ -31,6 +31,13 @@ struct HostArray {
 };
 HostArray hostArray(const Napi::Value& value, const std::string& name);
 
+// The memory of a Float64Array, as long.
+struct Doubles {
+  double* data;
+  size_t length;
+};
+Doubles doubles(const Napi::Value& value, const std::string& name);
+
 // The items of an Array, read before anything else is done with them: getters and proxies run arbitrary code.
 std::vector<Napi::Value> items(const Napi::Value& value, const std::string& name);
 

@@ -34,7 +34,7 @@ class Soon {
     if (steps.column == 1) add(steps.at, steps.row, first, count, columns);
   }
   void add(const float* at, int64_t row, int64_t first, int64_t count, int64_t columns) {
-    all_[count_++] = gemm::floatsAhead(at + first * row, count, row, columns);
+    if (columns > 0) all_[count_++] = gemm::floatsAhead(at + first * row, count, row, columns);
   }
 
   // What a product of `steps` steps asks for. Returns how many.

@@ -22,6 +22,13 @@ class Fetches {
  public:
   explicit Fetches(int64_t steps) : left_(steps) {}
 
+  // The same for the next tile.
+  void again(int64_t steps) {
+    count_ = 0;
+    left_ = steps;
+    lines_ = 0;
+  }
+
   // What does not fit into the steps of the tile is asked for at once.
   STEEPEST_INLINE void add(Fetch f) {
     if (count_ < kMost && left_ > 0) {

@@ -89,23 +89,8 @@ STEEPEST_INLINE bool isNear(const GemmBlock& g) {
          !g.panels && !g.copied && !g.from && !g.farA && !(g.finish && g.finish->gate && g.k >= kGateSteps * kRows);
 }
 
-// A tile of rows, one panel after the other from the first to the one before `end`, that fetches nothing. Pointers of `t` are those
-// of the first panel.
-STEEPEST_INLINE void eachPanel(Tile t, int64_t rows, bool byRows, int64_t bPanel, int64_t n, int64_t end) {
-  const TileFunction whole = tiles.at[byRows][0][kVectors - 1][rows - 1];
-  t.tail = kWidth;
-  for (; end > 0 && n >= kPanel; --end, n -= kPanel) {
-    whole(t);
-    t.b += bPanel;
-    t.c += kPanel;
-    if (t.from) t.from += kPanel;
-    if (t.bias) t.bias += kPanel;
-    if (t.gate) t.gate += kPanel;
-  }
-  if (end == 0 || n == 0) return;
-  const int64_t vectors = (n + kWidth - 1) / kWidth;
-  t.tail = n - (vectors - 1) * kWidth;
-  tiles.at[byRows][t.tail < kWidth][vectors - 1][rows - 1](t);
+STEEPEST_INLINE TileFunction tileFor(bool byRows, bool partial, int64_t vectors, int64_t rows) {
+  return tiles.at[byRows][partial][vectors - 1][rows - 1];
 }
 
 void multiplyNear(const GemmBlock& g) {
@@ -119,7 +104,9 @@ void multiplyNear(const GemmBlock& g) {
     t.bias = g.bias;
     t.relu = ends.relu;
     t.gate = ends.gate ? ends.gate + i * g.cRow : nullptr;
-    eachPanel(t, rows, byRows, g.bPanel, g.n, kNarrow / kPanel);
+    eachPanel(t, g.bPanel, g.n, kNarrow / kPanel, [&](bool partial, int64_t vectors) __attribute__((always_inline)) {
+      return tileFor(byRows, partial, vectors, rows);
+    });
     if (ends.rest) finishRows(*ends.rest, t.c, g.cRow, i, rows, g.n);
     i += rows;
   }
@@ -198,7 +185,9 @@ void block(const GemmBlock& g) {
         t.from = begun ? begun + i * g.cRow : nullptr;
         t.bias = firstDepth ? g.bias : nullptr;
         t.gate = gate;
-        eachPanel(t, rows, byRows, g.panels ? g.k * kPanel : g.bPanel, g.n, j);
+        eachPanel(t, g.panels ? g.k * kPanel : g.bPanel, g.n, j,
+                  [&](bool partial, int64_t vectors)
+                      __attribute__((always_inline)) { return tileFor(byRows, partial, vectors, rows); });
       }
       for (; j < panels; ++j) {
         const int64_t columns = g.n - j * kPanel < kPanel ? g.n - j * kPanel : kPanel;
@@ -237,7 +226,7 @@ void block(const GemmBlock& g) {
           }
           packRows(t.b, g.bRow, k, columns, t.packed);
         }
-        tiles.at[byRows][t.tail < kWidth][vectors - 1][rows - 1](t);
+        tileFor(byRows, t.tail < kWidth, vectors, rows)(t);
       }
       if (ends.rest && lastDepth) finishRows(*ends.rest, g.c + i * g.cRow, g.cRow, i, rows, g.n);
       i += rows;

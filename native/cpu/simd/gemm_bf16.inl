@@ -136,9 +136,7 @@ void roundAll(float* p, int64_t n) {
   for (int64_t i = 0; i < n; i += kWidth) store(p + i, bfloat16::rounded(load(p + i)));
 }
 
-STEEPEST_INLINE gemm::TileFunction tileFor(bool byRows, bool partial, int64_t vectors, int64_t rows) {
-  return gemm::tiles.at[byRows][partial][vectors - 1][rows - 1];
-}
+using gemm::tileFor;
 
 STEEPEST_INLINE float widened(uint16_t x) {
   const uint32_t bits = static_cast<uint32_t>(x) << 16;
@@ -210,6 +208,7 @@ void block(const GemmBlock& g) {
   const int64_t depths = (words + kDepth - 1) / kDepth, depth = depths > 1 ? (words + depths - 1) / depths : kDepth;
   gemm::Walk walks[kMostAheads];
   for (int n = 0; n < g.aheads; ++n) walks[n] = gemm::Walk(g.ahead[n], rowTiles * panels * (depths > 1 ? depths : 1));
+  gemm::Fetches fetches(0);
   const gemm::Ends ends(g.finish);
   int64_t w0 = 0;
   do {  // once at least: a sum over nothing is zero
@@ -234,20 +233,18 @@ void block(const GemmBlock& g) {
       const bool firstDepth = w0 == 0, lastDepth = w0 + w == words;
       t.relu = lastDepth && ends.relu;
       const float* const begun = gemm::begins(g, !firstDepth);
-      for (int64_t j = 0; j < panels; ++j) {
-        const int64_t columns = g.n - j * kPanel < kPanel ? g.n - j * kPanel : kPanel;
-        const int64_t vectors = (columns + kWidth - 1) / kWidth;
-        gemm::Fetches fetches(w);
+      t.b = g.b + w0 * g.bRow;
+      t.c = g.c + i * g.cRow;
+      t.from = begun ? begun + i * g.cRow : nullptr;
+      t.bias = firstDepth ? g.bias : nullptr;
+      t.gate = lastDepth && ends.gate ? ends.gate + i * g.cRow : nullptr;
+      t.fetches = g.aheads > 0 ? &fetches : nullptr;
+      const auto tileOf = [&](bool partial, int64_t vectors) __attribute__((always_inline)) {
+        fetches.again(w);
         for (int n = 0; n < g.aheads; ++n) walks[n].take(fetches);
-        t.fetches = &fetches;
-        t.b = g.b + j * g.bPanel + w0 * g.bRow;
-        t.c = g.c + i * g.cRow + j * kPanel;
-        t.from = begun ? begun + i * g.cRow + j * kPanel : nullptr;
-        t.bias = firstDepth && g.bias ? g.bias + j * kPanel : nullptr;
-        t.gate = lastDepth && ends.gate ? ends.gate + i * g.cRow + j * kPanel : nullptr;
-        t.tail = columns - (vectors - 1) * kWidth;
-        tileFor(byRows, t.tail < kWidth, vectors, rows)(t);
-      }
+        return tileFor(byRows, partial, vectors, rows);
+      };
+      gemm::eachPanel(t, g.bPanel, g.n, panels, tileOf);
       if (ends.rest && lastDepth) gemm::finishRows(*ends.rest, g.c + i * g.cRow, g.cRow, i, rows, g.n);
       i += rows;
     }

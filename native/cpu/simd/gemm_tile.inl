@@ -223,6 +223,25 @@ void tile(const Tile& t) {
 
 using TileFunction = void (*)(const Tile&);
 
+// A tile of rows, one panel after the other from the first to the one before `end`. Pointers of `t` are those of the first panel.
+// tileOf(partial, vectors) is asked before each.
+template <typename TileOf>
+STEEPEST_INLINE void eachPanel(Tile t, int64_t bPanel, int64_t n, int64_t end, TileOf tileOf) {
+  t.tail = kWidth;
+  for (; end > 0 && n >= kPanel; --end, n -= kPanel) {
+    tileOf(false, kVectors)(t);
+    t.b += bPanel;
+    t.c += kPanel;
+    if (t.from) t.from += kPanel;
+    if (t.bias) t.bias += kPanel;
+    if (t.gate) t.gate += kPanel;
+  }
+  if (end == 0 || n == 0) return;
+  const int64_t vectors = (n + kWidth - 1) / kWidth;
+  t.tail = n - (vectors - 1) * kWidth;
+  tileOf(t.tail < kWidth, vectors)(t);
+}
+
 // What the sums of a block begin with, or null: zeros.
 STEEPEST_INLINE const float* begins(const GemmBlock& g, bool continues) {
   if (continues) return g.c;
