@@ -107,7 +107,7 @@ void multiplyNear(const GemmBlock& g) {
     eachPanel(t, g.bPanel, g.n, kNarrow / kPanel, [&](bool partial, int64_t vectors) __attribute__((always_inline)) {
       return tileFor(byRows, partial, vectors, rows);
     });
-    if (ends.rest) finishRows(*ends.rest, t.c, g.cRow, i, rows, g.n);
+    if (ends.rest) finishRows(*ends.rest, g.c + i * g.cRow, g.cRow, i, rows, g.n);
     i += rows;
   }
 }

@@ -223,10 +223,10 @@ void tile(const Tile& t) {
 
 using TileFunction = void (*)(const Tile&);
 
-// A tile of rows, one panel after the other from the first to the one before `end`. Pointers of `t` are those of the first panel.
-// tileOf(partial, vectors) is asked before each.
+// A tile of rows, one panel after the other from the first to the one before `end`. Pointers of `t` are those of the first panel,
+// and move. tileOf(partial, vectors) is asked before each.
 template <typename TileOf>
-STEEPEST_INLINE void eachPanel(Tile t, int64_t bPanel, int64_t n, int64_t end, TileOf tileOf) {
+STEEPEST_INLINE void eachPanel(Tile& t, int64_t bPanel, int64_t n, int64_t end, TileOf tileOf) {
   t.tail = kWidth;
   for (; end > 0 && n >= kPanel; --end, n -= kPanel) {
     tileOf(false, kVectors)(t);
