@@ -1,4 +1,4 @@
-import { type Graph, Node, sameShape, type Tensor, topological } from '../ir/graph.js';
+import { type Graph, Node, onceForEach, sameShape, type Tensor, topological } from '../ir/graph.js';
 import { hasSibling, isScalar, isView, opInfo } from '../ir/optable.js';
 import { rebuild, type Uses, usesOf } from './rewrite.js';
 
@@ -22,28 +22,19 @@ const result = (node: Node): Tensor => node.outputs[0] as Tensor;
  *
  * Rounding to fewer bytes is done where the number is made, however late it is read: so the wide one is not stored.
  */
-export function levelsOf(graph: Graph): ReadonlyMap<Node, number> {
-  let levels = found.get(graph);
-  if (levels === undefined) {
-    levels = findLevels(topological(graph), usesOf(graph));
-    found.set(graph, levels);
-  }
-  return levels;
-}
+export const levelsOf: (graph: Graph) => ReadonlyMap<Node, number> = onceForEach(findLevels);
 
-const found = new WeakMap<Graph, ReadonlyMap<Node, number>>();
-const nobody: readonly Node[] = [];
-
-function findLevels(nodes: readonly Node[], uses: Uses): Map<Node, number> {
+function findLevels(graph: Graph): Map<Node, number> {
+  const nodes = topological(graph);
+  const uses = usesOf(graph);
   const { consumers } = uses;
   const level = new Map<Node, number>();
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i] as Node;
-    let large = false;
-    for (const t of node.outputs) large ||= t.size > largeSize;
+    const large = node.outputs.some((t) => t.size > largeSize);
     let lowest = 0;
     for (const output of node.outputs) {
-      const list = consumers.get(output) ?? nobody;
+      const list = consumers.get(output) ?? [];
       const stored = large && list.some((c) => !fusable(node, c));
       for (const consumer of list) {
         const together =

@@ -1,5 +1,5 @@
 import { eachInScope } from '../ir/build.js';
-import { type Attributes, type Graph, Node, type Tensor, topological } from '../ir/graph.js';
+import { type Attributes, type Graph, Node, onceForEach, type Tensor, topological } from '../ir/graph.js';
 
 /** The node with other inputs; the node itself when they are the same. */
 export function rebuild(node: Node, inputs: readonly Tensor[]): Node {
@@ -38,16 +38,7 @@ export interface Uses {
   readonly fetched: ReadonlySet<Tensor>;
 }
 
-const found = new WeakMap<Graph, Uses>();
-
-export function usesOf(graph: Graph): Uses {
-  let uses = found.get(graph);
-  if (uses === undefined) {
-    uses = findUses(graph);
-    found.set(graph, uses);
-  }
-  return uses;
-}
+export const usesOf: (graph: Graph) => Uses = onceForEach(findUses);
 
 function findUses(graph: Graph): Uses {
   const consumers = new Map<Tensor, Node[]>();

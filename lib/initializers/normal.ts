@@ -1,7 +1,7 @@
 import { checkOptions, numberIn } from '../layers/arguments.js';
 import type { InitializerFn } from '../layers/layer.js';
 import { drawNormal, type Source } from '../runtime/draw.js';
-import { drawn, randomized, type SeedOptions } from './uniform.js';
+import { blockSize, drawn, randomized, type SeedOptions } from './uniform.js';
 
 /** mean + stddev * z for `n` standard normal numbers z. */
 export const normalValues = (n: number, source: Source, stddev: number, mean = 0): Float32Array =>
@@ -11,8 +11,8 @@ export const normalValues = (n: number, source: Source, stddev: number, mean = 0
 export function truncatedNormalValues(n: number, source: Source, stddev: number, mean = 0): Float32Array {
   const out = new Float32Array(n);
   let filled = 0;
-  // blocks of a fixed size, so that more values begin with the same ones
-  const block = new Float64Array(4096);
+  // one is enough for most weights: 4.6 % are drawn again
+  const block = new Float64Array(Math.min(blockSize, 2 * Math.ceil(0.53 * n) + 16));
   for (let begin = 0; filled < n; begin += block.length) {
     drawNormal(block, source, begin);
     for (let i = 0; i < block.length && filled < n; i++) {

@@ -260,19 +260,23 @@ export const formatType = (t: TensorType): string =>
   // what comes from plain JavaScript may be no tensor
   Array.isArray(t?.shape) ? `${t.dtype}[${t.shape.join(', ')}]` : t === null ? 'null' : typeof t;
 
-const orders = new WeakMap<Graph, readonly Node[]>();
+/** Finds something once for a graph, as several passes ask for it: graphs do not change. */
+export function onceForEach<T extends object>(find: (graph: Graph) => T): (graph: Graph) => T {
+  const known = new WeakMap<Graph, T>();
+  return (graph) => {
+    let found = known.get(graph);
+    if (found === undefined) {
+      found = find(graph);
+      known.set(graph, found);
+    }
+    return found;
+  };
+}
+
 let walks = 0;
 
 /** Every node that the graph needs, producers before consumers. */
-export function topological(graph: Graph): readonly Node[] {
-  let order = orders.get(graph);
-  if (order === undefined) {
-    order = findOrder(graph);
-    orders.set(graph, order);
-  }
-  return order;
-}
-
+export const topological: (graph: Graph) => readonly Node[] = onceForEach(findOrder);
 function findOrder(graph: Graph): Node[] {
   const nodes: Node[] = [];
   const walk = ++walks;

@@ -9,7 +9,7 @@
 namespace steepest {
 namespace {
 
-constexpr int64_t kChunk = 1 << 14;  // numbers, a multiple of a block of four: 0.1 ms
+constexpr int64_t kChunk = 1 << 13;  // numbers, a multiple of a block of four: 0.05 ms
 constexpr int kBits = 24;            // of a uniform number
 constexpr int kHighBits = 12;        // the tables are for
 constexpr uint32_t kEntries = 1 << kHighBits;
