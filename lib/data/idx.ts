@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { promises as fs } from 'node:fs';
 import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 
 /** Unsigned bytes with a shape, as an IDX file holds them. */
 export interface IdxArray {
@@ -22,7 +21,7 @@ export async function readIdx(path: string): Promise<IdxArray> {
   if (typeof path !== 'string' || path === '') {
     throw new Error(`readIdx: path must be the path of a file, got ${path === '' ? 'an empty string' : typeof path}`);
   }
-  const bytes = await unzipped(path, await readFile(path));
+  const bytes = await unzipped(path, await fs.readFile(path));
   if (bytes.length < 4 || bytes[0] !== 0 || bytes[1] !== 0) throw new Error(`${path}: not an IDX file`);
   const type = bytes[2] as number;
   if (type !== 8) {
@@ -44,6 +43,7 @@ export async function readIdx(path: string): Promise<IdxArray> {
 async function unzipped(path: string, bytes: Buffer): Promise<Buffer> {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
   try {
+    const { gunzip } = process.getBuiltinModule('node:zlib'); // loaded when it is needed
     return await promisify(gunzip)(bytes);
   } catch (cause) {
     throw new Error(`${path}: the gzip data is damaged: ${(cause as Error).message}`, { cause });

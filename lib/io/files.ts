@@ -1,7 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import fs, { type FileHandle } from 'node:fs/promises';
+import { constants, promises as fs } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+
+// Node takes 2.6 ms for this module, a tenth of what `require('steepest')` takes, and many programs save nothing.
+const crypto = () => process.getBuiltinModule('node:crypto');
 
 /** What a file holds, to recognize it by. */
 export interface Digest {
@@ -10,7 +12,7 @@ export interface Digest {
 }
 
 /** A name for a file next to others that nobody else uses. */
-export const uniqueSuffix = (): string => randomBytes(8).toString('hex');
+export const uniqueSuffix = (): string => crypto().randomBytes(8).toString('hex');
 
 /**
  * Writes a new file and waits until it is on the disk.
@@ -18,7 +20,7 @@ export const uniqueSuffix = (): string => randomBytes(8).toString('hex');
  * @throws Error when it exists already or cannot be written; it is removed again then
  */
 export async function writeDurably(file: string, parts: Iterable<Uint8Array>): Promise<Digest> {
-  const hash = createHash('sha256');
+  const hash = crypto().createHash('sha256');
   let bytes = 0;
   const handle = await fs.open(file, 'wx');
   try {
@@ -97,7 +99,7 @@ export class InputFile {
 
   /** Reads once through the file. */
   async digest(): Promise<Digest> {
-    const hash = createHash('sha256');
+    const hash = crypto().createHash('sha256');
     const chunk = new Uint8Array(1 << 20);
     for (let from = 0; from < this.bytes; from += chunk.length) {
       const part = chunk.subarray(0, Math.min(chunk.length, this.bytes - from));

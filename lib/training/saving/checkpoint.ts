@@ -1,4 +1,4 @@
-import fs from 'node:fs/promises';
+import { promises as fs } from 'node:fs';
 import path from 'node:path';
 import { type Digest, replaceFile, syncDirectory, uniqueSuffix, writeDurably } from '../../io/files.js';
 import { parseJson } from '../../io/json.js';
