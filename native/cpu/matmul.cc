@@ -97,7 +97,7 @@ class Matmul final : public Kernel {
     if (const Reading narrow = chooseNarrow(); narrow != Reading::kDirect) return narrow;
     if (!steady_ && (passesOnce() || rowsOfPanels() > 1)) return Reading::kPackedByBlock;
     if (p_.bColumn == 1 && !worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k)) return Reading::kDirect;
-    return manySmall() ? Reading::kPackedByBlock : Reading::kPacked;
+    return manySmall() || turnsLittle() ? Reading::kPackedByBlock : Reading::kPacked;
   }
 
   // Few rows are not worth a transposed copy of B, and few columns leave most lanes of a vector empty. Costs are counted in
@@ -119,6 +119,11 @@ class Matmul final : public Kernel {
   bool readsDots() const { return reading_ == Reading::kDots || reading_ == Reading::kCopiedDots; }
 
   bool manySmall() const { return p_.batches > 1 && !p_.sharesB() && p_.m * p_.n * p_.k < 32 * kBlockCost; }
+
+  // Rows of B are turned, by one or two blocks of columns: each its own, instead of one thread all of them while the other one waits.
+  bool turnsLittle() const {
+    return p_.bColumn != 1 && !steady_ && p_.batches == 1 && p_.n > gemm_.panel && p_.m * p_.n * p_.k < 2 * kBlockCost;
+  }
 
   // Where B is copied in any case: one block has all rows, and its copy stays in cache.
   bool packsByBlock() const {
@@ -152,10 +157,11 @@ class Matmul final : public Kernel {
 
   // Blocks that pack what they read of B.
   void cutForPanels() {
+    const int64_t blocks = grid_.rows * grid_.columns;
     grid_.rows = 1;
     if (gemm_.rounds()) return;
     const int64_t all = ceilDiv(p_.n, gemm_.panel), rows = rowsOfPanels();
-    grid_.columns = 1;
+    grid_.columns = turnsLittle() ? std::min(all, blocks) : 1;
     if (passesOnce()) {
       grid_.rows = ceilDiv(p_.m, Pieces::kMostRows);
       grid_.columns = ceilDiv(all, panelsOfPieces(all, gemm_.panel));

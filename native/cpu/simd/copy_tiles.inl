@@ -105,7 +105,9 @@ Copy copyBehind(const GemmBlock& g, int64_t tile, int64_t row, int64_t p, int64_
   const float* from = g.a + row * g.aRow + p * g.aDepth;
   // As copyRows and copyColumns would do it.
   if (g.aDepth == 1) return {from, to, kWidth, kWidth, rows, k / kWidth, g.aRow, kPackedRow, k % kWidth, g.aRow};
-  return {from, to, g.aDepth, kPackedColumn, rows > 0, k, 0, 0, rows, kRowsAhead * g.aDepth + rows - 1};
+  // What lies behind a short column is not A's, and may be another thread's to write.
+  const int64_t ahead = k > kRowsAhead ? kRowsAhead * g.aDepth + rows - 1 : 0;
+  return {from, to, g.aDepth, kPackedColumn, rows > 0, k, 0, 0, rows, ahead};
 }
 
 }  // namespace
