@@ -1,5 +1,6 @@
 #include "backend.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -17,6 +18,8 @@
 
 namespace steepest {
 namespace {
+
+constexpr int64_t kSlices = 2;  // of what a feed copies: as many as products have parts of k
 
 class HostBuffer final : public Buffer {
  public:
@@ -43,6 +46,8 @@ class Spoiled final : public Kernel {
   void enter() override { kernel_->enter(); }
   bool readsFeed(uint32_t slot, const View& fed, bool alone) override { return kernel_->readsFeed(slot, fed, alone); }
   void lend() override { kernel_->lend(); }
+  bool canSlice(const View& fed, int64_t slices) const override { return kernel_->canSlice(fed, slices); }
+  void slice(int64_t slices) override { kernel_->slice(slices); }
 
  private:
   const std::unique_ptr<Kernel> kernel_;
@@ -95,12 +100,13 @@ class Cpu final : public Backend {
     return steepest::bindLoop(instruction, memory, *this);
   }
 
-  // Kernels whose first operand a feed has copied, and feeds that need not do so.
+  // Kernels whose first operand a feed has copied, and feeds that need not do so, or do so in slices.
   void tellReaders(const std::vector<Instruction>& instructions, const std::vector<std::unique_ptr<Kernel>>& kernels) {
     for (size_t f = 0; f < instructions.size(); ++f) {
       if (static_cast<Opcode>(instructions[f].opcode) != Opcode::kFeed) continue;
       const View& fed = instructions[f].outputs[0];
       const std::vector<size_t> readers = readersOf(instructions, f);
+      std::vector<Kernel*> sharing = {kernels[f].get()};
       bool lent = false;
       for (const size_t i : readers) {
         if (instructions[i].inputs.empty()) continue;
@@ -108,8 +114,13 @@ class Cpu final : public Backend {
         const bool same = read.space == fed.space && read.base == fed.base && read.dtype == fed.dtype;
         if (!same || read.offset != fed.offset || read.size() != fed.size()) continue;
         lent = kernels[i]->readsFeed(instructions[f].attrs[0], fed, readers.size() == 1) || lent;
+        sharing.push_back(kernels[i].get());
       }
       if (lent) kernels[f]->lend();
+      const auto can = [&](const Kernel* kernel) { return kernel->canSlice(fed, kSlices); };
+      if (sharing.size() == readers.size() + 1 && std::all_of(sharing.begin(), sharing.end(), can)) {
+        for (Kernel* kernel : sharing) kernel->slice(kSlices);
+      }
     }
   }
 

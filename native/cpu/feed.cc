@@ -37,6 +37,14 @@ struct Chunks {
     });
   }
 
+  // The same in other slices.
+  Chunks with(uint64_t count) const {
+    Chunks other = *this;
+    other.slices = count;
+    other.rowsPerChunk = std::max<uint64_t>(1, rowsPerChunk * count / slices);
+    return other;
+  }
+
   uint64_t rows;
   uint64_t elements;  // of a row
   uint64_t slices;
@@ -66,21 +74,21 @@ void fetch(const void* row, uint64_t bytes) {
   for (uint64_t i = 0; i < std::min(bytes, kFetchBytes); i += 64) __builtin_prefetch(at + i);
 }
 
-// A slice of rows of `ld` elements, here and there: `count` elements from element `begin` on.
+// A slice of rows of `ld` elements: `count` elements from element `begin` on, which go to rows of `toLd` elements.
 struct Slice {
-  uint64_t rows, ld, begin, count;
+  uint64_t rows, ld, begin, count, toLd;
 };
 
 // Rows of one host type into one dtype. `order` is null or names the host row of each row.
 template <typename From, typename To>
 void copyRows(const void* source, void* target, const uint32_t* order, uint64_t firstRow, const Slice& slice) {
-  const auto [rows, ld, begin, count] = slice;
+  const auto [rows, ld, begin, count, toLd] = slice;
   const From* const from = static_cast<const From*>(source) + begin;
-  To* to = static_cast<To*>(target) + begin;
+  To* to = static_cast<To*>(target);
   if (order == nullptr && count == ld) return convert(from + firstRow * ld, to, rows * ld);
   const auto row = [&](uint64_t i) { return from + (order ? order[firstRow + i] : firstRow + i) * ld; };
   // Rows in a random order come from memory one by one unless the next ones are asked for while one is copied.
-  for (uint64_t i = 0; i < rows; ++i, to += ld) {
+  for (uint64_t i = 0; i < rows; ++i, to += toLd) {
     if (i + kAhead < rows) fetch(row(i + kAhead), count * sizeof(From));
     convert(row(i), to, count);
   }
@@ -117,23 +125,35 @@ class Feed final : public Kernel {
 
   void lend() override { lends_ = dtype_ == DType::kFloat32; }
 
+  bool canSlice(const View&, int64_t slices) const override {
+    const uint64_t count = static_cast<uint64_t>(slices);
+    return chunks_.slices >= count && chunks_.elements % count == 0;
+  }
+  void slice(int64_t slices) override {
+    chunks_ = chunks_.with(static_cast<uint64_t>(slices));
+    sliced_ = true;
+  }
+
   void run(RunContext& context) override {
     if (lends_ && context.rowsOf(slot_, rowBytes_) != nullptr) return;
     const FeedSource& source = context.feeds[slot_];
     const CopyRows copy = copyRowsFor(source.type, dtype_);
     chunks_.each(context.threads, [&](uint64_t first, uint64_t rows, uint64_t begin, uint64_t count) {
-      copy(source.data, target_ + first * rowBytes_, context.order, context.firstRow + first,
-           {rows, chunks_.elements, begin, count});
+      const uint64_t ld = sliced_ ? count : chunks_.elements;
+      const uint64_t at = sliced_ ? begin * chunks_.rows + first * ld : first * ld + begin;
+      copy(source.data, target_ + at * sizeOf(dtype_), context.order, context.firstRow + first,
+           {rows, chunks_.elements, begin, count, ld});
     });
   }
 
  private:
   const uint32_t slot_;
   const DType dtype_;
-  const Chunks chunks_;
+  Chunks chunks_;
   const uint64_t rowBytes_;
   uint8_t* const target_;
   bool lends_ = false;
+  bool sliced_ = false;
 };
 
 class Fetch final : public Kernel {

@@ -66,6 +66,13 @@ class Matmul final : public Kernel {
     return copied_ != nullptr;
   }
 
+  bool canSlice(const View& fed, int64_t slices) const override {
+    const int64_t width = p_.m / slices;
+    const bool columns = readsFeed_ && p_.m == static_cast<int64_t>(elementsPerRow(fed));
+    return columns && slices * width == p_.m && width % blockRows_ == 0;
+  }
+  void slice(int64_t slices) override { p_.aDepth = p_.m / slices; }
+
   void run(RunContext& context) override {
     if (readsFeed_) nextRows_.begin(context, feed_, p_.k, p_.m);
     if (copied_ != nullptr) {
@@ -275,7 +282,8 @@ class Matmul final : public Kernel {
       g.bRow = g.panels ? p_.bDepth : gemm_.panel;
       g.bPanel = g.panels ? gemm_.panel : packedDepth_ * gemm_.panel;
     }
-    const Numbers a = p_.a + p_.aOffset(item);
+    Numbers a = p_.a + p_.aOffset(item);
+    if (readsFeed_) a = a + row / p_.aDepth * p_.aDepth * (p_.k - 1);  // what slices before have of other rows
     Ahead ahead[Epilogue::kMaxAheads + 1];
     g.ahead = ahead;
     g.farA = p_.m * p_.k >= kFarRows || (copied_ != nullptr && p_.a.at != copied_);  // of the caller's data

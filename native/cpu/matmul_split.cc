@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "../runtime/host.h"
 #include "gemm.h"
 #include "gemm_grid.h"
 #include "pieces.h"
@@ -42,6 +43,7 @@ class SplitMatmul final : public Kernel {
         p_(p),
         parts_(partsOf(p)),
         depth_(ceilDiv(ceilDiv(p.k, parts_), 2) * 2),
+        aPart_(depth_ * p.aDepth),
         result_(instruction, memory) {
     panels_ = ceilDiv(p_.n, gemm_.panel);
     sums_ = Floats(memory, parts_ * p_.m * p_.n);
@@ -64,6 +66,15 @@ class SplitMatmul final : public Kernel {
     sumRows_ = std::min(p_.m, std::max(ceilDiv(p_.m, kMaxChunksBySplitting), ceilDiv(kBlockCost / 2, sumCost)));
     if (result_.epilogue)
       slots_.allocate(memory, std::min<int64_t>(ceilDiv(p_.m, sumRows_), Threads::pool().count()), sumRows_ * p_.n);
+  }
+
+  bool canSlice(const View& fed, int64_t slices) const override {
+    const bool rows = p_.aDepth == 1 && p_.aRow == p_.k && p_.k == static_cast<int64_t>(elementsPerRow(fed));
+    return rows && slices == parts_ && slices * depth_ == p_.k;
+  }
+  void slice(int64_t) override {
+    p_.aRow = depth_;
+    aPart_ = p_.m * depth_;
   }
 
   void run(RunContext& context) override {
@@ -97,7 +108,7 @@ class SplitMatmul final : public Kernel {
       const int64_t part = chunk / (rows * columns), k = depthOf(part);
       const int64_t row = chunk % rows * blockRows_, column = chunk % (rows * columns) / rows * blockColumns_;
       GemmBlock g{};
-      readA(p_.a + row * p_.aRow + part * depth_ * p_.aDepth, &g);
+      readA(p_.a + row * p_.aRow + part * aPart_, &g);
       g.aRow = p_.aRow;
       g.aDepth = p_.aDepth;
       g.m = std::min(blockRows_, p_.m - row);
@@ -140,6 +151,7 @@ class SplitMatmul final : public Kernel {
   MatmulProblem p_;
   const int64_t parts_;
   const int64_t depth_;  // of k in each part but the last
+  int64_t aPart_;        // elements of A from part to part
   ProductResult result_;
   int64_t panels_;
   int64_t blockRows_, blockColumns_;

@@ -115,6 +115,11 @@ class Kernel {
   virtual bool readsFeed(uint32_t /*slot*/, const View& /*fed*/, bool /*alone*/) { return false; }
   // Of a feed: whoever reads it reads rows where they lie when it can.
   virtual void lend() {}
+  // Of a feed, and of a kernel whose first operand is all of what it copies, [rows, elements]: whether elements can lie in so many equal
+  // slices, [slices, rows, elements / slices], as they do from slice() on. Where a thread reads its slice of each row, its processor
+  // fetches what lies behind. That is its own then. If it is another thread's, that one's next write costs as much as the copy.
+  virtual bool canSlice(const View& /*fed*/, int64_t /*slices*/) const { return false; }
+  virtual void slice(int64_t /*slices*/) {}
 };
 
 // Runs the instructions of its body in order, again and again. The same for all backends.
