@@ -40,8 +40,15 @@ export function inOrder(nodes: readonly Node[], constraints: Constraints): Node[
       if (readers === undefined) readersOf.set(t, new Set([own]));
       else readers.add(own);
     }
-    for (const reader of after.get(node) ?? []) before.add(entry(reader));
-    for (const other of before) other.dependents.push(own);
+    const readers = after.get(node) ?? none;
+    for (const reader of readers) before.add(entry(reader));
+    for (const other of before) {
+      other.dependents.push(own);
+      if (!other.few || readers.has(other.node)) {
+        other.blocks.push(own);
+        own.blocked++;
+      }
+    }
     own.waiting = before.size;
   }
   for (const [t, readers] of readersOf) if (readers.size === 1) freedBy(readers, t);
@@ -55,6 +62,7 @@ export function inOrder(nodes: readonly Node[], constraints: Constraints): Node[
     if (own.done) continue;
     own.done = true;
     order.push(own.node);
+    for (const other of own.blocks) other.blocked--;
     for (const other of own.dependents) {
       other.waiting--;
       if (other.done) continue;
@@ -74,7 +82,9 @@ export function inOrder(nodes: readonly Node[], constraints: Constraints): Node[
   return order;
 
   function entryOf(node: Node): Entry {
-    return { node, waiting: 0, dependents: [], done: false, made: madeBy(node), read: 0, freed: 0 };
+    const few = node.outputs.every((output) => bytesOf(output) <= FEW_BYTES);
+    const made = madeBy(node);
+    return { node, few, waiting: 0, blocked: 0, dependents: [], blocks: [], done: false, made, read: 0, freed: 0 };
   }
 
   function madeBy(node: Node): number {
@@ -91,17 +101,14 @@ export function inOrder(nodes: readonly Node[], constraints: Constraints): Node[
   }
 
   /** Where an instruction waits for nothing but numbers like the step size of an optimizer, they are made soon. */
-  function hasten({ node }: Entry): void {
-    const isDone = (n: Node): boolean => entry(n).done;
-    for (const other of after.get(node) ?? []) if (!isDone(other)) return;
-    const producers = new Set<Node>();
+  function hasten({ node, blocked }: Entry): void {
+    if (blocked > 0) return;
+    const producers = new Set<Entry>();
     for (const t of reads.get(node) as ReadonlySet<Tensor>) {
-      if (isDone(t.node)) continue;
-      if (!t.node.outputs.every((output) => bytesOf(output) <= FEW_BYTES)) return;
-      producers.add(t.node);
+      const own = entry(t.node);
+      if (!own.done) producers.add(own);
     }
-    for (const n of producers) {
-      const own = entry(n);
+    for (const own of producers) {
       if (own.waiting === 0) soon.push(own);
       else hasten(own);
     }
@@ -126,15 +133,21 @@ export function inOrder(nodes: readonly Node[], constraints: Constraints): Node[
 /** An instruction, and what there is to know of it. */
 interface Entry {
   readonly node: Node;
-  /** How many it waits for, and who waits for it. */
+  /** Whether all it makes are few bytes. */
+  readonly few: boolean;
+  /** How many it waits for, and who waits for it; of these, those that are more than the makers of few bytes. */
   waiting: number;
+  blocked: number;
   readonly dependents: Entry[];
+  readonly blocks: Entry[];
   done: boolean;
   /** Bytes that it makes, reads, and is the last to read. */
   made: number;
   read: number;
   freed: number;
 }
+
+const none: ReadonlySet<Node> = new Set();
 
 const bytesOf = (t: Tensor): number => t.size * bytesPerElement(t.dtype);
 

@@ -53,6 +53,11 @@ export function simplify(graph: Graph): Graph {
 /** Two nodes with the same key compute the same. Sources with data, fed inputs and loops have none. */
 function keyOf(node: Node, variables: Map<Variable, number>): string | undefined {
   if (node.op === 'input' || node.op === 'loop') return undefined;
+  let inputs = '';
+  for (const t of node.inputs) inputs += t.index === 0 ? `${t.node.id},` : `${t.node.id}.${t.index},`;
+  const attributes = hasAttributes(node);
+  // elementwise operations have the shape of their operands
+  if (isScalar(node.op) && node.inputs.length > 0 && !attributes) return `${node.op} ${inputs}`;
   let shape = '';
   for (const t of node.outputs) shape += `${t.dtype}[${t.shape}]`;
   if (node.is('constant')) {
@@ -64,9 +69,7 @@ function keyOf(node: Node, variables: Map<Variable, number>): string | undefined
     if (!variables.has(variable)) variables.set(variable, variables.size);
     return `variable ${variables.get(variable)}`;
   }
-  let inputs = '';
-  for (const t of node.inputs) inputs += `${t.node.id}.${t.index},`;
-  return `${node.op} ${inputs} ${hasAttributes(node) ? JSON.stringify(node.attrs) : ''} ${shape}`;
+  return `${node.op} ${inputs} ${attributes ? JSON.stringify(node.attrs) : ''} ${shape}`;
 }
 
 function hasAttributes({ attrs }: Node): boolean {
