@@ -51,7 +51,8 @@ class Matmul final : public Kernel {
         reading_(chooseReading()),
         result_(instruction, memory, true, !isNarrow()) {
     chooseGrids(memory);
-    byRows_ = steady_ || p_.m > p_.n || p_.m * p_.n >= kFarFloats || (reading_ == Reading::kPackedByBlock && rowsOfPanels() > 1);
+    byRows_ = steady_ || p_.m > p_.n || p_.m * p_.n >= kFarFloats ||
+              (reading_ == Reading::kPackedByBlock && rowsOfPanels() > 1);
     keepsPanels_ = steady_ && itemsPerPack_ == p_.batches && slab_ >= p_.n;
   }
 
