@@ -117,8 +117,11 @@ class Cpu final : public Backend {
         sharing.push_back(kernels[i].get());
       }
       if (lent) kernels[f]->lend();
+      // each with its first operand alone
+      const bool all =
+          sharing.size() == readers.size() + 1 && std::adjacent_find(readers.begin(), readers.end()) == readers.end();
       const auto can = [&](const Kernel* kernel) { return kernel->canSlice(fed, kSlices); };
-      if (sharing.size() == readers.size() + 1 && std::all_of(sharing.begin(), sharing.end(), can)) {
+      if (all && std::all_of(sharing.begin(), sharing.end(), can)) {
         for (Kernel* kernel : sharing) kernel->slice(kSlices);
       }
     }

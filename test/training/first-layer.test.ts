@@ -1,10 +1,11 @@
 // Rows of a small batch that are long are fed in slices, where the first layer and its gradient can read them so. A step is what its
 // formula says, whichever rows a batch has, of whichever type and length.
 
+import type { Tensor } from '../../lib/ir/graph';
 import type { Optimizer } from '../../lib/optimizers/index';
 import { cpuInfo, setThreads } from '../../lib/runtime/native';
-import { sequential } from '../../lib/training/index';
-import { layers, optimizers } from './library';
+import { model, sequential } from '../../lib/training/index';
+import { layers, ops, optimizers } from './library';
 import { expectSameBitsOnThreads, noise } from './support';
 
 const rows = 32;
@@ -88,6 +89,26 @@ describe('two steps of the first layer on long rows', () => {
     // weights up to 0.1, to 2^-24 of themselves; sums of `features` products in float32 make the steps
     expect(worst).toBeLessThan(2e-7);
     expect(worst).toBeGreaterThan(0);
+  });
+
+  test('which are both operands of another product as well', async () => {
+    const features = 784;
+    const { x, y } = dataOf({ shape: [features] });
+    const scaled = layers.define({
+      kind: 'scaledByCovariance',
+      build: (_, addWeight) => ({ w: addWeight({ name: 'w', shape: [features, units] }) }),
+      call: ([v], { w }) => {
+        const covariance = ops.matmul(ops.transpose(v as Tensor), v as Tensor);
+        return ops.multiply(ops.matmul(v as Tensor, w), ops.mean(ops.square(covariance)));
+      },
+    });
+    const net = model(
+      ((input) => ({ inputs: input, outputs: scaled.apply(input) }))(layers.input({ shape: [features] })),
+    );
+    net.compile({ optimizer: optimizers.sgd({ learningRate: 1e-3 }), loss: 'meanSquaredError', seed: 3 });
+    const before = await net.evaluate(x, y, { batchSize: rows });
+    const { history } = await net.fit(x, y, { epochs: 1, batchSize: rows, shuffle: false, verbose: 0 });
+    expect(Math.abs((history.loss?.[0] as number) / (before.loss as number) - 1)).toBeLessThan(1e-5);
   });
 
   test('Adam, whose update a tile makes: the same bits on one thread and on three', async () => {
