@@ -34,6 +34,7 @@ const suites = [
   'native/jobs',
   'native/loop',
   'native/lifetime',
+  'training/first-layer',
   'training/fit',
   'training/precision',
   'training/quantize',
