@@ -35,6 +35,7 @@ const suites = [
   'native/loop',
   'native/lifetime',
   'training/first-layer',
+  'training/wide-layer',
   'training/fit',
   'training/precision',
   'training/quantize',

@@ -50,6 +50,7 @@ class Matmul final : public Kernel {
         steady_((instruction.steady >> (p_.transposed ? 0 : 1) & 1) != 0),
         reading_(chooseReading()),
         result_(instruction, memory, true, !isNarrow()) {
+    if (updatesWide()) reading_ = Reading::kPacked;
     chooseGrids(memory);
     byRows_ = steady_ || p_.m > p_.n || p_.m * p_.n >= kFarFloats ||
               (reading_ == Reading::kPackedByBlock && rowsOfPanels() > 1);
@@ -147,6 +148,15 @@ class Matmul final : public Kernel {
                        p_.n >= kMaxChunksBySplitting * gemm_.panel);
   }
 
+  // The weights of a layer with many outputs, of which the product forward gives columns to a thread (see passesOnce), are updated in
+  // columns as well; where blocks can do so while they multiply, they do not pack B.
+  bool updatesWide() const {
+    if (!mayUpdate_ || p_.n <= p_.m || p_.k > kBlockRows || isFar() || !result_.epilogue) return false;
+    const bool forward =
+        p_.n >= kMaxChunksBySplitting * gemm_.panel && worthPacking({gemm_.rows, gemm_.panel}, p_.k, p_.n, p_.m);
+    return forward && worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k) && result_.epilogue->updating(gemm_);
+  }
+
   // B is so far away that a panel should have one reader; the more rows a block has then, the farther.
   bool isFar() const {
     const int64_t size = p_.k * p_.n;
@@ -194,7 +204,11 @@ class Matmul final : public Kernel {
     grid_ = chooseGrid({gemm_.rows, gemm_.panel, gemm_.blockElements}, p_.m, std::min(slab_, p_.n), p_.k, itemsPerPack_,
                        result_.epilogue ? result_.epilogue->cost() : 0,
                        p_.aRow == 1 && p_.aDepth != 1 && p_.m * p_.k >= kFarFloats);
-    if (reading_ == Reading::kPackedByBlock) cutForPanels();
+    if (reading_ == Reading::kPackedByBlock) {
+      cutForPanels();
+    } else if (updatesWide() && grid_.columns == 1 && grid_.rows > 1) {
+      grid_ = {ceilDiv(grid_.rows, 2), 2, 1};
+    }
     blockRows_ = ceilDiv(p_.m, grid_.rows);
     blockColumns_ = ceilDiv(ceilDiv(std::min(slab_, p_.n), gemm_.panel), grid_.columns) * gemm_.panel;
     if (result_.epilogue && !readsDots() && !p_.transposed && p_.k <= gemm_.depth) {
@@ -371,7 +385,7 @@ class Matmul final : public Kernel {
   const bool turns_;      // C^T, whose blocks have all of its rows, and are turned when they are done
   const bool mayUpdate_;  // in blocks that do so while they multiply
   const bool steady_;     // B is the same in all runs of a loop
-  const Reading reading_;
+  Reading reading_;
   ProductResult result_;
   Grid grid_;
   int64_t blockRows_, blockColumns_;
