@@ -135,10 +135,11 @@ interface Entry {
   readonly node: Node;
   /** Whether all it makes are few bytes. */
   readonly few: boolean;
-  /** How many it waits for, and who waits for it; of these, those that are more than the makers of few bytes. */
+  /** How many it waits for, and who waits for it. */
   waiting: number;
-  blocked: number;
   readonly dependents: Entry[];
+  /** Of both, all but makers of few bytes that are only read: see `hasten`. */
+  blocked: number;
   readonly blocks: Entry[];
   done: boolean;
   /** Bytes that it makes, reads, and is the last to read. */

@@ -43,7 +43,7 @@ export async function readIdx(path: string): Promise<IdxArray> {
 async function unzipped(path: string, bytes: Buffer): Promise<Buffer> {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
   try {
-    const { gunzip } = process.getBuiltinModule('node:zlib'); // loaded when it is needed
+    const { gunzip } = require('node:zlib') as typeof import('node:zlib'); // loaded when it is needed
     return await promisify(gunzip)(bytes);
   } catch (cause) {
     throw new Error(`${path}: the gzip data is damaged: ${(cause as Error).message}`, { cause });
