@@ -15,6 +15,8 @@ constexpr int64_t kShallow = 384;                  // of such a k, or a smaller 
 constexpr int64_t kShallowColumns = 384;           // so many do
 constexpr int64_t kFarFloats = int64_t{1} << 18;   // B larger than such a cache
 constexpr int64_t kPackFloats = int64_t{1} << 14;  // packed by one chunk
+constexpr int64_t kWidePanel = 32;                 // of floats
+constexpr int64_t kFewRows = 64;                   // read B where it lies
 constexpr int64_t kStripFloats = 1 << 13;          // of a product that stays in L1
 
 constexpr int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -34,9 +36,12 @@ struct TileShape {
 Grid chooseGrid(const TileShape& tile, int64_t m, int64_t n, int64_t k, int64_t items, int64_t epilogue,
                 bool scattered = false);
 
-// Rows of B that lie far apart cost cache and TLB misses for every tile of A; copying them costs as much as a few tiles.
+// Rows of B that lie far apart cost cache and TLB misses for every tile of A. They do not show where B is in L2 and a step of k
+// takes a tile long enough, as of panels that are two lines wide; elsewhere copying B costs as much as a few tiles.
 inline bool worthPacking(const TileShape& tile, int64_t m, int64_t n, int64_t k) {
-  return n > tile.panel && m > 4 * tile.rows && k * n > kPackFloats;
+  const bool near = k * n < kFarFloats;
+  if (near && tile.panel >= kWidePanel) return false;
+  return n > tile.panel && m > kFewRows && k * n > kPackFloats;
 }
 
 }  // namespace steepest

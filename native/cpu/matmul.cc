@@ -50,10 +50,11 @@ class Matmul final : public Kernel {
         steady_((instruction.steady >> (p_.transposed ? 0 : 1) & 1) != 0),
         reading_(chooseReading()),
         result_(instruction, memory, true, !isNarrow()) {
-    if (updatesWide()) reading_ = Reading::kPacked;
     chooseGrids(memory);
-    byRows_ = steady_ || p_.m > p_.n || p_.m * p_.n >= kFarFloats ||
-              (reading_ == Reading::kPackedByBlock && rowsOfPanels() > 1);
+    // the last block of an odd number of columns may be narrow: halves of the rows are equal
+    const int64_t rows = ceilDiv(p_.m, blockRows_), columns = ceilDiv(std::min(slab_, p_.n), blockColumns_);
+    const bool evenByRows = rows % 2 == 0 && columns % 2 != 0;
+    byRows_ = steady_ || p_.m > p_.n || p_.m * p_.n >= kFarFloats || evenByRows;
     keepsPanels_ = steady_ && itemsPerPack_ == p_.batches && slab_ >= p_.n;
   }
 
@@ -104,8 +105,8 @@ class Matmul final : public Kernel {
   Reading chooseReading() const {
     if (gemm_.rounds()) return !steady_ && packsByBlock() ? Reading::kPackedByBlock : Reading::kPacked;
     if (const Reading narrow = chooseNarrow(); narrow != Reading::kDirect) return narrow;
-    if (!steady_ && (passesOnce() || rowsOfPanels() > 1)) return Reading::kPackedByBlock;
-    if (p_.bColumn == 1 && !worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k)) return Reading::kDirect;
+    if (!steady_ && passesOnce()) return Reading::kPackedByBlock;
+    if (p_.bColumn == 1 && !worthCopying()) return Reading::kDirect;
     return manySmall() || turnsLittle() ? Reading::kPackedByBlock : Reading::kPacked;
   }
 
@@ -134,6 +135,8 @@ class Matmul final : public Kernel {
     return p_.bColumn != 1 && !steady_ && p_.batches == 1 && p_.n > gemm_.panel && p_.m * p_.n * p_.k < 2 * kBlockCost;
   }
 
+  bool worthCopying() const { return worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k); }
+
   // Where B is copied in any case: one block has all rows, and its copy stays in cache.
   bool packsByBlock() const {
     const bool low = p_.m <= 4 * gemm_.rows || (p_.m <= Pieces::kHighRows && isFar());
@@ -144,17 +147,8 @@ class Matmul final : public Kernel {
   // reader, which packs it itself, see pieces.h.
   bool passesOnce() const {
     if (gemm_.rounds() || p_.batches > 1 || p_.m <= gemm_.rows) return false;
-    return isFar() || (p_.m <= kBlockRows && worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k) &&
-                       p_.n >= kMaxChunksBySplitting * gemm_.panel);
-  }
-
-  // The weights of a layer with many outputs, of which the product forward gives columns to a thread (see passesOnce), are updated in
-  // columns as well; where blocks can do so while they multiply, they do not pack B.
-  bool updatesWide() const {
-    if (!mayUpdate_ || p_.n <= p_.m || p_.k > kBlockRows || isFar() || !result_.epilogue) return false;
-    const bool forward =
-        p_.n >= kMaxChunksBySplitting * gemm_.panel && worthPacking({gemm_.rows, gemm_.panel}, p_.k, p_.n, p_.m);
-    return forward && worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k) && result_.epilogue->updating(gemm_);
+    const bool copies = p_.bColumn != 1 ? p_.m > kFewRows && p_.k * p_.n > kPackFloats : worthCopying();
+    return isFar() || (p_.m <= kBlockRows && copies && p_.n >= kMaxChunksBySplitting * gemm_.panel);
   }
 
   // B is so far away that a panel should have one reader; the more rows a block has then, the farther.
@@ -163,30 +157,16 @@ class Matmul final : public Kernel {
     return size >= (p_.m > Pieces::kHighRows ? kFarthestFloats : p_.m > kBlockRows ? kBeyondFloats : kFarFloats);
   }
 
-  // Blocks of rows where all of them pack every panel of B, with their first tiles, as there are too few panels for a block each
-  // to have one alone; 1: B is not packed like that.
-  int64_t rowsOfPanels() const {
-    const int64_t blocks = ceilDiv(kMaxChunksBySplitting, ceilDiv(p_.n, gemm_.panel));
-    const bool near = p_.m * p_.k < kFarFloats && p_.k * p_.n < kFarFloats;
-    const bool packs =
-        worthPacking({gemm_.rows, gemm_.panel}, p_.m, p_.n, p_.k) && packsMeanwhile(gemm_, p_.bColumn, p_.m / blocks);
-    return packs && near && p_.batches == 1 && !p_.transposed && !mayUpdate_ ? blocks : 1;
-  }
-
   // Blocks that pack what they read of B.
   void cutForPanels() {
     const int64_t blocks = grid_.rows * grid_.columns;
     grid_.rows = 1;
     if (gemm_.rounds()) return;
-    const int64_t all = ceilDiv(p_.n, gemm_.panel), rows = rowsOfPanels();
+    const int64_t all = ceilDiv(p_.n, gemm_.panel);
     grid_.columns = turnsLittle() ? std::min(all, blocks) : 1;
     if (passesOnce()) {
       grid_.rows = ceilDiv(p_.m, Pieces::kMostRows);
       grid_.columns = ceilDiv(all, panelsOfPieces(all, gemm_.panel));
-    } else if (rows > 1) {
-      grid_.rows = rows;
-      grid_.columns = all;
-      return;
     }
     pieces_ = std::max<int64_t>(1, ceilDiv(p_.k, gemm_.depth));
   }
@@ -206,8 +186,6 @@ class Matmul final : public Kernel {
                        p_.aRow == 1 && p_.aDepth != 1 && p_.m * p_.k >= kFarFloats);
     if (reading_ == Reading::kPackedByBlock) {
       cutForPanels();
-    } else if (updatesWide() && grid_.columns == 1 && grid_.rows > 1) {
-      grid_ = {ceilDiv(grid_.rows, 2), 2, 1};
     }
     blockRows_ = ceilDiv(p_.m, grid_.rows);
     blockColumns_ = ceilDiv(ceilDiv(std::min(slab_, p_.n), gemm_.panel), grid_.columns) * gemm_.panel;
