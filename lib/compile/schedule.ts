@@ -61,7 +61,7 @@ export function schedule(graph: Graph): Schedule {
 
   const direct = new Map<Tensor, Variable>();
   const copies: { value: Tensor; variable: Variable }[] = [];
-  const after = new Map<Node, Set<Node>>(); // instruction -> readers that must have run before it
+  const after = new Map<Node, Set<Node>>(); // instruction -> those that must have run before it
   for (const write of graph.writes) {
     const value = write.inputs[0] as Tensor;
     const { variable } = write.attrs as { variable: Variable };
@@ -89,6 +89,10 @@ export function schedule(graph: Graph): Schedule {
     for (const reader of others.keys()) if (reader !== maker) set.add(reader);
   }
 
+  for (const [loss, gradient] of losses(instructions)) {
+    after.set(loss, new Set([...(after.get(loss) ?? []), gradient]));
+  }
+
   const order = inOrder(instructions, {
     reads,
     after,
@@ -105,6 +109,29 @@ export function schedule(graph: Graph): Schedule {
     },
   });
   return { order, direct, copies };
+}
+
+/** Losses with the gradient of the same logits, which does not need them: behind it, they are made on the way (native/plan/loss_of.h). */
+function losses(instructions: readonly Node[]): [loss: Node, gradient: Node][] {
+  const gradients = new Map<Tensor, Node>(); // by logits
+  for (const node of instructions) {
+    if (node.op === 'softmaxCrossEntropyGrad') gradients.set(node.inputs[0] as Tensor, node);
+  }
+  const found: [Node, Node][] = [];
+  for (const node of gradients.size > 0 ? instructions : []) {
+    if (node.op !== 'softmaxCrossEntropy') continue;
+    const [logits, labels] = node.inputs as [Tensor, Tensor];
+    const gradient = gradients.get(logits);
+    if (gradient !== undefined && gradient.inputs[1] === labels && !needs(gradient, node)) found.push([node, gradient]);
+  }
+  return found;
+}
+
+/** Whether anything that a node is made of comes from another one. */
+function needs(node: Node, other: Node): boolean {
+  const seen = new Set([node]);
+  for (const { inputs } of seen) for (const t of inputs) if (t.node.id >= other.id) seen.add(t.node);
+  return seen.has(other);
 }
 
 function checkWrites({ writes }: Graph): void {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #endif
 
+#include "../plan/loss_of.h"
 #include "../plan/ops.h"
 #include "../runtime/allocator.h"
 #include "../runtime/executor.h"
@@ -30,6 +31,12 @@ class HostBuffer final : public Buffer {
 
  private:
   Allocation memory_;
+};
+
+// Of an instruction that another one's kernel has done.
+class Done final : public Kernel {
+ public:
+  void run(RunContext&) override {}
 };
 
 // For tests, see spoilWorkspaces.
@@ -75,9 +82,16 @@ class Cpu final : public Backend {
     const bool isBody = memory.workspace != nullptr;
     Memory shared = memory;
     if (!isBody) shared.workspace = std::make_shared<Workspace>();
-    for (const Instruction& instruction : instructions) {
+    std::vector<bool> done(instructions.size());
+    for (size_t i = 0; i < instructions.size(); ++i) {
       shared.workspace->begin();
-      std::unique_ptr<Kernel> kernel = kernelOf(instruction, shared);
+      std::unique_ptr<Kernel> kernel;
+      if (const size_t loss = lossOf(i, instructions); loss < instructions.size()) {
+        kernel = bindWithLoss(instructions[i], instructions[loss], shared);
+        done[loss] = true;
+      } else {
+        kernel = done[i] ? std::make_unique<Done>() : kernelOf(instructions[i], shared);
+      }
       if (spoilsWorkspaces()) kernel = std::make_unique<Spoiled>(std::move(kernel), shared.workspace);
       kernels.push_back(std::move(kernel));
     }

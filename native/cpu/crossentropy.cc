@@ -41,13 +41,15 @@ class SoftmaxCrossEntropy : public Kernel {
 
 class SoftmaxCrossEntropyGrad : public Kernel {
  public:
-  SoftmaxCrossEntropyGrad(const Instruction& instruction, const Memory& memory)
+  // Makes the loss of the same logits as well unless it is null.
+  SoftmaxCrossEntropyGrad(const Instruction& instruction, const Instruction* loss, const Memory& memory)
       : rows_(instruction.inputs[0].shape[0]),
         columns_(instruction.inputs[0].shape[1]),
         logits_(instruction.inputs[0], memory),
         labels_(instruction.inputs[1], memory),
         dloss_(instruction.inputs[2], memory),
         dlogits_(memory.at<float>(instruction.outputs[0])),
+        loss_(loss != nullptr ? memory.at<float>(loss->outputs[0]) : nullptr),
         kernel_(simd().rows->crossEntropyGrad) {}
 
   void run(RunContext& context) override {
@@ -56,7 +58,8 @@ class SoftmaxCrossEntropyGrad : public Kernel {
     const float* dloss = dloss_.get<float>(context);
     eachRange(context.threads, rows_, 10 + columns_, [this, x, labels, dloss, &context](int64_t begin, int64_t end) {
       const int64_t at = begin * columns_;
-      if (!kernel_(x + at, labels + begin, dloss + begin, dlogits_ + at, end - begin, columns_)) {
+      float* const loss = loss_ != nullptr ? loss_ + begin : nullptr;
+      if (!kernel_(x + at, labels + begin, dloss + begin, dlogits_ + at, loss, end - begin, columns_)) {
         report(context, DataError::kLabel);
       }
     });
@@ -65,7 +68,7 @@ class SoftmaxCrossEntropyGrad : public Kernel {
  private:
   int64_t rows_, columns_;
   ContiguousInput logits_, labels_, dloss_;
-  float* dlogits_;
+  float *dlogits_, *loss_;
   decltype(RowKernels::crossEntropyGrad) kernel_;
 };
 
@@ -76,7 +79,11 @@ std::unique_ptr<Kernel> bindSoftmaxCrossEntropy(const Instruction& instruction, 
 }
 
 std::unique_ptr<Kernel> bindSoftmaxCrossEntropyGrad(const Instruction& instruction, const Memory& memory) {
-  return std::make_unique<SoftmaxCrossEntropyGrad>(instruction, memory);
+  return std::make_unique<SoftmaxCrossEntropyGrad>(instruction, nullptr, memory);
+}
+
+std::unique_ptr<Kernel> bindWithLoss(const Instruction& gradient, const Instruction& loss, const Memory& memory) {
+  return std::make_unique<SoftmaxCrossEntropyGrad>(gradient, &loss, memory);
 }
 
 }  // namespace steepest

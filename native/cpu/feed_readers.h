@@ -10,12 +10,6 @@
 
 namespace steepest {
 
-inline bool meet(const View& a, const View& b) {
-  if (a.space != b.space) return false;
-  const Extent one = sweptExtentOf(a), other = sweptExtentOf(b);
-  return one.first <= other.last && other.first <= one.last;
-}
-
 inline bool within(const View& a, const View& b) {
   if (a.space != b.space) return false;
   const Extent one = sweptExtentOf(a), other = sweptExtentOf(b);

@@ -20,9 +20,10 @@ struct RowKernels {
 
   // loss = logsumexp(x) - x[label]. False when a label lies outside [0, columns): its row's loss is NaN.
   bool (*crossEntropy)(const float* x, const int32_t* labels, float* loss, int64_t rows, int64_t columns);
-  // dx = (softmax(x) - onehot(label)) * dloss. False when a label lies outside [0, columns): its row is zero.
-  bool (*crossEntropyGrad)(const float* x, const int32_t* labels, const float* dloss, float* dx, int64_t rows,
-                           int64_t columns);
+  // dx = (softmax(x) - onehot(label)) * dloss, and the loss as well unless it is null. False when a label lies outside
+  // [0, columns): its row is zero.
+  bool (*crossEntropyGrad)(const float* x, const int32_t* labels, const float* dloss, float* dx, float* loss,
+                           int64_t rows, int64_t columns);
 
   // Index of the first maximum (minimum) of each row; a NaN is beyond every number.
   void (*argMaxFloat)(const float* x, int32_t* index, int64_t rows, int64_t columns);

@@ -1,8 +1,8 @@
 #include "bind.h"
 
-#include <algorithm>
 #include <string>
 
+#include "../plan/loss_of.h"
 #include "../plan/ops.h"
 #include "loop.h"
 #include "sequence.h"
@@ -74,30 +74,6 @@ Bind familyOf(Opcode opcode) {
   }
 }
 
-bool same(const View& a, const View& b, const Memory& memory) {
-  return memory.bytesAt(a) == memory.bytesAt(b) && a.rank == b.rank && a.steps == 0 && b.steps == 0 &&
-         std::equal(a.shape, a.shape + a.rank, b.shape) && std::equal(a.strides, a.strides + a.rank, b.strides);
-}
-
-// The loss that comes after its gradient `at`, of the same logits and labels, when it could be made there already. Its place
-// among the instructions, or their number.
-size_t lossOf(size_t at, const std::vector<Instruction>& instructions, const Memory& memory) {
-  const size_t none = instructions.size();
-  for (size_t i = at + 1; i < none; ++i) {
-    const Instruction& loss = instructions[i];
-    if (static_cast<Opcode>(loss.opcode) == Opcode::kLoop) break;
-    if (static_cast<Opcode>(loss.opcode) != Opcode::kSoftmaxCrossEntropy) continue;
-    if (!same(loss.inputs[0], instructions[at].inputs[0], memory)) continue;
-    if (!same(loss.inputs[1], instructions[at].inputs[1], memory)) continue;
-    const Touched touched = touchedBy(loss, memory);
-    for (size_t k = at; k < i; ++k) {
-      if (depend(touchedBy(instructions[k], memory), touched)) return none;
-    }
-    return i;
-  }
-  return none;
-}
-
 }  // namespace
 
 std::vector<std::unique_ptr<Kernel>> bindInstructions(const std::vector<Instruction>& instructions,
@@ -133,12 +109,9 @@ std::vector<std::unique_ptr<Kernel>> bindInstructions(const std::vector<Instruct
                         std::string("there is no CUDA kernel for '") + nameOf(instruction) + "' yet");
     }
     Binder binder(backend, memory, instruction, waiting);
-    if (opcode == Opcode::kSoftmaxCrossEntropyGrad) {
-      const size_t loss = lossOf(kernels.size(), instructions, memory);
-      if (loss < instructions.size()) {
-        made[loss] = true;
-        binder.setAlso(instructions[loss]);
-      }
+    if (const size_t loss = lossOf(kernels.size(), instructions); loss < instructions.size()) {
+      made[loss] = true;
+      binder.setAlso(instructions[loss]);
     }
     if (!made[kernels.size()]) bind(instruction, binder);
     kernels.push_back(binder.finish());

@@ -311,6 +311,12 @@ Extent sweptExtentOf(const View& view) {
   return extent;
 }
 
+bool meet(const View& a, const View& b) {
+  if (a.space != b.space) return false;
+  const Extent one = sweptExtentOf(a), other = sweptExtentOf(b);
+  return one.first <= other.last && other.first <= one.last;
+}
+
 void validateInstruction(const Instruction& in, const Plan& plan) {
   validateOutputs(in);
   switch (static_cast<Opcode>(in.opcode)) {

@@ -18,8 +18,9 @@ struct Extent {
   int64_t first;
   int64_t last;
 };
-Extent extentOf(const View& view);       // in the first step
-Extent sweptExtentOf(const View& view);  // in all steps
+Extent extentOf(const View& view);        // in the first step
+Extent sweptExtentOf(const View& view);   // in all steps
+bool meet(const View& a, const View& b);  // in any steps
 
 // Registers are defined before use, operand lanes fit each operation, outputs fit their dtypes.
 void validateProgram(const Program& program, const std::vector<DType>& inputs, const std::vector<DType>& outputs);

@@ -1,6 +1,6 @@
 import { gradients } from '../../lib/compile/autodiff';
 import { fuse } from '../../lib/compile/fuse';
-import { schedule } from '../../lib/compile/schedule';
+import { memoryOf, schedule } from '../../lib/compile/schedule';
 import { simplify } from '../../lib/compile/simplify';
 import { legalizeViews } from '../../lib/compile/views';
 import type { Graph, Node, Tensor } from '../../lib/ir/graph';
@@ -22,6 +22,17 @@ function training(depth: number, batch: number, width: number, learningRate: () 
   const rate = learningRate();
   const writes = slopes.map((g, i) => write(kernels[i], ops.subtract(values[i], ops.multiply(g, rate))));
   return { inputs: [x], outputs: [], writes };
+}
+
+/** A step of one layer whose logits of 8 rows are classes, by a number made of the losses of the rows. */
+function classifier(classes: number, total: (losses: Tensor) => Tensor): Graph {
+  const x = fed(0, [8, 16]);
+  const labels = fed(1, [8], 'int32');
+  const kernel = variable('kernel', [16, classes]);
+  const value = read(kernel);
+  const loss = total(ops.sparseSoftmaxCrossEntropy(ops.matmul(x, value), labels));
+  const [slope] = gradients(loss, [value]);
+  return { inputs: [x, labels], outputs: [loss, slope], writes: [write(kernel, ops.subtract(value, slope))] };
 }
 
 /** The layer whose kernel a product updates, or whose rows it makes the gradient of. */
@@ -87,5 +98,39 @@ describe('the order of instructions', () => {
     const shallow = planned(training(4, 64, 16, () => 0.1)).arena.bytes;
     const deep = planned(training(12, 64, 16, () => 0.1)).arena.bytes;
     expect((deep - shallow) / rows).toBe(8); // one kept value for each layer more, and no gradient
+  });
+
+  it.each([3, 65])('has a loss of %i classes right behind its gradient', (classes) => {
+    const order = orderOf(classifier(classes, (losses) => ops.mean(losses))).map((n) => n.op);
+    const at = order.indexOf('softmaxCrossEntropyGrad');
+    expect(order[at + 1]).toBe('softmaxCrossEntropy');
+  });
+
+  it('has a loss that its gradient needs in front of it', () => {
+    const weighted = (losses: Tensor) => ops.mean(ops.multiply(losses, ops.stopGradient(losses)));
+    const order = orderOf(classifier(65, weighted)).map((n) => n.op);
+    expect(order.indexOf('softmaxCrossEntropy')).toBeGreaterThanOrEqual(0);
+    expect(order.indexOf('softmaxCrossEntropy')).toBeLessThan(order.indexOf('softmaxCrossEntropyGrad'));
+  });
+
+  it('has a loss that is kept behind its gradient and who reads the one before', () => {
+    const [kept, seen] = [variable('kept', [8]), variable('seen', [8])];
+    let losses: Tensor | undefined;
+    const graph = classifier(65, (t) => {
+      losses = t;
+      return ops.mean(t);
+    });
+    // which the old one is read behind
+    const later = ops.sum(ops.square(graph.outputs[1] as Tensor));
+    const old = ops.softmax(ops.reshape(ops.multiply(read(kept), later), [2, 4]));
+    const writes = [...graph.writes, write(kept, losses as Tensor), write(seen, ops.reshape(old, [8]))];
+    const { order, copies } = schedule(fuse(legalizeViews(simplify({ ...graph, writes }))));
+    const at = (op: string) => order.findIndex((n) => n.op === op);
+    expect(copies).toEqual([]);
+    expect(at('softmaxCrossEntropyGrad')).toBeLessThan(at('softmaxCrossEntropy'));
+    const readsKept = (t: Tensor) => memoryOf(t).base.node.attrs.variable === kept;
+    const reader = order.findIndex((n) => n.inputs.some(readsKept));
+    expect(reader).toBeGreaterThan(at('softmaxCrossEntropyGrad'));
+    expect(reader).toBeLessThan(at('softmaxCrossEntropy'));
   });
 });

@@ -168,14 +168,13 @@ const rate = (amount: number, seconds: number): string => (amount === 0 || secon
 const formatBytes = (bytes: number): string =>
   bytes < 1 << 20 ? `${Math.round(bytes / 1024)} KB` : `${Math.round(bytes / (1 << 20))} MB`;
 
-const cells = ({ seconds, share, calls, flops, bytes, limitSeconds }: ProfileTotals): string[] => [
-  formatTime(seconds),
-  percent(share),
-  `${calls}`,
-  rate(flops, seconds),
-  rate(bytes, seconds),
-  limitSeconds === 0 || seconds === 0 ? '' : `${Math.round((limitSeconds / seconds) * 100)}%`,
-];
+function cells({ seconds, share, calls, flops, bytes, limitSeconds }: ProfileTotals): string[] {
+  // a loss is made by the kernel of its gradient
+  const isElsewhere = limitSeconds > 2 * seconds;
+  const ofLimit = limitSeconds === 0 ? '' : `${Math.round((limitSeconds / seconds) * 100)}%`;
+  const rates = isElsewhere ? ['', '', ''] : [rate(flops, seconds), rate(bytes, seconds), ofLimit];
+  return [formatTime(seconds), percent(share), `${calls}`, ...rates];
+}
 
 const overheadCells = ({ seconds, share }: Profile['overhead']): string[] => [
   ...[formatTime(seconds), percent(share)],

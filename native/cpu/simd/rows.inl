@@ -257,18 +257,18 @@ bool crossEntropy(const float* x, const int32_t* labels, float* loss, int64_t ro
   return ok;
 }
 
-bool crossEntropyGradNarrow(const float* x, const int32_t* labels, const float* dloss, float* dx, int64_t rows,
-                            int64_t n) {
+bool crossEntropyGradNarrow(const float* x, const int32_t* labels, const float* dloss, float* dx, float* loss,
+                            int64_t rows, int64_t n) {
   const F zero = splat(0.0f), one = splat(1.0f);
   bool ok = true;
   Narrow block{n};
   eachBlock(rows, [&](int64_t first, int64_t count) ROWS_LAMBDA {
     int32_t label[kWidth] = {};
-    float scale[kWidth] = {};
+    float scale[kWidth] = {}, picked[kWidth] = {};
+    ok = pick(x + first * n, labels + first, count, n, picked) && ok;
     for (int64_t r = 0; r < count; ++r) {
       label[r] = inRange(labels[first + r], n) ? labels[first + r] : -1;
       scale[r] = dloss[first + r];
-      ok = ok && label[r] >= 0;
     }
     block.loadRows(x + first * n, count);
     const F max = block.max();
@@ -278,6 +278,7 @@ bool crossEntropyGradNarrow(const float* x, const int32_t* labels, const float* 
       block.setColumn(c, e);
       sum += e;
     }
+    if (loss != nullptr) storeUpTo(loss + first, (max - load(picked)) + vlog(sum), count);
     const F normalizer = 1.0f / sum, d = load(scale);
     const I target = load(label);
     for (int64_t c = 0; c < n; ++c) {
@@ -290,23 +291,33 @@ bool crossEntropyGradNarrow(const float* x, const int32_t* labels, const float* 
   return ok;
 }
 
-bool crossEntropyGrad(const float* x, const int32_t* labels, const float* dloss, float* dx, int64_t rows, int64_t n) {
-  if (n <= kNarrow) return crossEntropyGradNarrow(x, labels, dloss, dx, rows, n);
+bool crossEntropyGrad(const float* x, const int32_t* labels, const float* dloss, float* dx, float* loss, int64_t rows,
+                      int64_t n) {
+  if (n <= kNarrow) return crossEntropyGradNarrow(x, labels, dloss, dx, loss, rows, n);
   const F zero = splat(0.0f);
   bool ok = true;
-  for (int64_t r = 0; r < rows; ++r, x += n, dx += n) {
-    if (!inRange(labels[r], n)) {
-      eachVector(n, [=](int64_t i, int64_t count) ROWS_LAMBDA { storeUpTo(dx + i, zero, count); });
-      ok = false;
-      continue;
+  eachBlock(rows, [&](int64_t first, int64_t count) ROWS_LAMBDA {
+    float picked[kWidth] = {}, maxima[kWidth] = {}, sums[kWidth] = {};
+    ok = pick(x + first * n, labels + first, count, n, picked) && ok;
+    for (int64_t r = 0; r < count; ++r) {
+      const int64_t at = first + r;
+      float* const to = dx + at * n;
+      if (!inRange(labels[at], n)) {
+        eachVector(n, [=](int64_t i, int64_t valid) ROWS_LAMBDA { storeUpTo(to + i, zero, valid); });
+        continue;
+      }
+      const Partition p = partition(x + at * n, n, to);
+      maxima[r] = p.max;
+      sums[r] = p.sum;
+      const float normalizer = 1.0f / p.sum;
+      const float atLabel = (to[labels[at]] * normalizer - 1.0f) * dloss[at];
+      const F share = splat(normalizer), d = splat(dloss[at]);
+      eachVector(n, [=](int64_t i, int64_t valid)
+                        ROWS_LAMBDA { storeUpTo(to + i, loadUpTo(to + i, valid, zero) * share * d, valid); });
+      to[labels[at]] = atLabel;
     }
-    const float normalizer = 1.0f / partition(x, n, dx).sum;
-    const float atLabel = (dx[labels[r]] * normalizer - 1.0f) * dloss[r];
-    const F p = splat(normalizer), d = splat(dloss[r]);
-    eachVector(n, [=](int64_t i, int64_t count)
-                      ROWS_LAMBDA { storeUpTo(dx + i, loadUpTo(dx + i, count, zero) * p * d, count); });
-    dx[labels[r]] = atLabel;
-  }
+    if (loss != nullptr) storeUpTo(loss + first, (load(maxima) - load(picked)) + vlog(load(sums)), count);
+  });
   return ok;
 }
 
