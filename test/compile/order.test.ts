@@ -3,7 +3,7 @@ import { fuse } from '../../lib/compile/fuse';
 import { memoryOf, schedule } from '../../lib/compile/schedule';
 import { simplify } from '../../lib/compile/simplify';
 import { legalizeViews } from '../../lib/compile/views';
-import type { Graph, Node, Tensor } from '../../lib/ir/graph';
+import type { Attributes, Graph, Node, Tensor } from '../../lib/ir/graph';
 import * as ops from '../../lib/ir/ops/index';
 import { fed } from '../helpers/evaluate';
 import { planned } from '../helpers/memory';
@@ -128,7 +128,7 @@ describe('the order of instructions', () => {
     const at = (op: string) => order.findIndex((n) => n.op === op);
     expect(copies).toEqual([]);
     expect(at('softmaxCrossEntropyGrad')).toBeLessThan(at('softmaxCrossEntropy'));
-    const readsKept = (t: Tensor) => memoryOf(t).base.node.attrs.variable === kept;
+    const readsKept = (t: Tensor) => (memoryOf(t).base.node.attrs as Attributes['variable']).variable === kept;
     const reader = order.findIndex((n) => n.inputs.some(readsKept));
     expect(reader).toBeGreaterThan(at('softmaxCrossEntropyGrad'));
     expect(reader).toBeLessThan(at('softmaxCrossEntropy'));

@@ -12,7 +12,7 @@ function layoutOf(rows: number, classes: number) {
 }
 
 /** The state after a gradient and its loss, in this order; 'first': the loss before; or with what lies between. */
-function after(
+function stateAfter(
   [rows, classes]: readonly [number, number],
   order: 'behind' | 'first' | 'reads' | 'writes' | 'changes',
   labels: Int32Array,
@@ -90,17 +90,17 @@ describe('a loss behind its gradient is made with it', () => {
 
   test.each(shapes)('bit for bit as on its own: %i rows of %i classes', (rows, classes) => {
     const labels = Int32Array.from({ length: rows }, (_, i) => (i * 31) % classes);
-    const alone = after([rows, classes], 'first', labels);
-    expect(after([rows, classes], 'behind', labels)).toEqual(alone);
+    const alone = stateAfter([rows, classes], 'first', labels);
+    expect(stateAfter([rows, classes], 'behind', labels)).toEqual(alone);
     expectLosses(alone, labels);
   });
 
   test('but not before what reads its place, writes there or changes the logits', () => {
     const labels = Int32Array.from({ length: 37 }, (_, i) => i % 10);
-    const alone = after([37, 10], 'first', labels);
-    expect(after([37, 10], 'reads', labels)).toEqual({ ...alone, seen: new Float32Array(37).fill(5) });
-    expect(after([37, 10], 'writes', labels)).toEqual(alone);
-    const changed = after([37, 10], 'changes', labels);
+    const alone = stateAfter([37, 10], 'first', labels);
+    expect(stateAfter([37, 10], 'reads', labels)).toEqual({ ...alone, seen: new Float32Array(37).fill(5) });
+    expect(stateAfter([37, 10], 'writes', labels)).toEqual(alone);
+    const changed = stateAfter([37, 10], 'changes', labels);
     expect(changed.gradient).toEqual(alone.gradient);
     expect(changed.loss).not.toEqual(alone.loss); // of numbers that a million has rounded
     expectLosses(changed, labels);
@@ -108,8 +108,8 @@ describe('a loss behind its gradient is made with it', () => {
 
   test.each([10, 40])('a label of no class is found, and only its row is lost: %i classes', (classes) => {
     const labels = Int32Array.from({ length: 20 }, (_, i) => (i === 13 ? classes : i % classes));
-    const alone = after([20, classes], 'first', labels);
-    const together = after([20, classes], 'behind', labels);
+    const alone = stateAfter([20, classes], 'first', labels);
+    const together = stateAfter([20, classes], 'behind', labels);
     expect(alone.error).toMatch(/label/);
     expect(together).toEqual(alone);
     expect(Number.isNaN(together.loss[13])).toBe(true);
