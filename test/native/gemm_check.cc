@@ -25,7 +25,7 @@ namespace {
 
 constexpr int64_t kGuard = 32;          // floats before and behind every buffer
 constexpr float kSentinel = 123456.75f;  // no sum of integers
-constexpr float kBeta1 = 0.1f, kBeta2 = 0.001f, kRate = 0.03f, kEpsilon = 1e-7f, kDecay = 0.01f;
+constexpr float kBeta1 = 0.1f, kBeta2 = 0.001f, kRate = 0.03f, kEpsilon = 1e-7f, kDecay = 0.01f, kMomentum = 0.9f;
 std::mt19937_64 generator;
 
 int64_t pick(int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(generator); }
@@ -80,7 +80,25 @@ struct Arena {
   }
 };
 
-enum class After { kNothing, kBias, kBiasRelu, kGateSelect, kGateMultiply, kScale, kRelu, kResidual, kAll, kTwoOutputs, kAdam, kAdamW, kCount };
+enum class After {
+  kNothing,
+  kBias,
+  kBiasRelu,
+  kGateSelect,
+  kGateMultiply,
+  kScale,
+  kRelu,
+  kResidual,
+  kAll,
+  kTwoOutputs,
+  kAdam,  // from here on updates
+  kAdamW,
+  kSgd,
+  kMomentum,
+  kRmsprop,
+  kCount
+};
+bool isUpdate(After after) { return after >= After::kAdam && after < After::kCount; }
 
 Step step(ScalarOp op, int dst, int x, int y, int z = 0) {
   const auto byte = [](int i) { return static_cast<uint8_t>(i); };
@@ -128,6 +146,26 @@ Program programOf(After after) {
     case After::kTwoOutputs:
       p = {1, 3, {word(1)}, {step(ScalarOp::kAdd, 2, 0, 1)}, {0, 2}};
       break;
+    case After::kSgd:  // registers: g, w; rate
+      p = {2, 5, {word(kRate)}, {step(ScalarOp::kMul, 3, 0, 2), step(ScalarOp::kSub, 4, 1, 3)}, {4}};
+      break;
+    case After::kMomentum:  // registers: g, u, w; rate, momentum
+      p = {3,
+           9,
+           {word(kRate), word(kMomentum)},
+           {step(ScalarOp::kMul, 5, 0, 3), step(ScalarOp::kMul, 6, 1, 4), step(ScalarOp::kSub, 7, 6, 5),
+            step(ScalarOp::kAdd, 8, 2, 7)},
+           {7, 8}};
+      break;
+    case After::kRmsprop:  // registers: g, v, w; 1 - rho, rate, epsilon
+      p = {3,
+           11,
+           {word(kBeta2), word(kRate), word(kEpsilon)},
+           {step(ScalarOp::kMul, 6, 0, 0), step(ScalarOp::kSub, 6, 6, 1), step(ScalarOp::kMul, 6, 6, 3),
+            step(ScalarOp::kAdd, 7, 1, 6), step(ScalarOp::kMul, 8, 0, 4), step(ScalarOp::kAdd, 9, 7, 5),
+            step(ScalarOp::kRsqrt, 9, 9, 0), step(ScalarOp::kMul, 8, 8, 9), step(ScalarOp::kSub, 10, 2, 8)},
+           {7, 10}};
+      break;
     case After::kAdam:  // registers: g, m, v, w; 1 - beta1, 1 - beta2, rate, epsilon, decay
     case After::kAdamW: {
       const bool decays = after == After::kAdamW;
@@ -147,15 +185,31 @@ Program programOf(After after) {
   return p;
 }
 
-// Every operation rounds by itself.
-void update(bool decays, float g, float* m, float* v, float* w) {
+// Every operation rounds by itself. The state that is updated comes in the order of the outputs.
+void update(After after, float g, float* const state[]) {
   const auto rounded = [](float x) {
     volatile float y = x;
     return static_cast<float>(y);
   };
-  const float mean = rounded(*m + rounded(rounded(g - *m) * kBeta1));
-  const float square = rounded(*v + rounded(rounded(rounded(g * g) - *v) * kBeta2));
-  const float decayed = decays ? rounded(*w - rounded(*w * kDecay)) : *w;
+  const auto averaged = [&](float old, float x, float rate) { return rounded(old + rounded(rounded(x - old) * rate)); };
+  if (after == After::kSgd) {
+    *state[0] -= rounded(g * kRate);
+    return;
+  }
+  if (after == After::kMomentum) {
+    *state[0] = rounded(*state[0] * kMomentum) - rounded(g * kRate);
+    *state[1] += *state[0];
+    return;
+  }
+  if (after == After::kRmsprop) {
+    *state[0] = averaged(*state[0], rounded(g * g), kBeta2);
+    const float root = rounded(1 / rounded(std::sqrt(rounded(*state[0] + kEpsilon))));
+    *state[1] -= rounded(rounded(g * kRate) * root);
+    return;
+  }
+  float *const m = state[0], *const v = state[1], *const w = state[2];
+  const float mean = averaged(*m, g, kBeta1), square = averaged(*v, rounded(g * g), kBeta2);
+  const float decayed = after == After::kAdamW ? rounded(*w - rounded(*w * kDecay)) : *w;
   const float divisor = rounded(rounded(std::sqrt(square)) + kEpsilon);
   *w = decayed - rounded(rounded(mean * kRate) / divisor);
   *m = mean;
@@ -241,7 +295,7 @@ Sizes sizesOf(int64_t number, const GemmKernels& gemm) {
     return {1, m, n, (1 << 20) / m + 1, After::kNothing, true, number == 30};
   }
   if (number <= 100) {
-    const After after = oneOf({After::kAdam, After::kAdamW});
+    const After after = oneOf({After::kAdam, After::kAdamW, After::kSgd, After::kMomentum, After::kRmsprop});
     return {1, pick(1, 16 * gemm.rows), gemm.panel * pick(1, 9) + oneOf<int64_t>({0, 0, 5, 16}), pick(1, 400), after};
   }
   if (number <= 120) return {1, pick(8 * gemm.rows, 280), pick(2 * gemm.panel, 16 * gemm.panel), pick(100, 900)};
@@ -252,7 +306,7 @@ Sizes sizesOf(int64_t number, const GemmKernels& gemm) {
 std::string check(const Sizes& s, bool withNaN) {
   const After drawn = static_cast<After>(pick(0, static_cast<int>(After::kCount) - 1));
   const After after = s.after == After::kCount ? drawn : s.after;
-  const bool updates = after == After::kAdam || after == After::kAdamW;
+  const bool updates = isUpdate(after);
   Arena arena;
   const auto operand = [&](int64_t rows, int64_t columns, bool turned) {
     std::vector<int64_t> shape{rows, columns};
@@ -330,9 +384,9 @@ std::string check(const Sizes& s, bool withNaN) {
         const int64_t nextA = instruction.inputs[0].strides[rank - 1], nextB = instruction.inputs[1].strides[rank - 2];
         for (int64_t p = 0; p < s.k; ++p) sum += a[p * nextA] * b[p * nextB];
         if (updates) {
-          float* const at[3] = {want.at(instruction.outputs[0], index), want.at(instruction.outputs[1], index),
-                                want.at(instruction.outputs[2], index)};
-          for (int run = 0; run < 2; ++run) update(after == After::kAdamW, sum, at[0], at[1], at[2]);
+          float* at[3] = {};
+          for (size_t o = 0; o < outputs; ++o) at[o] = want.at(instruction.outputs[o], index);
+          for (int run = 0; run < 2; ++run) update(after, sum, at);
           continue;
         }
         std::vector<float> extras;

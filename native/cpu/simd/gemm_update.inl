@@ -1,6 +1,6 @@
 // Products whose results an optimizer's update reads, and nothing else: the update of a tile is made while the next one is
-// multiplied, a vector between two steps along k. An update waits for roots and quotients, the multipliers have nothing to do with
-// them. Included by gemm.inl.
+// multiplied, a vector between two steps along k. An update waits for roots and quotients, and for the weights, the multipliers
+// have nothing to do with them. Included by gemm.inl.
 
 namespace gemm {
 namespace {
@@ -14,11 +14,15 @@ constexpr int kUpdateRows = 8;
 constexpr int kUpdateRows = 1;  // not worth it: too few registers are left (AVX2: tiles of 4 rows, 0.97)
 #endif
 
-// A fused run that is worth it: one with roots and quotients. `product`: the operand that the product is.
+// A fused run that is worth it. `product`: the operand that the product is.
 struct UpdatingRun {
   int run, product;
 };
-constexpr UpdatingRun kUpdatingRuns[] = {{fusedRun("adam"), 0}, {fusedRun("adamw"), 2}};
+constexpr UpdatingRun kUpdatingRuns[] = {{fusedRun("adam"), 0},
+                                         {fusedRun("adamw"), 2},
+                                         {fusedRun("sgd"), 0},
+                                         {fusedRun("sgd, momentum"), 0},
+                                         {fusedRun("rmsprop"), 0}};
 
 // What is to do: a fused run on the tile that was multiplied last.
 template <UpdatingRun updating>
