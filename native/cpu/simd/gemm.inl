@@ -337,5 +337,5 @@ extern const GemmKernels gemmKernels;
 const GemmKernels gemmKernels = {
     gemm::kRows, gemm::kPanel, gemm::kDepth,       gemm::block,
     gemm::dots,  gemm::pack,   gemm::add,          gemm::turn,
-    0,           nullptr,      gemm::findUpdating, (gemm::kUpdateRows + 1) / 2,
+    0,           nullptr,      gemm::findUpdating, gemm::kLeastUpdateRows,
 };

@@ -25,22 +25,13 @@ constexpr UpdatingRun kUpdatingRuns[] = {{fusedRun("adam"), 0},
                                          {fusedRun("rmsprop"), 0}};
 
 // What is to do: a fused run on the tile that was multiplied last.
-template <UpdatingRun updating>
 struct Pending {
-  static constexpr const FusedRun& kRun = kFusedRuns[updating.run];
-
-  explicit Pending(const GemmUpdate& u) : pitch(u.pitch) {
-#pragma GCC unroll 16
-    for (int k = 0; k < kRun.operands; ++k) {
-      if (kRun.uniform[k]) numbers[k] = *static_cast<const tile::AliasFloat*>(u.slots[u.step->fused[k]]);
+  Pending(const FusedRun& run, const GemmUpdate& u) : pitch(u.pitch) {
+    for (int k = 0; k < run.operands; ++k) {
+      if (run.uniform[k]) numbers[k] = *static_cast<const tile::AliasFloat*>(u.slots[u.step->fused[k]]);
     }
-    setLines<0>(u);
-  }
-  template <int output>
-  void setLines(const GemmUpdate& u) {
-    if constexpr (output < kRun.outputs) {
-      lines[output] = static_cast<uint8_t*>(u.slots[u.step->fused[kRun.writtenOver(output)]]);
-      setLines<output + 1>(u);
+    for (int output = 0; output < run.outputs; ++output) {
+      lines[output] = static_cast<uint8_t*>(u.slots[u.step->fused[run.writtenOver(output)]]);
     }
   }
 
@@ -56,7 +47,7 @@ struct Pending {
 template <UpdatingRun updating>
 class Updates {
  public:
-  Updates(const Pending<updating>& p, const float* sums) : pending_(p), sums_(sums), at_(p.at) {}
+  Updates(const Pending& p, const float* sums) : pending_(p), sums_(sums), at_(p.at) {}
 
   STEEPEST_INLINE void next() {
     fused::Values x;
@@ -93,14 +84,14 @@ class Updates {
     }
   }
 
-  const Pending<updating>& pending_;
+  const Pending& pending_;
   const float* sums_;
   int64_t at_, step_ = kWidth * kBytes;  // to the right, then to the next row
 };
 
 // Columns of A one after another, and whole panels. Sums of the tile before are at t.c, where its own will be.
 template <UpdatingRun updating, int rows, bool copies>
-void updatingTile(const Tile& t, const Pending<updating>& pending) {
+void updatingTile(const Tile& t, const Pending& pending) {
   const float* a = t.a;
   const float* b = t.b;
   const int64_t aStride = t.aStride, bRow = t.bRow;
@@ -161,33 +152,44 @@ class Pace {
   int64_t steps_ = -1, vectors_ = -1, each_ = 1;
 };
 
+// The end: nothing is left to multiply.
 template <UpdatingRun updating>
-using UpdatingTile = void (*)(const Tile&, const Pending<updating>&);
+void updateLast(const Pending& pending, const float* sums) {
+  Updates<updating> updates(pending, sums);
+  for (int64_t n = pending.vectors; n > 0; --n) updates.next();
+}
 
-// Tiles of equal heights have no fewer rows than half of the highest.
-template <UpdatingRun updating>
+// What is compiled for a run. Of kLeastUpdateRows or more, tiles of equal heights have no fewer rows than two thirds of the highest.
 struct UpdatingTiles {
-  static constexpr int kLeast = (kUpdateRows + 1) / 2;
-  UpdatingTile<updating> at[2][kUpdateRows - kLeast + 1];
-  template <int rows = kUpdateRows>
+  static constexpr int kLeast = (2 * kUpdateRows + 1) / 3;
+  FusedRun run;
+  void (*at[2][kUpdateRows - kLeast + 1])(const Tile&, const Pending&);
+  void (*last)(const Pending&, const float*);
+
+  template <UpdatingRun updating, int rows = kUpdateRows>
   constexpr void fill() {
     at[0][rows - kLeast] = updatingTile<updating, rows, false>;
     if constexpr (kCopiesColumns) at[1][rows - kLeast] = updatingTile<updating, rows, true>;
-    if constexpr (rows > kLeast) fill<rows - 1>();
+    if constexpr (rows > kLeast) fill<updating, rows - 1>();
   }
-  constexpr UpdatingTiles() : at{} { fill(); }
 };
+constexpr int kLeastUpdateRows = 2 * UpdatingTiles::kLeast;
 
 template <UpdatingRun updating>
-void updatingBlock(const GemmBlock& g, const GemmUpdate& u) {
-  static constexpr UpdatingTiles<updating> tiles;
+constexpr UpdatingTiles tilesOf() {
+  UpdatingTiles tiles{kFusedRuns[updating.run], {}, updateLast<updating>};
+  tiles.fill<updating>();
+  return tiles;
+}
+
+void updatingBlock(const UpdatingTiles& tiles, const GemmBlock& g, const GemmUpdate& u) {
   alignas(64) static thread_local float packed[2][kDepth * kPackedColumn];
   alignas(64) static thread_local float sums[kUpdateRows * kPanel];
   const int64_t panels = g.n / kPanel, rowTiles = (g.m + kUpdateRows - 1) / kUpdateRows;
   const bool copies = g.n > kNarrow;
   Walk walks[kMostAheads];
   for (int n = 0; n < g.aheads; ++n) walks[n] = Walk(g.ahead[n], rowTiles * (panels - (copies && kCopiesColumns)));
-  Pending<updating> pending(u);
+  Pending pending(tiles.run, u);
   Pace pace;
   for (int64_t it = 0, i = 0; it < rowTiles; ++it) {
     const int64_t rows = rowsOfTile(g.m, it, kUpdateRows);
@@ -223,15 +225,20 @@ void updatingBlock(const GemmBlock& g, const GemmUpdate& u) {
     }
     i += rows;
   }
-  Updates<updating> updates(pending, sums);
-  for (int64_t n = pending.vectors; n > 0; --n) updates.next();
+  tiles.last(pending, sums);
+}
+
+template <UpdatingRun updating>
+void updatingBlockOf(const GemmBlock& g, const GemmUpdate& u) {
+  static constexpr UpdatingTiles tiles = tilesOf<updating>();
+  updatingBlock(tiles, g, u);
 }
 
 template <size_t n = 0>
 GemmUpdating updatingOf(int run, int product) {
   if constexpr (kUpdateRows > 1 && n < sizeof(kUpdatingRuns) / sizeof(kUpdatingRuns[0])) {
     constexpr UpdatingRun updating = kUpdatingRuns[n];
-    return run == updating.run && product == updating.product ? updatingBlock<updating>
+    return run == updating.run && product == updating.product ? updatingBlockOf<updating>
                                                               : updatingOf<n + 1>(run, product);
   } else {
     return nullptr;

@@ -84,6 +84,9 @@ STEEPEST_INLINE void eachVector(int64_t n, Body body) {
   if (i < n) body(i, n - i);
 }
 
+// Long, and called for a row or for many: not copied to each of its callers.
+#define ROWS_ONCE __attribute__((noinline))
+
 // --- rows of a few elements: a lane per row, so that nothing is folded and nothing is partial
 
 constexpr int64_t kNarrow = 16;
@@ -96,20 +99,31 @@ struct Narrow {
   STEEPEST_INLINE F column(int64_t c) const { return load(data + c * kWidth); }
   STEEPEST_INLINE void setColumn(int64_t c, F v) { store(data + c * kWidth, v); }
 
-  STEEPEST_INLINE void loadRows(const float* x, int64_t rows) {
-    for (int64_t c = 0; c < n; ++c) {
-      for (int64_t r = 0; r < rows; ++r) data[c * kWidth + r] = x[r * n + c];
-    }
-  }
+  STEEPEST_INLINE void loadRows(const float* x, int64_t rows) { rows == kWidth ? read<kWidth>(x) : read<0>(x, rows); }
   STEEPEST_INLINE void storeRows(float* y, int64_t rows) const {
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t c = 0; c < n; ++c) y[r * n + c] = data[c * kWidth + r];
-    }
+    rows == kWidth ? write<kWidth>(y) : write<0>(y, rows);
   }
   STEEPEST_INLINE F max() const {
     F result = column(0);
     for (int64_t c = 1; c < n; ++c) result = Max()(column(c), result);
     return result;
+  }
+
+ private:
+  // `all`: so many rows, or 0.
+  template <int64_t all>
+  ROWS_ONCE void read(const float* x, int64_t some = 0) {
+    const int64_t rows = all > 0 ? all : some;
+    for (int64_t c = 0; c < n; ++c) {
+      for (int64_t r = 0; r < rows; ++r) data[c * kWidth + r] = x[r * n + c];
+    }
+  }
+  template <int64_t all>
+  ROWS_ONCE void write(float* y, int64_t some = 0) const {
+    const int64_t rows = all > 0 ? all : some;
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t c = 0; c < n; ++c) y[r * n + c] = data[c * kWidth + r];
+    }
   }
 };
 
@@ -128,30 +142,36 @@ struct Partition {
   float sum;  // of exp(x - max)
 };
 
-// The exponentials go to `e` unless it is null.
-STEEPEST_INLINE Partition partition(const float* x, int64_t n, float* e) {
+// The exponentials go to `e`, or nowhere.
+template <bool keeps>
+ROWS_ONCE Partition partition(const float* x, int64_t n, float* e) {
   const float max = maxRow(x, n);
   const F shift = splat(max);
   const float sum = sumRow(n, [=](int64_t i, int64_t count) ROWS_LAMBDA {
     const F value = vexp(loadUpTo(x + i, count, splat(-__builtin_inff())) - shift);
-    if (e) storeUpTo(e + i, value, count);
+    if constexpr (keeps) storeUpTo(e + i, value, count);
     return value;
   });
   return {max, sum};
+}
+
+// The sums of exp(x - max) of rows, which take their place or not.
+template <bool keeps = true>
+ROWS_ONCE F exponentials(Narrow& block, F max) {
+  F sum = splat(0.0f);
+  for (int64_t c = 0; c < block.n; ++c) {
+    const F e = vexp(block.column(c) - max);
+    if constexpr (keeps) block.setColumn(c, e);
+    sum += e;
+  }
+  return sum;
 }
 
 void softmaxNarrow(const float* x, float* y, int64_t rows, int64_t n) {
   Narrow block{n};
   eachBlock(rows, [&](int64_t first, int64_t count) ROWS_LAMBDA {
     block.loadRows(x + first * n, count);
-    const F max = block.max();
-    F sum = splat(0.0f);
-    for (int64_t c = 0; c < n; ++c) {
-      const F e = vexp(block.column(c) - max);
-      block.setColumn(c, e);
-      sum += e;
-    }
-    const F scale = 1.0f / sum;
+    const F scale = 1.0f / exponentials(block, block.max());
     for (int64_t c = 0; c < n; ++c) block.setColumn(c, block.column(c) * scale);
     block.storeRows(y + first * n, count);
   });
@@ -160,7 +180,7 @@ void softmaxNarrow(const float* x, float* y, int64_t rows, int64_t n) {
 void softmax(const float* x, float* y, int64_t rows, int64_t n) {
   if (n <= kNarrow) return softmaxNarrow(x, y, rows, n);
   for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
-    const F scale = splat(1.0f / partition(x, n, y).sum);
+    const F scale = splat(1.0f / partition<true>(x, n, y).sum);
     eachVector(n, [=](int64_t i, int64_t count)
                       ROWS_LAMBDA { storeUpTo(y + i, loadUpTo(y + i, count, scale) * scale, count); });
   }
@@ -170,10 +190,7 @@ void logSoftmaxNarrow(const float* x, float* y, int64_t rows, int64_t n) {
   Narrow block{n};
   eachBlock(rows, [&](int64_t first, int64_t count) ROWS_LAMBDA {
     block.loadRows(x + first * n, count);
-    const F max = block.max();
-    F sum = splat(0.0f);
-    for (int64_t c = 0; c < n; ++c) sum += vexp(block.column(c) - max);
-    const F log = vlog(sum);
+    const F max = block.max(), log = vlog(exponentials<false>(block, max));
     for (int64_t c = 0; c < n; ++c) block.setColumn(c, (block.column(c) - max) - log);
     block.storeRows(y + first * n, count);
   });
@@ -182,7 +199,7 @@ void logSoftmaxNarrow(const float* x, float* y, int64_t rows, int64_t n) {
 void logSoftmax(const float* x, float* y, int64_t rows, int64_t n) {
   if (n <= kNarrow) return logSoftmaxNarrow(x, y, rows, n);
   for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
-    const Partition p = partition(x, n, nullptr);
+    const Partition p = partition<false>(x, n, nullptr);
     const F max = splat(p.max), log = vlog(splat(p.sum));
     eachVector(n, [=](int64_t i, int64_t count)
                       ROWS_LAMBDA { storeUpTo(y + i, (loadUpTo(x + i, count, max) - max) - log, count); });
@@ -229,7 +246,11 @@ STEEPEST_INLINE bool pick(const float* x, const int32_t* labels, int64_t rows, i
   return ok;
 }
 
-// loss = (max - x[label]) + log(sum exp(x - max))
+// (max - x[label]) + log(sum exp(x - max))
+ROWS_ONCE void storeLosses(F max, const float* picked, F sum, float* loss, int64_t count) {
+  storeUpTo(loss, (max - load(picked)) + vlog(sum), count);
+}
+
 bool crossEntropy(const float* x, const int32_t* labels, float* loss, int64_t rows, int64_t n) {
   bool ok = true;
   Narrow block{n};
@@ -241,18 +262,18 @@ bool crossEntropy(const float* x, const int32_t* labels, float* loss, int64_t ro
     if (n <= kNarrow) {
       block.loadRows(from, count);
       max = block.max();
-      for (int64_t c = 0; c < n; ++c) sum += vexp(block.column(c) - max);
+      sum = exponentials(block, max);
     } else {
       float maxima[kWidth] = {}, sums[kWidth] = {};
       for (int64_t r = 0; r < count; ++r) {
-        const Partition p = partition(from + r * n, n, nullptr);
+        const Partition p = partition<false>(from + r * n, n, nullptr);
         maxima[r] = p.max;
         sums[r] = p.sum;
       }
       max = load(maxima);
       sum = load(sums);
     }
-    storeUpTo(loss + first, (max - load(picked)) + vlog(sum), count);
+    storeLosses(max, picked, sum, loss + first, count);
   });
   return ok;
 }
@@ -271,14 +292,8 @@ bool crossEntropyGradNarrow(const float* x, const int32_t* labels, const float* 
       scale[r] = dloss[first + r];
     }
     block.loadRows(x + first * n, count);
-    const F max = block.max();
-    F sum = zero;
-    for (int64_t c = 0; c < n; ++c) {
-      const F e = vexp(block.column(c) - max);
-      block.setColumn(c, e);
-      sum += e;
-    }
-    if (loss != nullptr) storeUpTo(loss + first, (max - load(picked)) + vlog(sum), count);
+    const F max = block.max(), sum = exponentials(block, max);
+    if (loss != nullptr) storeLosses(max, picked, sum, loss + first, count);
     const F normalizer = 1.0f / sum, d = load(scale);
     const I target = load(label);
     for (int64_t c = 0; c < n; ++c) {
@@ -306,7 +321,7 @@ bool crossEntropyGrad(const float* x, const int32_t* labels, const float* dloss,
         eachVector(n, [=](int64_t i, int64_t valid) ROWS_LAMBDA { storeUpTo(to + i, zero, valid); });
         continue;
       }
-      const Partition p = partition(x + at * n, n, to);
+      const Partition p = partition<true>(x + at * n, n, to);
       maxima[r] = p.max;
       sums[r] = p.sum;
       const float normalizer = 1.0f / p.sum;
@@ -316,7 +331,7 @@ bool crossEntropyGrad(const float* x, const int32_t* labels, const float* dloss,
                         ROWS_LAMBDA { storeUpTo(to + i, loadUpTo(to + i, valid, zero) * share * d, valid); });
       to[labels[at]] = atLabel;
     }
-    if (loss != nullptr) storeUpTo(loss + first, (load(maxima) - load(picked)) + vlog(load(sums)), count);
+    if (loss != nullptr) storeLosses(load(maxima), picked, load(sums), loss + first, count);
   });
   return ok;
 }
