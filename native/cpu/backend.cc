@@ -87,7 +87,7 @@ class Cpu final : public Backend {
       shared.workspace->begin();
       std::unique_ptr<Kernel> kernel;
       if (const size_t loss = lossOf(i, instructions); loss < instructions.size()) {
-        kernel = bindWithLoss(instructions[i], instructions[loss], shared);
+        kernel = bindCrossEntropyGradWithLoss(instructions[i], instructions[loss], shared);
         done[loss] = true;
       } else {
         kernel = done[i] ? std::make_unique<Done>() : kernelOf(instructions[i], shared);

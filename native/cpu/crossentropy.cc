@@ -82,7 +82,8 @@ std::unique_ptr<Kernel> bindSoftmaxCrossEntropyGrad(const Instruction& instructi
   return std::make_unique<SoftmaxCrossEntropyGrad>(instruction, nullptr, memory);
 }
 
-std::unique_ptr<Kernel> bindWithLoss(const Instruction& gradient, const Instruction& loss, const Memory& memory) {
+std::unique_ptr<Kernel> bindCrossEntropyGradWithLoss(const Instruction& gradient, const Instruction& loss,
+                                                     const Memory& memory) {
   return std::make_unique<SoftmaxCrossEntropyGrad>(gradient, &loss, memory);
 }
 

@@ -60,7 +60,8 @@ std::unique_ptr<Kernel> bindSoftmax(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindSoftmaxGrad(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindSoftmaxCrossEntropy(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindSoftmaxCrossEntropyGrad(const Instruction&, const Memory&);
-std::unique_ptr<Kernel> bindWithLoss(const Instruction& gradient, const Instruction& loss, const Memory&);
+std::unique_ptr<Kernel> bindCrossEntropyGradWithLoss(const Instruction& gradient, const Instruction& loss,
+                                                     const Memory&);
 std::unique_ptr<Kernel> bindAttention(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindAttentionGrad(const Instruction&, const Memory&);
 std::unique_ptr<Kernel> bindNormalize(const Instruction&, const Memory&);

@@ -282,3 +282,17 @@ describe('errors', () => {
     expect(await messageOf(net.profile(x, y))).toContain('profile: the model has been disposed');
   });
 });
+
+test('a loss that the kernel of its gradient makes has no rates of its own', async () => {
+  const net = sequential([layers.dense({ units: 4000, inputShape: [8] })]);
+  net.compile({ optimizer: 'sgd', loss: 'sparseCategoricalCrossentropy' });
+  const y = Int32Array.from({ length: 256 }, (_, i) => (i * 37) % 4000);
+  const report = await net.profile(noise(256 * 8), y, { batchSize: 256, steps: 5 });
+  const rows = `${report}`.split('\n');
+  const loss = rows.find((row) => /^ *\d+ +softmaxCrossEntropy /.test(row));
+  const gradient = rows.find((row) => /^ *\d+ +softmaxCrossEntropyGrad /.test(row));
+  // time, share and calls, then rates if there are any, then what it belongs to
+  expect(loss).toMatch(/^ *\d+ +softmaxCrossEntropy +[\d.]+ \w+ +[\d.]+% +1 +loss/);
+  expect(gradient).toMatch(/^ *\d+ +softmaxCrossEntropyGrad +[\d.]+ \w+ +[\d.]+% +1 +[\d.]+ +[\d.]+ +\d+% +loss/);
+  net.dispose();
+});

@@ -420,4 +420,5 @@ const RowKernels rowKernels = {
     rows::add,
 };
 
+#undef ROWS_ONCE
 #undef ROWS_LAMBDA
