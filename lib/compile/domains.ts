@@ -2,6 +2,7 @@ import { broadcastTo, constantValue } from '../ir/build.js';
 import { type Graph, Node, type Shape, sameShape, type Tensor, topological } from '../ir/graph.js';
 import { reshape } from '../ir/ops/shape.js';
 import { isScalar, isView, opInfo } from '../ir/optable.js';
+import { isElementwise } from './region.js';
 import { rebuild, rewrite, usesOf } from './rewrite.js';
 import { isSliding, resolveView } from './views.js';
 
@@ -22,7 +23,7 @@ export function inShapeOfProducts(graph: Graph): Graph {
 
   /** Read as it is by something that is not elementwise, or by the caller. */
   const isStored = (t: Tensor): boolean =>
-    fetched.has(t) || (consumers.get(t) ?? []).some((c) => !isScalar(c.op) && !isView(c.op));
+    fetched.has(t) || (consumers.get(t) ?? []).some((c) => !isElementwise(c) && !isView(c.op));
 
   /** The same elements in another shape, for one reader. */
   function inShape(t: Tensor, shape: Shape): Tensor | undefined {
@@ -32,25 +33,25 @@ export function inShapeOfProducts(graph: Graph): Graph {
     if (sameShape(origin.shape, shape)) return origin;
     const old = before.get(t) ?? t;
     if (isScalar(t.node.op) && !isStored(old)) {
-      return (consumers.get(old) ?? []).length === 1 ? computedIn(t.node, t.node.inputs, shape) : undefined;
+      return (consumers.get(old) ?? []).length === 1 ? computedIn(t.node, t.node.inputs, shape)?.[0] : undefined;
     }
     const view = reshape(t, shape);
     return isSliding(t) || resolveView(view) === undefined ? undefined : view;
   }
 
-  function computedIn(node: Node, inputs: readonly Tensor[], shape: Shape): Tensor | undefined {
-    const result = node.outputs[0] as Tensor;
+  function computedIn(node: Node, inputs: readonly Tensor[], shape: Shape): readonly Tensor[] | undefined {
     // the operands of a positional operation are not read element by element
     const operands = opInfo(node.op).positional ? inputs : inputs.map((t) => inShape(t, shape));
     if (!operands.every((t) => t !== undefined)) return undefined;
-    return new Node(node.op, operands, node.attrs, [{ shape, dtype: result.dtype }], node.scope).outputs[0];
+    const types = node.outputs.map(({ dtype }) => ({ shape, dtype }));
+    return new Node(node.op, operands, node.attrs, types, node.scope).outputs;
   }
 
   return rewrite(graph, (node, inputs) => {
-    const moved = isScalar(node.op) ? inProductsShape(node, inputs) : undefined;
-    const made = moved === undefined ? rebuild(node, inputs).outputs : [moved];
+    const moved = isElementwise(node) ? inProductsShape(node, inputs) : undefined;
+    const made = moved ?? rebuild(node, inputs).outputs;
     if (isProduct(node) || moved !== undefined || isEnd(node, inputs)) for (const t of made) ends.add(t);
-    const outputs = moved === undefined ? made : [reshape(moved, shapeOf(node))];
+    const outputs = moved === undefined ? made : moved.map((t) => reshape(t, shapeOf(node)));
     for (const t of node.outputs) {
       const now = outputs[t.index] as Tensor;
       if (now !== t) before.set(now, t);
@@ -59,10 +60,10 @@ export function inShapeOfProducts(graph: Graph): Graph {
   });
 
   function isEnd(node: Node, inputs: readonly Tensor[]): boolean {
-    return isScalar(node.op) && inputs.some((t) => ends.has(t) && sameShape(t.shape, shapeOf(node)));
+    return isElementwise(node) && inputs.some((t) => ends.has(t) && sameShape(t.shape, shapeOf(node)));
   }
 
-  function inProductsShape(node: Node, inputs: readonly Tensor[]): Tensor | undefined {
+  function inProductsShape(node: Node, inputs: readonly Tensor[]): readonly Tensor[] | undefined {
     const shape = shapeOf(node);
     for (const t of inputs) {
       if (t.node.op !== 'reshape') continue;

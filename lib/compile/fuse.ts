@@ -1,4 +1,3 @@
-import { constantValue } from '../ir/build.js';
 import {
   type Attributes,
   type Graph,
@@ -8,16 +7,23 @@ import {
   type TensorType,
   topological,
 } from '../ir/graph.js';
-import { encoding, isScalar, isView, opInfo, type ScalarOp } from '../ir/optable.js';
-import type { Constant, Program, Step } from '../ir/program.js';
+import { encoding, isScalar, isView, opInfo } from '../ir/optable.js';
+import type { Program } from '../ir/program.js';
 import { inShapeOfProducts } from './domains.js';
 import { shareWidened } from './narrow.js';
 import { fusable, largeSize, levelsOf, recompute } from './recompute.js';
+import {
+  isElementwise,
+  isStored,
+  maxSteps,
+  ownRegistersOf,
+  programOf,
+  type Region,
+  type RegionProgram,
+  stepsOf,
+} from './region.js';
 import { rebuild, rewrite, type Uses, usesOf } from './rewrite.js';
 import { isSliding, resolveView } from './views.js';
-
-/** Regions larger than this are cut: registers of a tile must stay in the nearest cache. */
-const maxSteps = 96;
 
 /**
  * Turns elementwise operations into programs.
@@ -43,7 +49,7 @@ export function fuse(original: Graph, enabled = true): Graph {
   if (enabled) joinLower(findRegions(nodes, level, uses), level, nodes, uses);
   const regions = enabled
     ? cutRegions(findRegions(nodes, level, uses), level).flatMap((region) => splitAtProducts(region, uses))
-    : nodes.filter((n) => isScalar(n.op)).map((n) => ({ nodes: [n], level: 0, stage: '' }));
+    : nodes.filter(isElementwise).map((n) => ({ nodes: [n], level: 0, stage: '' }));
   const built = new Rebuilder(graph, nodes, uses);
 
   const hosted = new Map<Node, Plan>();
@@ -84,23 +90,19 @@ function withOwnParts(graph: Graph): Graph {
 
 const twinOf = (node: Node): Node => new Node(node.op, node.inputs, node.attrs, node.outputs, node.scope);
 
-/** Elementwise nodes that run together. */
-interface Region {
-  readonly nodes: readonly Node[];
-  readonly level: number;
-  /** Regions of one stage do not depend on each other: the level, and which piece of a region that was cut. */
-  readonly stage: string;
-}
-
 /** A region and the program it becomes. */
-interface Plan extends Region {
-  readonly inputs: readonly Tensor[];
-  readonly outputs: readonly Tensor[];
-  readonly program: Program;
+interface Plan extends Region, RegionProgram {
   host: Node | undefined;
 }
 
+const planRegion = (region: Region, uses: Uses): Plan => ({
+  ...region,
+  ...programOf(region.nodes, uses),
+  host: undefined,
+});
+
 const result = (node: Node): Tensor => node.outputs[0] as Tensor;
+const countSteps = (nodes: readonly Node[]): number => nodes.reduce((count, node) => count + stepsOf(node), 0);
 
 /** Connected sets of elementwise nodes, each in the order of its nodes. */
 function findRegions(nodes: readonly Node[], level: ReadonlyMap<Node, number>, { consumers }: Uses): Node[][] {
@@ -116,7 +118,7 @@ function findRegions(nodes: readonly Node[], level: ReadonlyMap<Node, number>, {
     }
   };
   for (const node of nodes) {
-    if (!isScalar(node.op)) continue;
+    if (!isElementwise(node)) continue;
     const at = level.get(node) as number;
     regionOf.set(node, [node]);
     for (const { node: producer } of node.inputs) {
@@ -161,16 +163,16 @@ function joinLower(regions: readonly Node[][], level: Map<Node, number>, nodes: 
     const read = new Set(region.flatMap((node) => node.inputs).filter((t) => !inside.has(t.node)));
     const shape = result(region[0] as Node).shape;
     const hosts = (node: Node): boolean => opInfo(node.op).epilogue || node.op === 'reduce';
-    const stored = region.map(result).filter((t) => isStored(t, inside, uses));
+    const stored = region.flatMap((node) => node.outputs).filter((t) => isStored(t, inside, uses));
     if ([...read].some(({ node }) => hosts(node))) continue;
     if (stored.some((t) => (uses.consumers.get(t) ?? []).some(hosts))) continue;
     const ready = ({ node }: Tensor): number =>
-      lowest(node) + (isScalar(node.op) && sameShape(result(node).shape, shape) ? 0 : 1);
+      lowest(node) + (isElementwise(node) && sameShape(result(node).shape, shape) ? 0 : 1);
     const to = Math.max(...[...read].map(ready));
-    const passed = [...read].filter(({ node }) => regionOf.has(node) && ready(node.outputs[0] as Tensor) === to);
+    const passed = [...read].filter((t) => regionOf.has(t.node) && ready(t) === to);
     if (to >= at || !Number.isFinite(to)) continue;
     const producers = new Set(passed.map(({ node }) => regionOf.get(node) as Node[]));
-    const together = [region, ...producers].reduce((sum, r) => sum + r.length, 0);
+    const together = [region, ...producers].reduce((sum, r) => sum + countSteps(r), 0);
     const freed = passed.filter((t) => {
       const own = new Set([...region, ...(regionOf.get(t.node) as Node[])]);
       return sameShape(t.shape, shape) && !isStored(t, own, uses);
@@ -185,9 +187,6 @@ function joinLower(regions: readonly Node[][], level: Map<Node, number>, nodes: 
 /** Of tensors of one shape; bfloat16 takes half as much as float32. */
 const spaceOf = (tensors: readonly Tensor[]): number =>
   tensors.reduce((space, t) => space + (t.dtype === 'bfloat16' ? 1 : 2), 0);
-
-const isStored = (t: Tensor, inside: ReadonlySet<Node>, { consumers, fetched }: Uses): boolean =>
-  fetched.has(t) || (consumers.get(t) ?? []).some((consumer) => !inside.has(consumer));
 
 /**
  * A region that finishes several products is the end of the last one. What depends on one of the others alone, its bias for
@@ -206,7 +205,7 @@ function splitAtProducts({ nodes, level, stage }: Region, uses: Uses): Region[] 
     const other = (t: Tensor): boolean => !own.has(t) && (inside.has(t.node) || products.includes(t));
     const part = nodes.filter((node) => {
       const belongs = node.inputs.some((t) => own.has(t)) && !node.inputs.some(other);
-      if (belongs) own.add(result(node));
+      if (belongs) for (const t of node.outputs) own.add(t);
       return belongs;
     });
     if (part.length === 0) continue;
@@ -221,68 +220,25 @@ function cut(region: readonly Node[]): Node[][] {
   const pieces: Node[][] = [];
   let piece: Node[] = [];
   const registers = new Set<Tensor>();
+  let steps = 0;
+  let own = 0;
   for (const node of region) {
-    const operands = [...node.inputs, result(node)];
-    const added = operands.filter((t) => !registers.has(t)).length;
-    if (piece.length === 0 || piece.length === maxSteps || registers.size + added > encoding.maxRegisters) {
+    const operands = [...node.inputs, ...node.outputs];
+    const added = operands.filter((t) => !registers.has(t)).length + ownRegistersOf(node);
+    const fits = steps + stepsOf(node) <= maxSteps && registers.size + own + added <= encoding.maxRegisters;
+    if (piece.length === 0 || !fits) {
       piece = [];
       pieces.push(piece);
       registers.clear();
+      steps = 0;
+      own = 0;
     }
     piece.push(node);
     for (const t of operands) registers.add(t);
+    steps += stepsOf(node);
+    own += ownRegistersOf(node);
   }
   return pieces;
-}
-
-/** Writes the program of a region. */
-function planRegion({ nodes, level, stage }: Region, uses: Uses): Plan {
-  const inside = new Set(nodes);
-  const inputs: Tensor[] = [];
-  const constants: Constant[] = [];
-  // two passes: registers of inputs and constants come before those of the steps
-  const external = new Map<Tensor, number | Constant>();
-  for (const node of nodes) {
-    for (const t of node.inputs) {
-      if (inside.has(t.node) || external.has(t)) continue;
-      const value = constantValue(t);
-      if (value === undefined || opInfo(node.op).positional) {
-        external.set(t, inputs.length);
-        inputs.push(t);
-      } else {
-        const lanes = t.dtype === 'int32' ? 'i' : 'f';
-        let known = constants.find((c) => c.lanes === lanes && Object.is(c.value, value));
-        if (known === undefined) {
-          known = { value, lanes };
-          constants.push(known);
-        }
-        external.set(t, known);
-      }
-    }
-  }
-  const registers = new Map<Tensor, number>();
-  for (const [t, where] of external) {
-    registers.set(t, typeof where === 'number' ? where : inputs.length + constants.indexOf(where));
-  }
-  const steps: Step[] = [];
-  for (const node of nodes) {
-    const op = node.op as ScalarOp;
-    registers.set(result(node), inputs.length + constants.length + steps.length);
-    const typed = node.inputs[node.inputs.length - 1];
-    const lanes = typed?.dtype === 'int32' || op === 'iota' ? 'i' : 'f';
-    const args = node.inputs.map((t) => registers.get(t) as number);
-    steps.push({ op, lanes, args, ...immediates(node) });
-  }
-  const outputs = nodes.map(result).filter((t) => isStored(t, inside, uses));
-  const program = { inputs: inputs.length, constants, steps, outputs: outputs.map((t) => registers.get(t) as number) };
-  return { nodes, level, stage, inputs, outputs, program, host: undefined };
-}
-
-function immediates(node: Node): { immediates: [number, number] } | undefined {
-  if (node.is('random')) return { immediates: [(node.attrs as Attributes['random']).stream, 0] };
-  if (!node.is('iota')) return undefined;
-  const { inner, size } = node.attrs as Attributes['iota'];
-  return { immediates: [inner, size] };
 }
 
 /** The product or reduction that can run a region's program while its data is hot. */
@@ -355,12 +311,12 @@ const isArray = (t: Tensor): boolean =>
   t.size > 1 && resolveView(t)?.strides.every((s, i) => s !== 0 || t.shape[i] === 1) === true;
 
 function canJoin(a: Plan, b: Plan): boolean {
-  const all = [a, b].flatMap((p) => [...p.inputs, ...p.program.constants, ...p.nodes]);
   const nodes = [...a.nodes, ...b.nodes];
+  const registers = (p: Plan): number => p.inputs.length + p.program.constants.length + p.program.steps.length;
   return (
     sameShape(result(a.nodes[0] as Node).shape, result(b.nodes[0] as Node).shape) &&
-    nodes.length <= maxSteps &&
-    all.length <= encoding.maxRegisters &&
+    countSteps(nodes) <= maxSteps &&
+    registers(a) + registers(b) <= encoding.maxRegisters &&
     !nodes.some((n) => opInfo(n.op).positional)
   );
 }

@@ -1,5 +1,6 @@
 import { type Graph, Node, onceForEach, sameShape, type Tensor, topological } from '../ir/graph.js';
 import { hasSibling, isScalar, isView, opInfo } from '../ir/optable.js';
+import { isElementwise } from './region.js';
 import { rebuild, type Uses, usesOf } from './rewrite.js';
 
 /** Smaller tensors stay in the cache between their maker and those who read them: an instruction more costs as much. */
@@ -7,7 +8,7 @@ export const largeSize = 1 << 16;
 
 /** Whether two operations can run in one program. */
 export const fusable = (producer: Node, consumer: Node): boolean =>
-  isScalar(producer.op) && isScalar(consumer.op) && sameShape(result(producer).shape, result(consumer).shape);
+  isElementwise(producer) && isElementwise(consumer) && sameShape(result(producer).shape, result(consumer).shape);
 
 const result = (node: Node): Tensor => node.outputs[0] as Tensor;
 

@@ -50,9 +50,9 @@ export function simplify(graph: Graph): Graph {
   });
 }
 
-/** Two nodes with the same key compute the same. Sources with data, fed inputs and loops have none. */
+/** Two nodes with the same key compute the same. Sources with data, fed inputs, loops and programs have none. */
 function keyOf(node: Node, variables: Map<Variable, number>): string | undefined {
-  if (node.op === 'input' || node.op === 'loop') return undefined;
+  if (node.op === 'input' || node.op === 'loop' || node.op === 'map') return undefined;
   let inputs = '';
   for (const t of node.inputs) inputs += t.index === 0 ? `${t.node.id},` : `${t.node.id}.${t.index},`;
   const attributes = hasAttributes(node);

@@ -183,7 +183,7 @@ export const vjps = {
   feed: fused,
   fetch: fused,
   copy: (dy) => [dy],
-  map: fused,
+  map: 'parts',
   reduce: (dy, [x], y, { kind, axes, program }) => {
     if (program.steps.length > 0) return fused();
     const keep = (t: Tensor) =>

@@ -11,7 +11,7 @@
  * - `view`: another way to look at the same memory; becomes offset and strides, no kernel runs.
  * - `array`: a kernel of its own.
  * - `control`: runs a sub-graph.
- * - `fused`: made by passes of the compiler only.
+ * - `fused`: made by passes of the compiler; `map` also by optimizers, see `optimizers/traced-once.ts`.
  * - `effect`: changes state.
  *
  * `code` is the number in an encoded plan: an instruction opcode for kinds that become instructions, a step opcode for

@@ -7,9 +7,16 @@ import { clipped } from './clipping.js';
 import { matches, settingsOf } from './groups.js';
 import type { Optimizer, Parameter, UpdateContext } from './optimizer.js';
 import { checkCommonOptions, checkLearningRate, type OptimizerOptions } from './options.js';
+import { type Move, tracedOnce } from './traced-once.js';
 
 /** How one parameter moves: from the parameter (and its weight decay, which is done already) to its new value. */
 export type Rule = (parameter: Parameter, weightDecay: number) => Tensor;
+
+/** What a parameter moves by, as its group has it. */
+interface Settings {
+  readonly multiplier: number;
+  readonly weightDecay: number;
+}
 
 /**
  * What all optimizers have in common: the learning rate, accumulation, clipping, groups of parameters, weight decay and
@@ -20,6 +27,8 @@ export abstract class GradientDescent implements Optimizer {
   protected readonly where: string;
   /** The rule takes care of decoupled weight decay itself. */
   protected readonly decaysItself: boolean = false;
+  /** The rule is not the same for all parameters. */
+  protected readonly tellsApart: boolean = false;
   #learningRate: number | Schedule;
 
   constructor(
@@ -59,23 +68,13 @@ export abstract class GradientDescent implements Optimizer {
       typeof schedule === 'number'
         ? context.learningRate
         : traceSchedule(this.where, schedule, subtract(context.step, 1));
-    // what all parameters of a group share is traced once
-    const rules = new Map<number, { readonly rate: Tensor; readonly rule: Rule }>();
-    const ruleFor = (multiplier: number) => {
-      let known = rules.get(multiplier);
-      if (known === undefined) {
-        const rate = multiplier === 1 ? learningRate : multiply(learningRate, multiplier);
-        known = { rate, rule: this.rule({ ...context, learningRate: rate }) };
-        rules.set(multiplier, known);
-      }
-      return known;
-    };
+    const moves = new Map<string, Move>(); // by the settings of a group of parameters
     for (const parameter of clipped(parameters, this.common)) {
-      const { variable } = parameter;
-      const { multiplier, weightDecay } = this.#settingsOf(parameter);
-      const { rate, rule } = ruleFor(multiplier);
-      const next = rule(this.#decayed(parameter, weightDecay, rate), weightDecay);
-      context.write(variable, averaged(variable, next, this.common, context));
+      const settings = this.#settingsOf(parameter);
+      const group = `${settings.multiplier} ${settings.weightDecay}`;
+      const move = moves.get(group) ?? this.#moveOf(settings, { ...context, learningRate });
+      moves.set(group, move);
+      context.write(parameter.variable, move(parameter));
     }
   }
 
@@ -90,12 +89,25 @@ export abstract class GradientDescent implements Optimizer {
   /** Traces what is the same for all parameters, and returns the function that gives a parameter's new value. */
   protected abstract rule(context: UpdateContext): Rule;
 
+  /** How the parameters of a group move. What they share is traced once. */
+  #moveOf({ multiplier, weightDecay }: Settings, context: UpdateContext): Move {
+    const trace = (own: UpdateContext): Move => {
+      const rate = multiplier === 1 ? own.learningRate : multiply(own.learningRate, multiplier);
+      const rule = this.rule({ ...own, learningRate: rate });
+      return (parameter) => {
+        const next = rule(this.#decayed(parameter, weightDecay, rate), weightDecay);
+        return averaged(parameter.variable, next, this.common, own);
+      };
+    };
+    return this.tellsApart ? trace(context) : tracedOnce(context, trace);
+  }
+
   #unscaled(parameters: readonly Parameter[]): readonly Parameter[] {
     if (this.lossScale === 1) return parameters;
     return parameters.map((p) => ({ ...p, gradient: multiply(p.gradient, 1 / this.lossScale) }));
   }
 
-  #settingsOf({ variable }: Parameter) {
+  #settingsOf({ variable }: Parameter): Settings {
     const { weightDecay = 0, excludeFromWeightDecay = [], parameterGroups } = this.common;
     const group = settingsOf(this.where, parameterGroups, variable);
     const excluded = excludeFromWeightDecay.some((pattern) => matches(pattern, variable.name));

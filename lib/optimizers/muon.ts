@@ -35,6 +35,7 @@ const mostSteps = 100;
 
 class Muon extends GradientDescent {
   readonly name = 'muon';
+  protected override readonly tellsApart = true;
   readonly #momentum: number;
   readonly #nesterov: boolean;
   readonly #steps: number;

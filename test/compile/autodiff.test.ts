@@ -70,7 +70,7 @@ describe('the walker', () => {
 
   test('refuses graphs that have been fused', () => {
     const x = tensor([1, 2]);
-    const map = new Node('map', [x], { program: identityProgram, segments: 1 }, [x], '').outputs[0];
+    const map = new Node('map', [x, x], { program: identityProgram, segments: 2 }, [x, x], '').outputs[0];
     expect(() => gradients(ops.sum(map), [x])).toThrow('the graph has been fused');
   });
 

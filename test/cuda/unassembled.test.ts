@@ -21,6 +21,7 @@ const script = (devices: readonly string[]) => `
     ]],
     convolution: [[8, 8, 2], 'adamw', () => [
       layers.conv2d({ filters: 4, kernelSize: 3, activation: 'gelu', inputShape: [8, 8, 2] }),
+      layers.conv2d({ filters: 4, kernelSize: 3, activation: 'relu' }),
       layers.batchNormalization(), layers.maxPooling2d({ poolSize: 2 }), layers.flatten(), head(),
     ]],
     LSTM: [[6, 4], 'rmsprop', () => [layers.lstm({ units: 8, inputShape: [6, 4] }), head()]],

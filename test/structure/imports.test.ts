@@ -22,6 +22,8 @@ const libArrows: Record<string, readonly string[]> = {
   ir: [],
   compile: ['ir'],
   ...Object.fromEntries(families.map((family) => [family, ['ir', ...families]])),
+  // Gives all weights the program of one: see `optimizers/traced-once.ts`.
+  optimizers: ['ir', 'compile/elementwise', ...families],
   // Draws weights natively: millions of random numbers.
   initializers: ['ir', 'runtime/draw', ...families],
   // Knows encoded plans only; the operation table is there for its hash.
