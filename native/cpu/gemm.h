@@ -36,7 +36,7 @@ struct GemmBlock {
   float* c;
   int64_t cRow;
   int64_t m, n, k;
-  const GemmFinish* finish;     // or null
+  const GemmFinish* finish = nullptr;
   bool accumulate = false;      // onto what C holds, or
   const float* from = nullptr;  // onto these numbers, in rows as far apart as C's
   const float* bias = nullptr;  // and onto these, in each row

@@ -248,7 +248,7 @@ class Matmul final : public Kernel {
 
   // One block: columns slab+column .. slab+column+n-1, where B is packed from column `slab` on.
   void block(int64_t item, int64_t row, int64_t m, int64_t slab, int64_t column, int64_t n, float* slot) {
-    GemmBlock g{};
+    GemmBlock g;
     g.aRow = p_.aRow;
     g.aDepth = p_.aDepth;
     g.n = n;
@@ -280,8 +280,8 @@ class Matmul final : public Kernel {
     Ahead ahead[Epilogue::kMaxAheads + 1];
     g.ahead = ahead;
     g.farA = p_.m * p_.k >= kFarRows || (copied_ != nullptr && p_.a.at != copied_);  // of the caller's data
-    const int64_t whole = n / gemm_.panel * gemm_.panel;
-    if (updating_ != nullptr && m >= gemm_.updatingRows && whole > 0) {
+    const int64_t whole = updating_ != nullptr && m >= gemm_.updatingRows ? n / gemm_.panel * gemm_.panel : 0;
+    if (whole > 0) {
       readA(a + row * p_.aRow, &g);
       g.m = m;
       g.n = whole;
@@ -291,12 +291,13 @@ class Matmul final : public Kernel {
       return;
     }
     const bool far = p_.m * p_.n >= kFarUpdate;
-    const int64_t strips = ceilDiv(m, stripRows_), first = row, end = row + m;
+    const int64_t strips = m <= stripRows_ ? 1 : ceilDiv(m, stripRows_), first = row, end = row + m;
+    const int64_t rows = strips == 1 ? m : m / strips, taller = m - strips * rows;
     GemmCopied copied;
-    g.copied = &copied;
+    if (strips > 1) g.copied = &copied;
     for (int64_t s = 0; s < strips; ++s, row += g.m) {
-      g.m = m / strips + (s < m % strips);
-      g.below = s + 1 < strips ? m / strips + (s + 1 < m % strips) : 0;
+      g.m = rows + (s < taller);
+      g.below = s + 1 < strips ? rows + (s + 1 < taller) : 0;
       readA(a + row * p_.aRow, &g);
       const int64_t next = row + g.m;
       g.aheads = far && next < end
@@ -341,7 +342,7 @@ class Matmul final : public Kernel {
 
   // The roles of A and B change, and C^T goes to C from where it was computed.
   void turned(const GemmBlock& g, float* product) {
-    GemmBlock t{};
+    GemmBlock t;
     t.a = g.b;
     t.aRow = p_.bColumn;
     t.aDepth = p_.bDepth;

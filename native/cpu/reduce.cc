@@ -114,6 +114,7 @@ class Reduce : public Kernel {
       parts_ = (reduced_ + partLength_ - 1) / partLength_;
     }
     if (parts_ == 1) partLength_ = reduced_;
+    isBlock_ = parts_ == 1 && reduced_ <= kBlockRows && !bool_;
     chunks_ = (units_ + unitsPerChunk_ - 1) / unitsPerChunk_ * parts_;
     totals_.resize(chunks_ * strip_);
     if (inner_ > 1) blocks_.resize(chunks_ * strip_);
@@ -163,17 +164,23 @@ class Reduce : public Kernel {
 
   void runChunk(int64_t chunk) {
     TileWorker& worker = program_.begin();
-    const int64_t part = chunk % parts_;
+    const int64_t group = parts_ == 1 ? chunk : chunk / parts_, part = chunk - group * parts_;
     const int64_t first = part * partLength_, last = std::min(reduced_, first + partLength_);
-    const int64_t begin = chunk / parts_ * unitsPerChunk_, end = std::min(units_, begin + unitsPerChunk_);
+    const int64_t begin = group * unitsPerChunk_, end = std::min(units_, begin + unitsPerChunk_);
     Total* totals = totals_.data() + chunk * strip_;
     if (inner_ == 1) {
       reduceRows(worker, begin, end, first, last, totals);
       return;
     }
     for (int64_t unit = begin; unit < end; ++unit) {
-      const int64_t outer = unit / strips_, column = unit % strips_ * strip_;
+      const int64_t outer = strips_ == 1 ? unit : unit / strips_, column = (unit - outer * strips_) * strip_;
       const int64_t columns = std::min(strip_, inner_ - column);
+      if (isBlock_) {
+        T* const to = reinterpret_cast<T*>(output_) + outer * inner_ + column;
+        std::fill(to, to + columns, identity());
+        addRows(worker, outer * reduced_ * inner_ + column, reduced_, columns, to);
+        continue;
+      }
       reduceColumns(worker, outer, first, last, column, columns, blocks_.data() + chunk * strip_, totals);
       if (parts_ > 1) continue;
       for (int64_t c = 0; c < columns; ++c) write(outer * inner_ + column + c, totals[c]);
@@ -281,6 +288,7 @@ class Reduce : public Kernel {
   int64_t unitsPerChunk_;
   int64_t parts_ = 1;  // of the reduced axes, each a chunk of its own
   int64_t partLength_ = 0;
+  bool isBlock_ = false;  // few rows, which are combined where the result is
   int64_t chunks_;
   std::vector<Total> totals_;  // of each chunk, a strip
   std::vector<T> blocks_;

@@ -15,19 +15,22 @@ thread_local TileWorker threadWorker;
 
 TileWorker& TileProgram::begin() const {
   TileWorker& w = threadWorker;
-  for (size_t k = 0; k < slots_.size(); ++k) {
-    w.slots[k] = slots_[k].scratch ? w.scratch + slots_[k].address : reinterpret_cast<void*>(slots_[k].address);
+  const uintptr_t bases[] = {0, reinterpret_cast<uintptr_t>(w.scratch)};
+  void** to = w.slots;
+  const Slot* const end = slots_.data() + slots_.size();
+  for (const Slot* slot = slots_.data(); slot != end; ++slot) {
+    *to++ = reinterpret_cast<void*>(bases[slot->scratch] + slot->address);
   }
   w.row = -1;
   if (size_ == 0) return w;
   for (const SimdStep& s : uniformSteps_) s.run(s, w.slots, 1, 0);
   for (const Operand& o : periodic_) {
     // The pattern once, then copies of it: any tile finds its phase inside.
-    uint8_t* to = w.scratch + o.scratch;
+    uint8_t* const pattern = w.scratch + o.scratch;
     const int64_t total = o.period + tile_;
-    stage(o, 0, std::min(o.period, size_), to);
+    stage(o, 0, std::min(o.period, size_), pattern);
     for (int64_t filled = o.period; filled < total; filled *= 2) {
-      std::memcpy(to + filled * 4, to, static_cast<size_t>(std::min(filled, total - filled)) * 4);
+      std::memcpy(pattern + filled * 4, pattern, static_cast<size_t>(std::min(filled, total - filled)) * 4);
     }
   }
   return w;

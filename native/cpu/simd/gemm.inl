@@ -57,7 +57,7 @@ constexpr Tiles tiles;
 // --- blocks
 
 // Rows of B that are longer than a strip are read a few at a time, from end to end: no processor foresees jumps from row to row.
-void multiplyRow(const GemmBlock& g) {
+__attribute__((noinline)) void multiplyRow(const GemmBlock& g) {
   const int64_t depth = g.n > kStrip * kWidth ? kRowDepth : g.k;
   const Ends ends(g.finish);
   int64_t p = 0;
@@ -83,28 +83,37 @@ void multiplyRow(const GemmBlock& g) {
   if (ends.rest) finishRows(*ends.rest, g.c, 0, 0, 1, g.n);
 }
 
-// Nothing to copy, to pack or to fetch: attention's blocks and small layers, whose tiles are short.
+// Nothing to copy or to pack, and little to fetch: attention's blocks and small layers, whose tiles are short.
 STEEPEST_INLINE bool isNear(const GemmBlock& g) {
-  return g.n <= kNarrow && (g.aDepth == 1 || g.aRow == 1) && g.k <= kDepth && g.m <= kNearRows && g.aheads == 0 &&
-         !g.panels && !g.copied && !g.from && !g.farA && !(g.finish && g.finish->gate && g.k >= kGateSteps * kRows);
+  return g.n <= kNarrow && (g.aDepth == 1 || g.aRow == 1) && g.k <= kDepth && g.m <= kNearRows && g.aheads <= 1 &&
+         !g.panels && !g.copied && !g.from && !(g.finish && g.finish->gate && g.k >= kGateSteps * kRows);
 }
 
 STEEPEST_INLINE TileFunction tileFor(bool byRows, bool partial, int64_t vectors, int64_t rows) {
   return tiles.at[byRows][partial][vectors - 1][rows - 1];
 }
 
-void multiplyNear(const GemmBlock& g) {
+__attribute__((noinline)) void multiplyNear(const GemmBlock& g) {
   const bool byRows = g.aDepth == 1;
   const int64_t rowTiles = (g.m + kRows - 1) / kRows;
+  const int64_t least = rowTiles == 1 ? g.m : g.m / rowTiles, taller = g.m - rowTiles * least;
   const Ends ends(g.finish);
+  Fetches fetches(0);
+  Walk walk;
+  if (g.aheads > 0) walk = Walk(g.ahead[0], rowTiles * ((g.n + kPanel - 1) / kPanel));
   for (int64_t it = 0, i = 0; it < rowTiles; ++it) {
-    const int64_t rows = rowsOfTile(g.m, it);
+    const int64_t rows = least + (it < taller);
     Tile t{g.a + i * g.aRow, byRows ? g.aRow : g.aDepth, g.b, g.bRow, g.c + i * g.cRow, g.cRow, g.k, 0};
     t.from = g.accumulate ? t.c : nullptr;
     t.bias = g.bias;
     t.relu = ends.relu;
     t.gate = ends.gate ? ends.gate + i * g.cRow : nullptr;
     eachPanel(t, g.bPanel, g.n, kNarrow / kPanel, [&](bool partial, int64_t vectors) __attribute__((always_inline)) {
+      if (walk.any()) {
+        fetches.again(g.k);
+        walk.take(fetches);
+        t.fetches = &fetches;
+      }
       return tileFor(byRows, partial, vectors, rows);
     });
     if (ends.rest) finishRows(*ends.rest, g.c + i * g.cRow, g.cRow, i, rows, g.n);
@@ -112,9 +121,7 @@ void multiplyNear(const GemmBlock& g) {
   }
 }
 
-void block(const GemmBlock& g) {
-  if (g.m == 1 && g.aDepth == 1 && g.bPanel == kPanel && g.panels == nullptr) return multiplyRow(g);
-  if (isNear(g)) return multiplyNear(g);
+__attribute__((noinline)) void multiplyTiles(const GemmBlock& g) {
   constexpr int64_t kPacked = kRows * kPackedRow > kDepth * kPackedColumn ? kRows * kPackedRow : kDepth * kPackedColumn;
   alignas(64) static thread_local float packed[2][kPacked];  // this tile of A, and the next one
   alignas(64) static thread_local float
@@ -233,6 +240,12 @@ void block(const GemmBlock& g) {
     }
     p0 += k;
   } while (p0 < g.k);
+}
+
+void block(const GemmBlock& g) {
+  if (g.m == 1 && g.aDepth == 1 && g.bPanel == kPanel && g.panels == nullptr) return multiplyRow(g);
+  if (isNear(g)) return multiplyNear(g);
+  multiplyTiles(g);
 }
 
 }  // namespace
