@@ -45,6 +45,7 @@ export function tracedOnce(context: UpdateContext, trace: (context: UpdateContex
 
   let learned: Move | undefined;
   return (parameter) => {
+    if (parameter.value.size === 0) return move(parameter); // all of it is simplified away
     if (learned !== undefined) return learned(parameter);
     // a scalar does not show what is the same for all elements
     if (parameter.value.rank === 0) return move(parameter);

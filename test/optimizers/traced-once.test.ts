@@ -119,6 +119,14 @@ describe('one program for all weights', () => {
     expect(count(traced(optimizers.adam(), [[], [3], [], [2, 2]]), 'map')).toBe(3);
   });
 
+  test('a weight without elements has no instruction', () => {
+    const { graph, variables } = traced(optimizers.adam(), [[3, 2], [0, 4], [4]]);
+    const layout = new StateLayout();
+    for (const variable of variables) layout.add(variable);
+    const plan = printPlan(compile(graph, layout).words);
+    expect([count({ graph }, 'map'), plan.includes('[0, 4]')]).toEqual([2, false]);
+  });
+
   test('the plan is that of updates traced one by one', () => {
     const move = (context: UpdateContext, average: Tensor, { value }: Parameters<Rule>[0]): Tensor =>
       ops.subtract(
