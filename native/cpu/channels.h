@@ -15,9 +15,9 @@ struct PixelRun {
 struct ChannelKernels {
   // y = sum over t of x[t] * w[t]
   void (*weightedSum)(const float* const* x, const float* const* w, int64_t taps, float* y, const PixelRun& run);
-  // w += sum over j of x[j * xStep ..] * dy[j * dyStep ..]
-  void (*productSum)(const float* x, int64_t xStep, const float* dy, int64_t dyStep, int64_t count, float* w,
-                     int64_t channels);
+  // w[t] += sum over j < count of x[t * xTap + j * xStep ..] * dy[j * dyStep ..], for all t; w has no gaps
+  void (*productSums)(int64_t taps, const float* x, int64_t xTap, int64_t xStep, const float* dy, int64_t dyStep,
+                      int64_t count, float* w, int64_t channels);
   // y = scale * sum over t of x[t]
   void (*scaledSum)(const float* const* x, int64_t taps, float scale, float* y, const PixelRun& run);
   // dx[t] = scale * dy, for all t; added to what is there with `accumulate`

@@ -33,43 +33,60 @@ STEEPEST_INLINE void withTaps(int64_t taps, Body body) {
   body(AnyTaps{taps});
 }
 
-void weightedSum(const float* const* x, const float* const* w, int64_t taps, float* y, const PixelRun& run) {
-  if (taps == 9 && run.count > 1) {
+// Sums of so many neighbouring pixels stay in registers, for one load of a weight. In groups of `pixels`, then of half as many; all
+// channels of a group, whose lines lie in all sets of L1, before the next one.
+template <int pixels>
+STEEPEST_INLINE void sumPixels(const float* const* x, const float* const* w, int64_t taps, float* y, int64_t j,
+                               const PixelRun& run) {
+  const int64_t step = run.step, pitch = run.pixel;
+  for (; j + pixels <= run.count; j += pixels) {
     eachVector(run.channels, [=](auto get, auto put) __attribute__((always_inline)) {
-      F weights[9];
-      const float* pixels[9];
-#pragma GCC unroll 9
-      for (int t = 0; t < 9; ++t) {
-        weights[t] = get(w[t]);
-        pixels[t] = x[t];
+      F sum[pixels]{};
+      for (int64_t t = 0; t < taps; ++t) {
+        const F weight = get(w[t]);
+        const float* pixel = x[t] + j * step;
+#pragma GCC unroll 6
+        for (int i = 0; i < pixels; ++i, pixel += step) sum[i] = fma(get(pixel), weight, sum[i]);
       }
-      float* to = y;
-      for (int64_t j = 0; j < run.count; ++j, to += run.pixel) {
-        F sum = {};
-#pragma GCC unroll 9
-        for (int t = 0; t < 9; ++t) sum = fma(get(pixels[t] + j * run.step), weights[t], sum);
-        put(to, sum);
-      }
+      float* to = y + j * pitch;
+#pragma GCC unroll 6
+      for (int i = 0; i < pixels; ++i, to += pitch) put(to, sum[i]);
     });
-    return;
   }
-  eachVector(run.channels, [=](auto get, auto put) __attribute__((always_inline)) {
-    float* to = y;
-    for (int64_t j = 0; j < run.count; ++j, to += run.pixel) {
-      F sum = {};
-      for (int64_t t = 0; t < taps; ++t) sum = fma(get(x[t] + j * run.step), get(w[t]), sum);
-      put(to, sum);
+  if constexpr (pixels > 1) sumPixels<pixels / 2>(x, w, taps, y, j, run);
+}
+
+void weightedSum(const float* const* x, const float* const* w, int64_t taps, float* y, const PixelRun& run) {
+  sumPixels<6>(x, w, taps, y, 0, run);
+}
+
+template <int taps>
+void productSums(const float* x, int64_t xTap, int64_t xStep, const float* dy, int64_t dyStep, int64_t count, float* w,
+                 int64_t channels) {
+  eachVector(channels, [=](auto get, auto put) __attribute__((always_inline)) {
+    F sum[taps]{};
+    const float *from = x, *gradient = dy;
+    for (int64_t j = 0; j < count; ++j, from += xStep, gradient += dyStep) {
+      const F g = get(gradient);
+#pragma GCC unroll 5
+      for (int t = 0; t < taps; ++t) sum[t] = fma(get(from + t * xTap), g, sum[t]);
     }
+#pragma GCC unroll 5
+    for (int t = 0; t < taps; ++t) put(w + t * channels, get(w + t * channels) + sum[t]);
   });
 }
 
-void productSum(const float* x, int64_t xStep, const float* dy, int64_t dyStep, int64_t count, float* w,
-                int64_t channels) {
-  eachVector(channels, [=](auto get, auto put) __attribute__((always_inline)) {
-    F sum = {};
-    for (int64_t j = 0; j < count; ++j) sum = fma(get(x + j * xStep), get(dy + j * dyStep), sum);
-    put(w, get(w) + sum);
-  });
+// Five, three or one at a time: windows are seldom others.
+void productSumsOf(int64_t taps, const float* x, int64_t xTap, int64_t xStep, const float* dy, int64_t dyStep,
+                   int64_t count, float* w, int64_t channels) {
+  while (taps > 0) {
+    const int64_t some = taps >= 5 ? 5 : taps >= 3 ? 3 : 1;
+    const auto sums = some == 5 ? productSums<5> : some == 3 ? productSums<3> : productSums<1>;
+    sums(x, xTap, xStep, dy, dyStep, count, w, channels);
+    taps -= some;
+    x += some * xTap;
+    w += some * channels;
+  }
 }
 
 void scaledSum(const float* const* x, int64_t taps, float scale, float* y, const PixelRun& run) {
@@ -139,6 +156,6 @@ void maxGrad(const float* const* x, float* const* dx, int64_t taps, const float*
 
 extern const ChannelKernels channelKernels;
 const ChannelKernels channelKernels = {
-    channels::weightedSum, channels::productSum, channels::scaledSum,
-    channels::spread,      channels::max,        channels::maxGrad,
+    channels::weightedSum, channels::productSumsOf, channels::scaledSum,
+    channels::spread,      channels::max,           channels::maxGrad,
 };
