@@ -27,6 +27,8 @@ const suites = [
   'native/cases',
   'native/precision',
   'native/spatial',
+  'native/depthwise',
+  'native/reduce-columns',
   'native/fused',
   'native/fused-found',
   'native/decode',
