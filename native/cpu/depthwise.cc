@@ -84,13 +84,12 @@ class Depthwise final : public Kernel {
       }
       const int64_t most = inPlace ? end - position : std::min(most_, end - position);
       const PixelRun run{evenRun(axis, walk.at[2], most), axis.stride * p_.groups, p_.groups, p_.groups};
-      int64_t first = 0, last = axis.size(), seen = 0;
-      while (first < last && !axis.sees(walk.at[2], first)) ++first;
-      while (first < last && !axis.sees(walk.at[2], last - 1)) --last;
+      const PatchAxis::Seen taps = axis.seen(walk.at[2]);
+      int64_t seen = 0;
       for (int64_t r = 0; r < tapRows; ++r) {
         if (rows[r] < 0) continue;
         const float* const row = source + (rows[r] * axis.extent + walk.at[2] * axis.stride) * p_.sourceChannels;
-        for (int64_t t = first; t < last; ++t) {
+        for (int64_t t = taps.first; t < taps.end; ++t) {
           pixels[seen] = row + axis.offsets[static_cast<size_t>(t)] * p_.sourceChannels;
           weights[seen++] = kernel + phase.weights[static_cast<size_t>(r * axis.size() + t)];
         }
@@ -169,9 +168,7 @@ class DepthwiseKernelGrad final : public Kernel {
   };
 
   void addPosition(const PatchAxis& axis, int64_t position) {
-    int64_t tap = 0, end = axis.size();
-    while (tap < end && !axis.sees(position, tap)) ++tap;
-    while (tap < end && !axis.sees(position, end - 1)) --end;
+    const auto [tap, end] = axis.seen(position);
     if (tap == end) return;
     const bool same = !spans_.empty() && spans_.back().begin + spans_.back().count == position &&
                       spans_.back().tap == tap && spans_.back().taps == end - tap;

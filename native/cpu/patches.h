@@ -28,6 +28,16 @@ struct PatchAxis {
     const int64_t at = position * stride + offsets[static_cast<size_t>(tap)];
     return at >= 0 && at < extent;
   }
+  // Taps that see an element from a position: neighbours, from the first to the one before `end`.
+  struct Seen {
+    int64_t first, end;
+  };
+  Seen seen(int64_t position) const {
+    Seen taps{0, size()};
+    while (taps.first < taps.end && !sees(position, taps.first)) ++taps.first;
+    while (taps.first < taps.end && !sees(position, taps.end - 1)) --taps.end;
+    return taps;
+  }
 };
 
 // The axis of a sliding window: tap t of position j sees element j * stride + t * dilation - padding.

@@ -96,7 +96,7 @@ STEEPEST_INLINE TileFunction tileFor(bool byRows, bool partial, int64_t vectors,
 __attribute__((noinline)) void multiplyNear(const GemmBlock& g) {
   const bool byRows = g.aDepth == 1;
   const int64_t rowTiles = (g.m + kRows - 1) / kRows;
-  const int64_t least = rowTiles == 1 ? g.m : g.m / rowTiles, taller = g.m - rowTiles * least;
+  const int64_t least = rowTiles <= 1 ? g.m : g.m / rowTiles, taller = g.m - rowTiles * least;
   const Ends ends(g.finish);
   Fetches fetches(0);
   Walk walk;
