@@ -12,9 +12,9 @@ import {
 import { affinely } from '../composites/normalization.js';
 import { formatType, Tensor } from '../graph.js';
 import { add, cast, maximum, multiply, reciprocal, rsqrt, square, subtract } from './elementwise.js';
-import { normalizedRows, standardize } from './normalize-rows.js';
+import { normalizedRows, standardize, standardizeFew } from './normalize-rows.js';
 import { type Axes, mean, norm, sum } from './reduce.js';
-import { reshape } from './shape.js';
+import { repeat, reshape } from './shape.js';
 
 function checkEpsilon(op: string, epsilon: unknown): void {
   if (!Number.isFinite(epsilon)) throw opError(op, `epsilon must be a finite number, got ${show(epsilon)}`);
@@ -133,6 +133,30 @@ export function rmsNormalization(
 }
 
 /**
+ * (x - mean) / sqrt(variance + epsilon) * scale, with statistics of each group of channels. They are taken of channels first
+ * and then of groups, and each channel has its own: what runs over all of x has whole rows of channels, however few a group has.
+ *
+ * @param scale broadcasts against x, as one value for each channel
+ */
+function standardizeGroups(x: Tensor, groups: number, axis: number, epsilon: number, scale?: Tensor): Tensor {
+  const size = (x.shape[axis] as number) / groups;
+  const split = [...x.shape.slice(0, axis), groups, size, ...x.shape.slice(axis + 1)];
+  const within = [...split.keys()].filter((i) => i !== 0 && i !== axis);
+  const few = standardizeFew(reshape(x, split), within, epsilon);
+  if (few !== undefined) return affinely(reshape(few, x.shape), scale, undefined);
+  const positions = [...x.shape.keys()].filter((i) => i !== 0 && i !== axis);
+  const average = (v: Tensor): Tensor => {
+    const means = mean(reshape(mean(v, positions), [x.shape[0] as number, groups, size]), -1);
+    return reshape(
+      repeat(means, size, 1),
+      x.shape.map((n, i) => (positions.includes(i) ? 1 : n)),
+    );
+  };
+  const centered = subtract(x, average(x));
+  return multiply(centered, affinely(rsqrt(add(average(square(centered)), epsilon)), scale, undefined));
+}
+
+/**
  * Layer normalization within groups of channels: statistics over a group and all axes but the batch. With one group per
  * channel it is instance normalization.
  *
@@ -158,12 +182,10 @@ export function groupNormalization(
   if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0) {
     throw opError(op, `${channels} channels (axis ${axis}) cannot be divided into ${show(groups)} groups`);
   }
-  const split = [...t.shape.slice(0, axis), groups, channels / groups, ...t.shape.slice(axis + 1)];
-  const axes = [...split.keys()].filter((i) => i !== 0 && i !== axis);
-  const normal = reshape(standardize(reshape(t, split), axes, epsilon), t.shape);
   const channelwise = (name: string, v: Tensor | undefined) =>
     v === undefined ? undefined : along(op, name, t, axis, v);
-  return affinely(normal, channelwise('scale', scale), channelwise('offset', offset));
+  const scaled = standardizeGroups(t, groups, axis, epsilon, channelwise('scale', scale));
+  return affinely(scaled, undefined, channelwise('offset', offset));
 }
 
 /**
