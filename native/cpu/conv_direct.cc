@@ -147,19 +147,19 @@ class ConvDirect final : public Kernel {
       for (int a = 0; a < 2; ++a) walk.at[a] = at[a] / p_.phaseCount(a);
       const auto runs = reinterpret_cast<const float**>(slot);
       const auto rows = reinterpret_cast<int64_t*>(slot + pointers_);
-      ConvLine work{runs,
-                    rows,
-                    0,
-                    phase.runLength(),
-                    axis.stride * p_.width,
-                    panelsOf(phase, group),
-                    phase.depth * gemm_.panel,
-                    c + axis.first * cRow,
-                    axis.step * cRow,
-                    axis.count,
-                    p_.columns};
-      work.count = findRuns(phase, walk, source, runs, rows, slot + 2 * pointers_);
-      kernels_.line(work);
+      kernels_.multiply({.runs = runs,
+                    .rows = rows,
+                    .count = findRuns(phase, walk, source, runs, rows, slot + 2 * pointers_),
+                    .length = phase.runLength(),
+                    .aRow = axis.stride * p_.width,
+                    .aDepth = 1,
+                    .b = panelsOf(phase, group),
+                    .bRow = gemm_.panel,
+                    .bPanel = phase.depth * gemm_.panel,
+                    .c = c + axis.first * cRow,
+                    .cRow = axis.step * cRow,
+                    .m = axis.count,
+                    .n = p_.columns});
     }
   }
 

@@ -1,15 +1,16 @@
-// The kernel's gradient: patches of x, transposed, times dy, summed over all positions. Positions are cut into splits by
-// the size of the problem only; each split sums in order, and the splits are added in order.
+// The kernel's gradient: patches of x, gathered a panel at a time and transposed, times dy, summed over all positions.
 
 #include <algorithm>
 #include <cstring>
 
 #include "../runtime/matmul_problem.h"
 #include "chunks.h"
+#include "conv_kernel_grad_lines.h"
 #include "conv_problem.h"
 #include "copy.h"
 #include "depthwise.h"
 #include "gemm.h"
+#include "kernel_grad_sum.h"
 #include "rows.h"
 #include "scratch.h"
 #include "simd/table.h"
@@ -43,77 +44,54 @@ class ConvKernelGrad final : public Kernel {
         x_(instruction.inputs[0], memory),
         dy_(instruction.inputs[1], memory),
         positions_(grid_.positions()),
-        size_(grid_.depth() * p_.destChannels),
-        readsLines_(suitsLines()) {
-    if (instruction.attrs[0] == 1) {
-      epilogue_ = bindEpilogue(instruction, 2, memory);
-    } else {
-      dest_ = memory.at<float>(instruction.outputs[0]);
-    }
-    cut();
-    if (const int64_t partials = dest_ ? splits_ - 1 : splits_; partials > 0)
-      partials_ = Floats(memory, partials * size_);
-    if (!grid_.isSource()) {
-      const int64_t floats = readsLines_ ? grid_.axes[2]->span() * p_.width : panel_ * grid_.rowDepth();
-      patchFloats_ = ceilDiv(tapRowsEach_ * floats, 16) * 16;
-    }
+        total_(instruction, memory, grid_.depth(), p_.destChannels) {
+    cut(memory);
+    if (!grid_.isSource()) patchFloats_ = ceilDiv(tapRowsEach_ * panel_ * grid_.rowDepth(), 16) * 16;
     const int64_t packed =
         gemm_.rounds() ? gemm_.packedDepth(panel_) * ceilDiv(p_.columns, gemm_.panel) * gemm_.panel : 0;
     sums_ = patchFloats_ + ceilDiv(packed, 16) * 16;
-    slots_.allocate(memory, std::min<int64_t>(p_.groups * tapBlocks_ * splits_, Threads::pool().count()),
+    slots_.allocate(memory, std::min<int64_t>(p_.groups * tapBlocks_ * total_.splits(), Threads::pool().count()),
                     sums_ + (chain_ < positions_ ? blockFloats() : 0));
   }
 
   void run(RunContext& context) override {
     const float* x = x_.get<float>(context);
     const float* dy = dy_.get<float>(context);
-    context.threads.each(p_.groups * tapBlocks_ * splits_, [this, x, dy](int64_t task) {
+    const int64_t splits = total_.splits();
+    context.threads.each(p_.groups * tapBlocks_ * splits, [this, x, dy, splits](int64_t task) {
       float* slot = slots_.acquire();
-      runTask(x, dy, task / splits_ / tapBlocks_, task / splits_ % tapBlocks_, task % splits_, slot);
+      runTask(x, dy, task / splits / tapBlocks_, task / splits % tapBlocks_, task % splits, slot);
       slots_.release(slot);
     });
-    if (splits_ == 1 && dest_) return;
-    eachRange(context.threads, grid_.depth(), 1 + splits_ * p_.destChannels / 8,
-              [this](int64_t begin, int64_t end) { finish(begin, end); });
+    total_.finish(context.threads);
   }
 
  private:
-  // A few channels; a single one is gathered as fast, and its rows of taps would be short.
-  bool suitsLines() const {
-    return grid_.prefersColumns() && p_.width > 1 && p_.groups == 1 && grid_.axes[2]->isDense() && !grid_.isSource();
-  }
-
-  void cut() {
-    const int64_t wanted = std::clamp<int64_t>(positions_ * size_ / p_.groups / kTaskWork, 1, kMaxTasks);
-    tapBlocks_ = std::clamp<int64_t>(size_ / kRowBlockFloats, 1, grid_.tapRows());
+  void cut(const Memory& memory) {
+    const int64_t size = grid_.depth() * p_.destChannels;
+    const int64_t wanted = std::clamp<int64_t>(positions_ * size / p_.groups / kTaskWork, 1, kMaxTasks);
+    tapBlocks_ = std::clamp<int64_t>(size / kRowBlockFloats, 1, grid_.tapRows());
     tapRowsEach_ = ceilDiv(grid_.tapRows(), tapBlocks_);
     tapBlocks_ = ceilDiv(grid_.tapRows(), tapRowsEach_);
     panel_ = std::clamp(kPatchFloats / (tapRowsEach_ * grid_.rowDepth()), kMinPositions, kMaxPositions);
     chain_ = blockFloats() <= kSmallFloats ? kChain : kLongChain;
     panel_ = std::min(panel_, positions_);
     piece_ = std::min(panel_, chain_);
-    if (readsLines_) panel_ = piece_;
-    const int64_t most = std::max<int64_t>(1, std::min(kPartialFloats / size_, ceilDiv(positions_, panel_)));
-    splits_ = std::clamp<int64_t>(ceilDiv(wanted, tapBlocks_ * p_.groups), 1, most);
+    const int64_t most = std::max<int64_t>(1, std::min(kPartialFloats / size, ceilDiv(positions_, panel_)));
+    total_.allocate(memory, std::clamp<int64_t>(ceilDiv(wanted, tapBlocks_ * p_.groups), 1, most));
   }
 
   int64_t blockFloats() const { return tapRowsEach_ * grid_.rowDepth() * p_.columns; }
 
-  // Where a split sums: the first of them in the output if nothing else comes after.
-  float* partial(int64_t split) const {
-    if (!dest_) return partials_.data() + split * size_;
-    return split == 0 ? dest_ : partials_.data() + (split - 1) * size_;
-  }
-
   void runTask(const float* x, const float* dy, int64_t group, int64_t tapBlock, int64_t split, float* slot) const {
     const int64_t firstRow = tapBlock * tapRowsEach_, tapRows = std::min(tapRowsEach_, grid_.tapRows() - firstRow);
-    const int64_t begin = positions_ * split / splits_, end = positions_ * (split + 1) / splits_;
-    if (readsLines_) return addLines(x, dy, firstRow, tapRows, split, begin, end, slot);
+    const int64_t splits = total_.splits();
+    const int64_t begin = positions_ * split / splits, end = positions_ * (split + 1) / splits;
     const float* source = x + group * p_.width;
     GemmBlock block{};
     block.m = tapRows * grid_.rowDepth();
     block.n = p_.columns;
-    float* const total = partial(split) + firstRow * grid_.rowDepth() * p_.destChannels + group * p_.columns;
+    float* const total = total_.of(split) + firstRow * grid_.rowDepth() * p_.destChannels + group * p_.columns;
     float* const sum = slot + sums_;
     block.c = total;
     block.cRow = p_.destChannels;
@@ -150,50 +128,6 @@ class ConvKernelGrad final : public Kernel {
     }
   }
 
-  // Of few channels: nothing is gathered. What neighbouring positions see of a line of the source lies `stride` pixels apart
-  // in it, so a line with its borders is an operand for each row of taps.
-  void addLines(const float* x, const float* dy, int64_t firstRow, int64_t tapRows, int64_t split, int64_t begin,
-                int64_t end, float* slot) const {
-    const PatchAxis& axis = *grid_.axes[2];
-    const int64_t depth = grid_.rowDepth(), floats = axis.span() * p_.width;
-    float* const total = partial(split) + firstRow * depth * p_.columns;
-    float* sum = total;
-    GemmBlock block{};
-    block.aRow = 1;
-    block.aDepth = axis.stride * p_.width;
-    block.cRow = p_.columns;
-    block.m = depth;
-    block.n = p_.columns;
-    int64_t chain = 0;  // positions summed
-    PatchWalk walk(grid_, begin);
-    for (int64_t position = begin; position < end; position += block.k) {
-      if (position == begin || walk.at[2] == 0) {
-        for (int64_t r = 0; r < tapRows; ++r) {
-          const int64_t row = seenRow(grid_, walk, firstRow + r);
-          if (row >= 0) copyLine(grid_, x + row * axis.extent * p_.width, slot + r * floats);
-        }
-      }
-      block.k = std::min({end - position, axis.count - walk.at[2], piece_ - chain});
-      readGradient(dy + position * p_.columns, slot + patchFloats_, &block);
-      block.accumulate = chain > 0;
-      for (int64_t r = 0; r < tapRows; ++r) {
-        block.c = sum + r * depth * p_.columns;
-        if (seenRow(grid_, walk, firstRow + r) >= 0) {
-          block.a = slot + r * floats + walk.at[2] * block.aDepth;
-          gemm_.block(block);
-        } else if (chain == 0) {
-          std::fill_n(block.c, depth * p_.columns, 0.0f);
-        }
-      }
-      chain += block.k;
-      walk.advance(block.k);
-      if (chain < piece_ && position + block.k < end) continue;
-      if (sum != total) rows_.add(sum, total, tapRows * depth * p_.columns);
-      sum = slot + sums_;
-      chain = 0;
-    }
-  }
-
   void add(const float* sum, int64_t rows, float* total) const {
     if (p_.columns == p_.destChannels) return rows_.add(sum, total, rows * p_.columns);
     for (int64_t i = 0; i < rows; ++i) rows_.add(sum + i * p_.columns, total + i * p_.destChannels, p_.columns);
@@ -213,29 +147,18 @@ class ConvKernelGrad final : public Kernel {
     }
   }
 
-  // Rows of the result: the splits are added, and the epilogue stores.
-  void finish(int64_t begin, int64_t end) const {
-    const int64_t at = begin * p_.destChannels, n = (end - begin) * p_.destChannels;
-    float* const sum = partial(0) + at;
-    for (int64_t split = 1; split < splits_; ++split) rows_.add(partial(split) + at, sum, n);
-    if (epilogue_) epilogue_->run(sum, p_.destChannels, begin, end - begin, 0, p_.destChannels);
-  }
-
   const GemmKernels& gemm_;
   const RowKernels& rows_;
   const ConvProblem p_;
   const PatchGrid grid_;
   ContiguousInput x_, dy_;
-  const int64_t positions_, size_;
-  const bool readsLines_;
-  float* dest_ = nullptr;  // null when the epilogue stores
-  std::unique_ptr<Epilogue> epilogue_;
-  int64_t splits_, tapBlocks_, tapRowsEach_;
+  const int64_t positions_;
+  KernelGradSum total_;
+  int64_t tapBlocks_, tapRowsEach_;
   int64_t panel_;  // positions gathered at a time
   int64_t piece_;  // of those, of a product
   int64_t chain_;  // positions of a sum that is added to the others
   int64_t sums_;   // where a task has that
-  Floats partials_;
   int64_t patchFloats_ = 0;
   Slots slots_;  // a running task's patches, then its rows of dy if they are copied
 };
@@ -246,6 +169,8 @@ std::unique_ptr<Kernel> bindConvKernelGrad(const Instruction& instruction, const
   ConvProblem problem = ConvProblem::kernelGradient(instruction);
   if (problem.depthwise()) return bindDepthwiseKernelGrad(instruction, memory, std::move(problem));
   if (suitsWinograd(problem)) return bindWinogradKernelGrad(instruction, memory, std::move(problem));
+  if (suitsLines(problem, roundsToBfloat16(instruction)))
+    return bindConvKernelGradLines(instruction, memory, std::move(problem));
   return std::make_unique<ConvKernelGrad>(instruction, memory, std::move(problem));
 }
 

@@ -7,15 +7,15 @@
 
 namespace steepest {
 
-// m neighbouring pixels of a line of the result, n columns of each: c[i][j] = sum over runs and p of
-// run[i * aRow + p] * B[row of the run + p][j]. No copy is made of what overlapping windows see.
-struct ConvLine {
-  const float* const* runs;  // where the first pixel's begin
+// c[i][j] = sum over runs and p of run[i * aRow + p * aDepth] * B[row of the run + p][j], without copies of what overlapping windows
+// see: of m neighbouring pixels of a line of the result (aDepth is 1), or m taps and channels of a kernel's gradient (aRow is 1).
+struct ConvRuns {
+  const float* const* runs;  // where they begin
   const int64_t* rows;       // of B
-  int64_t count, length;     // runs, and floats of each
-  int64_t aRow;              // between what neighbouring pixels see
-  const float* b;            // in panels, see GemmBlock; row p of a panel begins at p * panel
-  int64_t bPanel;
+  int64_t count, length;     // runs, and steps of each
+  int64_t aRow, aDepth;
+  const float* b;  // column j of row p is at b[(j / panel) * bPanel + p * bRow + j % panel]
+  int64_t bRow, bPanel;
   float* c;
   int64_t cRow;
   int64_t m, n;
@@ -23,7 +23,7 @@ struct ConvLine {
 
 struct ConvKernels {
   // Every element is summed in the order of the runs.
-  void (*line)(const ConvLine& line);
+  void (*multiply)(const ConvRuns&);
   // To bfloat16.
   void (*round)(const float* from, float* to, int64_t n);
   // What follows the sum, in place; c is row 0 of the gate.

@@ -9,8 +9,8 @@
 #include "chunks.h"
 #include "conv_kernels.h"
 #include "copy.h"
+#include "kernel_grad_sum.h"
 #include "product_result.h"
-#include "rows.h"
 #include "scratch.h"
 #include "simd/table.h"
 #include "tile.h"
@@ -313,44 +313,33 @@ class WinogradKernelGrad final : public Kernel {
       : gemm_(*simd().gemm),
         kernels_(gradKernelsFor(problem)),
         points_(kernels_.points()),
-        rows_(*simd().rows),
         p_(std::move(problem)),
         partWidth_(partWidth()),
         tiling_(p_, kernels_, kGradBlockFloats, sumFloats() > kWideGrad ? kWideGradBlockLeast : kGradBlockLeast,
                 roundsToBfloat16(instruction)),
         x_(instruction.inputs[0], memory),
         dy_(instruction.inputs[1], memory),
-        kernelSize_(p_.width * p_.columns),
+        total_(instruction, memory, kTaps * p_.width, p_.columns),
         sumStep_(stepOf(partWidth_ * p_.columns)),
         xStep_(stepOf(tiling_.tilesOfBlock() * partWidth_)),
         dyStep_(stepOf(tiling_.tilesOfBlock() * p_.columns)) {
-    if (instruction.attrs[0] == 1) {
-      epilogue_ = bindEpilogue(instruction, 2, memory);
-    } else {
-      dest_ = memory.at<float>(instruction.outputs[0]);
-    }
     const int64_t blocks = ceilDiv(tiling_.rows(), tiling_.rowsOfBlock());
-    const int64_t wanted = resultsOf(p_) / kSplitResults;
-    splits_ = std::clamp<int64_t>(std::min(wanted, kPartialFloats / (kTaps * kernelSize_)), 1, kMaxSplits);
-    splits_ = std::min(splits_, blocks);
-    if (const int64_t partials = dest_ ? splits_ - 1 : splits_; partials > 0) {
-      partials_ = Floats(memory, partials * kTaps * kernelSize_);
-    }
-    slots_.allocate(memory, std::min<int64_t>(parts() * splits_, Threads::pool().count()),
+    const int64_t wanted = std::min(resultsOf(p_) / kSplitResults, kPartialFloats / (kTaps * p_.width * p_.columns));
+    total_.allocate(memory, std::min(std::clamp<int64_t>(wanted, 1, kMaxSplits), blocks));
+    slots_.allocate(memory, std::min<int64_t>(parts() * total_.splits(), Threads::pool().count()),
                     points_ * (xStep_ + dyStep_ + sumStep_));
   }
 
   void run(RunContext& context) override {
     const float* x = x_.get<float>(context);
     const float* dy = dy_.get<float>(context);
-    context.threads.each(parts() * splits_, [this, x, dy](int64_t task) {
+    const int64_t splits = total_.splits();
+    context.threads.each(parts() * splits, [this, x, dy, splits](int64_t task) {
       float* slot = slots_.acquire();
-      runTask(x, dy, task / splits_, task % splits_, slot);
+      runTask(x, dy, task / splits, task % splits, slot);
       slots_.release(slot);
     });
-    if (splits_ == 1 && dest_) return;
-    eachRange(context.threads, kTaps * p_.width, 1 + splits_ * p_.columns / 8,
-              [this](int64_t begin, int64_t end) { finish(begin, end); });
+    total_.finish(context.threads);
   }
 
  private:
@@ -361,14 +350,10 @@ class WinogradKernelGrad final : public Kernel {
   }
   int64_t parts() const { return ceilDiv(p_.width, partWidth_); }
   int64_t sumFloats() const { return points_ * partWidth_ * p_.columns; }
-  float* partial(int64_t split) const {
-    if (dest_) return split == 0 ? dest_ : partials_.data() + (split - 1) * kTaps * kernelSize_;
-    return partials_.data() + split * kTaps * kernelSize_;
-  }
 
   void runTask(const float* x, const float* dy, int64_t part, int64_t split, float* slot) const {
-    const int64_t blocks = ceilDiv(tiling_.rows(), tiling_.rowsOfBlock());
-    const int64_t first = blocks * split / splits_, last = blocks * (split + 1) / splits_;
+    const int64_t blocks = ceilDiv(tiling_.rows(), tiling_.rowsOfBlock()), splits = total_.splits();
+    const int64_t first = blocks * split / splits, last = blocks * (split + 1) / splits;
     const int64_t channel = part * partWidth_, width = std::min(partWidth_, p_.width - channel);
     for (int64_t block = first; block < last; ++block) {
       const int64_t begin = block * tiling_.rowsOfBlock();
@@ -376,7 +361,7 @@ class WinogradKernelGrad final : public Kernel {
                slot);
     }
     float* taps[kTaps];
-    for (int t = 0; t < kTaps; ++t) taps[t] = partial(split) + t * kernelSize_ + channel * p_.columns;
+    for (int t = 0; t < kTaps; ++t) taps[t] = total_.of(split) + (t * p_.width + channel) * p_.columns;
     kernels_.kernelGrad(slot + points_ * (xStep_ + dyStep_), sumStep_, width * p_.columns, taps);
   }
 
@@ -414,28 +399,15 @@ class WinogradKernelGrad final : public Kernel {
     }
   }
 
-  // Rows begin .. end-1 of the kernel, of all taps: the splits are added, and the epilogue stores.
-  void finish(int64_t begin, int64_t end) const {
-    const int64_t at = begin * p_.columns, n = (end - begin) * p_.columns;
-    float* const sum = partial(0) + at;
-    for (int64_t split = 1; split < splits_; ++split) rows_.add(partial(split) + at, sum, n);
-    if (epilogue_) epilogue_->run(sum, p_.columns, begin, end - begin, 0, p_.columns);
-  }
-
   const GemmKernels& gemm_;
   const WinogradKernels& kernels_;
   const int64_t points_;  // of a transformed tile
-  const RowKernels& rows_;
   const ConvProblem p_;
   const int64_t partWidth_;  // channels of x
   const Tiling tiling_;
   ContiguousInput x_, dy_;
-  const int64_t kernelSize_;  // of a tap
+  KernelGradSum total_;
   const int64_t sumStep_, xStep_, dyStep_;
-  std::unique_ptr<Epilogue> epilogue_;
-  float* dest_ = nullptr;  // null when the epilogue stores
-  int64_t splits_;
-  Floats partials_;  // 9 taps of each split
   Slots slots_;      // of a running task: transformed tiles of x, of dy, and their sum
 };
 

@@ -9,16 +9,17 @@ using gemm::kPanel;
 using gemm::kRows;
 
 template <int rows, int vectors, bool partial>
-void tile(const ConvLine& t, int64_t first, int64_t tail) {
+void tile(const ConvRuns& t, int64_t first, int64_t tail) {
   F sum[rows][vectors]{};
-  const int64_t aRow = t.aRow;
+  const int64_t aRow = t.aRow, aDepth = t.aDepth, bRow = t.bRow;
   for (int64_t run = 0; run < t.count; ++run) {
     const float* a = t.runs[run] + first;
-    const float* b = t.b + t.rows[run] * kPanel;
-    for (int64_t p = t.length; p > 0; --p, ++a, b += kPanel) {
+    const float* b = t.b + t.rows[run] * bRow;
+    for (int64_t p = t.length; p > 0; --p, a += aDepth, b += bRow) {
       F row[vectors];
 #pragma GCC unroll 4
-      for (int j = 0; j < vectors; ++j) row[j] = load(b + j * kWidth);  // panels are whole
+      for (int j = 0; j < vectors; ++j)
+        row[j] = partial && j == vectors - 1 ? loadFirst(b + j * kWidth, tail) : load(b + j * kWidth);
 #pragma GCC unroll 16
       for (int i = 0; i < rows; ++i) {
         const F factor = splat(a[i * aRow]);
@@ -41,7 +42,7 @@ void tile(const ConvLine& t, int64_t first, int64_t tail) {
   }
 }
 
-using TileFunction = void (*)(const ConvLine&, int64_t first, int64_t tail);
+using TileFunction = void (*)(const ConvRuns&, int64_t first, int64_t tail);
 // at[partial][vectors - 1][rows - 1]
 struct Tiles {
   TileFunction at[2][2][kRows];
@@ -57,9 +58,9 @@ struct Tiles {
 };
 constexpr Tiles tiles;
 
-void line(const ConvLine& whole) {
+void multiply(const ConvRuns& whole) {
   const int64_t rowTiles = (whole.m + kRows - 1) / kRows;
-  ConvLine t = whole;
+  ConvRuns t = whole;
   for (int64_t it = 0, i = 0; it < rowTiles; ++it) {
     const int64_t rows = whole.m / rowTiles + (it < whole.m % rowTiles);
     const int64_t first = i * whole.aRow;
@@ -88,4 +89,4 @@ void finish(const GemmFinish& f, float* c, int64_t cRow, int64_t m, int64_t n) {
 }  // namespace conv
 
 extern const ConvKernels convKernels;
-const ConvKernels convKernels = {conv::line, conv::round, conv::finish};
+const ConvKernels convKernels = {conv::multiply, conv::round, conv::finish};
