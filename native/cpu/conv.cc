@@ -8,6 +8,7 @@
 #include "../runtime/matmul_problem.h"
 #include "chunks.h"
 #include "conv_direct.h"
+#include "conv_kernel_input.h"
 #include "conv_problem.h"
 #include "copy.h"
 #include "depthwise.h"
@@ -36,7 +37,7 @@ class Conv final : public Kernel {
       : gemm_(kernelsFor(instruction, problem)),
         p_(std::move(problem)),
         source_(instruction.inputs[0], memory),
-        kernel_(instruction.inputs[1], memory),
+        kernel_(instruction, memory, p_),
         keepsPanels_((instruction.steady >> 1 & 1) != 0),
         result_(instruction, memory, p_.dense()) {
     planPhases(memory);
@@ -116,7 +117,7 @@ class Conv final : public Kernel {
   }
 
   void packAll(RunContext& context) {
-    const float* kernel = kernel_.get<float>(context);
+    const float* kernel = kernel_.get(context);
     eachRange(context.threads, packs_, 1 + p_.width * p_.columns / 8, [this, kernel](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) pack(kernel, i);
     });
@@ -203,7 +204,8 @@ class Conv final : public Kernel {
 
   const GemmKernels& gemm_;
   const ConvProblem p_;
-  ContiguousInput source_, kernel_;
+  ContiguousInput source_;
+  ConvKernelInput kernel_;
   const bool keepsPanels_;  // the kernel is the same in all steps
   bool hasPanels_ = false;
   ProductResult result_;

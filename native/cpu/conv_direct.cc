@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "chunks.h"
+#include "conv_kernel_input.h"
 #include "conv_kernels.h"
 #include "copy.h"
 #include "product_result.h"
@@ -33,7 +34,7 @@ class ConvDirect final : public Kernel {
         kernels_(*simd().conv),
         p_(std::move(problem)),
         source_(instruction.inputs[0], memory),
-        kernel_(instruction.inputs[1], memory),
+        kernel_(instruction, memory, p_),
         keepsPanels_((instruction.steady >> 1 & 1) != 0),
         result_(instruction, memory) {
     plan(memory);
@@ -101,7 +102,7 @@ class ConvDirect final : public Kernel {
   }
 
   void packAll(RunContext& context) {
-    const float* kernel = kernel_.get<float>(context);
+    const float* kernel = kernel_.get(context);
     eachRange(context.threads, packs_, 1 + p_.width * p_.columns / 8, [this, kernel](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) pack(kernel, i);
     });
@@ -194,7 +195,8 @@ class ConvDirect final : public Kernel {
   const GemmKernels& packing_;
   const ConvKernels& kernels_;
   const ConvProblem p_;
-  ContiguousInput source_, kernel_;
+  ContiguousInput source_;
+  ConvKernelInput kernel_;
   const bool keepsPanels_;  // the kernel is the same in all steps
   bool hasPanels_ = false;
   ProductResult result_;

@@ -44,7 +44,7 @@ class ConvKernelGrad final : public Kernel {
         x_(instruction.inputs[0], memory),
         dy_(instruction.inputs[1], memory),
         positions_(grid_.positions()),
-        total_(instruction, memory, grid_.depth(), p_.destChannels) {
+        total_(instruction, memory, p_) {
     cut(memory);
     if (!grid_.isSource()) patchFloats_ = ceilDiv(tapRowsEach_ * panel_ * grid_.rowDepth(), 16) * 16;
     const int64_t packed =
@@ -68,7 +68,7 @@ class ConvKernelGrad final : public Kernel {
 
  private:
   void cut(const Memory& memory) {
-    const int64_t size = grid_.depth() * p_.destChannels;
+    const int64_t size = grid_.depth() * p_.destChannels;  // of all groups
     const int64_t wanted = std::clamp<int64_t>(positions_ * size / p_.groups / kTaskWork, 1, kMaxTasks);
     tapBlocks_ = std::clamp<int64_t>(size / kRowBlockFloats, 1, grid_.tapRows());
     tapRowsEach_ = ceilDiv(grid_.tapRows(), tapBlocks_);
@@ -91,10 +91,10 @@ class ConvKernelGrad final : public Kernel {
     GemmBlock block{};
     block.m = tapRows * grid_.rowDepth();
     block.n = p_.columns;
-    float* const total = total_.of(split) + firstRow * grid_.rowDepth() * p_.destChannels + group * p_.columns;
+    float* const total = total_.of(split, group) + firstRow * grid_.rowDepth() * p_.columns;
     float* const sum = slot + sums_;
     block.c = total;
-    block.cRow = p_.destChannels;
+    block.cRow = p_.columns;
     int64_t chain = 0;  // positions summed
     for (int64_t position = begin; position < end; position += panel_) {
       const int64_t count = std::min(panel_, end - position);
@@ -120,17 +120,11 @@ class ConvKernelGrad final : public Kernel {
         gemm_.block(block);
         chain += block.k;
         if (chain < chain_ && position + at + block.k < end) continue;
-        if (block.c == sum) add(sum, block.m, total);
+        if (block.c == sum) rows_.add(sum, total, block.m * p_.columns);
         block.c = sum;
-        block.cRow = p_.columns;
         chain = 0;
       }
     }
-  }
-
-  void add(const float* sum, int64_t rows, float* total) const {
-    if (p_.columns == p_.destChannels) return rows_.add(sum, total, rows * p_.columns);
-    for (int64_t i = 0; i < rows; ++i) rows_.add(sum + i * p_.columns, total + i * p_.destChannels, p_.columns);
   }
 
   // Rows of dy where they lie, or copied if they are rounded.

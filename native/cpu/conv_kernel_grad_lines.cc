@@ -41,7 +41,7 @@ class ConvKernelGradLines final : public Kernel {
         axis_(*grid_.axes[2]),
         x_(instruction.inputs[0], memory),
         dy_(instruction.inputs[1], memory),
-        total_(instruction, memory, grid_.depth(), p_.destChannels),
+        total_(instruction, memory, p_),
         lines_(grid_.positions() / axis_.count),
         lineFloats_(axis_.span() * p_.width),
         inPlace_(!rounds_ && axis_.offsets.front() >= 0 &&
@@ -98,7 +98,7 @@ class ConvKernelGradLines final : public Kernel {
     const int64_t firstRow = tapBlock * tapRowsEach_;
     const Block block{group, firstRow, std::min(tapRowsEach_, grid_.tapRows() - firstRow)};
     const int64_t begin = lines_ * split / total_.splits(), end = lines_ * (split + 1) / total_.splits();
-    float* const total = total_.of(split) + firstRow * grid_.rowDepth() * p_.destChannels + group * p_.columns;
+    float* const total = total_.of(split, group) + firstRow * grid_.rowDepth() * p_.columns;
     bool adds = false;
     for (int64_t line = begin; line < end; line += linesEach_) {
       const int64_t lines = std::min(linesEach_, end - line);
@@ -107,9 +107,8 @@ class ConvKernelGradLines final : public Kernel {
       for (int64_t first = 0; first < axis_.count; first += partEach_, adds = true) {
         work.length = std::min(partEach_, axis_.count - first);
         work.c = adds ? slot + sums_ : total;
-        work.cRow = adds ? p_.columns : p_.destChannels;
         multiply(block, lines, first, work, slot);
-        if (adds) add(work.c, block.rows * grid_.rowDepth(), total);
+        if (adds) adding_.add(work.c, total, block.rows * grid_.rowDepth() * p_.columns);
       }
     }
   }
@@ -148,6 +147,7 @@ class ConvKernelGradLines final : public Kernel {
     work.aDepth = axis_.stride * pixel_;
     work.b = dy + line * axis_.count * p_.destChannels + group * p_.columns;
     work.bRow = p_.destChannels;
+    work.cRow = p_.columns;
     work.bPanel = simd().gemm->panel;
     work.m = tapsEach_ * p_.width;
     work.n = p_.columns;
@@ -181,11 +181,6 @@ class ConvKernelGradLines final : public Kernel {
         kernels_.multiply(work);
       }
     }
-  }
-
-  void add(const float* sum, int64_t rows, float* total) const {
-    if (p_.columns == p_.destChannels) return adding_.add(sum, total, rows * p_.columns);
-    for (int64_t i = 0; i < rows; ++i) adding_.add(sum + i * p_.columns, total + i * p_.destChannels, p_.columns);
   }
 
   const float** seenBy(float* slot) const { return reinterpret_cast<const float**>(slot); }

@@ -5,7 +5,15 @@
 namespace steepest {
 namespace {
 
-constexpr int kFirstWord = 1;  // after the epilogue's
+constexpr int kFirstWord = 1;            // after the epilogue's
+constexpr int64_t kGroupColumns = 16;  // fewer leave lanes empty, and minimal filtering needs twelve
+
+int64_t mergedGroups(int64_t groups, int64_t width, int64_t columns) {
+  if (width == 1 && columns == 1) return 1;
+  int64_t merged = 1;
+  while (merged < groups && (merged * columns < kGroupColumns || groups % merged != 0)) ++merged;
+  return merged;
+}
 
 // `count` axes end `after` axes before the view does.
 void sizesOf(const View& v, int count, int after, int64_t* sizes) {
@@ -31,14 +39,14 @@ void spatialOf(const View& pixels, int64_t* sizes) { sizesOf(pixels, pixels.rank
 void windowOf(const View& kernel, int64_t* sizes) { sizesOf(kernel, kernel.rank - 2, 2, sizes); }
 
 ConvProblem::ConvProblem(const ConvGeometry& geometry, const View& source, const View& kernel, const View& dest)
-    : images(source.shape[0]), groups(geometry.groups) {
-  sourceChannels = channelsOf(source);
+    : images(source.shape[0]), sourceChannels(channelsOf(source)), destChannels(channelsOf(dest)) {
+  merged = mergedGroups(geometry.groups, sourceChannels / geometry.groups, destChannels / geometry.groups);
+  groups = geometry.groups / merged;
   width = sourceChannels / groups;
-  destChannels = channelsOf(dest);
   columns = destChannels / groups;
   spatialOf(dest, this->dest);
   windowOf(kernel, window_);
-  kernelTapSize_ = kernel.shape[kernel.rank - 2] * channelsOf(kernel);
+  kernelTapSize_ = merged * kernel.shape[kernel.rank - 2] * channelsOf(kernel);
   kernelGroup_ = channelsOf(kernel) / groups;
 }
 

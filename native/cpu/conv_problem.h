@@ -23,6 +23,9 @@ inline int64_t channelsOf(const View& v) { return v.shape[v.rank - 1]; }
 
 // dest [images, dest..., columns of each group] = patches of source [images, source..., width of each group] x kernel.
 // The kernel's element for tap t, source channel c and column n of group g is at kernelAt(t, g) + c * bRow + n * bColumn.
+//
+// Groups of a few channels are computed several at a time, as one with zeros between them: a vector has room for them, and wide
+// groups may use minimal filtering. So an infinity or NaN makes NaN of the others that are computed with it.
 class ConvProblem {
  public:
   static ConvProblem forward(const Instruction& instruction);   // conv: x, kernel -> y
@@ -40,6 +43,7 @@ class ConvProblem {
   bool depthwise() const { return width == 1 && columns == 1 && groups > 1; }
 
   int64_t images, groups;
+  int64_t merged;  // groups of the convolution in each of those
   int64_t sourceChannels, width;
   int64_t destChannels, columns;
   int64_t dest[3];

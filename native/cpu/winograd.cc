@@ -7,6 +7,7 @@
 
 #include "../runtime/matmul_problem.h"
 #include "chunks.h"
+#include "conv_kernel_input.h"
 #include "conv_kernels.h"
 #include "copy.h"
 #include "kernel_grad_sum.h"
@@ -114,7 +115,7 @@ class Tiling {
   }
   // `pixels` is where the row's first pixel is.
   WinogradResult result(float* pixels, int64_t row) const {
-    WinogradResult to{{}, width_, channels_, rounds_};
+    WinogradResult to{{}, width_, channels_, channels_, rounds_};
     const int64_t rest = height_ - size_ * (row % rowsOfImage_);
     for (int64_t i = 0; i < std::min(size_, rest); ++i) to.rows[i] = pixels + i * width_ * channels_;
     return to;
@@ -199,21 +200,21 @@ class Winograd final : public Kernel {
         tiling_(p_, kernels_, kBlockFloats, kernelFloats() > kWideKernel ? kWideBlockLeast : kBlockLeast,
                 roundsToBfloat16(instruction)),
         source_(instruction.inputs[0], memory),
-        kernel_(instruction.inputs[1], memory),
-        sourceStep_(stepOf(tiling_.tilesOfBlock() * p_.width)),
-        productStep_(stepOf(tiling_.tilesOfBlock() * p_.columns)),
+        kernel_(instruction, memory, p_),
+        sourceStep_(stepOf(tiling_.tilesOfBlock() * p_.sourceChannels)),
+        productStep_(stepOf(tiling_.tilesOfBlock() * p_.destChannels)),
         keepsPanels_((instruction.steady >> 1 & 1) != 0),
         result_(instruction, memory) {
     taps_ = Floats(memory, kTaps * panelsFloats());
     panels_ = keepsPanels_ ? Floats(points_ * panelsFloats()) : Floats(memory, points_ * panelsFloats());
-    const int64_t rows = result_.epilogue ? tiling_.pixelsOfBlock() * p_.columns : 0;  // in place of the source
+    const int64_t rows = result_.epilogue ? tiling_.pixelsOfBlock() * p_.destChannels : 0;  // in place of the source
     product_ = std::max(points_ * sourceStep_, rows);
     slots_.allocate(memory, Threads::pool().count(), product_ + points_ * productStep_);
   }
 
   void run(RunContext& context) override {
     const float* source = source_.get<float>(context);
-    if (!hasPanels_) transformKernel(context.threads, kernel_.get<float>(context));
+    if (!hasPanels_) transformKernel(context.threads, kernel_.get(context));
     hasPanels_ = keepsPanels_;
     const int64_t blocks = ceilDiv(tiling_.rows(), tiling_.rowsOfBlock());
     context.threads.each(blocks, [this, source](int64_t block) {
@@ -227,15 +228,17 @@ class Winograd final : public Kernel {
   void enter() override { hasPanels_ = false; }
 
  private:
-  int64_t kernelFloats() const { return points_ * p_.width * p_.columns; }
-  int64_t panelsFloats() const { return p_.width * ceilDiv(p_.columns, gemm_.panel) * gemm_.panel; }
+  int64_t kernelFloats() const { return points_ * p_.width * p_.destChannels; }
+  int64_t groupFloats() const { return p_.width * ceilDiv(p_.columns, gemm_.panel) * gemm_.panel; }
+  int64_t panelsFloats() const { return p_.groups * groupFloats(); }
 
   // Taps are packed before they are transformed: there are 9 of them, and several times as many points.
   void transformKernel(Threads& threads, const float* kernel) const {
-    eachRange(threads, kTaps, panelsFloats() / 8, [kernel, this](int64_t begin, int64_t end) {
-      for (int64_t t = begin; t < end; ++t) {
-        packing_.pack(kernel + p_.kernelAt(p_.tapOf(p_.grid(0), t), 0), p_.bRow, p_.bColumn, p_.width, p_.columns,
-                      taps_.data() + t * panelsFloats());
+    eachRange(threads, kTaps * p_.groups, groupFloats() / 8, [kernel, this](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t tap = p_.tapOf(p_.grid(0), i / p_.groups);
+        packing_.pack(kernel + p_.kernelAt(tap, i % p_.groups), p_.bRow, p_.bColumn, p_.width, p_.columns,
+                      taps_.data() + i * groupFloats());
       }
     });
     eachRange(threads, ceilDiv(panelsFloats(), 64), 64, [this](int64_t begin, int64_t end) {
@@ -247,45 +250,46 @@ class Winograd final : public Kernel {
   }
 
   void runBlock(const float* source, int64_t begin, int64_t end, float* slot) const {
-    const int64_t tiles = tiling_.tilesOfRow(), columns = p_.columns;
+    const int64_t tiles = tiling_.tilesOfRow(), channels = p_.destChannels;
     for (int64_t row = begin; row < end; ++row) {
-      kernels_.source(tiling_.source(source, row), tiles, slot + (row - begin) * tiles * p_.width, sourceStep_);
+      kernels_.source(tiling_.source(source, row), tiles, slot + (row - begin) * tiles * p_.sourceChannels, sourceStep_);
     }
     GemmBlock block{};
-    block.aRow = p_.width;
+    block.aRow = p_.sourceChannels;
     block.aDepth = 1;
     block.bRow = gemm_.panel;
     block.bPanel = p_.width * gemm_.panel;
-    block.cRow = columns;
+    block.cRow = channels;
     block.m = (end - begin) * tiles;
-    block.n = columns;
+    block.n = p_.columns;
     block.k = p_.width;
     float* const product = slot + product_;
     const int64_t first = tiling_.pixel(begin), count = tiling_.pixelsEnd(end) - first;
     Soon soon;
     tiling_.addRows(source, nullptr, end, end - begin, &soon);
     addResults(first, count, &soon);
-    for (int64_t i = 0; i < points_; ++i) {
-      soon.share(i, points_, &block);
-      block.a = slot + i * sourceStep_;
-      block.b = panels_.data() + i * panelsFloats();
-      block.c = product + i * productStep_;
+    for (int64_t i = 0; i < points_ * p_.groups; ++i) {
+      const int64_t point = i / p_.groups, group = i % p_.groups;
+      soon.share(i, points_ * p_.groups, &block);
+      block.a = slot + point * sourceStep_ + group * p_.width;
+      block.b = panels_.data() + i * groupFloats();
+      block.c = product + point * productStep_ + group * p_.columns;
       gemm_.block(block);
     }
-    float* const to = result_.to ? result_.to + first * columns : slot;
+    float* const to = result_.to ? result_.to + first * channels : slot;
     for (int64_t row = begin; row < end; ++row) {
-      kernels_.result(product + (row - begin) * tiles * columns, productStep_, tiles,
-                      tiling_.result(to + (tiling_.pixel(row) - first) * columns, row));
+      kernels_.result(product + (row - begin) * tiles * channels, productStep_, tiles,
+                      tiling_.result(to + (tiling_.pixel(row) - first) * channels, row));
     }
-    if (result_.epilogue) result_.epilogue->run(to, columns, first, count, 0, columns);
+    if (result_.epilogue) result_.epilogue->run(to, channels, first, count, 0, channels);
     if (!result_.finishes) return;
-    simd().conv->finish(result_.finish.from(0, first * columns), to, columns, count, columns);
+    simd().conv->finish(result_.finish.from(0, first * channels), to, channels, count, channels);
   }
 
   // What is stored, and read for it, at `count` pixels.
   void addResults(int64_t first, int64_t count, Soon* soon) const {
-    if (result_.epilogue) return soon->add(*result_.epilogue, first, count, p_.columns);
-    const int64_t at = first * p_.columns, floats = count * p_.columns;
+    if (result_.epilogue) return soon->add(*result_.epilogue, first, count, p_.destChannels);
+    const int64_t at = first * p_.destChannels, floats = count * p_.destChannels;
     soon->add(result_.to + at, floats);
     if (result_.finish.added) soon->add(result_.finish.added + at, floats);
     if (result_.finish.gate) soon->add(result_.finish.gate + at, floats);
@@ -296,7 +300,8 @@ class Winograd final : public Kernel {
   const int64_t points_;  // of a transformed tile
   const ConvProblem p_;
   const Tiling tiling_;
-  ContiguousInput source_, kernel_;
+  ContiguousInput source_;
+  ConvKernelInput kernel_;
   const int64_t sourceStep_, productStep_;
   const bool keepsPanels_;  // the kernel is the same in all steps
   bool hasPanels_ = false;
@@ -306,7 +311,8 @@ class Winograd final : public Kernel {
   int64_t product_;       // where those begin
 };
 
-// A task sums a split of the tiles for a part of the channels of x, and transforms that back: the sum stays in the cache.
+// A task sums a split of the tiles for a part of the channels of x, some of one group or several groups, and transforms that back: the
+// sum stays in the cache.
 class WinogradKernelGrad final : public Kernel {
  public:
   WinogradKernelGrad(const Instruction& instruction, const Memory& memory, ConvProblem problem)
@@ -319,12 +325,12 @@ class WinogradKernelGrad final : public Kernel {
                 roundsToBfloat16(instruction)),
         x_(instruction.inputs[0], memory),
         dy_(instruction.inputs[1], memory),
-        total_(instruction, memory, kTaps * p_.width, p_.columns),
+        total_(instruction, memory, p_),
         sumStep_(stepOf(partWidth_ * p_.columns)),
         xStep_(stepOf(tiling_.tilesOfBlock() * partWidth_)),
-        dyStep_(stepOf(tiling_.tilesOfBlock() * p_.columns)) {
+        dyStep_(stepOf(tiling_.tilesOfBlock() * groupsOf(partWidth_) * p_.columns)) {
     const int64_t blocks = ceilDiv(tiling_.rows(), tiling_.rowsOfBlock());
-    const int64_t wanted = std::min(resultsOf(p_) / kSplitResults, kPartialFloats / (kTaps * p_.width * p_.columns));
+    const int64_t wanted = std::min(resultsOf(p_) / kSplitResults, kPartialFloats / (kTaps * p_.width * p_.destChannels));
     total_.allocate(memory, std::min(std::clamp<int64_t>(wanted, 1, kMaxSplits), blocks));
     slots_.allocate(memory, std::min<int64_t>(parts() * total_.splits(), Threads::pool().count()),
                     points_ * (xStep_ + dyStep_ + sumStep_));
@@ -344,57 +350,68 @@ class WinogradKernelGrad final : public Kernel {
 
  private:
   int64_t partWidth() const {
-    const int64_t wanted = ceilDiv(points_ * p_.width * p_.columns, kSumFloats);
-    const int64_t parts = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, p_.width / kLeastPart));
-    return ceilDiv(ceilDiv(p_.width, parts), 16) * 16;
+    const int64_t wanted = ceilDiv(points_ * p_.sourceChannels * p_.columns, kSumFloats);
+    const int64_t parts = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, p_.sourceChannels / kLeastPart));
+    const int64_t unit = p_.groups == 1 ? 16 : p_.width;
+    return ceilDiv(ceilDiv(p_.sourceChannels, parts), unit) * unit;
   }
-  int64_t parts() const { return ceilDiv(p_.width, partWidth_); }
+  int64_t parts() const { return ceilDiv(p_.sourceChannels, partWidth_); }
   int64_t sumFloats() const { return points_ * partWidth_ * p_.columns; }
+  int64_t groupsOf(int64_t width) const { return p_.groups == 1 ? 1 : width / p_.width; }
 
   void runTask(const float* x, const float* dy, int64_t part, int64_t split, float* slot) const {
     const int64_t blocks = ceilDiv(tiling_.rows(), tiling_.rowsOfBlock()), splits = total_.splits();
     const int64_t first = blocks * split / splits, last = blocks * (split + 1) / splits;
-    const int64_t channel = part * partWidth_, width = std::min(partWidth_, p_.width - channel);
+    const int64_t channel = part * partWidth_, width = std::min(partWidth_, p_.sourceChannels - channel);
     for (int64_t block = first; block < last; ++block) {
       const int64_t begin = block * tiling_.rowsOfBlock();
       addBlock(x, dy, begin, std::min(begin + tiling_.rowsOfBlock(), tiling_.rows()), channel, width, block > first,
                slot);
     }
-    float* taps[kTaps];
-    for (int t = 0; t < kTaps; ++t) taps[t] = total_.of(split) + (t * p_.width + channel) * p_.columns;
-    kernels_.kernelGrad(slot + points_ * (xStep_ + dyStep_), sumStep_, width * p_.columns, taps);
+    const float* sum = slot + points_ * (xStep_ + dyStep_);
+    const int64_t groups = groupsOf(width), rows = width / groups;
+    for (int64_t g = 0; g < groups; ++g, sum += rows * p_.columns) {
+      float* const total = total_.of(split, channel / p_.width + g) + channel % p_.width * p_.columns;
+      float* taps[kTaps];
+      for (int t = 0; t < kTaps; ++t) taps[t] = total + t * p_.width * p_.columns;
+      kernels_.kernelGrad(sum, sumStep_, rows * p_.columns, taps);
+    }
   }
 
   void addBlock(const float* x, const float* dy, int64_t begin, int64_t end, int64_t channel, int64_t width,
                 bool accumulate, float* slot) const {
-    const int64_t tiles = tiling_.tilesOfRow();
+    const int64_t tiles = tiling_.tilesOfRow(), groups = groupsOf(width), columns = groups * p_.columns;
     float* const xTiles = slot;
     float* const dyTiles = xTiles + points_ * xStep_;
     float* const sum = dyTiles + points_ * dyStep_;
+    const float* const firstColumn = dy + channel / p_.width * p_.columns;
     for (int64_t row = begin; row < end; ++row) {
       WinogradSource source = tiling_.source(x + channel, row);
       source.channels = width;
       kernels_.source(source, tiles, xTiles + (row - begin) * tiles * width, xStep_);
-      float* const pixels = const_cast<float*>(dy) + tiling_.pixel(row) * p_.columns;  // only read
-      kernels_.resultGrad(tiling_.result(pixels, row), tiles, dyTiles + (row - begin) * tiles * p_.columns, dyStep_);
+      float* const pixels = const_cast<float*>(firstColumn) + tiling_.pixel(row) * p_.destChannels;  // only read
+      WinogradResult result = tiling_.result(pixels, row);
+      result.channels = columns;
+      kernels_.resultGrad(result, tiles, dyTiles + (row - begin) * tiles * columns, dyStep_);
     }
     GemmBlock block{};
     block.aRow = 1;
     block.aDepth = width;
-    block.bRow = p_.columns;
+    block.bRow = columns;
     block.bPanel = gemm_.panel;
     block.cRow = p_.columns;
-    block.m = width;
+    block.m = width / groups;
     block.n = p_.columns;
     block.k = (end - begin) * tiles;
     block.accumulate = accumulate;
     Soon soon;
     tiling_.addRows(x, dy, end, end - begin, &soon);
-    for (int64_t i = 0; i < points_; ++i) {
-      soon.share(i, points_, &block);
-      block.a = xTiles + i * xStep_;
-      block.b = dyTiles + i * dyStep_;
-      block.c = sum + i * sumStep_;
+    for (int64_t i = 0; i < points_ * groups; ++i) {
+      const int64_t point = i / groups, group = i % groups;
+      soon.share(i, points_ * groups, &block);
+      block.a = xTiles + point * xStep_ + group * block.m;
+      block.b = dyTiles + point * dyStep_ + group * p_.columns;
+      block.c = sum + point * sumStep_ + group * block.m * p_.columns;
       gemm_.block(block);
     }
   }
@@ -419,7 +436,7 @@ bool isWindowOfThree(const PatchAxis& axis) {
 }  // namespace
 
 bool suitsWinograd(const ConvProblem& problem) {
-  if (!problem.dense() || problem.groups != 1) return false;
+  if (!problem.dense()) return false;
   if (problem.width < kMinChannels || problem.columns < kMinChannels) return false;
   const PatchGrid grid = problem.grid(0);
   const PatchAxis& outer = *grid.axes[0];
