@@ -14,10 +14,12 @@
 namespace steepest {
 namespace {
 
-constexpr int64_t kChunkWork = int64_t{1} << 17;  // multiply-adds
-constexpr int64_t kSumFloats = 2048;              // of a run that is not summed in place
+constexpr int64_t kChunkWork = int64_t{1} << 17;   // multiply-adds
+constexpr int64_t kLineFloats = int64_t{1} << 13;  // of a part of a line: half of L1
 constexpr int64_t kMostParts = 16;
 
+// Forward and input gradient. A chunk is a few lines of the result, or a part of one. Positions of a line that differ modulo the stride of
+// an input gradient see other taps and are summed one residue after the other, so that the line is whole for the epilogue.
 class Depthwise final : public Kernel {
  public:
   Depthwise(const Instruction& instruction, const Memory& memory, ConvProblem problem)
@@ -32,19 +34,16 @@ class Depthwise final : public Kernel {
     }
     int64_t taps = 0;
     for (int64_t i = 0; i < p_.phases(); ++i) {
-      Phase phase{p_.grid(i), 0, 0, chunks_, {}};
-      const int64_t positions = phase.grid.positions(), seen = phase.grid.tapRows() * phase.grid.axes[2]->size();
+      Phase phase{p_.grid(i), {}};
+      const int64_t seen = phase.grid.tapRows() * phase.grid.axes[2]->size();
       for (int64_t tap = 0; tap < seen; ++tap) phase.weights.push_back(p_.kernelAt(p_.tapOf(phase.grid, tap), 0));
-      phase.rows = std::clamp<int64_t>(kChunkWork / (p_.groups * (1 + seen)), 1, positions);
-      phase.positions = positions;
-      chunks_ += (positions + phase.rows - 1) / phase.rows;
       taps = std::max(taps, seen);
-      phases_.push_back(phase);
+      phases_.push_back(std::move(phase));
     }
+    cut(taps);
     pointers_ = pointerFloats(taps);
-    most_ = std::max<int64_t>(1, kSumFloats / p_.groups);
     slots_.allocate(memory, std::min<int64_t>(chunks_, Threads::pool().count()),
-                    3 * pointers_ + (dest_ && p_.dense() ? 0 : most_ * p_.groups));
+                    3 * pointers_ + (dest_ ? 0 : partEach_ * p_.groups));
   }
 
   void run(RunContext& context) override {
@@ -52,64 +51,89 @@ class Depthwise final : public Kernel {
     const float* kernel = kernel_.get<float>(context);
     context.threads.each(chunks_, [this, source, kernel](int64_t chunk) {
       float* slot = slots_.acquire();
-      runChunk(source, kernel, chunk, slot);
+      const int64_t first = chunk / parts_ * linesEach_, begin = chunk % parts_ * partEach_;
+      const int64_t end = std::min(begin + partEach_, p_.dest[2]);
+      Line line{first, first / p_.dest[1] / p_.dest[0], first / p_.dest[1] % p_.dest[0], first % p_.dest[1]};
+      for (int64_t n = std::min(linesEach_, lines_ - first); n > 0; --n, advance(&line))
+        runLine(source, kernel, line, begin, end, slot);
       slots_.release(slot);
     });
   }
 
  private:
+  // The positions with one residue along every axis.
   struct Phase {
     PatchGrid grid;
-    int64_t positions, rows;  // in all, and of a chunk
-    int64_t firstChunk;
     std::vector<int64_t> weights;  // of each tap: where they are in the kernel
   };
 
-  void runChunk(const float* source, const float* kernel, int64_t chunk, float* slot) const {
-    const auto after = [](int64_t i, const Phase& phase) { return i < phase.firstChunk; };
-    const Phase& phase = *(std::upper_bound(phases_.begin(), phases_.end(), chunk, after) - 1);
+  // Of the result: its number, and where it is.
+  struct Line {
+    int64_t number, image, i, j;
+  };
+
+  void advance(Line* line) const {
+    ++line->number;
+    if (++line->j < p_.dest[1]) return;
+    line->j = 0;
+    if (++line->i < p_.dest[0]) return;
+    line->i = 0;
+    ++line->image;
+  }
+
+  // Parts begin with the first residue.
+  void cut(int64_t taps) {
+    const int64_t width = p_.dest[2], residues = std::max<int64_t>(1, p_.phaseCount(2));
+    const int64_t work = width * p_.groups * (1 + taps);
+    lines_ = width == 0 ? 0 : p_.images * p_.dest[0] * p_.dest[1];
+    const int64_t wanted = std::max(work / kChunkWork, width * p_.groups / kLineFloats);
+    partEach_ = width / std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, width / residues));
+    partEach_ = std::max<int64_t>(1, (partEach_ + residues - 1) / residues) * residues;
+    parts_ = std::max<int64_t>(1, (width + partEach_ - 1) / partEach_);
+    linesEach_ = parts_ > 1 ? 1 : std::clamp<int64_t>(kChunkWork / std::max<int64_t>(1, work), 1, std::max<int64_t>(1, lines_));
+    chunks_ = (lines_ + linesEach_ - 1) / linesEach_ * parts_;
+  }
+
+  // Positions begin .. end - 1.
+  void runLine(const float* source, const float* kernel, const Line& line, int64_t begin, int64_t end,
+               float* slot) const {
+    const int64_t counts[3] = {p_.phaseCount(0), p_.phaseCount(1), p_.phaseCount(2)};
+    const int64_t first = line.number * p_.dest[2] + begin;
+    float* const to = dest_ ? dest_ + first * p_.groups : slot + 3 * pointers_;
+    for (int64_t residue = 0; residue < counts[2]; ++residue) {
+      const int64_t phase = (line.i % counts[0] * counts[1] + line.j % counts[1]) * counts[2] + residue;
+      const Phase& p = phases_[static_cast<size_t>(phase)];
+      const PatchWalk walk(p.grid, line.image, line.i / counts[0], line.j / counts[1], begin / counts[2]);
+      const int64_t last = (end - residue + counts[2] - 1) / counts[2];
+      sumRuns(p, source, kernel, walk, last, to + residue * p_.groups, slot);
+    }
+    if (epilogue_) epilogue_->run(to, p_.groups, first, end - begin, 0, p_.groups);
+  }
+
+  // From where the walk is to the position before `end`.
+  void sumRuns(const Phase& phase, const float* source, const float* kernel, const PatchWalk& walk, int64_t end, float* to,
+               float* slot) const {
     const auto pixels = reinterpret_cast<const float**>(slot);
     const auto weights = reinterpret_cast<const float**>(slot + pointers_);
     const auto rows = reinterpret_cast<int64_t*>(slot + 2 * pointers_);
-    float* const sum = slot + 3 * pointers_;
-    const int64_t begin = (chunk - phase.firstChunk) * phase.rows;
-    const int64_t end = std::min(begin + phase.rows, phase.positions);
-    PatchWalk walk(phase.grid, begin);
     const PatchAxis& axis = *phase.grid.axes[2];
-    const int64_t tapRows = phase.grid.tapRows();
-    const bool inPlace = dest_ && p_.dense();
-    for (int64_t position = begin; position < end;) {
-      if (position == begin || walk.at[2] == 0) {
-        for (int64_t r = 0; r < tapRows; ++r) rows[r] = seenRow(phase.grid, walk, r);
-      }
-      const int64_t most = inPlace ? end - position : std::min(most_, end - position);
-      const PixelRun run{evenRun(axis, walk.at[2], most), axis.stride * p_.groups, p_.groups, p_.groups};
-      const PatchAxis::Seen taps = axis.seen(walk.at[2]);
+    const int64_t tapRows = phase.grid.tapRows(), pitch = axis.step * p_.groups;
+    for (int64_t r = 0; r < tapRows; ++r) rows[r] = seenRow(phase.grid, walk, r);
+    for (int64_t position = walk.at[2]; position < end;) {
+      const PixelRun run{evenRun(axis, position, end - position), axis.stride * p_.groups, pitch, p_.groups};
+      const PatchAxis::Seen taps = axis.seen(position);
       int64_t seen = 0;
       for (int64_t r = 0; r < tapRows; ++r) {
         if (rows[r] < 0) continue;
-        const float* const row = source + (rows[r] * axis.extent + walk.at[2] * axis.stride) * p_.sourceChannels;
+        const float* const row = source + (rows[r] * axis.extent + position * axis.stride) * p_.sourceChannels;
         for (int64_t t = taps.first; t < taps.end; ++t) {
           pixels[seen] = row + axis.offsets[static_cast<size_t>(t)] * p_.sourceChannels;
           weights[seen++] = kernel + phase.weights[static_cast<size_t>(r * axis.size() + t)];
         }
       }
-      channels_.weightedSum(pixels, weights, seen, inPlace ? dest_ + position * p_.groups : sum, run);
-      if (!inPlace) storeRun(phase, sum, position, run.count);
+      channels_.weightedSum(pixels, weights, seen, to, run);
       position += run.count;
-      walk.advance(run.count);
-    }
-  }
-
-  void storeRun(const Phase& phase, const float* sum, int64_t position, int64_t count) const {
-    if (p_.dense()) return epilogue_->run(sum, p_.groups, position, count, 0, p_.groups);
-    for (int64_t i = 0; i < count; ++i, sum += p_.groups) {
-      const int64_t row = phase.grid.destination(position + i, p_.dest);
-      if (epilogue_) {
-        epilogue_->run(sum, p_.groups, row, 1, 0, p_.groups);
-      } else {
-        std::copy_n(sum, p_.groups, dest_ + row * p_.groups);
-      }
+      to += run.count * pitch;
     }
   }
 
@@ -119,10 +143,11 @@ class Depthwise final : public Kernel {
   float* dest_ = nullptr;  // null when the epilogue stores
   std::unique_ptr<Epilogue> epilogue_;
   std::vector<Phase> phases_;
-  int64_t chunks_ = 0;
+  int64_t lines_, linesEach_;  // of a chunk
+  int64_t parts_, partEach_;   // of a line, positions of each
+  int64_t chunks_;
   int64_t pointers_;  // floats that hold a pointer for each tap
-  int64_t most_;      // pixels of a run that is not summed in place
-  Slots slots_;       // pointers to pixels, to weights, and a run of the result
+  Slots slots_;       // pointers to pixels, to weights, rows of the source, and the part of a line
 };
 
 // Rows of the result's gradient are shared out in parts; each has sums of its own, for all taps, which are added in order. Taps of a

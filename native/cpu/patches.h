@@ -70,6 +70,8 @@ struct PatchGrid {
 class PatchWalk {
  public:
   PatchWalk(const PatchGrid& grid, int64_t position);
+  PatchWalk(const PatchGrid& grid, int64_t image, int64_t i, int64_t j, int64_t k)
+      : image(image), at{i, j, k}, grid_(grid) {}
   void advance(int64_t count);
 
   int64_t image, at[3];
