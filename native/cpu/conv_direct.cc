@@ -22,8 +22,14 @@ namespace {
 constexpr int64_t kMaxWidth = 128;                // channels; of more, patches are cheap beside the products
 constexpr int64_t kPairedWidth = 8;               // channels
 constexpr int64_t kChunkWork = int64_t{1} << 20;  // multiply-adds
+constexpr int64_t kDotColumns = 4;                // so few leave most lanes empty: lanes go along k instead
+constexpr int64_t kDotDepth = 16, kDotFloats = 4096;
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+bool suitsDots(const ConvProblem& problem) {
+  return problem.columns <= kDotColumns && problem.grid(0).depth() >= kDotDepth;
+}
 
 class ConvDirect final : public Kernel {
  public:
@@ -33,6 +39,7 @@ class ConvDirect final : public Kernel {
         packing_(rounds_ ? *simd().gemmRounded : gemm_),
         kernels_(*simd().conv),
         p_(std::move(problem)),
+        dots_(suitsDots(p_)),
         source_(instruction.inputs[0], memory),
         kernel_(instruction, memory, p_),
         keepsPanels_((instruction.steady >> 1 & 1) != 0),
@@ -81,7 +88,8 @@ class ConvDirect final : public Kernel {
       }
       packs_ += p_.groups * phase.grid.tapRows() * axis.size();
       panelFloats += p_.groups * phase.depth * panelColumns();
-      if (!phase.inPlace) copyFloats = std::max(copyFloats, phase.grid.tapRows() * phase.rowFloats);
+      const int64_t copied = dots_ ? dotPositions(phase) * phase.depth : phase.grid.tapRows() * phase.rowFloats;
+      if (dots_ || !phase.inPlace) copyFloats = std::max(copyFloats, copied);
       runs = std::max(runs, phase.runs());
       work = std::max(work, phase.depth * axis.count * p_.columns);
       phases_.push_back(phase);
@@ -96,6 +104,8 @@ class ConvDirect final : public Kernel {
     slots_.allocate(memory, std::min<int64_t>(p_.groups * chunks_, Threads::pool().count()), product_ + productFloats);
   }
 
+  // Of whose patches products are made at a time.
+  static int64_t dotPositions(const Phase& phase) { return std::max<int64_t>(4, kDotFloats / std::max<int64_t>(1, phase.depth)); }
   int64_t panelColumns() const { return ceilDiv(p_.columns, gemm_.panel) * gemm_.panel; }
   float* panelsOf(const Phase& phase, int64_t group) const {
     return panels_.data() + phase.panels + group * phase.depth * panelColumns();
@@ -108,17 +118,25 @@ class ConvDirect final : public Kernel {
     });
   }
 
-  // One tap of one group, into its rows of every panel.
+  // One tap of one group, into its rows of every panel, or its part of every column.
   void pack(const float* kernel, int64_t index) const {
     const auto after = [](int64_t i, const Phase& phase) { return i < phase.firstPack; };
     const Phase& phase = *(std::upper_bound(phases_.begin(), phases_.end(), index, after) - 1);
     const int64_t taps = phase.grid.tapRows() * phase.grid.axes[2]->size();
     const int64_t group = (index - phase.firstPack) / taps, tap = (index - phase.firstPack) % taps;
     const float* from = kernel + p_.kernelAt(p_.tapOf(phase.grid, tap), group);
+    if (dots_) return packColumns(from, panelsOf(phase, group) + tap * p_.width, phase.depth);
     float* to = panelsOf(phase, group) + tap * p_.width * gemm_.panel;
     for (int64_t column = 0; column < p_.columns; column += gemm_.panel, to += phase.depth * gemm_.panel) {
       const int64_t count = std::min(gemm_.panel, p_.columns - column);
       packing_.pack(from + column * p_.bColumn, p_.bRow, p_.bColumn, p_.width, count, to);
+    }
+  }
+
+  void packColumns(const float* from, float* to, int64_t depth) const {
+    for (int64_t column = 0; column < p_.columns; ++column, from += p_.bColumn, to += depth) {
+      for (int64_t c = 0; c < p_.width; ++c) to[c] = from[c * p_.bRow];
+      if (rounds_) kernels_.round(to, to, p_.width);
     }
   }
 
@@ -146,6 +164,10 @@ class ConvDirect final : public Kernel {
       PatchWalk walk(phase.grid, 0);
       walk.image = image;
       for (int a = 0; a < 2; ++a) walk.at[a] = at[a] / p_.phaseCount(a);
+      if (dots_) {
+        multiplyPatches(phase, source, group, walk, c, cRow, slot + 2 * pointers_);
+        continue;
+      }
       const auto runs = reinterpret_cast<const float**>(slot);
       const auto rows = reinterpret_cast<int64_t*>(slot + pointers_);
       kernels_.multiply({.runs = runs,
@@ -161,6 +183,32 @@ class ConvDirect final : public Kernel {
                     .cRow = axis.step * cRow,
                     .m = axis.count,
                     .n = p_.columns});
+    }
+  }
+
+  // The positions of a line, whose patches are gathered a few at a time.
+  void multiplyPatches(const Phase& phase, const float* source, int64_t group, const PatchWalk& walk, float* c,
+                       int64_t cRow, float* patches) const {
+    const PatchAxis& axis = *phase.grid.axes[2];
+    const bool gathers = rounds_ || !phase.grid.isSource();
+    GemmDots dots{};
+    dots.b = panelsOf(phase, group);
+    dots.bColumn = dots.k = phase.depth;
+    dots.a = patches;
+    dots.aRow = gathers ? phase.depth : p_.sourceChannels;
+    dots.cRow = axis.step * cRow;
+    dots.n = p_.columns;
+    const int64_t first = walk.position();
+    for (int64_t at = 0; at < axis.count; at += dots.m) {
+      dots.m = std::min(dotPositions(phase), axis.count - at);
+      dots.c = c + (axis.first + at * axis.step) * cRow;
+      if (!gathers) {
+        dots.a = source + (first + at) * p_.sourceChannels;
+      } else {
+        gatherRows(phase.grid, source, first + at, dots.m, 0, phase.grid.tapRows(), patches);
+        if (rounds_) kernels_.round(patches, patches, dots.m * phase.depth);
+      }
+      gemm_.dots(dots);
     }
   }
 
@@ -195,6 +243,7 @@ class ConvDirect final : public Kernel {
   const GemmKernels& packing_;
   const ConvKernels& kernels_;
   const ConvProblem p_;
+  const bool dots_;  // patches are gathered, and multiplied by columns of the kernel
   ContiguousInput source_;
   ConvKernelInput kernel_;
   const bool keepsPanels_;  // the kernel is the same in all steps
@@ -211,6 +260,7 @@ class ConvDirect final : public Kernel {
 }  // namespace
 
 bool suitsDirect(const ConvProblem& problem, bool rounds) {
+  if (suitsDots(problem)) return true;
   // Products of pairs are twice as fast, which pays unless few channels or strides leave more to copying than to them.
   if (rounds && problem.dense() && problem.width >= kPairedWidth) return false;
   return problem.width <= kMaxWidth && !(problem.dense() && problem.grid(0).isSource());

@@ -74,6 +74,10 @@ class PatchWalk {
       : image(image), at{i, j, k}, grid_(grid) {}
   void advance(int64_t count);
 
+  int64_t position() const {
+    return ((image * grid_.axes[0]->count + at[0]) * grid_.axes[1]->count + at[1]) * grid_.axes[2]->count + at[2];
+  }
+
   int64_t image, at[3];
 
  private:
