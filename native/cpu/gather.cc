@@ -1,9 +1,11 @@
 // Rows of a table by index, and the gradient: rows added up by index.
+#include <algorithm>
 #include <cstring>
 
 #include "chunks.h"
 #include "copy.h"
 #include "rows.h"
+#include "scratch.h"
 #include "simd/table.h"
 #include "tile.h"
 
@@ -97,6 +99,7 @@ class ScatterAdd : public Kernel {
         rows_(instruction.outputs[0].shape[0]),
         inner_(sizeFrom(instruction.outputs[0], 1)),
         count_(instruction.inputs[0].size()),
+        ranges_(memory, 2 * ((count_ + kBlock - 1) / kBlock)),
         kernels_(*simd().rows) {}
 
   void run(RunContext& context) override {
@@ -105,9 +108,12 @@ class ScatterAdd : public Kernel {
     eachRange(context.threads, rows_, 1 + inner_ / 16, [this](int64_t begin, int64_t end) {
       std::memset(out_ + begin * inner_, 0, static_cast<size_t>((end - begin) * inner_) * sizeof(float));
     });
-    for (int64_t i = 0; i < count_; ++i) {
-      if (!inRange(indices[i], rows_)) report(context);
-    }
+    eachRange(context.threads, (count_ + kBlock - 1) / kBlock, kBlock, [this, indices, &context](int64_t begin, int64_t end) {
+      for (int64_t block = begin; block < end; ++block) {
+        const Range range = ranges_.as<Range>()[block] = rangeOf(indices, block);
+        if (range.least < 0 || range.most >= rows_) report(context);
+      }
+    });
 
     const int64_t work = count_ * (4 + inner_ / 4);
     if (work <= 2 * kChunkCost) {
@@ -117,9 +123,9 @@ class ScatterAdd : public Kernel {
         add(indices, updates, 0, rows_, chunk * kColumns, std::min(inner_, (chunk + 1) * kColumns));
       });
     } else {
-      // Narrow rows: each chunk reads all indices and takes those of its part of the output.
-      const int64_t size = (rows_ + kRowParts - 1) / kRowParts;
-      context.threads.each(kRowParts, [this, indices, updates, size](int64_t chunk) {
+      // Narrow rows: each chunk takes the indices of its part of the output.
+      const int64_t parts = kPartsOfThread * context.threads.count(), size = (rows_ + parts - 1) / parts;
+      context.threads.each(parts, [this, indices, updates, size](int64_t chunk) {
         add(indices, updates, std::min(rows_, chunk * size), std::min(rows_, (chunk + 1) * size), 0, inner_);
       });
     }
@@ -127,20 +133,40 @@ class ScatterAdd : public Kernel {
 
  private:
   static constexpr int64_t kColumns = 64;
-  static constexpr int64_t kRowParts = 16;
+  static constexpr int64_t kPartsOfThread = 2;
+  static constexpr int64_t kBlock = 256;  // indices
+
+  struct Range {
+    int32_t least, most;
+  };
+
+  Range rangeOf(const int32_t* indices, int64_t block) const {
+    const auto [least, most] =
+        std::minmax_element(indices + block * kBlock, indices + std::min(count_, (block + 1) * kBlock));
+    return {*least, *most};
+  }
 
   void add(const int32_t* indices, const float* updates, int64_t firstRow, int64_t lastRow, int64_t firstColumn,
            int64_t lastColumn) const {
-    for (int64_t i = 0; i < count_; ++i) {
-      const int64_t row = indices[i];
-      if (row < firstRow || row >= lastRow) continue;
-      kernels_.add(updates + i * inner_ + firstColumn, out_ + row * inner_ + firstColumn, lastColumn - firstColumn);
+    for (int64_t begin = 0; begin < count_; begin += kBlock) {
+      const Range range = ranges_.as<const Range>()[begin / kBlock];
+      if (range.most < firstRow || range.least >= lastRow) continue;
+      for (int64_t i = begin; i < std::min(count_, begin + kBlock); ++i) {
+        const int64_t row = indices[i];
+        if (row < firstRow || row >= lastRow) continue;
+        if (inner_ == 1) {
+          out_[row] += updates[i];
+        } else {
+          kernels_.add(updates + i * inner_ + firstColumn, out_ + row * inner_ + firstColumn, lastColumn - firstColumn);
+        }
+      }
     }
   }
 
   ContiguousInput indices_, updates_;
   float* out_;
   int64_t rows_, inner_, count_;
+  Floats ranges_;  // of each block of indices
   const RowKernels& kernels_;
 };
 
