@@ -29,7 +29,7 @@ uint32_t keyOf(int32_t x) { return static_cast<uint32_t>(x) ^ 0x80000000u; }
 
 // Keys and positions, a pair in one number: equal keys keep their order, and comparing is one instruction.
 using Pair = uint64_t;
-constexpr int kDigit = 8;                             // bits
+constexpr int kDigit = 8;  // bits
 constexpr int64_t kDigits = 32 / kDigit, kValues = 1 << kDigit;
 constexpr int64_t kLeastByDigits = 96;  // of fewer numbers, counting digits takes longer than comparing
 
@@ -81,8 +81,7 @@ class Argsort : public Kernel {
 
  private:
   void sort(const T* x, int64_t line, Pair* pairs) const {
-    for (int64_t i = 0; i < axis_; ++i)
-      pairs[i] = static_cast<Pair>(keyOf(x[i]) ^ flip_) << 32 | static_cast<Pair>(i);
+    for (int64_t i = 0; i < axis_; ++i) pairs[i] = static_cast<Pair>(keyOf(x[i]) ^ flip_) << 32 | static_cast<Pair>(i);
     if (count_ < axis_) std::nth_element(pairs, pairs + count_, pairs + axis_);
     const Pair* sorted = pairs;
     // What has been selected has lost the order of equal keys, which digits of the keys do not restore.

@@ -105,7 +105,9 @@ class ConvDirect final : public Kernel {
   }
 
   // Of whose patches products are made at a time.
-  static int64_t dotPositions(const Phase& phase) { return std::max<int64_t>(4, kDotFloats / std::max<int64_t>(1, phase.depth)); }
+  static int64_t dotPositions(const Phase& phase) {
+    return std::max<int64_t>(4, kDotFloats / std::max<int64_t>(1, phase.depth));
+  }
   int64_t panelColumns() const { return ceilDiv(p_.columns, gemm_.panel) * gemm_.panel; }
   float* panelsOf(const Phase& phase, int64_t group) const {
     return panels_.data() + phase.panels + group * phase.depth * panelColumns();
@@ -171,18 +173,18 @@ class ConvDirect final : public Kernel {
       const auto runs = reinterpret_cast<const float**>(slot);
       const auto rows = reinterpret_cast<int64_t*>(slot + pointers_);
       kernels_.multiply({.runs = runs,
-                    .rows = rows,
-                    .count = findRuns(phase, walk, source, runs, rows, slot + 2 * pointers_),
-                    .length = phase.runLength(),
-                    .aRow = axis.stride * p_.width,
-                    .aDepth = 1,
-                    .b = panelsOf(phase, group),
-                    .bRow = gemm_.panel,
-                    .bPanel = phase.depth * gemm_.panel,
-                    .c = c + axis.first * cRow,
-                    .cRow = axis.step * cRow,
-                    .m = axis.count,
-                    .n = p_.columns});
+                         .rows = rows,
+                         .count = findRuns(phase, walk, source, runs, rows, slot + 2 * pointers_),
+                         .length = phase.runLength(),
+                         .aRow = axis.stride * p_.width,
+                         .aDepth = 1,
+                         .b = panelsOf(phase, group),
+                         .bRow = gemm_.panel,
+                         .bPanel = phase.depth * gemm_.panel,
+                         .c = c + axis.first * cRow,
+                         .cRow = axis.step * cRow,
+                         .m = axis.count,
+                         .n = p_.columns});
     }
   }
 

@@ -19,8 +19,8 @@ namespace {
 // number of positions. Adding a small sum costs nothing, a large one as much as a few positions.
 constexpr int64_t kPiece = 32, kLongPiece = 512;
 constexpr int64_t kSmallFloats = int64_t{1} << 12;
-constexpr int64_t kPieceFloats = int64_t{1} << 17;     // of lines that a piece reads, or one of them
-constexpr int64_t kTaskWork = int64_t{1} << 21;        // multiply-adds
+constexpr int64_t kPieceFloats = int64_t{1} << 17;  // of lines that a piece reads, or one of them
+constexpr int64_t kTaskWork = int64_t{1} << 21;     // multiply-adds
 constexpr int64_t kMaxTasks = 32;
 constexpr int64_t kRowBlockFloats = int64_t{1} << 16;  // of the result: larger ones are cut by rows of taps
 constexpr int64_t kPartialFloats = int64_t{1} << 23;   // of all splits
@@ -170,7 +170,8 @@ class ConvKernelGradLines final : public Kernel {
     work.rows = rows;
     for (int64_t r = 0; r < block.rows; ++r) {
       for (int64_t tap = 0; tap < axis_.size(); tap += tapsEach_, work.c += work.m * work.cRow) {
-        const int64_t at = first * work.aDepth + (axis_.offsets[static_cast<size_t>(tap)] - axis_.offsets.front()) * pixel_;
+        const int64_t at =
+            first * work.aDepth + (axis_.offsets[static_cast<size_t>(tap)] - axis_.offsets.front()) * pixel_;
         work.count = 0;
         for (int64_t l = 0; l < lines; ++l) {
           const float* const line = seen[r * linesEach_ + l];

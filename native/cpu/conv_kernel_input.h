@@ -16,7 +16,7 @@ class ConvKernelInput {
  private:
   ContiguousInput kernel_;
   const int64_t merged_;
-  const int64_t rows_, width_;         // of the kernel, and of them those of a tap
+  const int64_t rows_, width_;            // of the kernel, and of them those of a tap
   const int64_t columns_, groupColumns_;  // of the kernel, and of each of its groups
   Floats large_;
 };

@@ -5,7 +5,7 @@
 namespace steepest {
 namespace {
 
-constexpr int kFirstWord = 1;            // after the epilogue's
+constexpr int kFirstWord = 1;          // after the epilogue's
 constexpr int64_t kGroupColumns = 16;  // fewer leave lanes empty, and minimal filtering needs twelve
 
 int64_t mergedGroups(int64_t groups, int64_t width, int64_t columns) {

@@ -90,7 +90,8 @@ class Depthwise final : public Kernel {
     partEach_ = width / std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, width / residues));
     partEach_ = std::max<int64_t>(1, (partEach_ + residues - 1) / residues) * residues;
     parts_ = std::max<int64_t>(1, (width + partEach_ - 1) / partEach_);
-    linesEach_ = parts_ > 1 ? 1 : std::clamp<int64_t>(kChunkWork / std::max<int64_t>(1, work), 1, std::max<int64_t>(1, lines_));
+    linesEach_ =
+        parts_ > 1 ? 1 : std::clamp<int64_t>(kChunkWork / std::max<int64_t>(1, work), 1, std::max<int64_t>(1, lines_));
     chunks_ = (lines_ + linesEach_ - 1) / linesEach_ * parts_;
   }
 
@@ -111,8 +112,8 @@ class Depthwise final : public Kernel {
   }
 
   // From where the walk is to the position before `end`.
-  void sumRuns(const Phase& phase, const float* source, const float* kernel, const PatchWalk& walk, int64_t end, float* to,
-               float* slot) const {
+  void sumRuns(const Phase& phase, const float* source, const float* kernel, const PatchWalk& walk, int64_t end,
+               float* to, float* slot) const {
     const auto pixels = reinterpret_cast<const float**>(slot);
     const auto weights = reinterpret_cast<const float**>(slot + pointers_);
     const auto rows = reinterpret_cast<int64_t*>(slot + 2 * pointers_);

@@ -108,12 +108,13 @@ class ScatterAdd : public Kernel {
     eachRange(context.threads, rows_, 1 + inner_ / 16, [this](int64_t begin, int64_t end) {
       std::memset(out_ + begin * inner_, 0, static_cast<size_t>((end - begin) * inner_) * sizeof(float));
     });
-    eachRange(context.threads, (count_ + kBlock - 1) / kBlock, kBlock, [this, indices, &context](int64_t begin, int64_t end) {
-      for (int64_t block = begin; block < end; ++block) {
-        const Range range = ranges_.as<Range>()[block] = rangeOf(indices, block);
-        if (range.least < 0 || range.most >= rows_) report(context);
-      }
-    });
+    eachRange(context.threads, (count_ + kBlock - 1) / kBlock, kBlock,
+              [this, indices, &context](int64_t begin, int64_t end) {
+                for (int64_t block = begin; block < end; ++block) {
+                  const Range range = ranges_.as<Range>()[block] = rangeOf(indices, block);
+                  if (range.least < 0 || range.most >= rows_) report(context);
+                }
+              });
 
     const int64_t work = count_ * (4 + inner_ / 4);
     if (work <= 2 * kChunkCost) {

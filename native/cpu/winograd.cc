@@ -252,7 +252,8 @@ class Winograd final : public Kernel {
   void runBlock(const float* source, int64_t begin, int64_t end, float* slot) const {
     const int64_t tiles = tiling_.tilesOfRow(), channels = p_.destChannels;
     for (int64_t row = begin; row < end; ++row) {
-      kernels_.source(tiling_.source(source, row), tiles, slot + (row - begin) * tiles * p_.sourceChannels, sourceStep_);
+      kernels_.source(tiling_.source(source, row), tiles, slot + (row - begin) * tiles * p_.sourceChannels,
+                      sourceStep_);
     }
     GemmBlock block{};
     block.aRow = p_.sourceChannels;
@@ -330,7 +331,8 @@ class WinogradKernelGrad final : public Kernel {
         xStep_(stepOf(tiling_.tilesOfBlock() * partWidth_)),
         dyStep_(stepOf(tiling_.tilesOfBlock() * groupsOf(partWidth_) * p_.columns)) {
     const int64_t blocks = ceilDiv(tiling_.rows(), tiling_.rowsOfBlock());
-    const int64_t wanted = std::min(resultsOf(p_) / kSplitResults, kPartialFloats / (kTaps * p_.width * p_.destChannels));
+    const int64_t wanted =
+        std::min(resultsOf(p_) / kSplitResults, kPartialFloats / (kTaps * p_.width * p_.destChannels));
     total_.allocate(memory, std::min(std::clamp<int64_t>(wanted, 1, kMaxSplits), blocks));
     slots_.allocate(memory, std::min<int64_t>(parts() * total_.splits(), Threads::pool().count()),
                     points_ * (xStep_ + dyStep_ + sumStep_));
@@ -425,7 +427,7 @@ class WinogradKernelGrad final : public Kernel {
   ContiguousInput x_, dy_;
   KernelGradSum total_;
   const int64_t sumStep_, xStep_, dyStep_;
-  Slots slots_;      // of a running task: transformed tiles of x, of dy, and their sum
+  Slots slots_;  // of a running task: transformed tiles of x, of dy, and their sum
 };
 
 bool isWindowOfThree(const PatchAxis& axis) {

@@ -1,0 +1,82 @@
+// The ways that convolutions are computed, each with a shape that takes it: against plain loops, with one and two threads.
+import { tensor } from '../../lib/index';
+import * as ops from '../../lib/ir/ops/index';
+import { cpuInfo, setThreads } from '../../lib/runtime/native';
+import { type ConvShape, checkConv } from './conv-loops';
+
+const { threads: threadsBefore } = cpuInfo();
+afterAll(() => setThreads(threadsBefore));
+
+type Change = Partial<ConvShape>;
+const usual: ConvShape = {
+  ...{ images: 3, size: [12, 13], groups: 1, width: 16, columns: 24 },
+  ...{ window: [5, 5], stride: 1, dilation: 1 },
+};
+
+function check(change: Change, factor?: number): void {
+  const shape = { ...usual, ...change };
+  const { width, groups, columns, window, stride, dilation } = shape;
+  checkConv(
+    shape,
+    (x, k) => {
+      const kernel = tensor(k, [...window, width, groups * columns]);
+      return [ops.conv(x, kernel, { strides: stride, padding: 'same', dilationRate: dilation }), kernel];
+    },
+    factor,
+  );
+}
+
+describe('lines of the source as they lie, or with borders', () => {
+  test.each<[string, Change]>([
+    ['5 x 5', {}],
+    ['5 x 5, columns that fill no vector', { columns: 21 }],
+    ['stride 2', { stride: 2, size: [15, 14] }],
+    ['dilation 3', { dilation: 3, window: [3, 3] }],
+    ['stride 2, dilation 2', { stride: 2, dilation: 2, window: [3, 3], size: [17, 18] }],
+    ['1 x 1, stride 2', { window: [1, 1], stride: 2 }],
+    ['a few channels', { width: 3, columns: 8, images: 6 }],
+    ['long lines, in parts', { images: 1, size: [1, 1201], window: [1, 4], width: 8, columns: 10 }],
+    ['very long chains', { images: 2, size: [2, 1700], window: [1, 9], width: 24, columns: 40 }],
+    ['a large kernel, by rows of taps', { images: 2, size: [6, 7], width: 96, columns: 64, window: [4, 4] }],
+    ['a window larger than the image', { size: [4, 7], window: [9, 9], width: 6 }],
+  ])('%s', (_, change) => check(change));
+});
+
+describe('groups', () => {
+  test.each<[string, Change]>([
+    ['two channels each', { groups: 12, width: 2, columns: 2 }],
+    ['more filters than channels', { groups: 6, width: 2, columns: 5 }],
+    ['more channels than filters', { groups: 6, width: 5, columns: 1 }],
+    ['one channel with several filters', { groups: 20, width: 1, columns: 3 }],
+    ['a number without divisors', { groups: 7, width: 3, columns: 4 }],
+    ['wide ones', { groups: 2, width: 20, columns: 18 }],
+    ['stride 2', { groups: 8, width: 4, columns: 4, stride: 2, window: [3, 3] }],
+    ['1 x 1', { groups: 8, width: 4, columns: 4, window: [1, 1] }],
+    ['1 x 1, wide', { groups: 3, width: 32, columns: 16, window: [1, 1] }],
+  ])('%s', (_, change) => check(change));
+
+  const filtered: Change = { images: 4, size: [18, 19], window: [3, 3] };
+  test.each<[string, Change]>([
+    ['two channels each', { groups: 16, width: 2, columns: 2 }],
+    ['two merged groups', { groups: 16, width: 8, columns: 8 }],
+    ['wide ones', { groups: 3, width: 16, columns: 20 }],
+    ['parts of many', { groups: 6, width: 64, columns: 64, images: 2, size: [13, 14] }],
+    ['one, parts of its channels', { groups: 1, width: 160, columns: 96, images: 2, size: [13, 14] }],
+  ])('by minimal filtering: %s', (_, change) => check({ ...filtered, ...change }, 8));
+});
+
+describe('a few filters', () => {
+  test.each<[string, Change]>([
+    ['one', { columns: 1 }],
+    ['three', { columns: 3 }],
+    ['four of few channels', { width: 3, columns: 4 }],
+    ['1 x 1', { columns: 2, window: [1, 1] }],
+    ['stride 2', { columns: 3, stride: 2, window: [7, 7], size: [16, 17] }],
+    ['a stride larger than the window', { columns: 1, stride: 3, window: [2, 2] }],
+  ])('%s', (_, change) => check(change));
+
+  test.each<[string, Change]>([
+    ['to one channel', { width: 1 }],
+    ['to three channels, stride 2', { width: 3, stride: 2, window: [7, 7] }],
+  ])('and in the gradient: %s', (_, change) => check(change));
+});
