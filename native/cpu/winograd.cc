@@ -115,7 +115,7 @@ class Tiling {
   }
   // `pixels` is where the row's first pixel is.
   WinogradResult result(float* pixels, int64_t row) const {
-    WinogradResult to{{}, width_, channels_, channels_, rounds_};
+    WinogradResult to{{}, width_, channels_, rounds_};
     const int64_t rest = height_ - size_ * (row % rowsOfImage_);
     for (int64_t i = 0; i < std::min(size_, rest); ++i) to.rows[i] = pixels + i * width_ * channels_;
     return to;
@@ -269,13 +269,18 @@ class Winograd final : public Kernel {
     Soon soon;
     tiling_.addRows(source, nullptr, end, end - begin, &soon);
     addResults(first, count, &soon);
-    for (int64_t i = 0; i < points_ * p_.groups; ++i) {
-      const int64_t point = i / p_.groups, group = i % p_.groups;
-      soon.share(i, points_ * p_.groups, &block);
-      block.a = slot + point * sourceStep_ + group * p_.width;
-      block.b = panels_.data() + i * groupFloats();
-      block.c = product + point * productStep_ + group * p_.columns;
-      gemm_.block(block);
+    block.b = panels_.data();
+    for (int64_t i = 0; i < points_; ++i) {
+      soon.share(i, points_, &block);
+      block.a = slot + i * sourceStep_;
+      block.c = product + i * productStep_;
+      for (int64_t group = 0; group < p_.groups; ++group) {
+        gemm_.block(block);
+        block.aheads = 0;
+        block.a += p_.width;
+        block.b += groupFloats();
+        block.c += p_.columns;
+      }
     }
     float* const to = result_.to ? result_.to + first * channels : slot;
     for (int64_t row = begin; row < end; ++row) {
@@ -329,7 +334,7 @@ class WinogradKernelGrad final : public Kernel {
         total_(instruction, memory, p_),
         sumStep_(stepOf(partWidth_ * p_.columns)),
         xStep_(stepOf(tiling_.tilesOfBlock() * partWidth_)),
-        dyStep_(stepOf(tiling_.tilesOfBlock() * groupsOf(partWidth_) * p_.columns)) {
+        dyStep_(stepOf(tiling_.tilesOfBlock() * p_.destChannels)) {
     const int64_t blocks = ceilDiv(tiling_.rows(), tiling_.rowsOfBlock());
     const int64_t wanted =
         std::min(resultsOf(p_) / kSplitResults, kPartialFloats / (kTaps * p_.width * p_.destChannels));
@@ -382,24 +387,21 @@ class WinogradKernelGrad final : public Kernel {
 
   void addBlock(const float* x, const float* dy, int64_t begin, int64_t end, int64_t channel, int64_t width,
                 bool accumulate, float* slot) const {
-    const int64_t tiles = tiling_.tilesOfRow(), groups = groupsOf(width), columns = groups * p_.columns;
+    const int64_t tiles = tiling_.tilesOfRow(), groups = groupsOf(width), channels = p_.destChannels;
     float* const xTiles = slot;
     float* const dyTiles = xTiles + points_ * xStep_;
     float* const sum = dyTiles + points_ * dyStep_;
-    const float* const firstColumn = dy + channel / p_.width * p_.columns;
     for (int64_t row = begin; row < end; ++row) {
       WinogradSource source = tiling_.source(x + channel, row);
       source.channels = width;
       kernels_.source(source, tiles, xTiles + (row - begin) * tiles * width, xStep_);
-      float* const pixels = const_cast<float*>(firstColumn) + tiling_.pixel(row) * p_.destChannels;  // only read
-      WinogradResult result = tiling_.result(pixels, row);
-      result.channels = columns;
-      kernels_.resultGrad(result, tiles, dyTiles + (row - begin) * tiles * columns, dyStep_);
+      float* const pixels = const_cast<float*>(dy) + tiling_.pixel(row) * channels;  // only read
+      kernels_.resultGrad(tiling_.result(pixels, row), tiles, dyTiles + (row - begin) * tiles * channels, dyStep_);
     }
     GemmBlock block{};
     block.aRow = 1;
     block.aDepth = width;
-    block.bRow = columns;
+    block.bRow = channels;
     block.bPanel = gemm_.panel;
     block.cRow = p_.columns;
     block.m = width / groups;
@@ -408,13 +410,18 @@ class WinogradKernelGrad final : public Kernel {
     block.accumulate = accumulate;
     Soon soon;
     tiling_.addRows(x, dy, end, end - begin, &soon);
-    for (int64_t i = 0; i < points_ * groups; ++i) {
-      const int64_t point = i / groups, group = i % groups;
-      soon.share(i, points_ * groups, &block);
-      block.a = xTiles + point * xStep_ + group * block.m;
-      block.b = dyTiles + point * dyStep_ + group * p_.columns;
-      block.c = sum + point * sumStep_ + group * block.m * p_.columns;
-      gemm_.block(block);
+    for (int64_t i = 0; i < points_; ++i) {
+      soon.share(i, points_, &block);
+      block.a = xTiles + i * xStep_;
+      block.b = dyTiles + i * dyStep_ + channel / p_.width * p_.columns;
+      block.c = sum + i * sumStep_;
+      for (int64_t group = 0; group < groups; ++group) {
+        gemm_.block(block);
+        block.aheads = 0;
+        block.a += block.m;
+        block.b += p_.columns;
+        block.c += block.m * p_.columns;
+      }
     }
   }
 

@@ -18,8 +18,8 @@ struct WinogradSource {
 // A row of tiles of the result, `size` pixels high and `columns` wide; the last rows (null) and columns may be missing.
 struct WinogradResult {
   float* rows[kWinogradMost];
-  int64_t columns, pixel, channels;  // pixel: floats from one to the next, of which `channels` are taken
-  bool rounds;                       // what is read, to bfloat16
+  int64_t columns, channels;
+  bool rounds;  // what is read, to bfloat16
 };
 
 // Transformed tiles lie as (size + 2)^2 matrices [tiles, channels], `step` floats apart.
