@@ -24,6 +24,13 @@ class Cumsum : public Kernel {
 
   void run(RunContext& context) override {
     const T* x = x_.template get<T>(context);
+    if (inner_ == 1) {
+      eachRange(context.threads, outer_, 2 * axis_, [this, x](int64_t begin, int64_t end) {
+        for (; begin + kLines <= end; begin += kLines) addLines<kLines>(x + begin * axis_, y_ + begin * axis_);
+        for (; begin < end; ++begin) addLines<1>(x + begin * axis_, y_ + begin * axis_);
+      });
+      return;
+    }
     const int64_t blocks = (inner_ + kBlock - 1) / kBlock;
     const int64_t width = std::min(inner_, kBlock);
     eachRange(context.threads, outer_ * blocks, axis_ * (1 + width / 4), [this, x, blocks](int64_t begin, int64_t end) {
@@ -37,6 +44,20 @@ class Cumsum : public Kernel {
 
  private:
   static constexpr int64_t kBlock = 64;  // columns done together: whole cache lines
+  static constexpr int kLines = 8;       // whose sums do not wait for each other
+
+  template <int lines>
+  void addLines(const T* x, T* y) const {
+    Sum sums[lines] = {};
+    for (int64_t i = 0; i < axis_; ++i) {
+      const int64_t at = reverse_ ? axis_ - 1 - i : i;
+#pragma GCC unroll 8
+      for (int64_t l = 0; l < lines; ++l) {
+        sums[l] += static_cast<Sum>(x[l * axis_ + at]);
+        y[l * axis_ + at] = static_cast<T>(sums[l]);
+      }
+    }
+  }
 
   void add(const T* x, T* y, int64_t columns) const {
     Sum sums[kBlock] = {};

@@ -142,9 +142,12 @@ class ScatterAdd : public Kernel {
   };
 
   Range rangeOf(const int32_t* indices, int64_t block) const {
-    const auto [least, most] =
-        std::minmax_element(indices + block * kBlock, indices + std::min(count_, (block + 1) * kBlock));
-    return {*least, *most};
+    Range range{indices[block * kBlock], indices[block * kBlock]};
+    for (int64_t i = block * kBlock; i < std::min(count_, (block + 1) * kBlock); ++i) {
+      range.least = std::min(range.least, indices[i]);
+      range.most = std::max(range.most, indices[i]);
+    }
+    return range;
   }
 
   void add(const int32_t* indices, const float* updates, int64_t firstRow, int64_t lastRow, int64_t firstColumn,

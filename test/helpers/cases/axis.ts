@@ -27,6 +27,10 @@ function alongAxis(
 }
 alongAxis('cumsum', ops.cumsum);
 alongAxis('cumsum from the end', (x, axis) => ops.flip(ops.cumsum(ops.flip(x, axis), axis), axis));
+define('cumsum of many lines', (random) => {
+  const inputs = [float(random, [random.int(8, 20), random.int(1, 40)])];
+  return { inputs, run: (x) => ops.cumsum(x, 1) };
+});
 alongAxis('cumprod', ops.cumprod, between(0.8, 1.2));
 alongAxis(
   'cumprod with zeros',
