@@ -116,7 +116,11 @@ export function averagePool(x: Operand, poolSize: PerAxis, options: AveragePoolO
 export function adaptiveAveragePool(x: Operand, outputSize: PerAxis): Tensor {
   const op = 'adaptiveAveragePool';
   const input = pixels(op, x);
-  return perAxis(op, 'outputSize', outputSize, input.rank - 2).reduce((t, size, a) => {
+  const sizes = perAxis(op, 'outputSize', outputSize, input.rank - 2);
+  const window = sizes.map((size, a) => (input.shape[a + 1] as number) / size);
+  if (window.every((n) => n === 1)) return input;
+  if (window.every((n) => Number.isInteger(n) && n > 0)) return averagePool(input, window);
+  return sizes.reduce((t, size, a) => {
     const n = t.shape[a + 1] as number;
     return resample(t, a + 1, size, (i) => {
       const [from, to] = part(i, n, size);
