@@ -4,23 +4,27 @@ import { parseArgs } from 'node:util';
 import { type Case, cases, findCase, gpuCases, stepsOf } from './cases.js';
 import { benchLatency, predictable } from './latency.js';
 import { median } from './median.js';
+import { benchOperations } from './operation-table.js';
 import { contenders, predictors } from './peers.js';
 import { RoundTrip } from './round-trip.js';
 import type { Worker } from './worker.js';
 
 const usage = `usage: npm run bench -- [--case a,b,...] [--against steepest,steepest-bf16,tfjs,torch,torch-bf16,jax,tensorflow] [--rounds n] [--near ns] [--json]
        npm run bench -- --device cuda:0 [--case d,mnist,...] [--against steepest,torch,torch-compile,torch-graph] [--rounds n] [--json]
+       npm run bench -- --operations [--case 'regular expression'] [--rounds n] [--json]
        npm run bench -- --latency [--case d,g] [--against steepest,steepest-async,ort-node,ort-python] [--rounds n] [--json]
 
 Trains each case in every framework that is installed, in turn (A B C A B C ...), and prints the medians of a step.
 With --near 200, counts only rounds that begin and end while a round trip between two CPUs takes 200 ns at most, which is to say
 that they share a cache: CPUs of virtual machines move.
+With --operations, trains models of a single layer or operation instead, in steepest and PyTorch.
 With --latency, predicts instead: one sample, and many rows.
 With --device, trains on a GPU, in the frameworks that can.
 cases: ${Object.keys(cases).join(' ')}; those for GPUs too: ${Object.keys(gpuCases).join(' ')}`;
 
 const { values: options } = parseArgs({
   options: {
+    operations: { type: 'boolean', default: false },
     latency: { type: 'boolean', default: false },
     case: { type: 'string' },
     device: { type: 'string', default: 'cpu' },
@@ -214,6 +218,9 @@ async function main(): Promise<void> {
   if (options.help) {
     process.stdout.write(`${usage}\n`);
     return;
+  }
+  if (options.operations) {
+    return benchOperations(new RegExp(options.case ?? ''), Number(options.rounds), options.json);
   }
   const known = options.latency ? predictable : [...Object.keys(cases), ...Object.keys(gpuCases)];
   const ids = options.case?.split(',') ?? (options.latency ? ['d', 'g'] : Object.keys(cases));

@@ -110,3 +110,14 @@ export const predictors: readonly PredictorStart[] = [
     start: (_, spec, files) => Worker.start(python(), [source('predict_worker.py'), JSON.stringify(spec), files.onnx]),
   },
 ];
+
+/** One way to train models of one operation. */
+export interface OperationWorker {
+  readonly name: string;
+  start(): Promise<Worker>;
+}
+
+export const operationWorkers: readonly OperationWorker[] = [
+  { name: 'steepest', start: () => Worker.start(node, [compiled('operations.js')]) },
+  { name: 'torch', start: () => Worker.start(python(), [source('operations_worker.py')], torchEnv) },
+];
