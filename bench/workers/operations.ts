@@ -7,18 +7,21 @@ import { type Operation, operationModel, operations } from '../operations.js';
  * It prints `{"framework", "operations"}`, the second being their names; then answers each line `{"operation", "seconds"}` with the
  * median of its steps, `{"ms"}`. operations_worker.py does the same.
  */
-const steps = 4; // of a fit, which says when it is done
+
+/** Of a fit, which copies the data once and says when it is done. */
+const [batches, epochs] = [2, 10];
+const steps = batches * epochs;
 
 type Step = () => Promise<void>;
 
 function prepare({ shape, batch, ...operation }: Operation): Step {
-  const samples = steps * batch;
+  const samples = batches * batch;
   const size = shape.reduce((a, b) => a * b, 1);
   const x = Float32Array.from({ length: samples * size }, (_, i) => ((i * 2654435761) % 4096) / 4096 - 0.5);
   const y = new Float32Array(samples);
   const model = operationModel({ shape, batch, ...operation });
   return async () => {
-    await model.fit(x, y, { epochs: 1, batchSize: batch, shuffle: false, verbose: 0 });
+    await model.fit(x, y, { epochs, batchSize: batch, shuffle: false, verbose: 0 });
   };
 }
 
