@@ -50,20 +50,15 @@ class ConvKernelGrad final : public Kernel {
     const int64_t packed =
         gemm_.rounds() ? gemm_.packedDepth(panel_) * ceilDiv(p_.columns, gemm_.panel) * gemm_.panel : 0;
     sums_ = patchFloats_ + ceilDiv(packed, 16) * 16;
-    slots_.allocate(memory, std::min<int64_t>(p_.groups * tapBlocks_ * total_.splits(), Threads::pool().count()),
-                    sums_ + (chain_ < positions_ ? blockFloats() : 0));
+    total_.allocateSlots(memory, p_.groups * tapBlocks_, sums_ + (chain_ < positions_ ? blockFloats() : 0));
   }
 
   void run(RunContext& context) override {
     const float* x = x_.get<float>(context);
     const float* dy = dy_.get<float>(context);
-    const int64_t splits = total_.splits();
-    context.threads.each(p_.groups * tapBlocks_ * splits, [this, x, dy, splits](int64_t task) {
-      float* slot = slots_.acquire();
-      runTask(x, dy, task / splits / tapBlocks_, task / splits % tapBlocks_, task % splits, slot);
-      slots_.release(slot);
+    total_.run(context.threads, p_.groups * tapBlocks_, [this, x, dy](int64_t part, int64_t split, float* slot) {
+      runTask(x, dy, part / tapBlocks_, part % tapBlocks_, split, slot);
     });
-    total_.finish(context.threads);
   }
 
  private:
@@ -154,7 +149,6 @@ class ConvKernelGrad final : public Kernel {
   int64_t chain_;  // positions of a sum that is added to the others
   int64_t sums_;   // where a task has that
   int64_t patchFloats_ = 0;
-  Slots slots_;  // a running task's patches, then its rows of dy if they are copied
 };
 
 }  // namespace

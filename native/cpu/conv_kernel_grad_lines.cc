@@ -54,20 +54,15 @@ class ConvKernelGradLines final : public Kernel {
     copies_ = 4 * pointers_;
     gradient_ = copies_ + (inPlace_ ? 0 : wholeLines(seen * lineFloats_));
     sums_ = gradient_ + (rounds_ ? wholeLines(linesEach_ * axis_.count * p_.columns) : 0);
-    slots_.allocate(memory, std::min<int64_t>(p_.groups * tapBlocks_ * total_.splits(), Threads::pool().count()),
-                    sums_ + blockFloats());
+    total_.allocateSlots(memory, p_.groups * tapBlocks_, sums_ + blockFloats());
   }
 
   void run(RunContext& context) override {
     const float* x = x_.get<float>(context);
     const float* dy = dy_.get<float>(context);
-    const int64_t splits = total_.splits();
-    context.threads.each(p_.groups * tapBlocks_ * splits, [this, x, dy, splits](int64_t task) {
-      float* slot = slots_.acquire();
-      runTask(x, dy, task / splits / tapBlocks_, task / splits % tapBlocks_, task % splits, slot);
-      slots_.release(slot);
+    total_.run(context.threads, p_.groups * tapBlocks_, [this, x, dy](int64_t part, int64_t split, float* slot) {
+      runTask(x, dy, part / tapBlocks_, part % tapBlocks_, split, slot);
     });
-    total_.finish(context.threads);
   }
 
  private:
@@ -203,7 +198,6 @@ class ConvKernelGradLines final : public Kernel {
   // In a slot: of each row of taps and line where it lies, runs and their rows, numbers of copied lines; then those, rows of dy if they
   // are rounded, and the sum of a piece.
   int64_t pointers_, copies_, gradient_, sums_;
-  Slots slots_;
 };
 
 }  // namespace

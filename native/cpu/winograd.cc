@@ -339,20 +339,14 @@ class WinogradKernelGrad final : public Kernel {
     const int64_t wanted =
         std::min(resultsOf(p_) / kSplitResults, kPartialFloats / (kTaps * p_.width * p_.destChannels));
     total_.allocate(memory, std::min(std::clamp<int64_t>(wanted, 1, kMaxSplits), blocks));
-    slots_.allocate(memory, std::min<int64_t>(parts() * total_.splits(), Threads::pool().count()),
-                    points_ * (xStep_ + dyStep_ + sumStep_));
+    total_.allocateSlots(memory, parts(), points_ * (xStep_ + dyStep_ + sumStep_));
   }
 
   void run(RunContext& context) override {
     const float* x = x_.get<float>(context);
     const float* dy = dy_.get<float>(context);
-    const int64_t splits = total_.splits();
-    context.threads.each(parts() * splits, [this, x, dy, splits](int64_t task) {
-      float* slot = slots_.acquire();
-      runTask(x, dy, task / splits, task % splits, slot);
-      slots_.release(slot);
-    });
-    total_.finish(context.threads);
+    total_.run(context.threads, parts(),
+               [this, x, dy](int64_t part, int64_t split, float* slot) { runTask(x, dy, part, split, slot); });
   }
 
  private:
@@ -434,7 +428,6 @@ class WinogradKernelGrad final : public Kernel {
   ContiguousInput x_, dy_;
   KernelGradSum total_;
   const int64_t sumStep_, xStep_, dyStep_;
-  Slots slots_;  // of a running task: transformed tiles of x, of dy, and their sum
 };
 
 bool isWindowOfThree(const PatchAxis& axis) {
