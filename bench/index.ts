@@ -1,12 +1,11 @@
 import os from 'node:os';
-import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Case, cases, findCase, gpuCases, stepsOf } from './cases.js';
 import { benchLatency, predictable } from './latency.js';
 import { median } from './median.js';
 import { benchOperations } from './operation-table.js';
 import { contenders, predictors } from './peers.js';
-import { RoundTrip } from './round-trip.js';
+import { between, type Measured, RoundTrip, whileNear } from './round-trip.js';
 import type { Worker } from './worker.js';
 
 const usage = `usage: npm run bench -- [--case a,b,...] [--against steepest,steepest-bf16,tfjs,torch,torch-bf16,jax,tensorflow] [--rounds n] [--near ns] [--json]
@@ -17,7 +16,7 @@ const usage = `usage: npm run bench -- [--case a,b,...] [--against steepest,stee
 Trains each case in every framework that is installed, in turn (A B C A B C ...), and prints the medians of a step.
 With --near 200, counts only rounds that begin and end while a round trip between two CPUs takes 200 ns at most, which is to say
 that they share a cache: CPUs of virtual machines move.
-With --operations, trains models of a single layer or operation instead, in steepest and PyTorch.
+With --operations, trains models of a single layer, operation, loss or optimizer instead, in steepest and PyTorch.
 With --latency, predicts instead: one sample, and many rows.
 With --device, trains on a GPU, in the frameworks that can.
 cases: ${Object.keys(cases).join(' ')}; those for GPUs too: ${Object.keys(gpuCases).join(' ')}`;
@@ -58,7 +57,6 @@ const secondsPerRound = Number(options.seconds);
 const secondsAtMost = 10;
 /** Rounds end within this distance of two CPUs, or are taken again. */
 const near = Number(options.near);
-const secondsToComeNear = 60;
 const roundTrip = new RoundTrip();
 
 async function startAll(id: string, spec: Case, names: readonly string[]): Promise<Worker[]> {
@@ -71,6 +69,12 @@ async function startAll(id: string, spec: Case, names: readonly string[]): Promi
     }
   }
   return workers;
+}
+
+/** What a worker answers. */
+interface Training {
+  readonly seconds: number;
+  readonly loss: number;
 }
 
 /** Times a worker, with as many epochs a round as make a round long enough. */
@@ -94,29 +98,23 @@ class Timer {
   }
 
   async run(): Promise<number> {
-    const before = roundTrip.measure();
-    const { seconds, loss } = (await this.worker.ask({ epochs: this.epochs })) as { seconds: number; loss: number };
-    this.roundTrips.push(before, roundTrip.measure());
-    this.times.push((seconds / this.epochs / stepsOf(this.spec)) * 1e6);
-    this.loss = loss;
-    return seconds;
+    return this.#record(await between(roundTrip, () => this.#train()));
   }
 
   /** A round that begins and ends while two CPUs are near each other, unless they do not come near for long. */
   async runNear(): Promise<void> {
-    const end = performance.now() + secondsToComeNear * 1e3;
-    while (performance.now() < end) {
-      if (roundTrip.measure() > near) {
-        await setTimeout(200); // they move while they idle
-        continue;
-      }
-      await this.run();
-      if ((this.roundTrips.at(-1) as number) <= near) return;
-      this.times.pop();
-      this.roundTrips.splice(-2);
-    }
-    process.stderr.write(`${this.framework}: no two CPUs within ${near} ns for ${secondsToComeNear} s\n`);
-    await this.run();
+    this.#record(await whileNear(roundTrip, near, this.framework, () => this.#train()));
+  }
+
+  async #train(): Promise<Training> {
+    return (await this.worker.ask({ epochs: this.epochs })) as unknown as Training;
+  }
+
+  #record({ value: { seconds, loss }, roundTrips }: Measured<Training>): number {
+    this.roundTrips.push(...roundTrips);
+    this.times.push((seconds / this.epochs / stepsOf(this.spec)) * 1e6);
+    this.loss = loss;
+    return seconds;
   }
 
   /** Forgets what was measured. */
@@ -220,7 +218,7 @@ async function main(): Promise<void> {
     return;
   }
   if (options.operations) {
-    return benchOperations(new RegExp(options.case ?? ''), Number(options.rounds), options.json);
+    return benchOperations(new RegExp(options.case ?? ''), Number(options.rounds), roundTrip, near, options.json);
   }
   const known = options.latency ? predictable : [...Object.keys(cases), ...Object.keys(gpuCases)];
   const ids = options.case?.split(',') ?? (options.latency ? ['d', 'g'] : Object.keys(cases));

@@ -2,6 +2,7 @@ import os from 'node:os';
 import { median } from './median.js';
 import { operations } from './operations.js';
 import { operationWorkers } from './peers.js';
+import { type Measured, type RoundTrip, whileNear } from './round-trip.js';
 import type { Worker } from './worker.js';
 
 /** One line of the result. */
@@ -16,8 +17,15 @@ interface Result {
 const secondsPerRound = 0.3;
 
 /** Times the operations whose names match in each framework that is installed, in turn (A B A B ...). */
-export async function benchOperations(pattern: RegExp, rounds: number, json: boolean): Promise<void> {
+export async function benchOperations(
+  pattern: RegExp,
+  rounds: number,
+  roundTrip: RoundTrip,
+  near: number,
+  json: boolean,
+): Promise<void> {
   if (!(rounds >= 1)) throw new Error(`--rounds must be 1 or more, got ${rounds}`);
+  if (!(near > 0)) throw new Error(`--near must be above 0 nanoseconds, got ${near}`);
   const names = Object.keys(operations).filter((name) => pattern.test(name));
   if (names.length === 0)
     throw new Error(`no operation matches ${pattern}; there are ${Object.keys(operations).join(', ')}`);
@@ -32,7 +40,9 @@ export async function benchOperations(pattern: RegExp, rounds: number, json: boo
       }
     }
     for (const operation of names) {
-      const results = await time(workers, operation, rounds);
+      const results = await time(workers, operation, rounds, (who, measure) =>
+        whileNear(roundTrip, near, who, measure),
+      );
       all.push(...results);
       const said = json
         ? results.map((r) => JSON.stringify(r))
@@ -45,7 +55,9 @@ export async function benchOperations(pattern: RegExp, rounds: number, json: boo
   if (!json) printTable(all);
 }
 
-async function time(workers: readonly Worker[], operation: string, rounds: number): Promise<Result[]> {
+type Guard = (who: string, measure: () => Promise<number>) => Promise<Measured<number>>;
+
+async function time(workers: readonly Worker[], operation: string, rounds: number, guarded: Guard): Promise<Result[]> {
   const times = new Map<Worker, number[]>(workers.map((worker) => [worker, []]));
   const ask = async (worker: Worker): Promise<number> => {
     const { ms } = await worker.ask({ operation, seconds: secondsPerRound });
@@ -53,7 +65,7 @@ async function time(workers: readonly Worker[], operation: string, rounds: numbe
   };
   for (const worker of workers) await ask(worker);
   for (let round = 0; round < rounds; round++) {
-    for (const [worker, own] of times) own.push(await ask(worker));
+    for (const [worker, own] of times) own.push((await guarded(worker.framework, () => ask(worker))).value);
   }
   return [...times].map(([{ framework }, own]) => ({
     ...{ framework, operation, rounds },

@@ -1,22 +1,5 @@
-import {
-  input,
-  type Layer,
-  layers,
-  type Model,
-  model,
-  ops,
-  optimizers,
-  type SymbolicTensor,
-  type Tensor,
-} from 'steepest';
-
-/** A layer or operation that is timed alone, forward and back. operations_worker.py has the same ones by the same names. */
-export interface Operation {
-  /** Of a sample: [...spatial, channels]. */
-  readonly shape: readonly number[];
-  readonly batch: number;
-  readonly apply: (x: SymbolicTensor) => SymbolicTensor;
-}
+import { type Layer, layers, losses, ops, optimizers, type SymbolicTensor, type Tensor } from 'steepest';
+import type { Operation } from './operation-model.js';
 
 type Make = () => Layer | readonly Layer[];
 
@@ -30,6 +13,28 @@ const images = [32, 32, 64];
 const rows = [128, 256];
 const of = (shape: readonly number[], batch: number, make: Make): Operation => ({ shape, batch, apply: stack(make) });
 const call = (f: (x: Tensor) => Tensor): Operation => of(rows, 32, () => layers.lambda(f));
+const towards = (
+  targets: Operation['targets'],
+  loss: losses.Loss,
+  activation: 'sigmoid' | 'softmax' | 'linear' = 'linear',
+) => ({
+  ...of(rows, 32, () => layers.activation({ activation })),
+  ...{ loss, targets },
+});
+/** Where each of 256 columns comes from: all of them, out of order. */
+const mixed = ops.tensor(
+  Int32Array.from({ length: 256 }, (_, i) => (i * 37 + 11) % 256),
+  [256],
+);
+/** Four million weights. */
+const updated = (optimizer: optimizers.Optimizer): Operation => ({
+  ...of([1024], 8, () => layers.dense({ units: 4096, useBias: false })),
+  optimizer,
+});
+const embedded = (optimizer: optimizers.Optimizer): Operation => ({
+  ...of([128], 32, () => layers.embedding({ inputDim: 32_000, outputDim: 256 })),
+  ...{ below: 32_000, optimizer },
+});
 
 const conv = (kernelSize: number, options: object = {}): Layer =>
   layers.conv2d({ filters: 64, kernelSize, padding: 'same', useBias: false, ...options });
@@ -77,7 +82,11 @@ export const operations: Readonly<Record<string, Operation>> = {
   ),
   'depthwise conv 3x3': of(images, 64, () => depthwise(3)),
   'depthwise conv 3x3, stride 2': of(images, 64, () => depthwise(3, 2)),
+  'depthwise conv 5x5': of(images, 64, () => depthwise(5)),
   'depthwise conv 7x7': of(images, 64, () => depthwise(7)),
+  'depthwise conv 9': of([256, 64], 64, () =>
+    layers.depthwiseConv1d({ kernelSize: 9, padding: 'same', useBias: false }),
+  ),
   'separable conv 3x3': of(images, 16, () =>
     layers.separableConv2d({ filters: 64, kernelSize: 3, padding: 'same', useBias: false }),
   ),
@@ -97,12 +106,16 @@ export const operations: Readonly<Record<string, Operation>> = {
   'max pooling 2x2': of(images, 64, () => layers.maxPooling2d({ poolSize: 2 })),
   'max pooling 3x3, stride 2': of(images, 64, () => layers.maxPooling2d({ poolSize: 3, strides: 2, padding: 'same' })),
   'average pooling 2x2': of(images, 64, () => layers.averagePooling2d({ poolSize: 2 })),
+  'average pooling 3x3, stride 1': of(images, 64, () =>
+    layers.averagePooling2d({ poolSize: 3, strides: 1, padding: 'same' }),
+  ),
   'global average pooling': of(images, 64, () => layers.globalAveragePooling2d()),
   'global max pooling': of(images, 64, () => layers.globalMaxPooling2d()),
   'adaptive average pooling to 7x7': of(images, 64, () => layers.adaptiveAveragePooling2d({ outputSize: 7 })),
   'adaptive average pooling to 8x8': of(images, 64, () => layers.adaptiveAveragePooling2d({ outputSize: 8 })),
   'upsampling, nearest': of([16, 16, 64], 64, () => layers.upSampling2d({ size: 2 })),
   'upsampling, bilinear': of([16, 16, 64], 64, () => layers.upSampling2d({ size: 2, interpolation: 'bilinear' })),
+  'resizing, bilinear': of(images, 64, () => layers.resizing({ height: 48, width: 40 })),
   'batch normalization': of(images, 64, () => layers.batchNormalization()),
   'group normalization': of(images, 64, () => layers.groupNormalization({ groups: 8 })),
   'instance normalization': of(images, 64, () => layers.instanceNormalization()),
@@ -116,13 +129,23 @@ export const operations: Readonly<Record<string, Operation>> = {
   LSTM: recurrent(() => layers.lstm(sequences)),
   'LSTM, both ways': recurrent(() => layers.bidirectional({ layer: layers.lstm(sequences) })),
   GRU: recurrent(() => layers.gru(sequences)),
+  'GRU, both ways': recurrent(() => layers.bidirectional({ layer: layers.gru(sequences) })),
   'simple RNN': recurrent(() => layers.simpleRNN(sequences)),
   attention: attention(rows, 16),
   'attention, 1024 tokens': attention([1024, 256], 2),
+  'causal attention': attention(rows, 16, { useCausalMask: true }),
+  'grouped-query attention': {
+    ...{ shape: rows, batch: 16 },
+    apply: (x) =>
+      layers
+        .groupQueryAttention({ headDim: 32, numQueryHeads: 8, numKeyValueHeads: 2 })
+        .apply([x, x]) as SymbolicTensor,
+  },
   'transformer encoder': of(rows, 16, () => layers.transformerEncoder({ intermediateDim: 1024, numHeads: 8 })),
   sort: call((x) => ops.sort(x, -1)),
   'top 8': call((x) => ops.topK(x, 8).values),
   median: call((x) => ops.median(x, -1)),
+  'take along an axis': call((x) => ops.takeAlongAxis(x, ops.broadcastTo(mixed, x.shape))),
   cumsum: call((x) => ops.cumsum(x, -1)),
   transpose: call((x) => ops.transpose(x, [0, 2, 1])),
   concatenate: call((x) => ops.concatenate([x, ops.multiply(x, x)], -1)),
@@ -130,27 +153,32 @@ export const operations: Readonly<Record<string, Operation>> = {
   prod: call((x) => ops.prod(x, -1)),
   dropout: of(rows, 32, () => layers.dropout({ rate: 0.1 })),
   'Gaussian noise': of(rows, 32, () => layers.gaussianNoise({ stddev: 0.1 })),
+  embedding: embedded(optimizers.sgd({ learningRate: 1e-6 })),
+  'embedding, Adam': embedded(optimizers.adam({ learningRate: 1e-6 })),
+  'mean squared error': towards('values', losses.meanSquaredError()),
+  'mean absolute error': towards('values', losses.meanAbsoluteError()),
+  'Huber loss': towards('values', losses.huber()),
+  'cosine similarity': towards('values', losses.cosineSimilarity()),
+  'KL divergence': towards('values', losses.klDivergence(), 'softmax'),
+  'binary cross-entropy': towards('values', losses.binaryCrossentropy({ fromLogits: true })),
+  'binary cross-entropy of sigmoids': towards('values', losses.binaryCrossentropy(), 'sigmoid'),
+  'cross-entropy': towards('values', losses.categoricalCrossentropy({ fromLogits: true })),
+  'sparse cross-entropy': towards('labels', losses.sparseCategoricalCrossentropy({ fromLogits: true })),
+  'sparse cross-entropy of 32,000': {
+    ...towards('labels', losses.sparseCategoricalCrossentropy({ fromLogits: true })),
+    ...{ shape: [16, 32_000], batch: 8 },
+  },
+  CTC: { ...towards('words', losses.ctc()), batch: 16 },
+  'SGD, momentum': updated(optimizers.sgd({ learningRate: 1e-6, momentum: 0.9 })),
+  RMSprop: updated(optimizers.rmsprop({ learningRate: 1e-6 })),
+  Adam: updated(optimizers.adam({ learningRate: 1e-6 })),
+  AdamW: updated(optimizers.adamw({ learningRate: 1e-6 })),
+  'AdamW, clipped': updated(optimizers.adamw({ learningRate: 1e-6, globalClipnorm: 1 })),
+  NAdam: updated(optimizers.nadam({ learningRate: 1e-6 })),
+  RAdam: updated(optimizers.radam({ learningRate: 1e-6 })),
+  Adamax: updated(optimizers.adamax({ learningRate: 1e-6 })),
+  Adagrad: updated(optimizers.adagrad({ learningRate: 1e-6 })),
+  Adadelta: updated(optimizers.adadelta({ learningRate: 1e-6 })),
+  Adafactor: updated(optimizers.adafactor({ learningRate: 1e-6 })),
+  Muon: updated(optimizers.muon({ learningRate: 1e-6 })),
 };
-
-/**
- * The operation between a factor for each channel, so that its input has a gradient, and the mean of its squares for each sample,
- * trained by SGD towards 0.
- */
-export function operationModel({ shape, apply }: Operation): Model {
-  const samples = input({ shape });
-  const factor = layers.define({
-    kind: 'factor',
-    build: (_, weight) => ({
-      factor: weight({ name: 'factor', shape: [shape.at(-1) as number], initializer: 'ones' }),
-    }),
-    call: ([x], weights) => ops.multiply(x as Tensor, weights.factor),
-  });
-  const squares = layers.lambda((x) => {
-    const axes = [...x.shape.keys()].slice(1);
-    return ops.expandDims(ops.mean(ops.square(x), axes), -1);
-  });
-  const outputs = squares.apply(apply(factor.apply(samples) as SymbolicTensor)) as SymbolicTensor;
-  const trained = model({ inputs: samples, outputs });
-  trained.compile({ optimizer: optimizers.sgd({ learningRate: 1e-6 }), loss: 'mse' });
-  return trained;
-}

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
 /** Words of the memory that the two threads share, each in a cache line of its own. */
@@ -46,4 +47,39 @@ export class RoundTrip {
     while (Atomics.load(words, cell.awake) !== 0);
     return took / tripsOfBurst;
   }
+}
+
+const secondsToComeNear = 60;
+
+/** What was measured, and the nanoseconds between two CPUs before and after. */
+export interface Measured<T> {
+  readonly value: T;
+  readonly roundTrips: readonly [number, number];
+}
+
+/** Measures between two round trips. */
+export async function between<T>(roundTrip: RoundTrip, measure: () => Promise<T>): Promise<Measured<T>> {
+  const before = roundTrip.measure();
+  const value = await measure();
+  return { value, roundTrips: [before, roundTrip.measure()] };
+}
+
+/** What is measured while two CPUs are within `near` ns of each other before and after, unless they do not come near for long. */
+export async function whileNear<T>(
+  roundTrip: RoundTrip,
+  near: number,
+  who: string,
+  measure: () => Promise<T>,
+): Promise<Measured<T>> {
+  const end = performance.now() + secondsToComeNear * 1e3;
+  while (performance.now() < end) {
+    if (roundTrip.measure() > near) {
+      await setTimeout(200); // they move while they idle
+      continue;
+    }
+    const measured = await between(roundTrip, measure);
+    if (measured.roundTrips[1] <= near) return measured;
+  }
+  process.stderr.write(`${who}: no two CPUs within ${near} ns for ${secondsToComeNear} s\n`);
+  return between(roundTrip, measure);
 }

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 from jax import lax
 
-from protocol import data, serve
+from protocol import data, serve_training
 
 case = json.loads(sys.argv[1])
 units, samples, batch = case['units'], case['samples'], case['batch']
@@ -152,4 +152,4 @@ def train(epochs):
     return float(loss)
 
 
-serve('jax-scan', train)
+serve_training('jax-scan', train)

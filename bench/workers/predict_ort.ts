@@ -18,7 +18,7 @@ async function main(): Promise<void> {
     const part = x.subarray(from * features, (from + rows) * features);
     return (await session.run({ x: new ort.Tensor('float32', part, [rows, ...shape]) })).y.data;
   };
-  await servePredictions('onnxruntime-node', async (rows, batch) => {
+  servePredictions('onnxruntime-node', async (rows, batch) => {
     let last = await run(0, Math.min(batch, rows));
     for (let row = batch; row < rows; row += batch) last = await run(row, Math.min(batch, rows - row));
     return last;

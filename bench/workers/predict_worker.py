@@ -5,13 +5,9 @@ import time
 
 import numpy as np
 import onnxruntime as ort
+from protocol import serve
 
 ROWS = 8192
-
-
-def say(**answer):
-    print(json.dumps(answer), flush=True)
-
 
 case = json.loads(sys.argv[1])
 features = case['units'][0]
@@ -19,14 +15,13 @@ height, width, channels = case['image']['shape'] if 'image' in case else (0, 0, 
 x = ((np.arange(ROWS * features, dtype=np.uint64) * 2654435761 % 4096) / 4096).astype(np.float32)
 x = x.reshape((ROWS, channels, height, width) if height else (ROWS, features))
 session = ort.InferenceSession(sys.argv[2], providers=['CPUExecutionProvider'])
-say(framework='onnxruntime-python', outputs=session.run(None, {'x': x[:1]})[0].ravel().tolist())
-for line in sys.stdin:
-    request = json.loads(line)
-    rows, batch = request['rows'], request['batch']
+
+
+def answer(rows, batch, seconds):
     parts = [x[i:min(i + batch, rows)] for i in range(0, rows, batch)]
     times = []
     now = time.perf_counter_ns()
-    end = now + request['seconds'] * 1e9
+    end = now + seconds * 1e9
     while now < end or len(times) < 3:
         for part in parts:
             session.run(None, {'x': part})
@@ -34,4 +29,7 @@ for line in sys.stdin:
         times.append((after - now) / 1000)
         now = after
     times.sort()
-    say(p50=times[len(times) // 2], p99=times[int(0.99 * len(times))], calls=len(times))
+    return {'p50': times[len(times) // 2], 'p99': times[int(0.99 * len(times))], 'calls': len(times)}
+
+
+serve('onnxruntime-python', answer, outputs=session.run(None, {'x': x[:1]})[0].ravel().tolist())

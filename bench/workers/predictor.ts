@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline';
+import { serve } from './protocol.js';
 
 /** Predicts `rows` rows of a fixed matrix, `batch` at a time. What it returns is looked at only once. */
 export type Predict = (rows: number, batch: number) => Float32Array | Promise<Float32Array>;
@@ -16,14 +16,10 @@ export const rowsOf = (features: number): Float32Array =>
  * `{"rows", "batch", "seconds"}` with the times of its calls in microseconds, `{"p50", "p99", "calls"}`.
  * predict_worker.py does the same.
  */
-export async function servePredictions(framework: string, predict: Predict): Promise<void> {
-  const say = (answer: object): void => {
-    process.stdout.write(`${JSON.stringify(answer)}\n`);
-  };
-  try {
-    say({ framework, outputs: [...(await predict(1, 1))] });
-    for await (const line of createInterface({ input: process.stdin })) {
-      const { rows, batch, seconds } = JSON.parse(line) as { rows: number; batch: number; seconds: number };
+export function servePredictions(framework: string, predict: Predict): void {
+  serve(
+    framework,
+    async ({ rows, batch, seconds }: { rows: number; batch: number; seconds: number }) => {
       const times: number[] = [];
       const end = process.hrtime.bigint() + BigInt(Math.round(seconds * 1e9));
       for (let now = process.hrtime.bigint(); now < end || times.length < 3; ) {
@@ -36,9 +32,8 @@ export async function servePredictions(framework: string, predict: Predict): Pro
       }
       times.sort((a, b) => a - b);
       const quantile = (q: number): number => times[Math.floor(q * times.length)] as number;
-      say({ p50: quantile(0.5), p99: quantile(0.99), calls: times.length });
-    }
-  } catch (error) {
-    say({ error: (error as Error).message });
-  }
+      return { p50: quantile(0.5), p99: quantile(0.99), calls: times.length };
+    },
+    async () => ({ outputs: [...(await predict(1, 1))] }),
+  );
 }

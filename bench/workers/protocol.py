@@ -24,10 +24,17 @@ def data(case):
     return x, np.argmax(scores, 1).astype(np.int32)
 
 
-def serve(framework, train):
-    train(1)
-    print(json.dumps({'framework': framework}), flush=True)
+def serve(framework, answer, **greeting):
+    print(json.dumps({'framework': framework, **greeting}), flush=True)
     for line in sys.stdin:
+        print(json.dumps(answer(**json.loads(line))), flush=True)
+
+
+def serve_training(framework, train):
+    def answer(epochs):
         began = time.perf_counter()
-        loss = train(json.loads(line)['epochs'])
-        print(json.dumps({'seconds': time.perf_counter() - began, 'loss': loss}), flush=True)
+        loss = train(epochs)
+        return {'seconds': time.perf_counter() - began, 'loss': loss}
+
+    train(1)
+    serve(framework, answer)

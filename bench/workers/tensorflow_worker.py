@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, losses
 
-from protocol import data, serve
+from protocol import data, serve_training
 
 case = json.loads(sys.argv[1])
 units, samples, batch = case['units'], case['samples'], case['batch']
@@ -56,4 +56,4 @@ def train(epochs):
     return float(loss)
 
 
-serve('tensorflow', train)
+serve_training('tensorflow', train)

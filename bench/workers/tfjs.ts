@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { type Case, cases, makeData } from '../cases.js';
-import { serve } from './protocol.js';
+import { serveTraining } from './protocol.js';
 
 // node tfjs.js CASE PEERS_FOLDER: TensorFlow.js on its WebAssembly backend (SIMD, threads)
 const [name = '', folder = ''] = process.argv.slice(2);
@@ -45,7 +45,7 @@ async function main(): Promise<void> {
   const data = makeData(spec);
   const x = tf.tensor(data.x, [samples, units[0]]);
   const y = spec.autoencoder ? x : tf.tensor(Float32Array.from(data.y), [samples, 1]);
-  serve('tfjs-wasm', async (epochs) => {
+  serveTraining('tfjs-wasm', async (epochs) => {
     const { history } = await model.fit(x, y, { batchSize: batch, epochs, verbose: 0, shuffle: true });
     return history.loss.at(-1);
   });

@@ -10,7 +10,7 @@ import json
 import torch
 from torch import nn
 
-from protocol import data, serve
+from protocol import data, serve_training
 
 parser = argparse.ArgumentParser()
 parser.add_argument('case')
@@ -238,4 +238,4 @@ def train(epochs):
 
 
 variant = '' if arguments.variant == 'eager' else f'-{arguments.variant}'
-serve(f'torch-fused{variant}{"-bf16" if arguments.bfloat16 else ""}', train)
+serve_training(f'torch-fused{variant}{"-bf16" if arguments.bfloat16 else ""}', train)
