@@ -31,6 +31,7 @@ const suites = [
   'native/conv',
   'native/reduce-columns',
   'native/sort',
+  'native/scatter',
   'native/fused',
   'native/fused-found',
   'native/decode',

@@ -314,8 +314,8 @@ function attributeWords(node: Node): number[] {
     const { epilogue, precision } = node.attrs as Attributes['matmul'];
     return [epilogue === undefined ? 0 : 1, precisionWord(precision), ...encodeProgram(epilogue ?? identityProgram)];
   }
-  if (node.is('matmulInt8')) {
-    const { epilogue } = node.attrs as Attributes['matmulInt8'];
+  if (node.is('matmulInt8') || node.is('scatterAdd')) {
+    const { epilogue } = node.attrs as Attributes['scatterAdd'];
     return [epilogue === undefined ? 0 : 1, ...encodeProgram(epilogue ?? identityProgram)];
   }
   if (node.is('conv') || node.is('convInputGrad') || node.is('convKernelGrad')) {

@@ -145,7 +145,10 @@ const costs: { readonly [O in InstructionOp]: Entry } = {
     flops: nothing,
     bytes: (work) => bytesOf(second(work)) + 2 * total(work.outputs, bytesOf),
   },
-  scatterAdd: { family: 'indexing', flops: (work) => size(second(work)) },
+  scatterAdd: {
+    family: 'indexing',
+    flops: (work) => size(second(work)) + size(made(work)) * programFlops(attrs<'scatterAdd'>(work).epilogue),
+  },
   softmax: perInput('softmax', 4 + costlyFlops),
   softmaxGrad: perInput('softmax', 4),
   softmaxCrossEntropy: perInput('softmax', 3 + costlyFlops),

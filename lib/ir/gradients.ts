@@ -233,7 +233,7 @@ export const vjps = {
   averagePool: (dy, [x], _, attrs) => [make('averagePoolGrad', [dy], attrs, x.shape, 'float32')],
   averagePoolGrad: (g, [dy], _, attrs) => [make('averagePool', [g], attrs, dy.shape, 'float32')],
   gather: (dy, [table, indices]) => [scatterAdd(indices, dy, table.shape[0]), undefined],
-  scatterAdd: (dy, [indices]) => [undefined, gather(dy, indices)],
+  scatterAdd: (dy, [indices], _, { epilogue }) => (epilogue === undefined ? [undefined, gather(dy, indices)] : fused()),
   softmax: (dy, _, y, { log }) => [make('softmaxGrad', [y, dy], { log }, y.shape, 'float32')],
   softmaxGrad: (g, [y, dy], _, { log }) => {
     const total = (t: Tensor) => sum(t, -1, { keepDims: true });

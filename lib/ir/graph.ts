@@ -59,6 +59,7 @@ export interface Attributes {
   maxPoolGrad: PoolAttributes;
   averagePool: AveragePoolAttributes;
   averagePoolGrad: AveragePoolAttributes;
+  scatterAdd: { readonly epilogue?: Program };
   softmax: { readonly log: boolean };
   softmaxGrad: { readonly log: boolean };
   concat: { readonly axis: number };

@@ -175,8 +175,8 @@ export const opTable = {
   matmulInt8: { ...product(24, 1), slides: true },
   /** table [V, ...inner], indices int32 [...] -> [...indices, ...inner]. */
   gather: array(8, 2),
-  /** indices int32 [...], updates [...indices, ...inner] -> [V, ...inner], zero where nothing was added. */
-  scatterAdd: array(9, 2),
+  /** attrs: epilogue; program. indices int32 [...], updates [...indices, ...inner] -> [V, ...inner], zero where nothing was added. */
+  scatterAdd: product(9, 1),
   /** attrs: log (0 or 1). Over the last axis. */
   softmax: array(10, 1, 1),
   /** attrs: log. (y, dy) -> dx. */

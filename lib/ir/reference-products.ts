@@ -46,7 +46,7 @@ export function matmulInt8(node: Node, [a, b, ...extras]: readonly Float64Array[
 }
 
 /** What the epilogue of a product makes of it. */
-const finish = (
+export const finish = (
   product: Float64Array,
   extras: readonly Float64Array[],
   epilogue: Program | undefined,

@@ -15,7 +15,7 @@ import {
 } from './graph.js';
 import { isScalar } from './optable.js';
 import { fill, positions, stridesOf } from './reference-arrays.js';
-import { convolution, matmul, matmulInt8, pooling } from './reference-products.js';
+import { convolution, finish, matmul, matmulInt8, pooling } from './reference-products.js';
 import { map, runProgram, scalarOperation } from './reference-scalar.js';
 
 /**
@@ -115,7 +115,7 @@ export function evaluate(node: Node, x: readonly Float64Array[], bindings: Bindi
     case 'gather':
       return [gather(node, x[0], x[1])];
     case 'scatterAdd':
-      return [scatterAdd(node, x[0], x[1])];
+      return finish(scatterAdd(node, x[0], x[1]), x.slice(2), (node.attrs as Attributes['scatterAdd']).epilogue);
     case 'softmax':
       return [softmax(node, x[0])];
     case 'softmaxGrad':

@@ -5,6 +5,7 @@
 #include "chunks.h"
 #include "copy.h"
 #include "scratch.h"
+#include "sort_pairs.h"
 #include "tile.h"
 
 namespace steepest {
@@ -27,32 +28,7 @@ uint32_t keyOf(float x) {
 }
 uint32_t keyOf(int32_t x) { return static_cast<uint32_t>(x) ^ 0x80000000u; }
 
-// Keys and positions, a pair in one number: equal keys keep their order, and comparing is one instruction.
-using Pair = uint64_t;
-constexpr int kDigit = 8;  // bits
-constexpr int64_t kDigits = 32 / kDigit, kValues = 1 << kDigit;
 constexpr int64_t kLeastByDigits = 96;  // of fewer numbers, counting digits takes longer than comparing
-
-// Sorts by one digit of the keys after the other, from the last to the first: those that are sorted by the later ones keep
-// that order. `other`: as much memory as that of the pairs. What is sorted is in the one or the other.
-Pair* sortByDigits(Pair* pairs, Pair* other, int64_t n) {
-  int32_t counts[kDigits][kValues]{};
-  for (int64_t i = 0; i < n; ++i) {
-    for (int d = 0; d < kDigits; ++d) ++counts[d][pairs[i] >> (32 + d * kDigit) & (kValues - 1)];
-  }
-  for (int d = 0; d < kDigits; ++d) {
-    const int shift = 32 + d * kDigit;
-    if (counts[d][pairs[0] >> shift & (kValues - 1)] == n) continue;  // all have the same
-    int32_t places[kValues];
-    for (int32_t value = 0, sum = 0; value < kValues; ++value) {
-      places[value] = sum;
-      sum += counts[d][value];
-    }
-    for (int64_t i = 0; i < n; ++i) other[places[pairs[i] >> shift & (kValues - 1)]++] = pairs[i];
-    std::swap(pairs, other);
-  }
-  return pairs;
-}
 
 template <typename T>
 class Argsort : public Kernel {
@@ -67,7 +43,7 @@ class Argsort : public Kernel {
     axis_ = x.shape[axis];
     for (int d = axis + 1; d < x.rank; ++d) inner_ *= x.shape[d];
     count_ = instruction.outputs[0].shape[axis];
-    slots_.allocate(memory, Threads::pool().count(), 2 * axis_ * static_cast<int64_t>(sizeof(Pair) / sizeof(float)));
+    slots_.allocate(memory, Threads::pool().count(), floatsOfPairs(axis_));
   }
 
   void run(RunContext& context) override {
@@ -81,7 +57,7 @@ class Argsort : public Kernel {
 
  private:
   void sort(const T* x, int64_t line, Pair* pairs) const {
-    for (int64_t i = 0; i < axis_; ++i) pairs[i] = static_cast<Pair>(keyOf(x[i]) ^ flip_) << 32 | static_cast<Pair>(i);
+    for (int64_t i = 0; i < axis_; ++i) pairs[i] = pairOf(keyOf(x[i]) ^ flip_, i);
     if (count_ < axis_) std::nth_element(pairs, pairs + count_, pairs + axis_);
     const Pair* sorted = pairs;
     // What has been selected has lost the order of equal keys, which digits of the keys do not restore.
@@ -91,7 +67,7 @@ class Argsort : public Kernel {
       std::sort(pairs, pairs + count_);
     }
     int32_t* out = out_ + line / inner_ * count_ * inner_ + line % inner_;
-    for (int64_t i = 0; i < count_; ++i) out[i * inner_] = static_cast<int32_t>(sorted[i] & UINT32_MAX);
+    for (int64_t i = 0; i < count_; ++i) out[i * inner_] = static_cast<int32_t>(valueOfPair(sorted[i]));
   }
 
   ContiguousInput x_;

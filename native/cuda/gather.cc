@@ -43,7 +43,8 @@ void bindScatterAdd(const Instruction& in, Binder& binder) {
   arguments.state = binder.step();
   arguments.indices = binder.dense<int32_t>(in.inputs[0]);
   arguments.updates = binder.dense<float>(in.inputs[1]);
-  arguments.out = binder.at<float>(out);
+  ProductEnd end(in, binder);
+  arguments.out = reinterpret_cast<float*>(end.target().data);
   arguments.count = in.inputs[0].size();
   arguments.rows = out.shape[0];
   arguments.inner = out.size() / out.shape[0];
@@ -58,6 +59,7 @@ void bindScatterAdd(const Instruction& in, Binder& binder) {
   arguments.sorted = addSort(arguments.pairs, 1, count, bits, binder);
   binder.each("scatterChunks", chunks * (arguments.quads != 0 ? inner / 4 : inner), arguments);
   if (chunks > 1) binder.each("scatterCarries", chunks * inner, arguments);
+  end.finish();
 }
 
 }  // namespace steepest::cuda

@@ -60,6 +60,15 @@ inline void expectTwoInputs(const Instruction& in) {
   if (in.inputs.size() < 2) fail("expected at least 2 inputs, got " + std::to_string(in.inputs.size()));
 }
 
+// What a product computes: the first output, but that an epilogue can make other numbers of float32 ones. validateProduct looks at
+// those.
+inline View productOf(const Instruction& in) {
+  if (in.outputs.empty()) fail("expected at least 1 output, got 0");
+  View product = in.outputs[0];
+  product.dtype = DType::kFloat32;
+  return product;
+}
+
 // The last attribute of a product.
 void validatePrecision(const Instruction& in);
 // A product of two operands and its optional epilogue.

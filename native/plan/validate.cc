@@ -214,12 +214,13 @@ void validateGather(const Instruction& in) {
 
 // indices [...], updates [...indices, ...inner] -> [V, ...inner]
 void validateScatterAdd(const Instruction& in) {
+  expectTwoInputs(in);
   const View& indices = in.inputs[0];
-  const View& output = in.outputs[0];
+  const View output = productOf(in);
   if (output.rank < 1) fail("output: expected rank 1 or more, got " + describe(output));
   expectDType(indices, DType::kInt32, "indices");
-  expectDType(output, DType::kFloat32, "output");
   expect(in.inputs[1], DType::kFloat32, indexed(indices, output), "updates");
+  validateProduct(in, shapeOf(output));
 }
 
 // All operands have the shape of the output; rows are along the last axis.

@@ -60,14 +60,6 @@ void validateConvolution(const Instruction& in, const View& x, const View& kerne
   expect(kernel, DType::kFloat32, window, "kernel");
 }
 
-// What is computed: the first output, but that an epilogue can make other numbers of float32 ones. validateProduct looks at those.
-View productOf(const Instruction& in) {
-  if (in.outputs.empty()) fail("expected at least 1 output, got 0");
-  View product = in.outputs[0];
-  product.dtype = DType::kFloat32;
-  return product;
-}
-
 // x [N, ...spatial, C] -> y [N, ...out, C]
 void validateWindows(const Instruction& in, const View& x, const View& y) {
   expectPixels(x, "x");

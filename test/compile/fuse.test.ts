@@ -196,6 +196,17 @@ describe('epilogues and prologues', () => {
     expect(nodesOf(backward, 'convKernelGrad')[0].attrs).toHaveProperty('epilogue');
   });
 
+  it('updates a table by the rows that were added up', () => {
+    const [ids, rows, table, momentum] = [fed(0, [6], 'int32'), fed(1, [6, 20]), fed(2, [5, 20]), fed(3, [5, 20])];
+    const next = ops.add(ops.multiply(momentum, 0.9), ops.scatterAdd(ids, rows, 5));
+    const graph = graphOf([ids, rows, table, momentum], [ops.subtract(table, ops.multiply(next, 0.1)), next]);
+    const feeds = [Int32Array.of(0, 4, 2, 4, 4, 1), ...randomFeeds([rows, table, momentum], new Random(1))];
+    checkNatively({ graph, feeds }, [target]);
+    const after = expectPreserved({ graph, feeds }, passes(true));
+    expect(census(after)).toEqual({ input: 4, scatterAdd: 1 });
+    expect(nodesOf(after, 'scatterAdd')[0].outputs).toHaveLength(2);
+  });
+
   it('goes into one of two products', () => {
     const graph = fused([x, w, v, bias], [ops.add(ops.tanh(ops.matmul(x, w)), ops.sin(ops.matmul(x, v)))]);
     expect(census(graph)).toMatchObject({ matmul: 2 });

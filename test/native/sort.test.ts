@@ -1,11 +1,7 @@
-// Lines that are sorted by digits, and rows added up by index in parts: around the sizes at which the kernels change.
+// Lines that are sorted by digits: around the sizes at which the kernels change.
 import { tensor } from '../../lib/index';
 import * as ops from '../../lib/ir/ops/index';
-import { cpuInfo, setThreads } from '../../lib/runtime/native';
 import { Random } from '../helpers/random';
-
-const { threads: threadsBefore } = cpuInfo();
-afterAll(() => setThreads(threadsBefore));
 
 /** Positions in ascending order of the numbers: NaN last, equal ones as they come. */
 function order(x: ArrayLike<number>): number[] {
@@ -49,49 +45,5 @@ describe('lines', () => {
     const { indices } = ops.topK(tensor(x, [2000]), 700);
     const want = order(x.map((v) => -v)).slice(0, 700);
     expect([...indices.data]).toEqual(want);
-  });
-});
-
-describe('rows added up', () => {
-  const draws: [string, (random: Random, i: number, rows: number) => number][] = [
-    ['at random', (random, _, rows) => random.int(0, rows - 1)],
-    ['in order', (_, i, rows) => Math.min(rows - 1, i >> 2)],
-    ['all in one', () => 7],
-  ];
-  test.each(draws)('%s: the same bits with one and two threads', (_, draw) => {
-    for (const [count, inner, rows] of [
-      [255, 1, 40],
-      [257, 3, 9000],
-      [60_000, 1, 20_000],
-      [20_000, 5, 3001],
-      [3000, 200, 90],
-    ] as const) {
-      const random = new Random(count);
-      const indices = Int32Array.from({ length: count }, (__, i) => draw(random, i, rows));
-      const updates = Float32Array.from({ length: count * inner }, () => random.normal());
-      const run = (threads: number) => {
-        setThreads(threads);
-        return ops.scatterAdd(tensor(indices, [count]), tensor(updates, [count, inner]), rows).data;
-      };
-      const want = new Float32Array(rows * inner);
-      indices.forEach((row, i) => {
-        for (let j = 0; j < inner; j++) want[row * inner + j] += updates[i * inner + j] as number;
-      });
-      expect(run(2)).toEqual(want);
-      expect(run(1)).toEqual(want);
-    }
-  });
-
-  test('an index outside, in any block, is an error', () => {
-    for (const [at, value] of [
-      [0, -1],
-      [599, 50],
-      [300, 2 ** 30],
-    ] as const) {
-      const indices = new Int32Array(600).fill(3);
-      indices[at] = value;
-      const sum = () => ops.scatterAdd(tensor(indices, [600]), tensor(new Float32Array(600), [600, 1]), 50).data;
-      expect(sum).toThrow(/index/);
-    }
   });
 });

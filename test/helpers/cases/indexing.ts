@@ -35,6 +35,20 @@ define('scatterAdd of many, some of them to one row', (random) => {
     run: (i, updates) => ops.scatterAdd(i, updates, rows),
   };
 });
+define('scatterAdd that ends in an update', (random) => {
+  const [count, rows] = [random.int(1, 30), random.pick([1, 7, 60])];
+  const inner = random.pick([[], [3], [16], [4, 5], [70]]);
+  return {
+    inputs: [
+      int(random, [count], 0, rows - 1),
+      ...[[count], [rows], [rows]].map((s) => float(random, [...s, ...inner])),
+    ],
+    run: (i, updates, w, m) => {
+      const next = ops.add(ops.multiply(m, 0.9), ops.scatterAdd(i, updates, rows));
+      return ops.subtract(ops.add(w, next), ops.multiply(next, 0.1));
+    },
+  };
+});
 define('segmentSum', (random) => {
   const [n, inner, segments] = [random.int(1, 9), random.shape(random.int(0, 2)), random.int(1, 5)];
   return {
