@@ -2,6 +2,7 @@ import { inShapeOfProducts } from '../../lib/compile/domains';
 import { fuse } from '../../lib/compile/fuse';
 import { simplify } from '../../lib/compile/simplify';
 import { legalizeViews } from '../../lib/compile/views';
+import { make } from '../../lib/ir/build';
 import { type Graph, type Tensor, topological } from '../../lib/ir/graph';
 import * as ops from '../../lib/ir/ops/index';
 import { isScalar } from '../../lib/ir/optable';
@@ -68,7 +69,8 @@ test('what nobody else wants is computed in the shape of the product', () => {
 
 test('positions stay those of the elements', () => {
   const [a, kernel] = [x(), w()];
-  const column = ops.cast(ops.iota([batch, steps, units], -1), 'float32');
+  const shape = [batch, steps, units];
+  const column = ops.cast(make('iota', [], { inner: 1, size: units }, shape, 'int32'), 'float32');
   const graph = graphOf([a, kernel], [ops.multiply(dense(a, kernel), column)]);
   expect(fused(graph)).toHaveLength(1);
   check(graph);

@@ -102,9 +102,10 @@ export function iota(shape: Shape, axis: number, dtype: DType = 'int32'): Tensor
   checkShape('iota', shape);
   const a = shape.length === 0 && axis === 0 ? 0 : normalizeAxis('iota', axis, shape.length); // one element: its axis is none
   checkDType('iota', dtype);
-  const inner = sizeOf(shape.slice(a + 1));
-  const t = make('iota', [], { inner: Math.max(inner, 1), size: Math.max(shape[a] ?? 1, 1) }, [...shape], 'int32');
-  return cast(t, dtype);
+  // counted once along the axis: a number of each element's own would be a quotient and a remainder of its position
+  const line = shape.map((n, i) => (i === a ? n : 1));
+  const t = make('iota', [], { inner: 1, size: Math.max(shape[a] ?? 1, 1) }, line, 'int32');
+  return broadcastTo(cast(t, dtype), shape);
 }
 
 /** The numbers start, start + step, ... below stop. */
