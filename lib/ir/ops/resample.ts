@@ -1,20 +1,26 @@
-import { tensor } from '../build.js';
-import type { Tensor } from '../graph.js';
+import { broadcastTo, tensor } from '../build.js';
+import { sizeOf, type Tensor } from '../graph.js';
 import { matmul } from './linalg.js';
-import { transpose } from './shape.js';
+import { reshape, transpose } from './shape.js';
 
 /** Which old elements make a new one: [index, weight] pairs. */
 export type Taps = readonly (readonly [number, number])[];
 
-/** Each of `size` new elements along an axis as a weighted sum of old ones. */
+/**
+ * Each of `size` new elements along an axis as a weighted sum of old ones: a product of a matrix of weights and, for each position
+ * in front of the axis, [old elements, all behind it], where they lie.
+ */
 export function resample(t: Tensor, axis: number, size: number, tapsOf: (i: number) => Taps): Tensor {
   const n = t.shape[axis] as number;
-  const matrix = new Float32Array(n * size);
-  for (let i = 0; i < size; i++) for (const [from, weight] of tapsOf(i)) matrix[from * size + i] = weight;
-  const order = t.shape.map((_, i) => i);
-  order.push(...order.splice(axis, 1)); // the axis last
-  const back = order.map((_, i) => order.indexOf(i));
-  return transpose(matmul(transpose(t, order), tensor(matrix, [n, size])), back);
+  const weights = new Float32Array(size * n);
+  for (let i = 0; i < size; i++) for (const [from, weight] of tapsOf(i)) weights[i * n + from] = weight;
+  const [before, behind] = [t.shape.slice(0, axis), t.shape.slice(axis + 1)];
+  const [outer, inner] = [sizeOf(before), sizeOf(behind)];
+  const resampled =
+    inner === 1
+      ? matmul(reshape(t, [outer, n]), transpose(tensor(weights, [size, n])))
+      : matmul(broadcastTo(tensor(weights, [size, n]), [outer, size, n]), reshape(t, [outer, n, inner]));
+  return reshape(resampled, [...before, size, ...behind]);
 }
 
 /**
