@@ -40,11 +40,41 @@ class Gather : public Kernel {
   void run(RunContext& context) override {
     const int32_t* indices = indices_.get<int32_t>(context);
     eachRange(context.threads, count_, 4 + inner_ / 8, [this, indices, &context](int64_t begin, int64_t end) {
-      if (!gather(indices, begin, end)) reportIndex(context);
+      if (!gatherPart(indices, begin, end)) reportIndex(context);
     });
   }
 
  private:
+  bool gatherPart(const int32_t* indices, int64_t begin, int64_t end) const {
+    if (strided_) return gather(indices, begin, end);
+    switch (inner_) {
+      case 1:
+        return gatherShort<1>(indices, begin, end);
+      case 2:
+        return gatherShort<2>(indices, begin, end);
+      case 3:
+        return gatherShort<3>(indices, begin, end);
+      case 4:
+        return gatherShort<4>(indices, begin, end);
+      default:
+        return gather(indices, begin, end);
+    }
+  }
+
+  // Rows of so few elements that a copy of a size known here is most of the time.
+  template <int64_t kInner>
+  bool gatherShort(const int32_t* indices, int64_t begin, int64_t end) const {
+    bool ok = true;
+    T* to = out_ + begin * kInner;
+    for (int64_t i = begin; i < end; ++i, to += kInner) {
+      const bool known = inRange(indices[i], tableRows_);
+      ok = ok && known;
+      const T* from = table_ + (known ? indices[i] : 0) * tableStride_;
+      for (int64_t k = 0; k < kInner; ++k) to[k] = known ? from[k] : T{};
+    }
+    return ok;
+  }
+
   bool gather(const int32_t* indices, int64_t begin, int64_t end) const {
     bool ok = true;
     for (int64_t i = begin; i < end; ++i) {
@@ -57,8 +87,6 @@ class Gather : public Kernel {
       const T* from = table_ + indices[i] * tableStride_;
       if (strided_) {
         strided_->runInline(from, to);
-      } else if (inner_ == 1) {
-        *to = *from;
       } else {
         std::memcpy(to, from, static_cast<size_t>(inner_) * sizeof(T));
       }

@@ -244,23 +244,28 @@ class Reduce : public Kernel {
       reducer_.columns(program_.plain() + i * sizeof(T), inner_, rows, columns, block);
       return;
     }
-    if (program_.flat() && columns == inner_ && 2 * inner_ <= program_.tile()) {
-      const int64_t together = program_.tile() / inner_;
-      for (int64_t r = 0; r < rows; r += together) {
-        const int64_t count = std::min(together, rows - r);
-        program_.run(worker, i + r * inner_, count * inner_);
-        reducer_.columns(program_.result(worker), inner_, count, inner_, block);
+    const bool shares = columns == inner_ && 2 * inner_ <= std::min(program_.tile(), program_.columns());
+    for (int64_t r = 0; r < rows;) {
+      const int64_t at = i + r * inner_;
+      // Short rows share a tile.
+      const int64_t together = shares ? std::min(rows - r, program_.extent(at) / inner_) : 0;
+      if (together > 1) {
+        program_.run(worker, at, together * inner_);
+        reducer_.columns(program_.result(worker), inner_, together, inner_, block);
+        r += together;
+      } else {
+        addRow(worker, at, columns, block);
+        ++r;
       }
-      return;
     }
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t c = 0; c < columns;) {
-        const int64_t at = i + r * inner_ + c;
-        const int64_t count = std::min(program_.extent(at), columns - c);
-        program_.run(worker, at, count);
-        reducer_.columns(program_.result(worker), count, 1, count, block + c);
-        c += count;
-      }
+  }
+
+  void addRow(TileWorker& worker, int64_t i, int64_t columns, T* block) {
+    for (int64_t c = 0; c < columns;) {
+      const int64_t count = std::min(program_.extent(i + c), columns - c);
+      program_.run(worker, i + c, count);
+      reducer_.columns(program_.result(worker), count, 1, count, block + c);
+      c += count;
     }
   }
 

@@ -1,6 +1,6 @@
 // Columns of few rows are combined where the result is, those of more rows in blocks: the same numbers, whatever they are.
 
-import { tensor } from '../../lib/index';
+import { jit, type Tensor, tensor } from '../../lib/index';
 import * as ops from '../../lib/ir/ops/index';
 
 const columns = 21;
@@ -43,5 +43,47 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('%s of columns', (ki
       return [0, 1, 2].reduce((sum, r) => combine(sum, x[outer * 12 + r * 4 + column]), identity as number);
     });
     expect([...got].map((v) => v + 0)).toEqual(expected.map((v) => v + 0));
+  });
+});
+
+describe('short rows of a program that does not walk through all of its operands', () => {
+  const [images, height, width] = [5, 70, 90];
+  const at = (n: number, i: number, j: number, c: number): number => ((n * 31 + i * 7 + j * 3 + c) % 11) - 5;
+
+  test.each([1, 2, 3, 5, 31])('%i channels: numbers of each image, and parts of images', (channels) => {
+    const x = Float32Array.from({ length: images * height * width * channels }, (_, k) => {
+      const [pixel, c] = [Math.floor(k / channels), k % channels];
+      return at(Math.floor(pixel / (height * width)), Math.floor(pixel / width) % height, pixel % width, c);
+    });
+    const factor = Float32Array.of(1, 2, -1, 0.5, 3);
+    const reduced = jit((t: Tensor, f: Tensor) => {
+      const product = ops.multiply(t, f);
+      return [
+        ops.sum(product, [1, 2]),
+        ops.sum(ops.square(ops.slice(t, [0, 3, 4, 0], [images, height - 9, width - 7, channels])), [1, 2]),
+        ops.max(ops.add(ops.flip(t, [2]), f), [1, 2]),
+      ];
+    });
+    const results = reduced(
+      tensor(x, [images, height, width, channels]),
+      tensor(factor, [images, 1, 1, 1]),
+    ) as Tensor[];
+    const [scaled, part, most] = results.map(({ data }) => data);
+    for (let n = 0; n < images; n++) {
+      for (let c = 0; c < channels; c++) {
+        let [sum, squares, largest] = [0, 0, Number.NEGATIVE_INFINITY];
+        for (let i = 0; i < height; i++) {
+          for (let j = 0; j < width; j++) {
+            const v = at(n, i, j, c);
+            sum += v * factor[n];
+            if (i >= 3 && i < height - 6 && j >= 4 && j < width - 3) squares += v * v;
+            largest = Math.max(largest, v + factor[n]);
+          }
+        }
+        const to = n * channels + c;
+        // whole and half numbers: exact
+        expect([scaled, part, most].map((y) => y[to] + 0)).toEqual([sum, squares, largest].map((y) => y + 0));
+      }
+    }
   });
 });

@@ -1,4 +1,4 @@
-// Rows added up by index, in parts and with an update behind them: around the sizes at which the kernels change.
+// Rows added up by index, in parts and with an update behind them, and rows taken: around the sizes at which the kernels change.
 import {
   input,
   jit,
@@ -95,6 +95,27 @@ describe.each(draws)('rows added up, %s', (_, draw) => {
       expect(distance(momentum.data, next)).toBeLessThan(size * 2 ** -23);
       expect(distance(weights.data, want)).toBeLessThan(size * 2 ** -22);
     }
+  });
+});
+
+describe('rows taken', () => {
+  test.each([1, 2, 3, 4, 5, 16])('of %i numbers, of a whole table and of a part of one', (inner) => {
+    const [rows, count] = [50, 3000];
+    const random = new Random(inner);
+    const table = Float32Array.from({ length: rows * inner * 2 }, () => random.normal());
+    const indices = Int32Array.from({ length: count }, () => random.int(0, rows - 1));
+    const whole = tensor(table, [2 * rows, inner]);
+    const part = ops.slice(tensor(table, [rows, 2 * inner]), [0, inner], [rows, inner]);
+    const at = tensor(indices, [count]);
+    const [taken, ofPart] = [ops.take(whole, at, 0).data, ops.take(part, at, 0).data];
+    const want = (base: number, stride: number) =>
+      Float32Array.from({ length: count * inner }, (_, i) => {
+        return table[base + (indices[Math.floor(i / inner)] as number) * stride + (i % inner)] as number;
+      });
+    expect(distance(taken, want(0, inner))).toBe(0);
+    expect(distance(ofPart, want(inner, 2 * inner))).toBe(0);
+    const beyond = tensor(Int32Array.of(0, rows), [2]);
+    expect(() => ops.take(part, beyond, 0).data).toThrow(/index/);
   });
 });
 
