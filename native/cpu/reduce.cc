@@ -189,17 +189,16 @@ class Reduce : public Kernel {
 
   // Elements first .. last-1 of the rows begin .. end-1.
   void reduceRows(TileWorker& worker, int64_t begin, int64_t end, int64_t first, int64_t last, Total* total) {
-    // Short rows share a tile.
-    const int64_t rows = program_.flat() && parts_ == 1 && reduced_ > 0 ? program_.tile() / reduced_ : 0;
-    if (rows > 1) {
-      for (int64_t row = begin; row < end; row += rows) {
-        const int64_t count = std::min(rows, end - row);
-        program_.run(worker, row * reduced_, count * reduced_);
-        reduceTile(static_cast<const T*>(program_.result(worker)), row, count);
+    const bool shares = program_.flat() && parts_ == 1 && reduced_ > 0 && 2 * reduced_ <= program_.tile();
+    for (int64_t row = begin; row < end;) {
+      // Short rows share a tile.
+      const int64_t rows = shares ? std::min(end - row, program_.extent(row * reduced_) / reduced_) : 0;
+      if (rows > 0) {
+        program_.run(worker, row * reduced_, rows * reduced_);
+        reduceTile(static_cast<const T*>(program_.result(worker)), row, rows);
+        row += rows;
+        continue;
       }
-      return;
-    }
-    for (int64_t row = begin; row < end; ++row) {
       *total = identity();
       const int64_t stop = row * reduced_ + last;
       for (int64_t i = row * reduced_ + first; i < stop;) {
@@ -211,6 +210,7 @@ class Reduce : public Kernel {
         i += count;
       }
       if (parts_ == 1) write(row, *total);
+      ++row;
     }
   }
 

@@ -16,6 +16,7 @@ constexpr int64_t kTileBytes = 24 << 10;  // what the streams of a tile may take
 constexpr int64_t kMaxPeriod = 512;
 constexpr size_t kPeriodicBytes = 64 << 10;  // of all periodic operands
 constexpr int64_t kMinRow = 128;             // shorter rows are staged: a tile costs a few ns per step
+constexpr int64_t kMinBlock = 2048;          // elements for which it is worth spreading operands out
 
 int64_t roundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
@@ -104,6 +105,21 @@ struct TileProgram::Builder {
         flat = false;
     }
     self.columns_ = flat ? self.size_ : domain.shape.back();
+    if (flat && domain.shape.size() > 2) findBlocks();
+  }
+
+  // Whether it repeats over the last two axes, which are worth it.
+  bool isBlockPeriodic(const std::vector<int64_t>& strides) const {
+    const size_t last = domain.shape.size() - 1;
+    return self.block_ != 0 && strides[last - 1] == 0 && periodOf(domain.shape, strides) == 0;
+  }
+  void findBlocks() {
+    const int64_t period = domain.shape.back();
+    self.block_ = domain.shape[domain.shape.size() - 2] * period;
+    const bool any = self.block_ >= kMinBlock && period <= kMaxPeriod &&
+                     std::any_of(domain.strides.begin(), domain.strides.begin() + program.inputs,
+                                 [this](const std::vector<int64_t>& strides) { return isBlockPeriodic(strides); });
+    if (!any) self.block_ = 0;
   }
 
   int newValue(Value value) {
@@ -193,10 +209,16 @@ struct TileProgram::Builder {
     } else {
       inMemory = false;
       const size_t bytes = static_cast<size_t>(period + kMaxTile) * 4 + 64;
-      if (!rows && period > 0 && period <= kMaxPeriod && (self.periodic_.size() + 1) * bytes <= kPeriodicBytes) {
+      const size_t spread = self.periodic_.size() + self.blockPeriodic_.size();
+      const bool fits = !rows && (spread + 1) * bytes <= kPeriodicBytes;
+      if (fits && period > 0 && period <= kMaxPeriod) {
         o.period = period;
         o.slot = newSlot(0, false);
         self.periodic_.push_back(o);
+      } else if (fits && isBlockPeriodic(strides)) {
+        o.period = domain.shape.back();
+        o.slot = newSlot(0, false);
+        self.blockPeriodic_.push_back(o);
       } else {
         o.slot = newTileScratch();
         self.staged_.push_back(o);
@@ -304,7 +326,8 @@ struct TileProgram::Builder {
 
   void findLines() {
     const bool alone = tileSteps.size() > 0 && self.tileSteps_.size() == 1 && fusedRun >= 0;
-    if (!alone || self.shape_.size() > 2 || !self.byRow_.empty() || !self.periodic_.empty() || !self.staged_.empty())
+    if (!alone || self.shape_.size() > 2 || !self.byRow_.empty() || !self.periodic_.empty() ||
+        !self.blockPeriodic_.empty() || !self.staged_.empty())
       return;
     for (const Operand& o : self.walking_) {
       if (o.bytes != 4 || o.strides.back() != 1) return;
@@ -380,7 +403,8 @@ struct TileProgram::Builder {
   }
 
   void placeScratch() {
-    const int64_t streams = std::max<int64_t>(1, tileScratch.size() + self.walking_.size() + self.periodic_.size());
+    const int64_t streams = std::max<int64_t>(
+        1, tileScratch.size() + self.walking_.size() + self.periodic_.size() + self.blockPeriodic_.size());
     int64_t most = kMaxTile;
     while (most > kMinTile && most * 4 * streams > kTileBytes) most /= 2;
     // Rows are cut into equal tiles.
@@ -399,9 +423,11 @@ struct TileProgram::Builder {
       self.slots_[slot].address = at;
       at += bytes;
     }
-    for (Operand& o : self.periodic_) {
-      o.scratch = at;
-      at += static_cast<size_t>(roundUp((o.period + self.tile_) * 4, 64)) + 64;
+    for (std::vector<Operand>* operands : {&self.periodic_, &self.blockPeriodic_}) {
+      for (Operand& o : *operands) {
+        o.scratch = at;
+        at += static_cast<size_t>(roundUp((o.period + self.tile_) * 4, 64)) + 64;
+      }
     }
     if (at > TileWorker::kScratch || self.walking_.size() + self.byRow_.size() > TileWorker::kMaxRows) {
       throw PlanError("program of " + std::to_string(program.steps.size()) +

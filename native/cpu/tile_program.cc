@@ -21,24 +21,26 @@ TileWorker& TileProgram::begin() const {
   for (const Slot* slot = slots_.data(); slot != end; ++slot) {
     *to++ = reinterpret_cast<void*>(bases[slot->scratch] + slot->address);
   }
-  w.row = -1;
+  w.row = w.block = -1;
   if (size_ == 0) return w;
   for (const SimdStep& s : uniformSteps_) s.run(s, w.slots, 1, 0);
-  for (const Operand& o : periodic_) {
-    // The pattern once, then copies of it: any tile finds its phase inside.
-    uint8_t* const pattern = w.scratch + o.scratch;
-    const int64_t total = o.period + tile_;
-    stage(o, 0, std::min(o.period, size_), pattern);
-    for (int64_t filled = o.period; filled < total; filled *= 2) {
-      std::memcpy(pattern + filled * 4, pattern, static_cast<size_t>(std::min(filled, total - filled)) * 4);
-    }
-  }
+  for (const Operand& o : periodic_) spread(w, o, 0);
   return w;
+}
+
+// The pattern from element `i` on once, then copies of it: any tile finds its phase inside.
+void TileProgram::spread(TileWorker& w, const Operand& o, int64_t i) const {
+  uint8_t* const pattern = w.scratch + o.scratch;
+  const int64_t total = o.period + tile_;
+  stage(o, i, std::min(o.period, size_), pattern);
+  for (int64_t filled = o.period; filled < total; filled *= 2) {
+    std::memcpy(pattern + filled * 4, pattern, static_cast<size_t>(std::min(filled, total - filled)) * 4);
+  }
 }
 
 void TileProgram::move(int64_t steps) {
   for (Slot& slot : slots_) slot.address += static_cast<uintptr_t>(steps * slot.slide);
-  for (std::vector<Operand>* operands : {&walking_, &byRow_, &periodic_, &staged_}) {
+  for (std::vector<Operand>* operands : {&walking_, &byRow_, &periodic_, &blockPeriodic_, &staged_}) {
     for (Operand& o : *operands) o.base += steps * o.slide;
   }
   if (plain_ != nullptr) plain_ += steps * plainSlide_;
@@ -63,11 +65,20 @@ void TileProgram::enterRow(TileWorker& w, int64_t row) const {
   for (const SimdStep& s : rowSteps_) s.run(s, w.slots, 1, 0);
 }
 
+void TileProgram::enterBlock(TileWorker& w, int64_t block) const {
+  w.block = block;
+  for (const Operand& o : blockPeriodic_) spread(w, o, block * block_);
+}
+
 void TileProgram::run(TileWorker& w, int64_t i, int64_t count) const {
   int64_t position = i;
   if (flat()) {
     for (const Operand& o : walking_) w.slots[o.slot] = o.base + i * o.bytes;
     for (const Operand& o : periodic_) w.slots[o.slot] = w.scratch + o.scratch + i % o.period * 4;
+    if (block_ != 0) {
+      if (const int64_t block = i / block_; block != w.block) enterBlock(w, block);
+      for (const Operand& o : blockPeriodic_) w.slots[o.slot] = w.scratch + o.scratch + i % o.period * 4;
+    }
   }
   if (!flat() || !byRow_.empty()) {
     const bool same = w.row >= 0 && i >= w.row * columns_ && i < (w.row + 1) * columns_;

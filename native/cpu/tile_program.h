@@ -6,7 +6,8 @@
 //   walking   contiguous memory (along the last axis at least): used in place
 //   uniform   one number for the whole domain or, in row mode, for a row: never spread out, and steps on such numbers
 //             only run once per chunk or row
-//   periodic  the last axes repeat over the domain and are short (the bias of a layer): spread out once per chunk
+//   periodic  the last axes repeat over the domain and are short (the bias of a layer): spread out once per chunk; or over the
+//             last two axes only (numbers of each image and channel): spread out once per block, which is what those two span
 //   staged    any other strides: copied into the tile before its steps run
 //
 // In flat mode tiles follow each other through the linear domain. In row mode (operands broadcast or strided over long
@@ -32,7 +33,7 @@ struct TileWorker {
 
   void* slots[kMaxSlots];
   uint8_t* rows[kMaxRows];  // where the current row of each walking operand begins
-  int64_t row;
+  int64_t row, block;
   alignas(64) uint8_t scratch[kScratch];
 };
 
@@ -52,7 +53,8 @@ class TileProgram {
   TileWorker& begin() const;
   // Most elements that one tile may hold when it begins at element `i`.
   int64_t extent(int64_t i) const {
-    const int64_t left = columns_ - (columns_ == size_ ? i : i % columns_);
+    const int64_t span = block_ == 0 ? columns_ : block_;
+    const int64_t left = span - (span == size_ ? i : i % span);
     return left < tile_ ? left : tile_;
   }
   // Elements i .. i+count-1, count <= extent(i).
@@ -121,12 +123,15 @@ class TileProgram {
   struct Builder;
 
   void enterRow(TileWorker& worker, int64_t row) const;
+  void enterBlock(TileWorker& worker, int64_t block) const;
+  void spread(TileWorker& worker, const Operand& operand, int64_t i) const;
   void stage(const Operand& operand, int64_t i, int64_t count, void* to) const;
   int64_t offsetOf(const std::vector<int64_t>& strides, int64_t row) const;
 
   std::vector<int64_t> shape_;  // collapsed: neighbouring axes that all operands walk as one are one
   int64_t size_ = 1;
   int64_t columns_ = 1;  // of a row; the whole domain in flat mode
+  int64_t block_ = 0;    // elements, in flat mode: what some operands are periodic in; 0 when there are none
   int64_t tile_ = 1;
   int64_t cost_ = 0;
   std::vector<uint32_t> constants_;
@@ -134,6 +139,7 @@ class TileProgram {
   std::vector<Operand> walking_;  // move with every tile
   std::vector<Operand> byRow_;    // one number per row
   std::vector<Operand> periodic_;
+  std::vector<Operand> blockPeriodic_;
   std::vector<Operand> staged_;
   std::vector<int64_t> positions_;  // collapsed strides of the linear index; empty when tiles run in its order
   std::vector<SimdStep> uniformSteps_, rowSteps_, tileSteps_;
