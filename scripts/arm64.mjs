@@ -30,6 +30,7 @@ const suites = [
   'native/depthwise',
   'native/conv',
   'native/reduce-columns',
+  'native/blocks',
   'native/sort',
   'native/scatter',
   'native/fused',
