@@ -180,5 +180,5 @@ export const operations: Readonly<Record<string, Operation>> = {
   Adagrad: updated(optimizers.adagrad({ learningRate: 1e-6 })),
   Adadelta: updated(optimizers.adadelta({ learningRate: 1e-6 })),
   Adafactor: updated(optimizers.adafactor({ learningRate: 1e-6 })),
-  Muon: updated(optimizers.muon({ learningRate: 1e-6 })),
+  Muon: updated(optimizers.muon({ learningRate: 1e-6, newtonSchulzPrecision: 'bfloat16' })), // as PyTorch's
 };

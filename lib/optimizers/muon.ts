@@ -3,7 +3,8 @@ import { add, divide, multiply, subtract } from '../ir/ops/elementwise.js';
 import { matmul } from '../ir/ops/linalg.js';
 import { norm } from '../ir/ops/reduce.js';
 import { transpose } from '../ir/ops/shape.js';
-import { argumentError, boolean, checkOptions, numberIn, positiveInteger } from '../layers/arguments.js';
+import { type ProductPrecision, withProductPrecision } from '../ir/precision.js';
+import { argumentError, boolean, checkOptions, numberIn, oneOf, positiveInteger } from '../layers/arguments.js';
 import type { Schedule } from '../schedules/schedule.js';
 import { adamRule, checkMoments, type MomentOptions, type Moments, momentOptionKeys } from './adam.js';
 import { GradientDescent, type Rule } from './descent.js';
@@ -19,6 +20,11 @@ export interface MuonOptions extends MomentOptions {
   readonly nesterov?: boolean;
   /** Iterations of the orthogonalization, at most 100. Default: 5. */
   readonly newtonSchulzSteps?: number;
+  /**
+   * What the operands of its products are rounded to; sums are float32. 'bfloat16', as in the source, takes half the time where
+   * the CPU or GPU multiplies such numbers. Default: 'float32'.
+   */
+  readonly newtonSchulzPrecision?: ProductPrecision;
   /** Learning rate of AdamW as a part of this one. Default: 0.015. */
   readonly adamLearningRateRatio?: number;
   /** Matrices that AdamW takes care of, by their names; the layer that makes the logits belongs here. Default: ['embedding']. */
@@ -39,6 +45,7 @@ class Muon extends GradientDescent {
   readonly #momentum: number;
   readonly #nesterov: boolean;
   readonly #steps: number;
+  readonly #precision: ProductPrecision;
   readonly #ratio: number;
   readonly #exclude: readonly NamePattern[];
   readonly #moments: Moments;
@@ -46,13 +53,18 @@ class Muon extends GradientDescent {
   constructor(options: MuonOptions) {
     checkOptions(where, options, [
       ...momentOptionKeys,
-      ...['momentum', 'nesterov', 'newtonSchulzSteps', 'adamLearningRateRatio', 'exclude'],
+      ...['momentum', 'nesterov', 'newtonSchulzSteps', 'newtonSchulzPrecision', 'adamLearningRateRatio', 'exclude'],
     ]);
     super(where, options, 0.02);
     this.#momentum = numberIn(where, 'momentum', options.momentum ?? 0.95, { min: 0, max: 1, maxOpen: true });
     this.#nesterov = boolean(where, 'nesterov', options.nesterov ?? true);
     this.#steps = positiveInteger(where, 'newtonSchulzSteps', options.newtonSchulzSteps ?? 5);
     if (this.#steps > mostSteps) throw argumentError(where, 'newtonSchulzSteps', `at most ${mostSteps}`, this.#steps);
+    this.#precision = oneOf(where, 'newtonSchulzPrecision', options.newtonSchulzPrecision ?? 'float32', [
+      'float32',
+      'tf32',
+      'bfloat16',
+    ]);
     this.#ratio = numberIn(where, 'adamLearningRateRatio', options.adamLearningRateRatio ?? 0.015, { min: 0 });
     this.#exclude = options.exclude ?? ['embedding'];
     checkPatterns(where, 'exclude', this.#exclude);
@@ -77,7 +89,8 @@ class Muon extends GradientDescent {
     const direction = this.#nesterov ? add(gradient, multiply(momentum, this.#momentum)) : momentum;
     const [inputs, outputs] = variable.shape as [number, number];
     const scale = Math.sqrt(Math.max(1, outputs / inputs));
-    return subtract(value, multiply(orthogonalized(direction, this.#steps), multiply(context.learningRate, scale)));
+    const move = withProductPrecision(this.#precision, () => orthogonalized(direction, this.#steps));
+    return subtract(value, multiply(move, multiply(context.learningRate, scale)));
   }
 }
 

@@ -166,6 +166,16 @@ test.each(updates)('%s', (_, optimizer, rule, problem) => {
 });
 
 describe('muon', () => {
+  test('rounds what its products multiply to bfloat16', () => {
+    const first = (newtonSchulzPrecision: 'float32' | 'bfloat16') =>
+      runProblem(optimizers.muon({ learningRate: 1, newtonSchulzPrecision }), 1, matrix).history[0][0];
+    const [exact, rounded] = [first('float32'), first('bfloat16')];
+    const most = Math.max(...exact.map((w, i) => Math.abs(w - rounded[i])));
+    // of a move of about 1; 15 products, whose factors have 8 bits
+    expect(most).toBeGreaterThan(1e-4);
+    expect(most).toBeLessThan(15 * 2 ** -8);
+  });
+
   test('moves a matrix by a nearly orthogonal one', () => {
     const { history } = runProblem(optimizers.muon({ learningRate: 1 }), 1, matrix);
     const move = history[0][0].map((w, i) => matrix.start[0][i] - w);

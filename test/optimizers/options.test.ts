@@ -136,5 +136,8 @@ test('errors name the option', () => {
   expect(() => optimizers.muon({ newtonSchulzSteps: 1e9 })).toThrow(
     'optimizers.muon: newtonSchulzSteps must be at most 100, got 1000000000',
   );
+  expect(() => optimizers.muon({ newtonSchulzPrecision: 'float16' as never })).toThrow(
+    "optimizers.muon: newtonSchulzPrecision must be one of 'float32', 'tf32', 'bfloat16', got 'float16'",
+  );
   expect(() => adam({ clipEpsilon: -1 })).toThrow('clipEpsilon must be');
 });
