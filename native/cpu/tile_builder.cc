@@ -208,17 +208,13 @@ struct TileProgram::Builder {
       self.byRow_.push_back(o);
     } else {
       inMemory = false;
-      const size_t bytes = static_cast<size_t>(period + kMaxTile) * 4 + 64;
-      const size_t spread = self.periodic_.size() + self.blockPeriodic_.size();
-      const bool fits = !rows && (spread + 1) * bytes <= kPeriodicBytes;
-      if (fits && period > 0 && period <= kMaxPeriod) {
-        o.period = period;
+      const bool inBlocks = isBlockPeriodic(strides);
+      o.period = inBlocks ? domain.shape.back() : period;
+      const size_t bytes = static_cast<size_t>(o.period + kMaxTile) * 4 + 64;
+      const size_t before = self.periodic_.size() + self.blockPeriodic_.size();
+      if (!rows && o.period > 0 && o.period <= kMaxPeriod && (before + 1) * bytes <= kPeriodicBytes) {
         o.slot = newSlot(0, false);
-        self.periodic_.push_back(o);
-      } else if (fits && isBlockPeriodic(strides)) {
-        o.period = domain.shape.back();
-        o.slot = newSlot(0, false);
-        self.blockPeriodic_.push_back(o);
+        (inBlocks ? self.blockPeriodic_ : self.periodic_).push_back(o);
       } else {
         o.slot = newTileScratch();
         self.staged_.push_back(o);
