@@ -36,6 +36,15 @@ const embedded = (optimizer: optimizers.Optimizer): Operation => ({
   ...{ below: 32_000, optimizer },
 });
 
+/** A layer, and what its products end and begin with. */
+const dense = (
+  options: object,
+  then: (y: SymbolicTensor, x: SymbolicTensor) => SymbolicTensor = (y) => y,
+): Operation => ({
+  ...{ shape: [1024], batch: 256 },
+  apply: (x) => then(layers.dense({ units: 1024, ...options }).apply(x) as SymbolicTensor, x),
+});
+
 const conv = (kernelSize: number, options: object = {}): Layer =>
   layers.conv2d({ filters: 64, kernelSize, padding: 'same', useBias: false, ...options });
 const depthwise = (kernelSize: number, strides = 1): Layer =>
@@ -60,6 +69,13 @@ const sequences = { units: 128, returnSequences: true } as const;
 const activations = ['relu', 'sigmoid', 'tanh', 'elu', 'selu', 'softplus', 'silu', 'mish', 'gelu'] as const;
 
 export const operations: Readonly<Record<string, Operation>> = {
+  dense: dense({ useBias: false }),
+  'dense, bias': dense({}),
+  'dense, bias, relu': dense({ activation: 'relu' }),
+  'dense, bias, gelu': dense({ activation: 'gelu' }),
+  'dense, bias, residual': dense({}, (y, x) => layers.add().apply([y, x]) as SymbolicTensor),
+  'dense, bias, dropout': dense({}, (y) => layers.dropout({ rate: 0.1 }).apply(y) as SymbolicTensor),
+  'dense, bias, relu, Adam': { ...dense({ activation: 'relu' }), optimizer: optimizers.adam({ learningRate: 1e-6 }) },
   'conv 1x1': of(images, 16, () => conv(1)),
   'conv 1x1, stride 2': of(images, 16, () => conv(1, { strides: 2 })),
   'conv 3x3': of(images, 16, () => conv(3)),

@@ -72,6 +72,19 @@ def rows(f):
     return ROWS, 32, lambda: [Call(f)]
 
 
+class Residual(nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x) + x
+
+
+def dense(*after, bias=True, around=lambda layer: layer, **options):
+    return (1024,), 256, lambda: [around(nn.Linear(1024, 1024, bias=bias)), *after], options
+
+
 def values(loss):
     """A loss of as many numbers as there are targets."""
     return ROWS, 32, lambda: [], {'loss': loss, 'targets': lambda: torch.rand(32, *ROWS)}
@@ -113,6 +126,16 @@ def recurrent(kind, **options):
 
 # (shape of a sample, channels last; batch; layers; and what else differs), where layers of images and of one axis take channels first
 OPERATIONS = {
+    'dense': dense(bias=False),
+    'dense, bias': dense(),
+    'dense, bias, relu': dense(nn.ReLU()),
+    'dense, bias, gelu': dense(nn.GELU()),
+    'dense, bias, residual': dense(around=Residual),
+    'dense, bias, dropout': dense(nn.Dropout(0.1)),
+    'dense, bias, relu, Adam': dense(
+        nn.ReLU(),
+        optimizer=lambda weights: torch.optim.Adam(weights, lr=1e-6, fused=True),
+    ),
     'conv 1x1': (IMAGES, 16, lambda: [conv(1)]),
     'conv 1x1, stride 2': (IMAGES, 16, lambda: [conv(1, stride=2)]),
     'conv 3x3': (IMAGES, 16, lambda: [conv(3)]),

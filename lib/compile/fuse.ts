@@ -188,6 +188,10 @@ function joinLower(regions: readonly Node[][], level: Map<Node, number>, nodes: 
 const spaceOf = (tensors: readonly Tensor[]): number =>
   tensors.reduce((space, t) => space + (t.dtype === 'bfloat16' ? 1 : 2), 0);
 
+/** Of two that a region could finish, the one that it is the end of comes last. */
+const byRank = (a: Node, b: Node): number =>
+  Number(opInfo(a.op).multiplies ?? false) - Number(opInfo(b.op).multiplies ?? false) || a.id - b.id;
+
 /**
  * A region that finishes several products is the end of the last one. What depends on one of the others alone, its bias for
  * example, becomes a region that finishes that one.
@@ -198,7 +202,7 @@ function splitAtProducts({ nodes, level, stage }: Region, uses: Uses): Region[] 
   const products = [...new Set(nodes.flatMap((node) => node.inputs))]
     .filter((t) => opInfo(t.node.op).epilogue && sameShape(t.shape, shape) && !uses.fetched.has(t))
     .filter((t) => (uses.consumers.get(t) as Node[]).every((consumer) => inside.has(consumer)))
-    .sort((a, b) => a.node.id - b.node.id);
+    .sort((a, b) => byRank(a.node, b.node));
   const regions: Region[] = [];
   for (const product of products.slice(0, -1)) {
     const own = new Set<Tensor>([product]);
@@ -263,7 +267,7 @@ function findHost(
       .filter((t) => opInfo(t.node.op).epilogue && !taken.has(t.node) && sameShape(t.shape, domain.shape))
       .filter((t) => isFloat && !fetched.has(t) && (consumers.get(t) as Node[]).every(mayRead))
       .map((t) => t.node)
-      .sort((a, b) => b.id - a.id)[0];
+      .sort((a, b) => byRank(b, a))[0];
   // a reduction stores nothing of the region, a product that is read later both its own elements and the region's
   return productFor((c) => inside.has(c)) ?? findReduction(plan, { consumers, fetched }, taken) ?? productFor(isLater);
 }

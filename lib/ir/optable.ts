@@ -48,6 +48,8 @@ export interface OpInfo {
    * Attribute word 0 says whether there is one.
    */
   readonly epilogue?: true;
+  /** The result is a sum of many products, so that what such a program reads and writes of memory passes meanwhile. */
+  readonly multiplies?: true;
   /** Defined by other operations, see `composites/`. */
   readonly composite?: true;
   /** In a loop, operands may be a step's part of a sequence, where they lie; other kernels get a copy of it. */
@@ -64,8 +66,9 @@ const view = { code: 0, kind: 'view', inputs: 1, outputs: 1 } as const;
 const source = { code: 0, kind: 'source', inputs: 0, outputs: 1 } as const;
 const array = (code: number, inputs: number, words = 0, program?: true) =>
   ({ code, kind: 'array', inputs, outputs: 1, words, program }) as const;
-const product = (code: number, words: number) =>
+const ended = (code: number, words: number) =>
   ({ code, kind: 'array', inputs: -1, outputs: -1, words, program: true, epilogue: true }) as const;
+const product = (code: number, words: number) => ({ ...ended(code, words), multiplies: true }) as const;
 
 export const opTable = {
   // --- sources
@@ -176,7 +179,7 @@ export const opTable = {
   /** table [V, ...inner], indices int32 [...] -> [...indices, ...inner]. */
   gather: array(8, 2),
   /** attrs: epilogue; program. indices int32 [...], updates [...indices, ...inner] -> [V, ...inner], zero where nothing was added. */
-  scatterAdd: product(9, 1),
+  scatterAdd: ended(9, 1),
   /** attrs: log (0 or 1). Over the last axis. */
   softmax: array(10, 1, 1),
   /** attrs: log. (y, dy) -> dx. */

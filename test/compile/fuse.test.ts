@@ -207,6 +207,20 @@ describe('epilogues and prologues', () => {
     expect(nodesOf(after, 'scatterAdd')[0].outputs).toHaveLength(2);
   });
 
+  it('of a product and rows that are added up goes into the product', () => {
+    const [ids, rows, table, dy] = [fed(0, [6], 'int32'), fed(1, [6, 20]), fed(2, [5, 20]), fed(3, [8, 5])];
+    const ofLogits = ops.matmul(ops.transpose(dy), fed(4, [8, 20]));
+    const gradient = ops.add(ofLogits, ops.scatterAdd(ids, rows, 5));
+    const inputs = [ids, rows, table, dy, ofLogits.node.inputs[1] as Tensor];
+    const graph = graphOf(inputs, [ops.subtract(table, ops.multiply(gradient, 0.1))]);
+    const feeds = [Int32Array.of(0, 4, 2, 4, 4, 1), ...randomFeeds(inputs.slice(1), new Random(1))];
+    checkNatively({ graph, feeds }, [target]);
+    const after = expectPreserved({ graph, feeds }, passes(true));
+    expect(census(after).map).toBeUndefined();
+    expect(nodesOf(after, 'matmul')[0].attrs).toHaveProperty('epilogue');
+    expect(nodesOf(after, 'scatterAdd')[0].attrs).not.toHaveProperty('epilogue');
+  });
+
   it('goes into one of two products', () => {
     const graph = fused([x, w, v, bias], [ops.add(ops.tanh(ops.matmul(x, w)), ops.sin(ops.matmul(x, v)))]);
     expect(census(graph)).toMatchObject({ matmul: 2 });
