@@ -17,6 +17,7 @@ test.each(Object.keys(operations))('%s learns a step', async (name) => {
   const model = operationModel(operation);
   const { history } = await model.fit(x, y, { batchSize: 2, epochs: 1, verbose: 0 });
   const loss = history.loss?.[0] as number;
-  expect(Number.isFinite(loss)).toBe(true);
+  // a cosine similarity and a divergence from what is no distribution may be negative
+  expect(Number.isFinite(loss) && (loss >= 0 || operation.loss !== undefined)).toBe(true);
   model.dispose();
 });
