@@ -20,7 +20,7 @@ export interface Operation {
   readonly below?: number;
   /** Default: the mean of the result's squares for each sample, and of these the squared error to 0. */
   readonly loss?: losses.Loss;
-  /** Of `loss`: numbers for each result, a class for each row of results, or `wordLength` classes for each sample. */
+  /** Of `loss`: numbers for each result, a class for each row of results (for each integer of a sample, below the same number), or `wordLength` classes for each sample. */
   readonly targets?: 'values' | 'labels' | 'words';
   /** Default: SGD. */
   readonly optimizer?: optimizers.Optimizer;
@@ -64,7 +64,7 @@ export function operationData({ shape, below, targets }: Operation, samples: num
   const x = below === undefined ? Float32Array.from(noise(shape), (v) => v - 0.5) : classes(shape, 0, below);
   const y = {
     values: () => Float32Array.from(noise(shape)),
-    labels: () => classes(shape.slice(0, -1), 0, channels),
+    labels: () => (below === undefined ? classes(shape.slice(0, -1), 0, channels) : classes(shape, 0, below)),
     words: () => classes([wordLength], 1, channels),
     none: () => new Float32Array(samples),
   }[targets ?? 'none']();

@@ -1,4 +1,5 @@
 import { type Layer, layers, losses, ops, optimizers, type SymbolicTensor, type Tensor } from 'steepest';
+import { networks } from './networks.js';
 import type { Operation } from './operation-model.js';
 
 type Make = () => Layer | readonly Layer[];
@@ -197,4 +198,5 @@ export const operations: Readonly<Record<string, Operation>> = {
   Adadelta: updated(optimizers.adadelta({ learningRate: 1e-6 })),
   Adafactor: updated(optimizers.adafactor({ learningRate: 1e-6 })),
   Muon: updated(optimizers.muon({ learningRate: 1e-6, newtonSchulzPrecision: 'bfloat16' })), // as PyTorch's
+  ...networks,
 };

@@ -4,6 +4,7 @@ import time
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from networks import NETWORKS
 from protocol import serve
 
 IMAGES, ROWS = (32, 32, 64), (128, 256)
@@ -258,7 +259,7 @@ def mean_of_squares(y, _):
 
 def steps_of(name):
     """A step in each order of the channels that its layers can have: PyTorch is measured at its best."""
-    shape, batch, make, *options = OPERATIONS[name]
+    shape, batch, make, *options = {**OPERATIONS, **NETWORKS}[name]
     options = options[0] if options else {}
     if 'below' in options:
         return [step_of(make, torch.randint(0, options['below'], (batch, *shape)), None, None, **options)]
@@ -305,7 +306,7 @@ def step_of(
             each.zero_grad()
         loss(model(x * factor if scaled else x), to).backward()
         if clip is not None:
-            nn.utils.clip_grad_norm_([*weights, factor], clip)
+            nn.utils.clip_grad_norm_([*weights, factor] if scaled else weights, clip)
         for each in optimizers:
             each.step()
 
