@@ -49,7 +49,15 @@ const mobilenet: Operation['apply'] = (x) => {
   const six = (layer: Layer): Layer[] => [...normalized(layer), layers.activation({ activation: 'relu6' })];
   let channels = 16;
   let y = through(x, ...six(convolution(channels, 3, { strides: 2 })));
-  for (const [filters, strides] of [[24, 2], [24, 1], [32, 2], [32, 1], [64, 2], [64, 1], [96, 1]] as const) {
+  for (const [filters, strides] of [
+    [24, 2],
+    [24, 1],
+    [32, 2],
+    [32, 1],
+    [64, 2],
+    [64, 1],
+    [96, 1],
+  ] as const) {
     const depthwise = layers.depthwiseConv2d({ kernelSize: 3, strides, padding: 'same', useBias: false });
     const deep = through(
       y,
@@ -276,7 +284,12 @@ const words = { loss: losses.sparseCategoricalCrossentropy({ fromLogits: true })
 
 export const networks: Readonly<Record<string, Operation>> = {
   'VGG-11': { shape: small, batch: 16, apply: vgg, optimizer: adam() },
-  'ResNet-18': { shape: small, batch: 8, apply: resnet18, optimizer: optimizers.sgd({ learningRate: 1e-6, momentum: 0.9 }) },
+  'ResNet-18': {
+    shape: small,
+    batch: 8,
+    apply: resnet18,
+    optimizer: optimizers.sgd({ learningRate: 1e-6, momentum: 0.9 }),
+  },
   MobileNetV2: { shape: [96, 96, 3], batch: 8, apply: mobilenet, optimizer: adam() },
   'U-Net': { shape: [64, 64, 3], batch: 8, apply: unet, optimizer: adam() },
   'DCGAN, generator': { shape: [100], batch: 32, apply: generator, optimizer: adam() },
@@ -284,12 +297,18 @@ export const networks: Readonly<Record<string, Operation>> = {
   'convolutional autoencoder': { shape: [28, 28, 1], batch: 64, apply: autoencoder, optimizer: adam() },
   'vision transformer': { shape: small, batch: 16, apply: vit, optimizer: adam() },
   'MLP-Mixer': { shape: small, batch: 32, apply: mixer, optimizer: adam() },
-  'text classifier, transformer': { ...{ shape: [128], batch: 8, below: 20_000, apply: textClassifier }, optimizer: adam() },
+  'text classifier, transformer': {
+    ...{ shape: [128], batch: 8, below: 20_000, apply: textClassifier },
+    optimizer: adam(),
+  },
   'text classifier, clipped': {
     ...{ shape: [128], batch: 8, below: 20_000, apply: textClassifier },
     optimizer: adam({ globalClipnorm: 1 }),
   },
-  'text classifier, convolutions': { ...{ shape: [100], batch: 32, below: 20_000, apply: textConvolutions }, optimizer: adam() },
+  'text classifier, convolutions': {
+    ...{ shape: [100], batch: 32, below: 20_000, apply: textConvolutions },
+    optimizer: adam(),
+  },
   'language model, GPT': { ...{ shape: [128], batch: 4, below: 8000, apply: gpt }, ...words, optimizer: adam() },
   'language model, LSTM': {
     ...{ shape: [35], batch: 20, below: 8000, apply: lstmLanguageModel },

@@ -5,6 +5,7 @@ import { lowerLoops } from './loops.js';
 import { planMemory } from './memory.js';
 import { multiplyNarrow, widenLate } from './narrow.js';
 import { withBodies } from './rewrite.js';
+import { sumScattered } from './scattered.js';
 import { schedule } from './schedule.js';
 import { simplify } from './simplify.js';
 import type { StateLayout } from './state-layout.js';
@@ -29,7 +30,7 @@ export interface CompileOptions {
 const smallBytes = 16_384;
 
 /**
- * Graph to encoded plan: lower loops -> simplify -> widen late -> legalize views -> fuse -> schedule -> memory -> encode.
+ * Graph to encoded plan: lower loops -> simplify -> sum scattered rows -> widen late -> legalize views -> fuse -> schedule -> memory -> encode.
  *
  * @param layout where state lives; must already hold every variable of the graph
  */
@@ -40,6 +41,7 @@ export function compile(graph: Graph, layout: StateLayout, options: CompileOptio
   const everywhere = (pass: (g: Graph) => Graph) => (hasLoops ? withBodies(pass) : pass);
   const passes: [string, (g: Graph) => Graph][] = [
     ['simplify', everywhere(simplify)],
+    ['scattered', everywhere(sumScattered)],
     // products of loops read float32 only: a loop reads its weights many times, and widens them once
     ['narrow', (g) => multiplyNarrow(everywhere(widenLate)(g))],
     ['views', everywhere(legalizeViews)],
