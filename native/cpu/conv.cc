@@ -10,6 +10,7 @@
 #include "conv_direct.h"
 #include "conv_kernel_input.h"
 #include "conv_problem.h"
+#include "conv_unfolded.h"
 #include "copy.h"
 #include "depthwise.h"
 #include "gemm.h"
@@ -222,6 +223,7 @@ std::unique_ptr<Kernel> bindProblem(const Instruction& instruction, const Memory
   if (suitsWinograd(problem)) return bindWinograd(instruction, memory, std::move(problem));
   if (suitsDirect(problem, roundsToBfloat16(instruction)))
     return bindConvDirect(instruction, memory, std::move(problem));
+  if (suitsUnfolding(problem)) return bindUnfolded(instruction, memory, std::move(problem));
   return std::make_unique<Conv>(instruction, memory, std::move(problem));
 }
 

@@ -7,6 +7,7 @@
 #include "chunks.h"
 #include "conv_kernel_grad_lines.h"
 #include "conv_problem.h"
+#include "conv_unfolded.h"
 #include "copy.h"
 #include "depthwise.h"
 #include "gemm.h"
@@ -157,6 +158,7 @@ std::unique_ptr<Kernel> bindConvKernelGrad(const Instruction& instruction, const
   ConvProblem problem = ConvProblem::kernelGradient(instruction);
   if (problem.depthwise()) return bindDepthwiseKernelGrad(instruction, memory, std::move(problem));
   if (suitsWinograd(problem)) return bindWinogradKernelGrad(instruction, memory, std::move(problem));
+  if (suitsUnfoldedKernelGrad(problem)) return bindUnfoldedKernelGrad(instruction, memory, std::move(problem));
   if (suitsLines(problem, roundsToBfloat16(instruction)))
     return bindConvKernelGradLines(instruction, memory, std::move(problem));
   return std::make_unique<ConvKernelGrad>(instruction, memory, std::move(problem));

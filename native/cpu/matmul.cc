@@ -1,6 +1,8 @@
 // Matrix product. The product is cut into blocks by its size only; every element is summed over k by one thread and in
 // order, so that neither the cut nor the number of threads shows in the bits.
 
+#include "matmul.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -39,7 +41,7 @@ enum class Reading {
   kPackedByBlock,  // each block packs what it needs of B: many small products, or B large and A low
 };
 
-class Matmul final : public Kernel {
+class Matmul final : public ProductKernel {
  public:
   Matmul(const Instruction& instruction, const Memory& memory, const MatmulProblem& p)
       : gemm_(roundsToBfloat16(instruction) ? *simd().gemmBf16 : *simd().gemm),
@@ -95,6 +97,11 @@ class Matmul final : public Kernel {
   }
 
   void enter() override { hasPanels_ = false; }
+
+  void read(const float* a, const float* b) override {
+    p_.a.at = reinterpret_cast<const uint8_t*>(a);
+    p_.b.at = reinterpret_cast<const uint8_t*>(b);
+  }
 
   void move(int64_t steps) override {
     p_.move(steps);
@@ -405,6 +412,11 @@ class Nothing final : public Kernel {
 };
 
 }  // namespace
+
+std::unique_ptr<ProductKernel> bindProduct(const Instruction& instruction, const Memory& memory,
+                                           const MatmulProblem& problem) {
+  return std::make_unique<Matmul>(instruction, memory, problem);
+}
 
 std::unique_ptr<Kernel> bindMatmul(const Instruction& instruction, const Memory& memory) {
   if (instruction.outputs[0].size() == 0) return std::make_unique<Nothing>();

@@ -65,6 +65,20 @@ describe('groups', () => {
   ])('by minimal filtering: %s', (_, change) => check({ ...filtered, ...change }, 4));
 });
 
+describe('a large kernel at few positions', () => {
+  const large: Change = { images: 2, size: [5, 4], window: [3, 3], width: 192, columns: 320 };
+  test.each<[string, Change]>([
+    ['as it lies', {}],
+    ['stride 2', { stride: 2, size: [7, 6] }],
+    ['dilation 2', { dilation: 2, size: [6, 5] }],
+    ['columns that fill no panel', { columns: 307 }],
+    ['one position', { images: 1, size: [1, 1] }],
+    ['one axis', { size: [1, 9], window: [1, 9] }],
+    ['1 x 1, stride 2', { window: [1, 1], stride: 2, width: 768, columns: 700 }],
+    ['of which only the gradient is one product', { width: 64, columns: 256 }],
+  ])('%s', (_, change) => check({ ...large, ...change }));
+});
+
 describe('a few filters', () => {
   test.each<[string, Change]>([
     ['one', { columns: 1 }],
