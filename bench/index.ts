@@ -16,7 +16,7 @@ const usage = `usage: npm run bench -- [--case a,b,...] [--against steepest,stee
 Trains each case in every framework that is installed, in turn (A B C A B C ...), and prints the medians of a step.
 With --near 200, counts only rounds that begin and end while a round trip between two CPUs takes 200 ns at most, which is to say
 that they share a cache: CPUs of virtual machines move.
-With --operations, trains models of a single layer, operation, loss or optimizer instead, in steepest and PyTorch.
+With --operations, trains models of a single layer, operation, loss or optimizer instead, and whole networks, in steepest and PyTorch.
 With --latency, predicts instead: one sample, and many rows.
 With --device, trains on a GPU, in the frameworks that can.
 cases: ${Object.keys(cases).join(' ')}; those for GPUs too: ${Object.keys(gpuCases).join(' ')}`;

@@ -2,6 +2,7 @@
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from modules import Around, Attention, Call, Sequences
 
 SMALL = (32, 32, 3)
 
@@ -32,18 +33,6 @@ def vgg():
         nn.Dropout(0.5),
         nn.Linear(512, 10),
     ]
-
-
-class Around(nn.Module):
-    """What a block makes, added to what goes around it."""
-
-    def __init__(self, deep, around=(), end=None):
-        super().__init__()
-        self.deep, self.around = nn.Sequential(*deep), nn.Sequential(*around)
-        self.end = end or nn.Identity()
-
-    def forward(self, x):
-        return self.end(self.deep(x) + self.around(x))
 
 
 def resnet18():
@@ -154,35 +143,13 @@ def autoencoder():
     ]
 
 
-class Attention(nn.Module):
-    def __init__(self, features, heads, causal):
-        super().__init__()
-        self.heads, self.causal = heads, causal
-        self.project, self.out = nn.Linear(features, 3 * features), nn.Linear(features, features)
-
-    def forward(self, x):
-        batch, tokens, features = x.shape
-        heads = self.project(x).view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        y = F.scaled_dot_product_attention(*heads, is_causal=self.causal)
-        return self.out(y.transpose(1, 2).reshape(batch, tokens, features))
-
-
 def blocks(features, depth, heads, causal=False, rate=0.0):
     layers = []
     for _ in range(depth):
-        attended = [nn.LayerNorm(features), Attention(features, heads, causal), nn.Dropout(rate)]
+        attended = [nn.LayerNorm(features), Attention(features, heads, is_causal=causal), nn.Dropout(rate)]
         wide = [nn.Linear(features, 4 * features), nn.GELU(), nn.Linear(4 * features, features)]
         layers += [Around(attended), Around([nn.LayerNorm(features), *wide, nn.Dropout(rate)])]
     return [*layers, nn.LayerNorm(features)]
-
-
-class Then(nn.Module):
-    def __init__(self, f):
-        super().__init__()
-        self.f = f
-
-    def forward(self, x):
-        return self.f(x)
 
 
 class Positions(nn.Module):
@@ -195,11 +162,11 @@ class Positions(nn.Module):
 
 
 def mean():
-    return Then(lambda x: x.mean(1))
+    return Call(lambda x: x.mean(1))
 
 
 def turned():
-    return Then(lambda x: x.transpose(1, 2))
+    return Call(lambda x: x.transpose(1, 2))
 
 
 def patches(features):
@@ -247,15 +214,6 @@ def gpt():
         *blocks(256, 4, 8, True, 0.1),
         nn.Linear(256, 8000),
     ]
-
-
-class Sequences(nn.Module):
-    def __init__(self, layer):
-        super().__init__()
-        self.layer = layer
-
-    def forward(self, x):
-        return self.layer(x)[0]
 
 
 def lstm_language_model():

@@ -4,44 +4,12 @@ import time
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from modules import Around, Attention, Call, Sequences
 from networks import NETWORKS
 from protocol import serve
 
 IMAGES, ROWS = (32, 32, 64), (128, 256)
 MIXED = (torch.arange(256) * 37 + 11) % 256
-
-
-class Call(nn.Module):
-    def __init__(self, f):
-        super().__init__()
-        self.f = f
-
-    def forward(self, x):
-        return self.f(x)
-
-
-class Sequences(nn.Module):
-    def __init__(self, kind, **options):
-        super().__init__()
-        self.layer = kind(128, 128, batch_first=True, **options)
-
-    def forward(self, x):
-        return self.layer(x)[0]
-
-
-class Attention(nn.Module):
-    """One product makes queries, keys and values: 8 heads of queries, `pairs` of the others, with 32 features each."""
-
-    def __init__(self, pairs=8, **options):
-        super().__init__()
-        self.sizes, self.options = [8, pairs, pairs], options
-        self.project, self.out = nn.Linear(256, 32 * sum(self.sizes)), nn.Linear(256, 256)
-
-    def forward(self, x):
-        batch, tokens, features = x.shape
-        heads = self.project(x).view(batch, tokens, sum(self.sizes), 32).transpose(1, 2).split(self.sizes, 1)
-        y = F.scaled_dot_product_attention(*heads, **self.options)
-        return self.out(y.transpose(1, 2).reshape(batch, tokens, features))
 
 
 class ConvNeXt(nn.Module):
@@ -71,15 +39,6 @@ def mobile(stride):
 
 def rows(f):
     return ROWS, 32, lambda: [Call(f)]
-
-
-class Residual(nn.Module):
-    def __init__(self, layer):
-        super().__init__()
-        self.layer = layer
-
-    def forward(self, x):
-        return self.layer(x) + x
 
 
 def dense(*after, bias=True, around=lambda layer: layer, **options):
@@ -122,7 +81,7 @@ def embedded(make, sparse=False, **options):
 
 
 def recurrent(kind, **options):
-    return (64, 128), 32, lambda: [Sequences(kind, **options)]
+    return (64, 128), 32, lambda: [Sequences(kind(128, 128, batch_first=True, **options))]
 
 
 # (shape of a sample, channels last; batch; layers; and what else differs), where layers of images and of one axis take channels first
@@ -131,7 +90,7 @@ OPERATIONS = {
     'dense, bias': dense(),
     'dense, bias, relu': dense(nn.ReLU()),
     'dense, bias, gelu': dense(nn.GELU()),
-    'dense, bias, residual': dense(around=Residual),
+    'dense, bias, residual': dense(around=lambda layer: Around([layer])),
     'dense, bias, dropout': dense(nn.Dropout(0.1)),
     'dense, bias, relu, Adam': dense(
         nn.ReLU(),
@@ -207,10 +166,10 @@ OPERATIONS = {
     'GRU': recurrent(nn.GRU),
     'GRU, both ways': recurrent(nn.GRU, bidirectional=True),
     'simple RNN': recurrent(nn.RNN),
-    'attention': (ROWS, 16, lambda: [Attention()]),
-    'attention, 1024 tokens': ((1024, 256), 2, lambda: [Attention()]),
-    'causal attention': (ROWS, 16, lambda: [Attention(is_causal=True)]),
-    'grouped-query attention': (ROWS, 16, lambda: [Attention(2, enable_gqa=True)]),
+    'attention': (ROWS, 16, lambda: [Attention(256, 8)]),
+    'attention, 1024 tokens': ((1024, 256), 2, lambda: [Attention(256, 8)]),
+    'causal attention': (ROWS, 16, lambda: [Attention(256, 8, is_causal=True)]),
+    'grouped-query attention': (ROWS, 16, lambda: [Attention(256, 8, 2, enable_gqa=True)]),
     'transformer encoder': (ROWS, 16, lambda: [nn.TransformerEncoderLayer(256, 8, 1024, 0.0, batch_first=True)]),
     'sort': rows(lambda x: x.sort(-1)[0]),
     'top 8': rows(lambda x: x.topk(8)[0]),

@@ -1,14 +1,20 @@
-// The operations that are timed alone: both frameworks have the same ones, and they can be trained.
+// The operations and networks that are timed beside PyTorch: both frameworks have the same ones, and they can be trained.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { operationData, operationModel } from '../../bench/operation-model';
 import { operations } from '../../bench/operations';
 
+/** The keys of a table in a Python file of the bench. */
+function keysOf(file: string, table: string): string[] {
+  const text = readFileSync(path.join(__dirname, '..', '..', 'bench', 'workers', file), 'utf8');
+  const list = text.slice(text.indexOf(`${table} = {`));
+  return [...list.slice(0, list.indexOf('\n}\n')).matchAll(/^ {4}'([^']+)': /gm)].map(([, name]) => name);
+}
+
 test('PyTorch has the same ones', () => {
-  const worker = readFileSync(path.join(__dirname, '..', '..', 'bench', 'workers', 'operations_worker.py'), 'utf8');
-  const list = worker.slice(worker.indexOf('OPERATIONS = {'), worker.indexOf('\n}\n'));
-  const names = [...list.matchAll(/^ {4}'([^']+)': /gm)].map(([, name]) => name);
-  expect(names).toEqual(Object.keys(operations));
+  const networks = keysOf('networks.py', 'NETWORKS');
+  expect(networks.length).toBeGreaterThan(10);
+  expect([...keysOf('operations_worker.py', 'OPERATIONS'), ...networks]).toEqual(Object.keys(operations));
 });
 
 test.each(Object.keys(operations))('%s learns a step', async (name) => {
