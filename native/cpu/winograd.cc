@@ -30,6 +30,7 @@ constexpr int64_t kBlockMost = 128;  // tiles
 // for the cache.
 constexpr int64_t kBlockLeast = 14, kWideBlockLeast = 28, kWideKernel = int64_t{1} << 22;
 constexpr int64_t kGradBlockLeast = 28, kWideGradBlockLeast = 112, kWideGrad = int64_t{1} << 18;
+constexpr int64_t kLeastGain = 3;                             // halves, of a window that is cut into several
 constexpr int64_t kLargeResults = 1024, kLeastProducts = 48;  // for large tiles, see kernelsFor
 constexpr int64_t kSplitResults = 1024;  // of a partial sum: adding it up is a few per cent of making it
 constexpr int64_t kMaxSplits = 32;
@@ -70,11 +71,32 @@ class Soon {
   int count_ = 0;
 };
 
+// A larger window is cut into some of 3 x 3, with zeros where it ends inside of one: each sees a source of its own, so many pixels
+// further on, and the results of all are added before they are transformed back, as if they were more channels.
+class Windows {
+ public:
+  explicit Windows(const PatchGrid& grid)
+      : height_(grid.axes[1]->size()), width_(grid.axes[2]->size()), across_(ceilDiv(width_, kSide)) {}
+
+  int64_t count() const { return ceilDiv(height_, kSide) * across_; }
+  int64_t top(int64_t window) const { return window / across_ * kSide; }
+  int64_t left(int64_t window) const { return window % across_ * kSide; }
+  // Of the grid, or -1 where there is none.
+  int64_t tap(int64_t window, int64_t t) const {
+    const int64_t i = top(window) + t / kSide, j = left(window) + t % kSide;
+    return i < height_ && j < width_ ? i * width_ + j : -1;
+  }
+
+ private:
+  static constexpr int64_t kSide = 3;
+  int64_t height_, width_, across_;
+};
+
 // Rows of tiles, counted over all images. Those of a block cover pixels that follow each other.
 class Tiling {
  public:
   Tiling(const ConvProblem& problem, const WinogradKernels& kernels, int64_t blockFloats, int64_t blockLeast,
-         bool rounds)
+         bool rounds, int64_t depth)
       : rounds_(rounds), size_(kernels.size) {
     const PatchGrid grid = problem.grid(0);
     const PatchAxis &y = *grid.axes[1], &x = *grid.axes[2];
@@ -82,13 +104,14 @@ class Tiling {
     sourceWidth_ = x.extent;
     top_ = y.offsets[0];
     left_ = x.offsets[0];
+    reach_ = y.offsets.back() - y.offsets.front();
     height_ = y.count;
     width_ = x.count;
     rowsOfImage_ = ceilDiv(height_, size_);
     sourceChannels_ = problem.sourceChannels;
     channels_ = problem.destChannels;
     images_ = problem.images;
-    const int64_t byCache = blockFloats / kernels.points() / (sourceChannels_ + channels_);
+    const int64_t byCache = blockFloats / kernels.points() / (depth + channels_);
     const int64_t tiles = std::clamp(byCache, blockLeast, kBlockMost);
 
     rowsOfBlock_ = std::min(rows(), ceilDiv(tiles, tilesOfRow()));
@@ -103,9 +126,10 @@ class Tiling {
   int64_t pixelsEnd(int64_t rowEnd) const { return rowEnd == rows() ? images_ * height_ * width_ : pixel(rowEnd); }
   int64_t pixelsOfBlock() const { return size_ * rowsOfBlock_ * width_; }
 
-  WinogradSource source(const float* x, int64_t row) const {
-    WinogradSource from{{}, left_, sourceWidth_, sourceChannels_, sourceChannels_, rounds_};
-    const int64_t y = size_ * (row % rowsOfImage_) + top_;
+  // What a window that begins `down` and `right` of the first one sees.
+  WinogradSource source(const float* x, int64_t row, int64_t down, int64_t right, int64_t depth) const {
+    WinogradSource from{{}, left_ + right, sourceWidth_, sourceChannels_, sourceChannels_, depth, rounds_};
+    const int64_t y = size_ * (row % rowsOfImage_) + top_ + down;
     for (int64_t i = 0; i < size_ + 2; ++i) {
       const bool inside = y + i >= 0 && y + i < sourceHeight_;
       const int64_t sourceRow = row / rowsOfImage_ * sourceHeight_ + y + i;
@@ -131,7 +155,7 @@ class Tiling {
  private:
   // The first pixel of the source that the rows before do not see.
   int64_t sourcePixel(int64_t row) const {
-    const int64_t y = row % rowsOfImage_ == 0 ? 0 : size_ * (row % rowsOfImage_) + top_ + 2;
+    const int64_t y = row % rowsOfImage_ == 0 ? 0 : size_ * (row % rowsOfImage_) + top_ + reach_;
     return (row / rowsOfImage_ * sourceHeight_ + std::clamp<int64_t>(y, 0, sourceHeight_)) * sourceWidth_;
   }
 
@@ -139,6 +163,7 @@ class Tiling {
   int64_t size_;  // of a tile of the destination, along an axis
   int64_t images_, sourceHeight_, sourceWidth_, sourceChannels_;
   int64_t top_, left_;  // where the first tile of the source begins
+  int64_t reach_;       // rows that a position sees below the first
   int64_t height_, width_, channels_;
   int64_t rowsOfImage_, rowsOfBlock_;
 };
@@ -156,13 +181,14 @@ int64_t costOf(const ConvProblem& problem, const WinogradKernels& kernels) {
 // The fewest taps that a position sees, and positions that see a tap.
 int64_t fewestTaps(const PatchAxis& axis) {
   const auto seen = [&axis](int64_t position) {
-    return axis.sees(position, 0) + axis.sees(position, 1) + axis.sees(position, 2);
+    const auto [first, end] = axis.seen(position);
+    return end - first;
   };
   return std::min(seen(0), seen(axis.count - 1));
 }
 int64_t fewestPositions(const PatchAxis& axis) {
   int64_t least = axis.count;
-  for (int64_t t = 0; t < 3; ++t) {
+  for (int64_t t = 0; t < axis.size(); ++t) {
     const int64_t first = std::max<int64_t>(0, -axis.offsets[static_cast<size_t>(t)]);
     const int64_t end = std::min(axis.count, axis.extent - axis.offsets[static_cast<size_t>(t)]);
     least = std::min(least, std::max<int64_t>(0, end - first));
@@ -197,11 +223,13 @@ class Winograd final : public Kernel {
         kernels_(kernelsFor(problem)),
         points_(kernels_.points()),
         p_(std::move(problem)),
+        windows_(p_.grid(0)),
+        depth_(windows_.count() * p_.sourceChannels),
         tiling_(p_, kernels_, kBlockFloats, kernelFloats() > kWideKernel ? kWideBlockLeast : kBlockLeast,
-                roundsToBfloat16(instruction)),
+                roundsToBfloat16(instruction), depth_),
         source_(instruction.inputs[0], memory),
         kernel_(instruction, memory, p_),
-        sourceStep_(stepOf(tiling_.tilesOfBlock() * p_.sourceChannels)),
+        sourceStep_(stepOf(tiling_.tilesOfBlock() * depth_)),
         productStep_(stepOf(tiling_.tilesOfBlock() * p_.destChannels)),
         keepsPanels_((instruction.steady >> 1 & 1) != 0),
         result_(instruction, memory) {
@@ -228,17 +256,18 @@ class Winograd final : public Kernel {
   void enter() override { hasPanels_ = false; }
 
  private:
-  int64_t kernelFloats() const { return points_ * p_.width * p_.destChannels; }
-  int64_t groupFloats() const { return p_.width * ceilDiv(p_.columns, gemm_.panel) * gemm_.panel; }
+  int64_t depthOfGroup() const { return windows_.count() * p_.width; }
+  int64_t kernelFloats() const { return points_ * depthOfGroup() * p_.destChannels; }
+  int64_t groupFloats() const { return depthOfGroup() * ceilDiv(p_.columns, gemm_.panel) * gemm_.panel; }
   int64_t panelsFloats() const { return p_.groups * groupFloats(); }
 
   // Taps are packed before they are transformed: there are 9 of them, and several times as many points.
   void transformKernel(Threads& threads, const float* kernel) const {
-    eachRange(threads, kTaps * p_.groups, groupFloats() / 8, [kernel, this](int64_t begin, int64_t end) {
+    const int64_t windows = windows_.count();
+    eachRange(threads, kTaps * windows * p_.groups, groupFloats() / windows / 8, [=, this](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t tap = p_.tapOf(p_.grid(0), i / p_.groups);
-        packing_.pack(kernel + p_.kernelAt(tap, i % p_.groups), p_.bRow, p_.bColumn, p_.width, p_.columns,
-                      taps_.data() + i * groupFloats());
+        const int64_t group = i % p_.groups, window = i / p_.groups % windows, t = i / p_.groups / windows;
+        packTap(kernel, group, window, t);
       }
     });
     eachRange(threads, ceilDiv(panelsFloats(), 64), 64, [this](int64_t begin, int64_t end) {
@@ -249,21 +278,45 @@ class Winograd final : public Kernel {
     });
   }
 
+  // Tap t of a window: its rows of each panel of a group.
+  void packTap(const float* kernel, int64_t group, int64_t window, int64_t t) const {
+    float* to = taps_.data() + t * panelsFloats() + group * groupFloats() + window * p_.width * gemm_.panel;
+    const int64_t tap = windows_.tap(window, t);
+    const float* const from = tap < 0 ? nullptr : kernel + p_.kernelAt(p_.tapOf(p_.grid(0), tap), group);
+    for (int64_t column = 0; column < p_.columns; column += gemm_.panel, to += depthOfGroup() * gemm_.panel) {
+      if (from == nullptr) {
+        std::fill_n(to, p_.width * gemm_.panel, 0.0f);
+      } else {
+        packing_.pack(from + column * p_.bColumn, p_.bRow, p_.bColumn, p_.width,
+                      std::min(gemm_.panel, p_.columns - column), to);
+      }
+    }
+  }
+
+  // Channels of a group that its windows see follow each other.
+  void transformSource(const float* source, int64_t row, float* to) const {
+    const int64_t groups = windows_.count() > 1 ? p_.groups : 1, width = p_.sourceChannels / groups;
+    for (int64_t group = 0; group < groups; ++group) {
+      for (int64_t w = 0; w < windows_.count(); ++w, to += width) {
+        WinogradSource from = tiling_.source(source + group * width, row, windows_.top(w), windows_.left(w), depth_);
+        from.channels = width;
+        kernels_.source(from, tiling_.tilesOfRow(), to, sourceStep_);
+      }
+    }
+  }
+
   void runBlock(const float* source, int64_t begin, int64_t end, float* slot) const {
     const int64_t tiles = tiling_.tilesOfRow(), channels = p_.destChannels;
-    for (int64_t row = begin; row < end; ++row) {
-      kernels_.source(tiling_.source(source, row), tiles, slot + (row - begin) * tiles * p_.sourceChannels,
-                      sourceStep_);
-    }
+    for (int64_t row = begin; row < end; ++row) transformSource(source, row, slot + (row - begin) * tiles * depth_);
     GemmBlock block{};
-    block.aRow = p_.sourceChannels;
+    block.aRow = depth_;
     block.aDepth = 1;
     block.bRow = gemm_.panel;
-    block.bPanel = p_.width * gemm_.panel;
+    block.bPanel = depthOfGroup() * gemm_.panel;
     block.cRow = channels;
     block.m = (end - begin) * tiles;
     block.n = p_.columns;
-    block.k = p_.width;
+    block.k = depthOfGroup();
     float* const product = slot + product_;
     const int64_t first = tiling_.pixel(begin), count = tiling_.pixelsEnd(end) - first;
     Soon soon;
@@ -277,7 +330,7 @@ class Winograd final : public Kernel {
       for (int64_t group = 0; group < p_.groups; ++group) {
         gemm_.block(block);
         block.aheads = 0;
-        block.a += p_.width;
+        block.a += depthOfGroup();
         block.b += groupFloats();
         block.c += p_.columns;
       }
@@ -305,6 +358,8 @@ class Winograd final : public Kernel {
   const WinogradKernels& kernels_;
   const int64_t points_;  // of a transformed tile
   const ConvProblem p_;
+  const Windows windows_;
+  const int64_t depth_;  // of the products: channels that all windows see
   const Tiling tiling_;
   ContiguousInput source_;
   ConvKernelInput kernel_;
@@ -326,9 +381,10 @@ class WinogradKernelGrad final : public Kernel {
         kernels_(gradKernelsFor(problem)),
         points_(kernels_.points()),
         p_(std::move(problem)),
+        windows_(p_.grid(0)),
         partWidth_(partWidth()),
         tiling_(p_, kernels_, kGradBlockFloats, sumFloats() > kWideGrad ? kWideGradBlockLeast : kGradBlockLeast,
-                roundsToBfloat16(instruction)),
+                roundsToBfloat16(instruction), p_.sourceChannels),
         x_(instruction.inputs[0], memory),
         dy_(instruction.inputs[1], memory),
         total_(instruction, memory, p_),
@@ -337,9 +393,10 @@ class WinogradKernelGrad final : public Kernel {
         dyStep_(stepOf(tiling_.tilesOfBlock() * p_.destChannels)) {
     const int64_t blocks = ceilDiv(tiling_.rows(), tiling_.rowsOfBlock());
     const int64_t wanted =
-        std::min(resultsOf(p_) / kSplitResults, kPartialFloats / (kTaps * p_.width * p_.destChannels));
+        std::min(resultsOf(p_) / kSplitResults, kPartialFloats / (p_.grid(0).depth() * p_.destChannels));
     total_.allocate(memory, std::min(std::clamp<int64_t>(wanted, 1, kMaxSplits), blocks));
-    total_.allocateSlots(memory, parts(), points_ * (xStep_ + dyStep_ + sumStep_));
+    const int64_t noTap = windows_.count() > 1 ? partWidth_ * p_.columns : 0;
+    total_.allocateSlots(memory, parts(), points_ * (xStep_ + dyStep_ + sumStep_) + noTap);
   }
 
   void run(RunContext& context) override {
@@ -356,37 +413,43 @@ class WinogradKernelGrad final : public Kernel {
     const int64_t unit = p_.groups == 1 ? 16 : p_.width;
     return ceilDiv(ceilDiv(p_.sourceChannels, parts), unit) * unit;
   }
-  int64_t parts() const { return ceilDiv(p_.sourceChannels, partWidth_); }
+  int64_t partsOfWindow() const { return ceilDiv(p_.sourceChannels, partWidth_); }
+  int64_t parts() const { return windows_.count() * partsOfWindow(); }
   int64_t sumFloats() const { return points_ * partWidth_ * p_.columns; }
   int64_t groupsOf(int64_t width) const { return p_.groups == 1 ? 1 : width / p_.width; }
 
   void runTask(const float* x, const float* dy, int64_t part, int64_t split, float* slot) const {
     const int64_t blocks = ceilDiv(tiling_.rows(), tiling_.rowsOfBlock()), splits = total_.splits();
     const int64_t first = blocks * split / splits, last = blocks * (split + 1) / splits;
-    const int64_t channel = part * partWidth_, width = std::min(partWidth_, p_.sourceChannels - channel);
+    const int64_t window = part / partsOfWindow(), channel = part % partsOfWindow() * partWidth_;
+    const int64_t width = std::min(partWidth_, p_.sourceChannels - channel);
     for (int64_t block = first; block < last; ++block) {
       const int64_t begin = block * tiling_.rowsOfBlock();
-      addBlock(x, dy, begin, std::min(begin + tiling_.rowsOfBlock(), tiling_.rows()), channel, width, block > first,
-               slot);
+      addBlock(x, dy, begin, std::min(begin + tiling_.rowsOfBlock(), tiling_.rows()), window, channel, width,
+               block > first, slot);
     }
     const float* sum = slot + points_ * (xStep_ + dyStep_);
+    float* const noTap = slot + points_ * (xStep_ + dyStep_ + sumStep_);
     const int64_t groups = groupsOf(width), rows = width / groups;
     for (int64_t g = 0; g < groups; ++g, sum += rows * p_.columns) {
       float* const total = total_.of(split, channel / p_.width + g) + channel % p_.width * p_.columns;
       float* taps[kTaps];
-      for (int t = 0; t < kTaps; ++t) taps[t] = total + t * p_.width * p_.columns;
+      for (int t = 0; t < kTaps; ++t) {
+        const int64_t tap = windows_.tap(window, t);
+        taps[t] = tap < 0 ? noTap : total + tap * p_.width * p_.columns;
+      }
       kernels_.kernelGrad(sum, sumStep_, rows * p_.columns, taps);
     }
   }
 
-  void addBlock(const float* x, const float* dy, int64_t begin, int64_t end, int64_t channel, int64_t width,
-                bool accumulate, float* slot) const {
+  void addBlock(const float* x, const float* dy, int64_t begin, int64_t end, int64_t window, int64_t channel,
+                int64_t width, bool accumulate, float* slot) const {
     const int64_t tiles = tiling_.tilesOfRow(), groups = groupsOf(width), channels = p_.destChannels;
     float* const xTiles = slot;
     float* const dyTiles = xTiles + points_ * xStep_;
     float* const sum = dyTiles + points_ * dyStep_;
     for (int64_t row = begin; row < end; ++row) {
-      WinogradSource source = tiling_.source(x + channel, row);
+      WinogradSource source = tiling_.source(x + channel, row, windows_.top(window), windows_.left(window), width);
       source.channels = width;
       kernels_.source(source, tiles, xTiles + (row - begin) * tiles * width, xStep_);
       float* const pixels = const_cast<float*>(dy) + tiling_.pixel(row) * channels;  // only read
@@ -423,6 +486,7 @@ class WinogradKernelGrad final : public Kernel {
   const WinogradKernels& kernels_;
   const int64_t points_;  // of a transformed tile
   const ConvProblem p_;
+  const Windows windows_;
   const int64_t partWidth_;  // channels of x
   const Tiling tiling_;
   ContiguousInput x_, dy_;
@@ -430,9 +494,8 @@ class WinogradKernelGrad final : public Kernel {
   const int64_t sumStep_, xStep_, dyStep_;
 };
 
-bool isWindowOfThree(const PatchAxis& axis) {
-  return axis.size() == 3 && axis.stride == 1 && axis.step == 1 && axis.offsets[1] == axis.offsets[0] + 1 &&
-         axis.offsets[2] == axis.offsets[0] + 2;
+bool isPlainWindow(const PatchAxis& axis) {
+  return axis.size() >= 3 && axis.stride == 1 && axis.step == 1 && axis.isDense();
 }
 
 }  // namespace
@@ -443,8 +506,10 @@ bool suitsWinograd(const ConvProblem& problem) {
   const PatchGrid grid = problem.grid(0);
   const PatchAxis& outer = *grid.axes[0];
   if (outer.size() != 1 || outer.count != 1 || outer.extent != 1 || outer.offsets[0] != 0) return false;
-  if (!isWindowOfThree(*grid.axes[1]) || !isWindowOfThree(*grid.axes[2])) return false;
-  return resultsOf(problem) >= kMinResults;
+  if (!isPlainWindow(*grid.axes[1]) || !isPlainWindow(*grid.axes[2])) return false;
+  if (resultsOf(problem) < kMinResults) return false;
+  const int64_t taps = grid.tapRows() * grid.axes[2]->size(), windows = Windows(grid).count();
+  return windows == 1 || resultsOf(problem) * taps * 2 >= windows * costOf(problem, kernelsFor(problem)) * kLeastGain;
 }
 
 std::unique_ptr<Kernel> bindWinograd(const Instruction& instruction, const Memory& memory, ConvProblem problem) {

@@ -12,6 +12,7 @@ struct WinogradSource {
   const float* rows[kWinogradMost + 2];  // null: zeros
   int64_t first, extent;                 // columns outside 0 .. extent-1 are zeros
   int64_t pixel, channels;               // floats between pixels, and how many of them are taken
+  int64_t depth;                         // floats between tiles where they go
   bool rounds;                           // pixels to bfloat16
 };
 
@@ -22,7 +23,7 @@ struct WinogradResult {
   bool rounds;  // what is read, to bfloat16
 };
 
-// Transformed tiles lie as (size + 2)^2 matrices [tiles, channels], `step` floats apart.
+// Transformed tiles lie as (size + 2)^2 matrices [tiles, channels], `step` floats apart; those of the source may be a part of the columns.
 struct WinogradKernels {
   int64_t size;
   void (*source)(const WinogradSource& from, int64_t tiles, float* to, int64_t step);        // B^T x B

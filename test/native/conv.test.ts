@@ -63,6 +63,23 @@ describe('groups', () => {
     ['parts of many', { groups: 6, width: 64, columns: 64, images: 2, size: [13, 14] }],
     ['one, parts of its channels', { groups: 1, width: 160, columns: 96, images: 2, size: [13, 14] }],
   ])('by minimal filtering: %s', (_, change) => check({ ...filtered, ...change }, 4));
+
+  test.each<[string, Change]>([
+    ['5 x 5', {}],
+    ['4 x 4', { window: [4, 4] }],
+    ['7 x 7', { window: [7, 7] }],
+    ['6 x 3', { window: [6, 3] }],
+    ['3 x 5, one image', { window: [3, 5], images: 1, size: [37, 41] }],
+    ['small tiles', { images: 2, size: [20, 20] }],
+    ['channels and columns that fill no vector', { width: 37, columns: 21 }],
+    ['parts of the channels', { width: 160, columns: 40, window: [4, 4], images: 1, size: [33, 34] }],
+    ['a window larger than the image', { window: [9, 7], images: 70, size: [5, 4] }],
+    ['groups', { groups: 4, width: 16, columns: 16 }],
+    ['merged groups', { groups: 8, width: 4, columns: 8 }],
+    ['wide groups', { groups: 2, width: 48, columns: 33 }],
+  ])('by minimal filtering in several windows: %s', (_, change) =>
+    check({ ...usual, images: 4, size: [18, 19], ...change }, 4),
+  );
 });
 
 describe('a large kernel at few positions', () => {

@@ -157,7 +157,7 @@ void source(const WinogradSource& from, int64_t tiles, float* to, int64_t step) 
     columns[size] = column(from.first);
     columns[size + 1] = column(from.first + 1);
     float* tile = to + channel;
-    for (int64_t t = 0; t < tiles; ++t, tile += from.channels) {
+    for (int64_t t = 0; t < tiles; ++t, tile += from.depth) {
       columns[0] = columns[size];
       columns[1] = columns[size + 1];
 #pragma GCC unroll 6
