@@ -30,7 +30,9 @@ constexpr int64_t kBlockMost = 128;  // tiles
 // for the cache.
 constexpr int64_t kBlockLeast = 14, kWideBlockLeast = 28, kWideKernel = int64_t{1} << 22;
 constexpr int64_t kGradBlockLeast = 28, kWideGradBlockLeast = 112, kWideGrad = int64_t{1} << 18;
-constexpr int64_t kLeastGain = 3;                             // halves, of a window that is cut into several
+// Of a window that is cut into several, in quarters: so many times fewer multiplications, and where pairs of bfloat16 numbers are
+// multiplied at once.
+constexpr int64_t kLeastGain = 6, kLeastGainOverPairs = 9;
 constexpr int64_t kLargeResults = 1024, kLeastProducts = 48;  // for large tiles, see kernelsFor
 constexpr int64_t kSplitResults = 1024;  // of a partial sum: adding it up is a few per cent of making it
 constexpr int64_t kMaxSplits = 32;
@@ -500,7 +502,7 @@ bool isPlainWindow(const PatchAxis& axis) {
 
 }  // namespace
 
-bool suitsWinograd(const ConvProblem& problem) {
+bool suitsWinograd(const ConvProblem& problem, bool rounds) {
   if (!problem.dense()) return false;
   if (problem.width < kMinChannels || problem.columns < kMinChannels) return false;
   const PatchGrid grid = problem.grid(0);
@@ -508,8 +510,13 @@ bool suitsWinograd(const ConvProblem& problem) {
   if (outer.size() != 1 || outer.count != 1 || outer.extent != 1 || outer.offsets[0] != 0) return false;
   if (!isPlainWindow(*grid.axes[1]) || !isPlainWindow(*grid.axes[2])) return false;
   if (resultsOf(problem) < kMinResults) return false;
-  const int64_t taps = grid.tapRows() * grid.axes[2]->size(), windows = Windows(grid).count();
-  return windows == 1 || resultsOf(problem) * taps * 2 >= windows * costOf(problem, kernelsFor(problem)) * kLeastGain;
+  const int64_t windows = Windows(grid).count();
+  if (windows == 1) return true;
+  const GemmKernels& direct = rounds ? *simd().gemmBf16 : *simd().gemm;
+  if (direct.blockElements > 0) return false;  // tiles of matrices, which are much faster still
+  const int64_t taps = grid.tapRows() * grid.axes[2]->size();
+  const int64_t gain = direct.pair == 2 ? kLeastGainOverPairs : kLeastGain;
+  return resultsOf(problem) * taps * 4 >= windows * costOf(problem, kernelsFor(problem)) * gain;
 }
 
 std::unique_ptr<Kernel> bindWinograd(const Instruction& instruction, const Memory& memory, ConvProblem problem) {
