@@ -4,6 +4,7 @@
 #include "winograd.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "../runtime/matmul_problem.h"
 #include "chunks.h"
@@ -73,25 +74,50 @@ class Soon {
   int count_ = 0;
 };
 
-// A larger window is cut into some of 3 x 3, with zeros where it ends inside of one: each sees a source of its own, so many pixels
-// further on, and the results of all are added before they are transformed back, as if they were more channels.
+// Three taps of an axis, or fewer, that see neighbours: of the pixels that are `phase` modulo the stride, position j sees those
+// from the one with number j + begin on.
+struct AxisWindow {
+  int64_t phase, begin;
+  int64_t taps[3];  // -1: none
+};
+
+std::vector<AxisWindow> windowsOf(const PatchAxis& axis) {
+  std::vector<AxisWindow> windows;
+  for (int64_t first = 0; first < std::min(axis.stride, axis.size()); ++first) {
+    for (int64_t tap = first; tap < axis.size(); tap += 3 * axis.stride) {
+      const int64_t offset = axis.offsets[static_cast<size_t>(tap)];
+      const int64_t phase = (offset % axis.stride + axis.stride) % axis.stride;
+      AxisWindow window{phase, (offset - phase) / axis.stride, {}};
+      for (int64_t t = 0; t < 3; ++t) {
+        const int64_t at = tap + t * axis.stride;
+        window.taps[t] = at < axis.size() ? at : -1;
+      }
+      windows.push_back(window);
+    }
+  }
+  return windows;
+}
+
+// A larger window is cut into some of 3 x 3, with zeros where it ends inside of one, and one with a stride into those of each
+// phase. Each sees a source of its own, as if they were more channels: the results of all are added before they are transformed
+// back.
 class Windows {
  public:
   explicit Windows(const PatchGrid& grid)
-      : height_(grid.axes[1]->size()), width_(grid.axes[2]->size()), across_(ceilDiv(width_, kSide)) {}
+      : down_(windowsOf(*grid.axes[1])), across_(windowsOf(*grid.axes[2])), width_(grid.axes[2]->size()) {}
 
-  int64_t count() const { return ceilDiv(height_, kSide) * across_; }
-  int64_t top(int64_t window) const { return window / across_ * kSide; }
-  int64_t left(int64_t window) const { return window % across_ * kSide; }
+  int64_t count() const { return static_cast<int64_t>(down_.size() * across_.size()); }
+  const AxisWindow& y(int64_t window) const { return down_[static_cast<size_t>(window) / across_.size()]; }
+  const AxisWindow& x(int64_t window) const { return across_[static_cast<size_t>(window) % across_.size()]; }
   // Of the grid, or -1 where there is none.
   int64_t tap(int64_t window, int64_t t) const {
-    const int64_t i = top(window) + t / kSide, j = left(window) + t % kSide;
-    return i < height_ && j < width_ ? i * width_ + j : -1;
+    const int64_t i = y(window).taps[t / 3], j = x(window).taps[t % 3];
+    return i < 0 || j < 0 ? -1 : i * width_ + j;
   }
 
  private:
-  static constexpr int64_t kSide = 3;
-  int64_t height_, width_, across_;
+  std::vector<AxisWindow> down_, across_;
+  int64_t width_;
 };
 
 // Rows of tiles, counted over all images. Those of a block cover pixels that follow each other.
@@ -104,9 +130,9 @@ class Tiling {
     const PatchAxis &y = *grid.axes[1], &x = *grid.axes[2];
     sourceHeight_ = y.extent;
     sourceWidth_ = x.extent;
-    top_ = y.offsets[0];
-    left_ = x.offsets[0];
-    reach_ = y.offsets.back() - y.offsets.front();
+    strideY_ = y.stride;
+    strideX_ = x.stride;
+    bottom_ = y.offsets.back();
     height_ = y.count;
     width_ = x.count;
     rowsOfImage_ = ceilDiv(height_, size_);
@@ -128,14 +154,17 @@ class Tiling {
   int64_t pixelsEnd(int64_t rowEnd) const { return rowEnd == rows() ? images_ * height_ * width_ : pixel(rowEnd); }
   int64_t pixelsOfBlock() const { return size_ * rowsOfBlock_ * width_; }
 
-  // What a window that begins `down` and `right` of the first one sees.
-  WinogradSource source(const float* x, int64_t row, int64_t down, int64_t right, int64_t depth) const {
-    WinogradSource from{{}, left_ + right, sourceWidth_, sourceChannels_, sourceChannels_, depth, rounds_};
-    const int64_t y = size_ * (row % rowsOfImage_) + top_ + down;
+  // What a window sees.
+  WinogradSource source(const float* x, int64_t row, const AxisWindow& down, const AxisWindow& across,
+                        int64_t depth) const {
+    const int64_t columns = ceilDiv(sourceWidth_ - across.phase, strideX_);
+    WinogradSource from{{}, across.begin, columns, strideX_ * sourceChannels_, sourceChannels_, depth, rounds_};
+    const int64_t y = size_ * (row % rowsOfImage_) + down.begin;
     for (int64_t i = 0; i < size_ + 2; ++i) {
-      const bool inside = y + i >= 0 && y + i < sourceHeight_;
-      const int64_t sourceRow = row / rowsOfImage_ * sourceHeight_ + y + i;
-      from.rows[i] = inside ? x + sourceRow * sourceWidth_ * sourceChannels_ : nullptr;
+      const int64_t at = (y + i) * strideY_ + down.phase;
+      const int64_t sourceRow = row / rowsOfImage_ * sourceHeight_ + at;
+      const bool inside = at >= 0 && at < sourceHeight_;
+      from.rows[i] = inside ? x + (sourceRow * sourceWidth_ + across.phase) * sourceChannels_ : nullptr;
     }
     return from;
   }
@@ -157,15 +186,15 @@ class Tiling {
  private:
   // The first pixel of the source that the rows before do not see.
   int64_t sourcePixel(int64_t row) const {
-    const int64_t y = row % rowsOfImage_ == 0 ? 0 : size_ * (row % rowsOfImage_) + top_ + reach_;
+    const int64_t y = row % rowsOfImage_ == 0 ? 0 : (size_ * (row % rowsOfImage_) - 1) * strideY_ + bottom_ + 1;
     return (row / rowsOfImage_ * sourceHeight_ + std::clamp<int64_t>(y, 0, sourceHeight_)) * sourceWidth_;
   }
 
   bool rounds_;   // what is read, to bfloat16
   int64_t size_;  // of a tile of the destination, along an axis
   int64_t images_, sourceHeight_, sourceWidth_, sourceChannels_;
-  int64_t top_, left_;  // where the first tile of the source begins
-  int64_t reach_;       // rows that a position sees below the first
+  int64_t strideY_, strideX_;
+  int64_t bottom_;  // of the rows that the first position sees
   int64_t height_, width_, channels_;
   int64_t rowsOfImage_, rowsOfBlock_;
 };
@@ -191,8 +220,9 @@ int64_t fewestTaps(const PatchAxis& axis) {
 int64_t fewestPositions(const PatchAxis& axis) {
   int64_t least = axis.count;
   for (int64_t t = 0; t < axis.size(); ++t) {
-    const int64_t first = std::max<int64_t>(0, -axis.offsets[static_cast<size_t>(t)]);
-    const int64_t end = std::min(axis.count, axis.extent - axis.offsets[static_cast<size_t>(t)]);
+    const int64_t offset = axis.offsets[static_cast<size_t>(t)];
+    const int64_t first = ceilDiv(std::max<int64_t>(0, -offset), axis.stride);
+    const int64_t end = std::min(axis.count, ceilDiv(std::max<int64_t>(0, axis.extent - offset), axis.stride));
     least = std::min(least, std::max<int64_t>(0, end - first));
   }
   return least;
@@ -300,7 +330,7 @@ class Winograd final : public Kernel {
     const int64_t groups = windows_.count() > 1 ? p_.groups : 1, width = p_.sourceChannels / groups;
     for (int64_t group = 0; group < groups; ++group) {
       for (int64_t w = 0; w < windows_.count(); ++w, to += width) {
-        WinogradSource from = tiling_.source(source + group * width, row, windows_.top(w), windows_.left(w), depth_);
+        WinogradSource from = tiling_.source(source + group * width, row, windows_.y(w), windows_.x(w), depth_);
         from.channels = width;
         kernels_.source(from, tiling_.tilesOfRow(), to, sourceStep_);
       }
@@ -451,7 +481,7 @@ class WinogradKernelGrad final : public Kernel {
     float* const dyTiles = xTiles + points_ * xStep_;
     float* const sum = dyTiles + points_ * dyStep_;
     for (int64_t row = begin; row < end; ++row) {
-      WinogradSource source = tiling_.source(x + channel, row, windows_.top(window), windows_.left(window), width);
+      WinogradSource source = tiling_.source(x + channel, row, windows_.y(window), windows_.x(window), width);
       source.channels = width;
       kernels_.source(source, tiles, xTiles + (row - begin) * tiles * width, xStep_);
       float* const pixels = const_cast<float*>(dy) + tiling_.pixel(row) * channels;  // only read
@@ -496,9 +526,7 @@ class WinogradKernelGrad final : public Kernel {
   const int64_t sumStep_, xStep_, dyStep_;
 };
 
-bool isPlainWindow(const PatchAxis& axis) {
-  return axis.size() >= 3 && axis.stride == 1 && axis.step == 1 && axis.isDense();
-}
+bool isPlainWindow(const PatchAxis& axis) { return axis.size() >= 3 && axis.step == 1 && axis.isDense(); }
 
 }  // namespace
 
