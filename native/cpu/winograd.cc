@@ -133,9 +133,11 @@ class Tiling {
     strideY_ = y.stride;
     strideX_ = x.stride;
     bottom_ = y.offsets.back();
-    height_ = y.count;
-    width_ = x.count;
-    rowsOfImage_ = ceilDiv(height_, size_);
+    height_ = problem.dest[1];
+    width_ = problem.dest[2];
+    stepY_ = y.step;
+    stepX_ = x.step;
+    rowsOfImage_ = ceilDiv(ceilDiv(height_, stepY_), size_);
     sourceChannels_ = problem.sourceChannels;
     channels_ = problem.destChannels;
     images_ = problem.images;
@@ -146,13 +148,15 @@ class Tiling {
   }
 
   int64_t rows() const { return images_ * rowsOfImage_; }
-  int64_t tilesOfRow() const { return ceilDiv(width_, size_); }
+  int64_t tilesOfRow() const { return ceilDiv(ceilDiv(width_, stepX_), size_); }
   int64_t rowsOfBlock() const { return rowsOfBlock_; }
   int64_t tilesOfBlock() const { return rowsOfBlock_ * tilesOfRow(); }
   // The first pixel of the destination that a row has.
-  int64_t pixel(int64_t row) const { return (row / rowsOfImage_ * height_ + size_ * (row % rowsOfImage_)) * width_; }
+  int64_t pixel(int64_t row) const {
+    return (row / rowsOfImage_ * height_ + size_ * stepY_ * (row % rowsOfImage_)) * width_;
+  }
   int64_t pixelsEnd(int64_t rowEnd) const { return rowEnd == rows() ? images_ * height_ * width_ : pixel(rowEnd); }
-  int64_t pixelsOfBlock() const { return size_ * rowsOfBlock_ * width_; }
+  int64_t pixelsOfBlock() const { return size_ * stepY_ * rowsOfBlock_ * width_; }
 
   // What a window sees.
   WinogradSource source(const float* x, int64_t row, const AxisWindow& down, const AxisWindow& across,
@@ -168,11 +172,12 @@ class Tiling {
     }
     return from;
   }
-  // `pixels` is where the row's first pixel is.
-  WinogradResult result(float* pixels, int64_t row) const {
-    WinogradResult to{{}, width_, channels_, rounds_};
-    const int64_t rest = height_ - size_ * (row % rowsOfImage_);
-    for (int64_t i = 0; i < std::min(size_, rest); ++i) to.rows[i] = pixels + i * width_ * channels_;
+  // `pixels` is where the row's first pixel is; of those the ones from `down` and `right` on, as far apart as the axes' steps.
+  WinogradResult result(float* pixels, int64_t row, int64_t down = 0, int64_t right = 0) const {
+    WinogradResult to{{}, ceilDiv(width_ - right, stepX_), stepX_ * channels_, channels_, rounds_};
+    const int64_t rest = ceilDiv(height_ - down, stepY_) - size_ * (row % rowsOfImage_);
+    for (int64_t i = 0; i < std::min(size_, rest); ++i)
+      to.rows[i] = pixels + ((i * stepY_ + down) * width_ + right) * channels_;
     return to;
   }
   // What the next block reads of the source and of dest, if that is read; it is likely to be the next that this thread has.
@@ -196,6 +201,7 @@ class Tiling {
   int64_t strideY_, strideX_;
   int64_t bottom_;  // of the rows that the first position sees
   int64_t height_, width_, channels_;
+  int64_t stepY_, stepX_;  // between positions
   int64_t rowsOfImage_, rowsOfBlock_;
 };
 
@@ -204,9 +210,22 @@ int64_t resultsOf(const ConvProblem& problem) { return problem.images * problem.
 // Multiplications of a pair of channels: a large tile needs fewer for each result, but its last row and column may be filled
 // with what nobody wants.
 int64_t costOf(const ConvProblem& problem, const WinogradKernels& kernels) {
-  const PatchGrid grid = problem.grid(0);
-  const int64_t tiles = ceilDiv(grid.axes[1]->count, kernels.size) * ceilDiv(grid.axes[2]->count, kernels.size);
-  return grid.images * tiles * kernels.points();
+  int64_t cost = 0;
+  for (int64_t i = 0; i < problem.phases(); ++i) {
+    const PatchGrid grid = problem.grid(i);
+    const int64_t tiles = ceilDiv(grid.axes[1]->count, kernels.size) * ceilDiv(grid.axes[2]->count, kernels.size);
+    cost += grid.images * tiles * kernels.points() * Windows(grid).count();
+  }
+  return cost;
+}
+// The same without minimal filtering.
+int64_t plainCostOf(const ConvProblem& problem) {
+  int64_t cost = 0;
+  for (int64_t i = 0; i < problem.phases(); ++i) {
+    const PatchGrid grid = problem.grid(i);
+    cost += grid.positions() * grid.tapRows() * grid.axes[2]->size();
+  }
+  return cost;
 }
 
 // The fewest taps that a position sees, and positions that see a tap.
@@ -237,8 +256,12 @@ const WinogradKernels& kernelsFor(const ConvProblem& problem, int64_t fewestProd
 }
 
 const WinogradKernels& kernelsFor(const ConvProblem& problem) {
-  const PatchGrid grid = problem.grid(0);
-  return kernelsFor(problem, problem.width * fewestTaps(*grid.axes[1]) * fewestTaps(*grid.axes[2]));
+  int64_t fewest = problem.images * problem.dest[1] * problem.dest[2];
+  for (int64_t i = 0; i < problem.phases(); ++i) {
+    const PatchGrid grid = problem.grid(i);
+    fewest = std::min(fewest, fewestTaps(*grid.axes[1]) * fewestTaps(*grid.axes[2]));
+  }
+  return kernelsFor(problem, problem.width * fewest);
 }
 
 const WinogradKernels& gradKernelsFor(const ConvProblem& problem) {
@@ -246,7 +269,7 @@ const WinogradKernels& gradKernelsFor(const ConvProblem& problem) {
   return kernelsFor(problem, grid.images * fewestPositions(*grid.axes[1]) * fewestPositions(*grid.axes[2]));
 }
 
-// Forward and input gradient.
+// Forward and input gradient. That of a strided convolution has phases, of which each sees taps of its own.
 class Winograd final : public Kernel {
  public:
   Winograd(const Instruction& instruction, const Memory& memory, ConvProblem problem)
@@ -255,26 +278,30 @@ class Winograd final : public Kernel {
         kernels_(kernelsFor(problem)),
         points_(kernels_.points()),
         p_(std::move(problem)),
-        windows_(p_.grid(0)),
-        depth_(windows_.count() * p_.sourceChannels),
-        tiling_(p_, kernels_, kBlockFloats, kernelFloats() > kWideKernel ? kWideBlockLeast : kBlockLeast,
-                roundsToBfloat16(instruction), depth_),
+        phases_(phasesOf()),
+        tiling_(p_, kernels_, kBlockFloats, panelsFloats() > kWideKernel ? kWideBlockLeast : kBlockLeast,
+                roundsToBfloat16(instruction), deepest() * p_.groups),
         source_(instruction.inputs[0], memory),
         kernel_(instruction, memory, p_),
-        sourceStep_(stepOf(tiling_.tilesOfBlock() * depth_)),
+        sourceStep_(stepOf(tiling_.tilesOfBlock() * deepest() * p_.groups)),
         productStep_(stepOf(tiling_.tilesOfBlock() * p_.destChannels)),
         keepsPanels_((instruction.steady >> 1 & 1) != 0),
         result_(instruction, memory) {
-    taps_ = Floats(memory, kTaps * panelsFloats());
-    panels_ = keepsPanels_ ? Floats(points_ * panelsFloats()) : Floats(memory, points_ * panelsFloats());
-    const int64_t rows = result_.epilogue ? tiling_.pixelsOfBlock() * p_.destChannels : 0;  // in place of the source
-    product_ = std::max(points_ * sourceStep_, rows);
-    slots_.allocate(memory, Threads::pool().count(), product_ + points_ * productStep_);
+    taps_ = Floats(memory, kTaps * deepest() * columnsFloats());
+    panels_ = keepsPanels_ ? Floats(panelsFloats()) : Floats(memory, panelsFloats());
+    product_ = points_ * sourceStep_;
+    const int64_t rows = result_.epilogue ? tiling_.pixelsOfBlock() * p_.destChannels : 0;
+    if (p_.dense()) product_ = std::max(product_, rows);
+    rows_ = p_.dense() ? 0 : product_ + points_ * productStep_;
+    slots_.allocate(memory, Threads::pool().count(), p_.dense() ? product_ + points_ * productStep_ : rows_ + rows);
   }
 
   void run(RunContext& context) override {
     const float* source = source_.get<float>(context);
-    if (!hasPanels_) transformKernel(context.threads, kernel_.get(context));
+    if (!hasPanels_) {
+      const float* kernel = kernel_.get(context);
+      for (const Phase& phase : phases_) transformKernel(context.threads, kernel, phase);
+    }
     hasPanels_ = keepsPanels_;
     const int64_t blocks = ceilDiv(tiling_.rows(), tiling_.rowsOfBlock());
     context.threads.each(blocks, [this, source](int64_t block) {
@@ -288,49 +315,76 @@ class Winograd final : public Kernel {
   void enter() override { hasPanels_ = false; }
 
  private:
-  int64_t depthOfGroup() const { return windows_.count() * p_.width; }
-  int64_t kernelFloats() const { return points_ * depthOfGroup() * p_.destChannels; }
-  int64_t groupFloats() const { return depthOfGroup() * ceilDiv(p_.columns, gemm_.panel) * gemm_.panel; }
-  int64_t panelsFloats() const { return p_.groups * groupFloats(); }
+  struct Phase {
+    PatchGrid grid;
+    Windows windows;
+    int64_t depth;  // of a group's products: channels that all windows see
+    int64_t panels;
+  };
+
+  std::vector<Phase> phasesOf() const {
+    std::vector<Phase> phases;
+    int64_t panels = 0;
+    for (int64_t i = 0; i < p_.phases(); ++i) {
+      const PatchGrid grid = p_.grid(i);
+      const Windows windows(grid);
+      const int64_t depth = windows.count() * p_.width;
+      phases.push_back({grid, windows, depth, panels});
+      panels += points_ * depth * columnsFloats();
+    }
+    return phases;
+  }
+  int64_t deepest() const {
+    int64_t most = 0;
+    for (const Phase& phase : phases_) most = std::max(most, phase.depth);
+    return most;
+  }
+  // Of a row of all groups, in panels.
+  int64_t columnsFloats() const { return p_.groups * ceilDiv(p_.columns, gemm_.panel) * gemm_.panel; }
+  int64_t groupFloats(const Phase& phase) const { return phase.depth * columnsFloats() / p_.groups; }
+  int64_t panelsFloats() const { return phases_.back().panels + points_ * phases_.back().depth * columnsFloats(); }
 
   // Taps are packed before they are transformed: there are 9 of them, and several times as many points.
-  void transformKernel(Threads& threads, const float* kernel) const {
-    const int64_t windows = windows_.count();
-    eachRange(threads, kTaps * windows * p_.groups, groupFloats() / windows / 8, [=, this](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t group = i % p_.groups, window = i / p_.groups % windows, t = i / p_.groups / windows;
-        packTap(kernel, group, window, t);
-      }
+  void transformKernel(Threads& threads, const float* kernel, const Phase& phase) const {
+    const int64_t windows = phase.windows.count(), floats = phase.depth * columnsFloats();
+    const int64_t cost = groupFloats(phase) / windows / 8;
+    eachRange(threads, kTaps * windows * p_.groups, cost, [=, this, &phase](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        packTap(kernel, phase, i % p_.groups, i / p_.groups % windows, i / p_.groups / windows);
     });
-    eachRange(threads, ceilDiv(panelsFloats(), 64), 64, [this](int64_t begin, int64_t end) {
+    float* const panels = panels_.data() + phase.panels;
+    eachRange(threads, ceilDiv(floats, 64), 64, [=, this](int64_t begin, int64_t end) {
       const float* from[kTaps];
-      for (int t = 0; t < kTaps; ++t) from[t] = taps_.data() + t * panelsFloats() + begin * 64;
-      const int64_t n = std::min(end * 64, panelsFloats()) - begin * 64;
-      kernels_.kernel(from, n, panels_.data() + begin * 64, panelsFloats());
+      for (int t = 0; t < kTaps; ++t) from[t] = taps_.data() + t * floats + begin * 64;
+      const int64_t n = std::min(end * 64, floats) - begin * 64;
+      kernels_.kernel(from, n, panels + begin * 64, floats);
     });
   }
 
   // Tap t of a window: its rows of each panel of a group.
-  void packTap(const float* kernel, int64_t group, int64_t window, int64_t t) const {
-    float* to = taps_.data() + t * panelsFloats() + group * groupFloats() + window * p_.width * gemm_.panel;
-    const int64_t tap = windows_.tap(window, t);
-    const float* const from = tap < 0 ? nullptr : kernel + p_.kernelAt(p_.tapOf(p_.grid(0), tap), group);
-    for (int64_t column = 0; column < p_.columns; column += gemm_.panel, to += depthOfGroup() * gemm_.panel) {
+  void packTap(const float* kernel, const Phase& phase, int64_t group, int64_t window, int64_t t) const {
+    float* to =
+        taps_.data() + t * phase.depth * columnsFloats() + group * groupFloats(phase) + window * p_.width * gemm_.panel;
+    const int64_t tap = phase.windows.tap(window, t);
+    const float* const from = tap < 0 ? nullptr : kernel + p_.kernelAt(p_.tapOf(phase.grid, tap), group);
+    for (int64_t column = 0; column < p_.columns; column += gemm_.panel, to += phase.depth * gemm_.panel) {
       if (from == nullptr) {
         std::fill_n(to, p_.width * gemm_.panel, 0.0f);
       } else {
-        packing_.pack(from + column * p_.bColumn, p_.bRow, p_.bColumn, p_.width,
-                      std::min(gemm_.panel, p_.columns - column), to);
+        const int64_t columns = std::min(gemm_.panel, p_.columns - column);
+        packing_.pack(from + column * p_.bColumn, p_.bRow, p_.bColumn, p_.width, columns, to);
       }
     }
   }
 
   // Channels of a group that its windows see follow each other.
-  void transformSource(const float* source, int64_t row, float* to) const {
-    const int64_t groups = windows_.count() > 1 ? p_.groups : 1, width = p_.sourceChannels / groups;
+  void transformSource(const float* source, const Phase& phase, int64_t row, float* to) const {
+    const Windows& windows = phase.windows;
+    const int64_t groups = windows.count() > 1 ? p_.groups : 1, width = p_.sourceChannels / groups;
     for (int64_t group = 0; group < groups; ++group) {
-      for (int64_t w = 0; w < windows_.count(); ++w, to += width) {
-        WinogradSource from = tiling_.source(source + group * width, row, windows_.y(w), windows_.x(w), depth_);
+      for (int64_t w = 0; w < windows.count(); ++w, to += width) {
+        WinogradSource from =
+            tiling_.source(source + group * width, row, windows.y(w), windows.x(w), phase.depth * p_.groups);
         from.channels = width;
         kernels_.source(from, tiling_.tilesOfRow(), to, sourceStep_);
       }
@@ -338,43 +392,56 @@ class Winograd final : public Kernel {
   }
 
   void runBlock(const float* source, int64_t begin, int64_t end, float* slot) const {
-    const int64_t tiles = tiling_.tilesOfRow(), channels = p_.destChannels;
-    for (int64_t row = begin; row < end; ++row) transformSource(source, row, slot + (row - begin) * tiles * depth_);
-    GemmBlock block{};
-    block.aRow = depth_;
-    block.aDepth = 1;
-    block.bRow = gemm_.panel;
-    block.bPanel = depthOfGroup() * gemm_.panel;
-    block.cRow = channels;
-    block.m = (end - begin) * tiles;
-    block.n = p_.columns;
-    block.k = depthOfGroup();
-    float* const product = slot + product_;
+    const int64_t channels = p_.destChannels;
     const int64_t first = tiling_.pixel(begin), count = tiling_.pixelsEnd(end) - first;
-    Soon soon;
-    tiling_.addRows(source, nullptr, end, end - begin, &soon);
-    addResults(first, count, &soon);
-    block.b = panels_.data();
-    for (int64_t i = 0; i < points_; ++i) {
-      soon.share(i, points_, &block);
-      block.a = slot + i * sourceStep_;
-      block.c = product + i * productStep_;
-      for (int64_t group = 0; group < p_.groups; ++group) {
-        gemm_.block(block);
-        block.aheads = 0;
-        block.a += depthOfGroup();
-        block.b += groupFloats();
-        block.c += p_.columns;
+    float* const to = result_.to ? result_.to + first * channels : slot + rows_;
+    for (const Phase& phase : phases_) {
+      multiply(source, phase, begin, end, slot);
+      const int64_t tiles = tiling_.tilesOfRow();
+      for (int64_t row = begin; row < end; ++row) {
+        float* const pixels = to + (tiling_.pixel(row) - first) * channels;
+        kernels_.result(slot + product_ + (row - begin) * tiles * channels, productStep_, tiles,
+                        tiling_.result(pixels, row, phase.grid.axes[1]->first, phase.grid.axes[2]->first));
       }
-    }
-    float* const to = result_.to ? result_.to + first * channels : slot;
-    for (int64_t row = begin; row < end; ++row) {
-      kernels_.result(product + (row - begin) * tiles * channels, productStep_, tiles,
-                      tiling_.result(to + (tiling_.pixel(row) - first) * channels, row));
     }
     if (result_.epilogue) result_.epilogue->run(to, channels, first, count, 0, channels);
     if (!result_.finishes) return;
     simd().conv->finish(result_.finish.from(0, first * channels), to, channels, count, channels);
+  }
+
+  // The products of all points.
+  void multiply(const float* source, const Phase& phase, int64_t begin, int64_t end, float* slot) const {
+    const int64_t tiles = tiling_.tilesOfRow(), depth = phase.depth * p_.groups;
+    for (int64_t row = begin; row < end; ++row)
+      transformSource(source, phase, row, slot + (row - begin) * tiles * depth);
+    GemmBlock block{};
+    block.aRow = depth;
+    block.aDepth = 1;
+    block.bRow = gemm_.panel;
+    block.bPanel = phase.depth * gemm_.panel;
+    block.cRow = p_.destChannels;
+    block.m = (end - begin) * tiles;
+    block.n = p_.columns;
+    block.k = phase.depth;
+    Soon soon;
+    if (&phase == &phases_.back()) {
+      const int64_t first = tiling_.pixel(begin);
+      tiling_.addRows(source, nullptr, end, end - begin, &soon);
+      addResults(first, tiling_.pixelsEnd(end) - first, &soon);
+    }
+    block.b = panels_.data() + phase.panels;
+    for (int64_t i = 0; i < points_; ++i) {
+      soon.share(i, points_, &block);
+      block.a = slot + i * sourceStep_;
+      block.c = slot + product_ + i * productStep_;
+      for (int64_t group = 0; group < p_.groups; ++group) {
+        gemm_.block(block);
+        block.aheads = 0;
+        block.a += phase.depth;
+        block.b += groupFloats(phase);
+        block.c += p_.columns;
+      }
+    }
   }
 
   // What is stored, and read for it, at `count` pixels.
@@ -390,8 +457,7 @@ class Winograd final : public Kernel {
   const WinogradKernels& kernels_;
   const int64_t points_;  // of a transformed tile
   const ConvProblem p_;
-  const Windows windows_;
-  const int64_t depth_;  // of the products: channels that all windows see
+  const std::vector<Phase> phases_;
   const Tiling tiling_;
   ContiguousInput source_;
   ConvKernelInput kernel_;
@@ -400,8 +466,9 @@ class Winograd final : public Kernel {
   bool hasPanels_ = false;
   ProductResult result_;
   Floats taps_, panels_;  // the packed kernel, and its points
-  Slots slots_;           // of a running block: its transformed source, then the products
-  int64_t product_;       // where those begin
+  Slots slots_;  // of a running block: its transformed source, then the products, then the results of several phases
+  int64_t product_;  // where those begin
+  int64_t rows_;     // results for an epilogue: of one phase they take the place of the source
 };
 
 // A task sums a split of the tiles for a part of the channels of x, some of one group or several groups, and transforms that back: the
@@ -526,25 +593,30 @@ class WinogradKernelGrad final : public Kernel {
   const int64_t sumStep_, xStep_, dyStep_;
 };
 
-bool isPlainWindow(const PatchAxis& axis) { return axis.size() >= 3 && axis.step == 1 && axis.isDense(); }
+// Along both axes of an image positions see neighbours.
+bool isPlain(const PatchGrid& grid) {
+  const PatchAxis& outer = *grid.axes[0];
+  if (outer.size() != 1 || outer.count != 1 || outer.extent != 1 || outer.offsets[0] != 0) return false;
+  return std::all_of(grid.axes + 1, grid.axes + 3, [](const PatchAxis* a) { return a->isDense() && a->count > 0; });
+}
 
 }  // namespace
 
 bool suitsWinograd(const ConvProblem& problem, bool rounds) {
-  if (!problem.dense()) return false;
-  if (problem.width < kMinChannels || problem.columns < kMinChannels) return false;
+  if (problem.width < kMinChannels || problem.columns < kMinChannels || resultsOf(problem) < kMinResults) return false;
+  int64_t windows = 0;
+  for (int64_t i = 0; i < problem.phases(); ++i) {
+    const PatchGrid grid = problem.grid(i);
+    if (!isPlain(grid)) return false;
+    windows += Windows(grid).count();
+  }
   const PatchGrid grid = problem.grid(0);
-  const PatchAxis& outer = *grid.axes[0];
-  if (outer.size() != 1 || outer.count != 1 || outer.extent != 1 || outer.offsets[0] != 0) return false;
-  if (!isPlainWindow(*grid.axes[1]) || !isPlainWindow(*grid.axes[2])) return false;
-  if (resultsOf(problem) < kMinResults) return false;
-  const int64_t windows = Windows(grid).count();
+  if (std::min(grid.axes[1]->size(), grid.axes[2]->size()) < (problem.dense() ? 3 : 2)) return false;
   if (windows == 1) return true;
   const GemmKernels& direct = rounds ? *simd().gemmBf16 : *simd().gemm;
   if (direct.blockElements > 0) return false;  // tiles of matrices, which are much faster still
-  const int64_t taps = grid.tapRows() * grid.axes[2]->size();
   const int64_t gain = direct.pair == 2 ? kLeastGainOverPairs : kLeastGain;
-  return resultsOf(problem) * taps * 4 >= windows * costOf(problem, kernelsFor(problem)) * gain;
+  return plainCostOf(problem) * 4 >= costOf(problem, kernelsFor(problem)) * gain;
 }
 
 std::unique_ptr<Kernel> bindWinograd(const Instruction& instruction, const Memory& memory, ConvProblem problem) {

@@ -19,8 +19,9 @@ struct WinogradSource {
 // A row of tiles of the result, `size` pixels high and `columns` wide; the last rows (null) and columns may be missing.
 struct WinogradResult {
   float* rows[kWinogradMost];
-  int64_t columns, channels;
-  bool rounds;  // what is read, to bfloat16
+  int64_t columns;
+  int64_t pixel, channels;  // floats between pixels, and how many of them are given
+  bool rounds;              // what is read, to bfloat16
 };
 
 // Transformed tiles lie as (size + 2)^2 matrices [tiles, channels], `step` floats apart; those of the source may be a part of the columns.

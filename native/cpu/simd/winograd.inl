@@ -183,10 +183,10 @@ void source(const WinogradSource& from, int64_t tiles, float* to, int64_t step) 
 template <typename T>
 void result(const float* from, int64_t step, int64_t tiles, const WinogradResult& to) {
   constexpr int reach = T::kReach, size = T::kSize;
-  const int64_t pixel = to.channels;
-  eachVector(pixel, [&](int64_t channel, auto get, auto put) __attribute__((always_inline)) {
+  const int64_t pixel = to.pixel;
+  eachVector(to.channels, [&](int64_t channel, auto get, auto put) __attribute__((always_inline)) {
     const float* tile = from + channel;
-    for (int64_t t = 0; t < tiles; ++t, tile += pixel) {
+    for (int64_t t = 0; t < tiles; ++t, tile += to.channels) {
       Line<size> columns[reach];
 #pragma GCC unroll 6
       for (int j = 0; j < reach; ++j) {
@@ -215,10 +215,10 @@ void result(const float* from, int64_t step, int64_t tiles, const WinogradResult
 template <typename T, bool rounds>
 void resultGrad(const WinogradResult& from, int64_t tiles, float* to, int64_t step) {
   constexpr int reach = T::kReach, size = T::kSize;
-  const int64_t pixel = from.channels;
-  eachVector(pixel, [&](int64_t channel, auto get, auto put) __attribute__((always_inline)) {
+  const int64_t pixel = from.pixel;
+  eachVector(from.channels, [&](int64_t channel, auto get, auto put) __attribute__((always_inline)) {
     float* tile = to + channel;
-    for (int64_t t = 0; t < tiles; ++t, tile += pixel) {
+    for (int64_t t = 0; t < tiles; ++t, tile += from.channels) {
       const int64_t at = size * t * pixel + channel, rest = from.columns - size * t;
       Line<reach> columns[size];
 #pragma GCC unroll 4

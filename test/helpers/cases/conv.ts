@@ -110,19 +110,23 @@ define('layer', (random) => {
     run: (x, kernel, b) => f(ops.add(ops.conv(ops.relu(x), kernel, { strides, padding }), b)),
   };
 });
-/** Windows of three by three that do not step, over enough channels and pixels for minimal filtering. */
-function threeByThree(random: Random, [images, ...sizes]: number[], [width, filters]: number[], padding: ops.Padding) {
+/** Convolutions over enough channels and pixels for minimal filtering, between what layers have before and behind them. */
+function filtered(
+  random: Random,
+  [x, kernel, filters]: [number[], number[], number],
+  convolve: (x: Tensor, kernel: Tensor) => Tensor,
+) {
   const finish = random.pick([(y: Tensor) => y, ops.relu, (y: Tensor) => ops.tanh(ops.multiply(y, 0.01))]);
   const bias: Draw = (_, n) => Float64Array.from({ length: n }, (__, k) => (k % 2 === 0 ? 80 : -80));
   return {
-    inputs: [
-      float(random, [images, ...sizes, width], awayFrom(0)),
-      float(random, [3, 3, width, filters]),
-      float(random, [filters], bias),
-    ],
-    run: (x: Tensor, kernel: Tensor, b: Tensor) => finish(ops.add(ops.conv(ops.relu(x), kernel, { padding }), b)),
+    inputs: [float(random, x, awayFrom(0)), float(random, kernel), float(random, [filters], bias)],
+    run: (x: Tensor, kernel: Tensor, b: Tensor) => finish(ops.add(convolve(ops.relu(x), kernel), b)),
   };
 }
+const threeByThree = (random: Random, sizes: number[], [width, filters]: [number, number], padding: ops.Padding) =>
+  filtered(random, [[...sizes, width], [3, 3, width, filters], filters], (x, kernel) =>
+    ops.conv(x, kernel, { padding }),
+  );
 define('three by three', (random) => {
   const padding = random.pick<ops.Padding>([
     'valid',
@@ -153,6 +157,29 @@ define(
 define('three by three, many pixels', (random) => threeByThree(random, [8, 13, 11], [12, 12], 'same'), {
   large: true,
 });
+/** Larger windows, and such that step: in parts, and the gradient in phases. */
+for (const [name, sizes, window, strides] of [
+  ['five by five', [8, 13, 12], [5, 5], 1],
+  ['four by four, stride 2', [8, 24, 24], [4, 4], 2],
+  ['five by five, stride 2, odd sizes', [9, 23, 25], [5, 5], 2],
+] as const) {
+  const options = { strides, padding: 'same' } as const;
+  define(
+    `${name}, many pixels`,
+    (random) =>
+      filtered(random, [[...sizes, 12], [...window, 12, 14], 14], (x, kernel) => ops.conv(x, kernel, options)),
+    { large: true },
+  );
+  define(
+    `transposed, ${name}, many pixels`,
+    (random) => {
+      const [images, height, width] = sizes;
+      const small = [images, Math.ceil(height / strides), Math.ceil(width / strides), 14];
+      return filtered(random, [small, [...window, 12, 14], 12], (x, kernel) => ops.convTranspose(x, kernel, options));
+    },
+    { large: true },
+  );
+}
 /** Normalization of a trained network: a factor and a summand for each filter. Each kind of kernel, with a part of a panel. */
 for (const [name, window, width, groups] of [
   ['three by three', [3, 3], 12, 1],
