@@ -158,12 +158,13 @@ define('three by three, many pixels', (random) => threeByThree(random, [8, 13, 1
   large: true,
 });
 /** Larger windows, and such that step: in parts, and the gradient in phases. */
-for (const [name, sizes, window, strides] of [
+for (const [name, sizes, window, strides, dilationRate = 1] of [
   ['five by five', [8, 13, 12], [5, 5], 1],
   ['four by four, stride 2', [8, 24, 24], [4, 4], 2],
   ['five by five, stride 2, odd sizes', [9, 23, 25], [5, 5], 2],
+  ['three by three, dilation 2', [6, 15, 16], [3, 3], 1, 2],
 ] as const) {
-  const options = { strides, padding: 'same' } as const;
+  const options = { strides, dilationRate, padding: 'same' } as const;
   define(
     `${name}, many pixels`,
     (random) =>

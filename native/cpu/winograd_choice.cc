@@ -1,0 +1,100 @@
+#include "winograd_choice.h"
+
+#include <algorithm>
+
+#include "gemm.h"
+#include "simd/table.h"
+#include "winograd.h"
+#include "winograd_tiling.h"
+#include "winograd_windows.h"
+
+namespace steepest {
+namespace {
+
+constexpr int64_t kMinChannels = 12;  // fewer do not pay for the transforms
+constexpr int64_t kMinResults = 256;  // nor do fewer results for that of the kernel
+// Of other windows than one of 3x3, in quarters: so many times fewer multiplications, and where pairs of bfloat16 numbers are
+// multiplied at once.
+constexpr int64_t kLeastGain = 6, kLeastGainOverPairs = 9;
+constexpr int64_t kLargeResults = 1024, kLeastProducts = 48;  // for large tiles, see kernelsFor
+
+int64_t resultsOf(const ConvProblem& problem) { return problem.images * problem.dest[1] * problem.dest[2]; }
+
+// Multiplications of a pair of channels: a large tile needs fewer for each result, but its last row and column may be filled
+// with what nobody wants.
+int64_t costOf(const ConvProblem& problem, const WinogradKernels& kernels) {
+  int64_t cost = 0;
+  for (const WindowPhase& phase : windowPhases(problem)) {
+    const int64_t tiles = ceilDiv(phase.height, kernels.size) * ceilDiv(phase.width, kernels.size);
+    cost += problem.images * tiles * kernels.points() * phase.windows.count();
+  }
+  return cost;
+}
+// The same without minimal filtering.
+int64_t plainCostOf(const ConvProblem& problem) {
+  int64_t cost = 0;
+  for (int64_t i = 0; i < problem.phases(); ++i) {
+    const PatchGrid grid = problem.grid(i);
+    cost += grid.positions() * grid.tapRows() * grid.axes[2]->size();
+  }
+  return cost;
+}
+
+// The fewest taps that a position sees, and positions that see a tap.
+int64_t fewestTaps(const PatchAxis& axis) {
+  const auto seen = [&axis](int64_t position) {
+    const auto [first, end] = axis.seen(position);
+    return end - first;
+  };
+  return std::min(seen(0), seen(axis.count - 1));
+}
+int64_t fewestPositions(const PatchAxis& axis) {
+  int64_t least = axis.count;
+  for (int64_t t = 0; t < axis.size(); ++t) {
+    const int64_t offset = axis.offsets[static_cast<size_t>(t)];
+    const int64_t first = ceilDiv(std::max<int64_t>(0, -offset), axis.stride);
+    const int64_t end = std::min(axis.count, ceilDiv(std::max<int64_t>(0, axis.extent - offset), axis.stride));
+    least = std::min(least, std::max<int64_t>(0, end - first));
+  }
+  return least;
+}
+
+// Large tiles where they are cheaper and much is to be done: their error is two to three times as large, that of a sum over a
+// whole tile. So results of fewer products than kLeastProducts, at corners that see little but padding, are exacter than that.
+const WinogradKernels& kernelsFor(const ConvProblem& problem, int64_t fewestProducts) {
+  const WinogradKernels *small = simd().winograd, *large = small + 1;
+  const bool suits = resultsOf(problem) >= kLargeResults && fewestProducts >= kLeastProducts;
+  return suits && costOf(problem, *large) < costOf(problem, *small) ? *large : *small;
+}
+
+}  // namespace
+
+const WinogradKernels& winogradKernelsFor(const ConvProblem& problem) {
+  int64_t fewest = resultsOf(problem);
+  for (int64_t i = 0; i < problem.phases(); ++i) {
+    const PatchGrid grid = problem.grid(i);
+    fewest = std::min(fewest, fewestTaps(*grid.axes[1]) * fewestTaps(*grid.axes[2]));
+  }
+  return kernelsFor(problem, problem.width * fewest);
+}
+
+const WinogradKernels& winogradGradKernelsFor(const ConvProblem& problem) {
+  const PatchGrid grid = problem.grid(0);
+  return kernelsFor(problem, grid.images * fewestPositions(*grid.axes[1]) * fewestPositions(*grid.axes[2]));
+}
+
+bool suitsWinograd(const ConvProblem& problem, bool rounds) {
+  if (problem.width < kMinChannels || problem.columns < kMinChannels || resultsOf(problem) < kMinResults) return false;
+  if (!hasWindows(problem)) return false;
+  const PatchGrid grid = problem.grid(0);
+  const int64_t height = grid.axes[1]->size(), width = grid.axes[2]->size();
+  if (std::min(height, width) < (problem.dense() ? 3 : 2)) return false;
+  const std::vector<WindowPhase> phases = windowPhases(problem);
+  if (phases.size() == 1 && phases[0].windows.count() == 1) return true;
+  const GemmKernels& direct = rounds ? *simd().gemmBf16 : *simd().gemm;
+  if (direct.blockElements > 0) return false;  // tiles of matrices, which are much faster still
+  const int64_t gain = direct.pair == 2 ? kLeastGainOverPairs : kLeastGain;
+  return plainCostOf(problem) * 4 >= costOf(problem, winogradKernelsFor(problem)) * gain;
+}
+
+}  // namespace steepest

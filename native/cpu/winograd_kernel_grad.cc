@@ -1,0 +1,160 @@
+// The kernel's gradient by minimal filtering, see winograd.h.
+
+#include <algorithm>
+#include <vector>
+
+#include "../runtime/matmul_problem.h"
+#include "copy.h"
+#include "kernel_grad_sum.h"
+#include "simd/table.h"
+#include "winograd.h"
+#include "winograd_choice.h"
+#include "winograd_tiling.h"
+
+namespace steepest {
+namespace {
+
+constexpr int64_t kGradBlockFloats = int64_t{1} << 17;  // of transformed tiles
+// At least so many tiles. The sum is read and written once for each block: more where that is too large for the cache.
+constexpr int64_t kGradBlockLeast = 28, kWideGradBlockLeast = 112, kWideGrad = int64_t{1} << 18;
+constexpr int64_t kSplitResults = 1024;  // of a partial sum: adding it up is a few per cent of making it
+constexpr int64_t kMaxSplits = 32;
+constexpr int64_t kSumFloats = 160 * 1024, kLeastPart = 64;  // of a task: half of a 1 MB cache, but channels
+constexpr int64_t kPartialFloats = int64_t{1} << 24;         // of all splits
+
+// A task sums a split of the tiles for a part of the channels of x, some of one group or several groups, and transforms that back: the
+// sum stays in the cache.
+class WinogradKernelGrad final : public Kernel {
+ public:
+  WinogradKernelGrad(const Instruction& instruction, const Memory& memory, ConvProblem problem)
+      : gemm_(*simd().gemm),
+        kernels_(winogradGradKernelsFor(problem)),
+        points_(kernels_.points()),
+        p_(std::move(problem)),
+        phases_(windowPhases(p_)),
+        partWidth_(partWidth()),
+        tiling_(p_, kernels_, kGradBlockFloats, sumFloats() > kWideGrad ? kWideGradBlockLeast : kGradBlockLeast,
+                roundsToBfloat16(instruction), p_.sourceChannels),
+        x_(instruction.inputs[0], memory),
+        dy_(instruction.inputs[1], memory),
+        total_(instruction, memory, p_),
+        sumStep_(winogradStep(partWidth_ * p_.columns)),
+        xStep_(winogradStep(tiling_.tilesOfBlock() * partWidth_)),
+        dyStep_(winogradStep(tiling_.tilesOfBlock() * p_.destChannels)) {
+    const int64_t blocks = ceilDiv(tiling_.rows(), tiling_.rowsOfBlock());
+    const int64_t wanted = std::min(p_.images * p_.dest[1] * p_.dest[2] / kSplitResults,
+                                    kPartialFloats / (p_.grid(0).depth() * p_.destChannels));
+    total_.allocate(memory, std::min(std::clamp<int64_t>(wanted, 1, kMaxSplits), blocks));
+    const int64_t noTap = windows().count() > 1 ? partWidth_ * p_.columns : 0;
+    total_.allocateSlots(memory, parts(), points_ * (xStep_ + dyStep_ + sumStep_) + noTap);
+  }
+
+  void run(RunContext& context) override {
+    const float* x = x_.get<float>(context);
+    const float* dy = dy_.get<float>(context);
+    total_.run(context.threads, parts(),
+               [this, x, dy](int64_t part, int64_t split, float* slot) { runTask(x, dy, part, split, slot); });
+  }
+
+ private:
+  int64_t partWidth() const {
+    const int64_t wanted = ceilDiv(points_ * p_.sourceChannels * p_.columns, kSumFloats);
+    const int64_t parts = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, p_.sourceChannels / kLeastPart));
+    const int64_t unit = p_.groups == 1 ? 16 : p_.width;
+    return ceilDiv(ceilDiv(p_.sourceChannels, parts), unit) * unit;
+  }
+  const Windows& windows() const { return phases_[0].windows; }
+  int64_t partsOfWindow() const { return ceilDiv(p_.sourceChannels, partWidth_); }
+  int64_t parts() const { return windows().count() * partsOfWindow(); }
+  int64_t sumFloats() const { return points_ * partWidth_ * p_.columns; }
+  int64_t groupsOf(int64_t width) const { return p_.groups == 1 ? 1 : width / p_.width; }
+
+  void runTask(const float* x, const float* dy, int64_t part, int64_t split, float* slot) const {
+    const int64_t blocks = ceilDiv(tiling_.rows(), tiling_.rowsOfBlock()), splits = total_.splits();
+    const int64_t first = blocks * split / splits, last = blocks * (split + 1) / splits;
+    const int64_t window = part / partsOfWindow(), channel = part % partsOfWindow() * partWidth_;
+    const int64_t width = std::min(partWidth_, p_.sourceChannels - channel);
+    for (int64_t block = first; block < last; ++block) {
+      const int64_t begin = block * tiling_.rowsOfBlock(),
+                    end = std::min(begin + tiling_.rowsOfBlock(), tiling_.rows());
+      for (const WindowPhase& phase : phases_) {
+        const bool accumulate = block > first || &phase != &phases_[0];
+        addBlock(x, dy, begin, end, phase, window, channel, width, accumulate, slot);
+      }
+    }
+    const float* sum = slot + points_ * (xStep_ + dyStep_);
+    float* const noTap = slot + points_ * (xStep_ + dyStep_ + sumStep_);
+    const int64_t groups = groupsOf(width), rows = width / groups;
+    for (int64_t g = 0; g < groups; ++g, sum += rows * p_.columns) {
+      float* const total = total_.of(split, channel / p_.width + g) + channel % p_.width * p_.columns;
+      float* taps[kWinogradTaps];
+      for (int t = 0; t < kWinogradTaps; ++t) {
+        const int64_t tap = windows().tap(window, t);
+        taps[t] = tap < 0 ? noTap : total + tap * p_.width * p_.columns;
+      }
+      kernels_.kernelGrad(sum, sumStep_, rows * p_.columns, taps);
+    }
+  }
+
+  void addBlock(const float* x, const float* dy, int64_t begin, int64_t end, const WindowPhase& phase, int64_t window,
+                int64_t channel, int64_t width, bool accumulate, float* slot) const {
+    const Windows& windows = phase.windows;
+    const int64_t tiles = tiling_.tilesOfRow(), groups = groupsOf(width), channels = p_.destChannels;
+    float* const xTiles = slot;
+    float* const dyTiles = xTiles + points_ * xStep_;
+    float* const sum = dyTiles + points_ * dyStep_;
+    for (int64_t row = begin; row < end; ++row) {
+      WinogradSource source = tiling_.source(x + channel, row, windows.y(window), windows.x(window), width);
+      source.channels = width;
+      kernels_.source(source, tiles, xTiles + (row - begin) * tiles * width, xStep_);
+      float* const pixels = const_cast<float*>(dy) + tiling_.pixel(row) * channels;  // only read
+      kernels_.resultGrad(tiling_.result(pixels, row, phase.y, phase.x), tiles,
+                          dyTiles + (row - begin) * tiles * channels, dyStep_);
+    }
+    GemmBlock block{};
+    block.aRow = 1;
+    block.aDepth = width;
+    block.bRow = channels;
+    block.bPanel = gemm_.panel;
+    block.cRow = p_.columns;
+    block.m = width / groups;
+    block.n = p_.columns;
+    block.k = (end - begin) * tiles;
+    block.accumulate = accumulate;
+    Soon soon;
+    if (&phase == &phases_.back()) tiling_.addRows(x, dy, end, end - begin, &soon);
+    for (int64_t i = 0; i < points_; ++i) {
+      soon.share(i, points_, &block);
+      block.a = xTiles + i * xStep_;
+      block.b = dyTiles + i * dyStep_ + channel / p_.width * p_.columns;
+      block.c = sum + i * sumStep_;
+      for (int64_t group = 0; group < groups; ++group) {
+        gemm_.block(block);
+        block.aheads = 0;
+        block.a += block.m;
+        block.b += p_.columns;
+        block.c += block.m * p_.columns;
+      }
+    }
+  }
+
+  const GemmKernels& gemm_;
+  const WinogradKernels& kernels_;
+  const int64_t points_;  // of a transformed tile
+  const ConvProblem p_;
+  const std::vector<WindowPhase> phases_;  // of which all have the same taps
+  const int64_t partWidth_;                // channels of x
+  const WinogradTiling tiling_;
+  ContiguousInput x_, dy_;
+  KernelGradSum total_;
+  const int64_t sumStep_, xStep_, dyStep_;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> bindWinogradKernelGrad(const Instruction& instruction, const Memory& memory,
+                                               ConvProblem problem) {
+  return std::make_unique<WinogradKernelGrad>(instruction, memory, std::move(problem));
+}
+
+}  // namespace steepest
