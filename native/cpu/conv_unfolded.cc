@@ -65,16 +65,19 @@ MatmulProblem productOf(const ConvProblem& p, const PatchGrid& grid) {
 bool isLarge(const ConvProblem& problem, int64_t least) {
   if (problem.groups != 1 || problem.merged != 1 || !problem.dense()) return false;
   const PatchGrid grid = problem.grid(0);
-  const int64_t positions = grid.positions(), depth = grid.depth();
-  return depth * problem.columns >= least && positions <= 2 * problem.columns &&
-         positions * depth <= kMostPatchFloats && !grid.prefersColumns();
+  const int64_t depth = grid.depth();
+  return depth * problem.columns >= least && grid.positions() * depth <= kMostPatchFloats && !grid.prefersColumns();
 }
 
 }  // namespace
 
-bool suitsUnfolding(const ConvProblem& problem) { return isLarge(problem, kLargeFloats) && problem.bColumn == 1; }
+bool suitsUnfolding(const ConvProblem& problem) {
+  return isLarge(problem, kLargeFloats) && problem.bColumn == 1 && 2 * problem.grid(0).positions() <= problem.columns;
+}
 
-bool suitsUnfoldedKernelGrad(const ConvProblem& problem) { return isLarge(problem, kGradientFloats); }
+bool suitsUnfoldedKernelGrad(const ConvProblem& problem) {
+  return isLarge(problem, kGradientFloats) && problem.grid(0).positions() <= 2 * problem.columns;
+}
 
 std::unique_ptr<Kernel> bindUnfolded(const Instruction& instruction, const Memory& memory, ConvProblem problem) {
   const MatmulProblem product = productOf(problem, problem.grid(0));

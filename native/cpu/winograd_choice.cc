@@ -16,6 +16,8 @@ constexpr int64_t kMinResults = 256;  // nor do fewer results for that of the ke
 // Of other windows than one of 3x3, in quarters: so many times fewer multiplications, and where pairs of bfloat16 numbers are
 // multiplied at once.
 constexpr int64_t kLeastGain = 6, kLeastGainOverPairs = 9;
+// A point of the kernel is written and read: as long as so many multiplications take. With that it has to gain a fifth.
+constexpr int64_t kKernelCost = 40;
 constexpr int64_t kLargeResults = 1024, kLeastProducts = 48;  // for large tiles, see kernelsFor
 
 int64_t resultsOf(const ConvProblem& problem) { return problem.images * problem.dest[1] * problem.dest[2]; }
@@ -29,6 +31,14 @@ int64_t costOf(const ConvProblem& problem, const WinogradKernels& kernels) {
     cost += problem.images * tiles * kernels.points() * phase.windows.count();
   }
   return cost;
+}
+int64_t kernelCostOf(const ConvProblem& problem, const WinogradKernels& kernels) {
+  int64_t windows = 0, grid = -1;
+  for (const WindowPhase& phase : windowPhases(problem)) {
+    if (phase.grid > grid) windows += phase.windows.count();
+    grid = phase.grid;
+  }
+  return kKernelCost * kernels.points() * windows;
 }
 // The same without minimal filtering.
 int64_t plainCostOf(const ConvProblem& problem) {
@@ -94,7 +104,9 @@ bool suitsWinograd(const ConvProblem& problem, bool rounds) {
   const GemmKernels& direct = rounds ? *simd().gemmBf16 : *simd().gemm;
   if (direct.blockElements > 0) return false;  // tiles of matrices, which are much faster still
   const int64_t gain = direct.pair == 2 ? kLeastGainOverPairs : kLeastGain;
-  return plainCostOf(problem) * 4 >= costOf(problem, winogradKernelsFor(problem)) * gain;
+  const WinogradKernels& kernels = winogradKernelsFor(problem);
+  const int64_t plain = plainCostOf(problem), cost = costOf(problem, kernels);
+  return plain * 4 >= cost * gain && plain * 5 >= (cost + kernelCostOf(problem, kernels)) * 6;
 }
 
 }  // namespace steepest
