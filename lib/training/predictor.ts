@@ -1,5 +1,6 @@
 import { make } from '../ir/build.js';
 import { arrayTypes, type HostData, sizeOf, type Tensor } from '../ir/graph.js';
+import { show } from '../ir/show.js';
 import type { SymbolicTensor } from '../layers/symbolic.js';
 import type { NativeStorage } from '../runtime/addon.js';
 import { loadAddon } from '../runtime/native.js';
@@ -163,10 +164,11 @@ export class Predictor {
     if (last === undefined || last.length !== x.length || last.dropped !== this.engine.plans.dropped) {
       last = this.#prepareFlat(where, x);
     }
-    const target = out ?? new Float32Array(last.outputLength);
-    if (target.length !== last.outputLength) {
-      throw new Error(`${where}: out must have ${last.outputLength} values, got ${target.length}`);
+    if (out !== undefined && !(out instanceof Float32Array && out.length === last.outputLength)) {
+      const got = out instanceof Float32Array ? `${out.length} values` : show(out);
+      throw new Error(`${where}: out must be a Float32Array of ${last.outputLength} values, got ${got}`);
     }
+    const target = out ?? new Float32Array(last.outputLength);
     const { session } = this.engine.state;
     const { slices } = last;
     const first = slices[0];

@@ -276,7 +276,14 @@ describe('other calls', () => {
   test('predictSync with data or a result that does not fit', () => {
     const net = mlp();
     expect(() => net.predictSync(new Float32Array(5))).toThrow(/5 values, which is not a multiple of the 4/);
-    expect(() => net.predictSync(new Float32Array(4), new Float32Array(2))).toThrow(/out must have 3 values, got 2/);
+    expect(() => net.predictSync(new Float32Array(4), new Float32Array(2))).toThrow(
+      /out must be a Float32Array of 3 values, got 2 values/,
+    );
+    for (const out of [{ batchSize: 2 }, new Float64Array(3), [1, 2, 3]]) {
+      expect(() => net.predictSync(new Float32Array(4), out as never)).toThrow(
+        /of 3 values, got (an object|\[1, 2, 3\])/,
+      );
+    }
     expect(() => net.predictSync(new Float32Array(0))).toThrow(/is empty/);
     net.dispose();
   });
