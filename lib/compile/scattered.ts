@@ -78,7 +78,7 @@ function sumForNorms(graph: Graph): Graph {
 const isLarge = (table: Tensor): boolean =>
   table.size >= smallest && table.size >= timesLarger * (table.node.inputs[1] as Tensor).size;
 
-/** The sum of all squares, where there are others that read the table, or none. */
+/** The sum of all squares of a table, if somebody asks for it. */
 function normOf(table: Tensor, { consumers, fetched }: Uses): Node | undefined {
   for (const square of consumers.get(table) ?? []) {
     const isSquare = square.op === 'mul' && square.inputs.every((t) => t === table);

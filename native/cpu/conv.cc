@@ -219,7 +219,7 @@ class Conv final : public Kernel {
 
 std::unique_ptr<Kernel> bindProblem(const Instruction& instruction, const Memory& memory, ConvProblem problem) {
   if (problem.depthwise()) return bindDepthwise(instruction, memory, std::move(problem));
-  // In either precision: four times fewer multiplications are more than products of pairs gain.
+  // In either precision, 3x3: four times fewer multiplications are more than products of pairs gain.
   if (suitsWinograd(problem, roundsToBfloat16(instruction)))
     return bindWinograd(instruction, memory, std::move(problem));
   if (suitsDirect(problem, roundsToBfloat16(instruction)))

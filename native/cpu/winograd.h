@@ -1,5 +1,6 @@
 // 3x3 convolutions of stride 1 by minimal filtering: 36 multiplications for each 4x4 results instead of 144, or 16 for each
-// 2x2 instead of 36. Larger windows are cut into several of 3x3: 5x5 takes 144 instead of 400.
+// 2x2 instead of 36. Other windows are cut into several of 3x3 (winograd_windows.h):
+// 5x5 takes 144 instead of 400.
 //
 // F(4x4, 3x3) and F(2x2, 3x3) of Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016, after Winograd,
 // "Arithmetic complexity of computations", 1980. The small tiles lose about one bit, the large ones two or three: their error

@@ -1,10 +1,17 @@
 #include "winograd_windows.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace steepest {
 namespace {
+
+constexpr int64_t kMostPhases = 1024;  // of a dilated convolution; each is cut into tiles of its own
+
+// Positions first, first + destStep, ... of an axis, and the windows that they see.
+struct AxisPhase {
+  int64_t first, count;
+  std::vector<AxisWindow> windows;
+};
 
 int64_t distanceOf(const PatchAxis& axis) { return axis.size() > 1 ? axis.offsets[1] - axis.offsets[0] : 1; }
 
@@ -49,7 +56,9 @@ bool hasWindows(const ConvProblem& problem) {
     const PatchGrid grid = problem.grid(i);
     const PatchAxis& outer = *grid.axes[0];
     if (outer.size() != 1 || outer.count != 1 || outer.extent != 1 || outer.offsets[0] != 0) return false;
-    if (!isEven(*grid.axes[1]) || !isEven(*grid.axes[2])) return false;
+    const PatchAxis &y = *grid.axes[1], &x = *grid.axes[2];
+    if (!isEven(y) || !isEven(x)) return false;
+    if (distanceOf(y) > kMostPhases || distanceOf(x) > kMostPhases / distanceOf(y)) return false;
   }
   return true;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "conv_problem.h"
@@ -13,12 +14,6 @@ namespace steepest {
 struct AxisWindow {
   int64_t phase, begin;
   int64_t taps[3];  // -1: none
-};
-
-// Positions first, first + destStep, ... of an axis, and the windows that they see.
-struct AxisPhase {
-  int64_t first, count;
-  std::vector<AxisWindow> windows;
 };
 
 // Pixels that a tap sees from neighbouring positions of a phase are so far apart, and so are those positions.
@@ -54,7 +49,7 @@ struct WindowPhase {
   int64_t height, width;  // how many there are
 };
 
-// Whether positions see equally distant pixels of images: with a distance where they do not step.
+// Whether positions see equally distant pixels of images (with a distance where they do not step), in not too many phases.
 bool hasWindows(const ConvProblem& problem);
 std::vector<WindowPhase> windowPhases(const ConvProblem& problem);
 

@@ -81,6 +81,10 @@ describe('groups', () => {
     ['3 x 3, dilation 2', { window: [3, 3], dilation: 2, size: [36, 35] }],
     ['3 x 4, dilation 3', { window: [3, 4], dilation: 3, size: [31, 38] }],
     ['5 x 5, dilation 2, groups', { dilation: 2, groups: 2, size: [29, 30] }],
+    [
+      'dilation with more phases than are taken',
+      { window: [3, 3], dilation: 33, images: 1, size: [70, 67], width: 12, columns: 12 },
+    ],
     ['dilation of padding alone', { window: [3, 3], dilation: 20, images: 8, size: [20, 20] }],
     ['stride 2 of groups', { groups: 3, width: 16, columns: 16, stride: 2, size: [36, 37] }],
     ['groups', { groups: 4, width: 16, columns: 16 }],

@@ -181,6 +181,20 @@ for (const [name, sizes, window, strides, dilationRate = 1] of [
     { large: true },
   );
 }
+/** All patches are gathered for one product: of the kernel's gradient, and forward as well. */
+for (const [name, channels, filters] of [
+  ['a large kernel at few positions', 192, 304],
+  ['a kernel whose gradient is large at few positions', 64, 240],
+] as const) {
+  define(
+    name,
+    (random) =>
+      filtered(random, [[1, 3, 4, channels], [3, 3, channels, filters], filters], (x, kernel) =>
+        ops.conv(x, kernel, { padding: 'same' }),
+      ),
+    { large: true },
+  );
+}
 /** Normalization of a trained network: a factor and a summand for each filter. Each kind of kernel, with a part of a panel. */
 for (const [name, window, width, groups] of [
   ['three by three', [3, 3], 12, 1],
