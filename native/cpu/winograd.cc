@@ -1,4 +1,4 @@
-// Convolutions by minimal filtering, see winograd.h. Blocks of whole rows of tiles are transformed into the cache, multiplied
+// Convolutions by minimal filtering, see winograd.h. Blocks of rows of tiles, or of a part of a long one, are transformed into the cache, multiplied
 // there, each point of a tile as a product over the channels, and transformed back. Every sum has a fixed order.
 
 #include "winograd.h"
@@ -34,7 +34,7 @@ class Winograd final : public Kernel {
         kernels_(winogradKernelsFor(problem)),
         points_(kernels_.points()),
         p_(std::move(problem)),
-        phases_(windowPhases(p_)),
+        phases_(windowPhases(p_, kernels_)),
         grids_(kernelsOfGrids()),
         tiling_(p_, kernels_, kBlockFloats, panelsFloats() > kWideKernel ? kWideBlockLeast : kBlockLeast,
                 roundsToBfloat16(instruction), deepest() * p_.groups),
@@ -44,7 +44,7 @@ class Winograd final : public Kernel {
         productStep_(winogradStep(tiling_.tilesOfBlock() * p_.destChannels)),
         keepsPanels_((instruction.steady >> 1 & 1) != 0),
         result_(instruction, memory) {
-    taps_ = Floats(memory, kWinogradTaps * deepest() * columnsFloats());
+    taps_ = Floats(memory, kernels_.taps() * deepest() * columnsFloats());
     panels_ = keepsPanels_ ? Floats(panelsFloats()) : Floats(memory, panelsFloats());
     product_ = points_ * sourceStep_;
     const int64_t rows = result_.epilogue ? tiling_.pixelsOfBlock() * p_.destChannels : 0;
@@ -61,11 +61,9 @@ class Winograd final : public Kernel {
       for (const Kernels& kernels : grids_) transformKernel(context.threads, kernel, kernels);
     }
     hasPanels_ = keepsPanels_;
-    const int64_t blocks = ceilDiv(tiling_.rows(), tiling_.rowsOfBlock());
-    context.threads.each(blocks, [this, source](int64_t block) {
+    context.threads.each(tiling_.blocks(), [this, source](int64_t i) {
       float* slot = slots_.acquire();
-      const int64_t begin = block * tiling_.rowsOfBlock();
-      runBlock(source, begin, std::min(begin + tiling_.rowsOfBlock(), tiling_.rows()), slot);
+      runBlock(source, tiling_.block(i), slot);
       slots_.release(slot);
     });
   }
@@ -104,18 +102,18 @@ class Winograd final : public Kernel {
   int64_t panelsFloats() const { return grids_.back().panels + points_ * grids_.back().depth * columnsFloats(); }
   bool hasPhases() const { return phases_.size() > 1; }
 
-  // Taps are packed before they are transformed: there are 9 of them, and several times as many points.
+  // Taps are packed before they are transformed: there are more points than taps.
   void transformKernel(Threads& threads, const float* kernel, const Kernels& to) const {
     const int64_t windows = to.windows->count(), floats = to.depth * columnsFloats();
     const int64_t cost = groupFloats(to) / windows / 8;
-    eachRange(threads, kWinogradTaps * windows * p_.groups, cost, [=, this, &to](int64_t begin, int64_t end) {
+    eachRange(threads, kernels_.taps() * windows * p_.groups, cost, [=, this, &to](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
         packTap(kernel, to, i % p_.groups, i / p_.groups % windows, i / p_.groups / windows);
     });
     float* const panels = panels_.data() + to.panels;
     eachRange(threads, ceilDiv(floats, 64), 64, [=, this](int64_t begin, int64_t end) {
       const float* from[kWinogradTaps];
-      for (int t = 0; t < kWinogradTaps; ++t) from[t] = taps_.data() + t * floats + begin * 64;
+      for (int64_t t = 0; t < kernels_.taps(); ++t) from[t] = taps_.data() + t * floats + begin * 64;
       const int64_t n = std::min(end * 64, floats) - begin * 64;
       kernels_.kernel(from, n, panels + begin * 64, floats);
     });
@@ -138,57 +136,60 @@ class Winograd final : public Kernel {
   }
 
   // Channels of a group that its windows see follow each other.
-  void transformSource(const float* source, const WindowPhase& phase, int64_t row, float* to) const {
+  void transformSource(const float* source, const WindowPhase& phase, const WinogradBlock& block, int64_t row,
+                       float* to) const {
     const Windows& windows = phase.windows;
     const int64_t groups = windows.count() > 1 ? p_.groups : 1, width = p_.sourceChannels / groups;
+    const int64_t depth = kernelsOf(phase).depth * p_.groups;
     for (int64_t group = 0; group < groups; ++group) {
       for (int64_t w = 0; w < windows.count(); ++w, to += width) {
-        WinogradSource from =
-            tiling_.source(source + group * width, row, windows.y(w), windows.x(w), kernelsOf(phase).depth * p_.groups);
+        WinogradSource from = tiling_.source(source + group * width, block, row, windows, w, depth);
         from.channels = width;
-        kernels_.source(from, tiling_.tilesOfRow(), to, sourceStep_);
+        kernels_.source(from, block.tilesOfRow(), to, sourceStep_);
       }
     }
   }
 
-  void runBlock(const float* source, int64_t begin, int64_t end, float* slot) const {
+  void runBlock(const float* source, const WinogradBlock& block, float* slot) const {
     const int64_t channels = p_.destChannels;
-    const int64_t first = tiling_.pixel(begin), count = tiling_.pixelsEnd(end) - first;
-    float* const to = result_.to ? result_.to + first * channels : slot + rows_;
+    float* const to = result_.to ? result_.to + tiling_.firstPixel(block) * channels : slot + rows_;
+    const int64_t pitch = result_.to ? tiling_.pitch() : tiling_.pitchOf(block);
     for (const WindowPhase& phase : phases_) {
-      multiply(source, phase, begin, end, slot);
-      const int64_t tiles = tiling_.tilesOfRow();
-      for (int64_t row = begin; row < end; ++row) {
-        float* const pixels = to + (tiling_.pixel(row) - first) * channels;
-        kernels_.result(slot + product_ + (row - begin) * tiles * channels, productStep_, tiles,
-                        tiling_.result(pixels, row, phase.y, phase.x));
+      multiply(source, phase, block, slot);
+      const float* tiles = slot + product_;
+      for (int64_t row = block.row; row < block.rowEnd; ++row, tiles += block.tilesOfRow() * channels) {
+        kernels_.result(tiles, productStep_, block.tilesOfRow(),
+                        tiling_.result(to, pitch, block, row, phase.y, phase.x));
       }
     }
-    if (result_.epilogue) result_.epilogue->run(to, channels, first, count, 0, channels);
-    if (!result_.finishes) return;
-    simd().conv->finish(result_.finish.from(0, first * channels), to, channels, count, channels);
+    tiling_.eachRun(block, [&](int64_t first, int64_t count, int64_t at) {
+      if (result_.epilogue) result_.epilogue->run(to + at * channels, channels, first, count, 0, channels);
+      if (!result_.finishes) return;
+      float* const results = result_.to + first * channels;
+      simd().conv->finish(result_.finish.from(0, first * channels), results, channels, count, channels);
+    });
   }
 
   // The products of all points.
-  void multiply(const float* source, const WindowPhase& phase, int64_t begin, int64_t end, float* slot) const {
+  void multiply(const float* source, const WindowPhase& phase, const WinogradBlock& tiles, float* slot) const {
     const Kernels& kernels = kernelsOf(phase);
-    const int64_t tiles = tiling_.tilesOfRow(), depth = kernels.depth * p_.groups;
-    for (int64_t row = begin; row < end; ++row)
-      transformSource(source, phase, row, slot + (row - begin) * tiles * depth);
+    const int64_t depth = kernels.depth * p_.groups;
+    float* to = slot;
+    for (int64_t row = tiles.row; row < tiles.rowEnd; ++row, to += tiles.tilesOfRow() * depth)
+      transformSource(source, phase, tiles, row, to);
     GemmBlock block{};
     block.aRow = depth;
     block.aDepth = 1;
     block.bRow = gemm_.panel;
     block.bPanel = kernels.depth * gemm_.panel;
     block.cRow = p_.destChannels;
-    block.m = (end - begin) * tiles;
+    block.m = tiles.tiles();
     block.n = p_.columns;
     block.k = kernels.depth;
     Soon soon;
-    if (&phase == &phases_.back()) {
-      const int64_t first = tiling_.pixel(begin);
-      tiling_.addRows(source, nullptr, end, end - begin, &soon);
-      addResults(first, tiling_.pixelsEnd(end) - first, &soon);
+    if (&phase == &phases_.back() && tiling_.isContiguous()) {
+      tiling_.addNext(source, nullptr, tiles, &soon);
+      tiling_.eachRun(tiles, [&](int64_t first, int64_t count, int64_t) { addResults(first, count, &soon); });
     }
     block.b = panels_.data() + kernels.panels;
     for (int64_t i = 0; i < points_; ++i) {

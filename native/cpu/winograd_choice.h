@@ -1,4 +1,4 @@
-// Which tiles minimal filtering takes.
+// Which tiles minimal filtering takes, and along which axes.
 #pragma once
 
 #include "conv_problem.h"

@@ -31,7 +31,7 @@ class WinogradKernelGrad final : public Kernel {
         kernels_(winogradGradKernelsFor(problem)),
         points_(kernels_.points()),
         p_(std::move(problem)),
-        phases_(windowPhases(p_)),
+        phases_(windowPhases(p_, kernels_)),
         partWidth_(partWidth()),
         tiling_(p_, kernels_, kGradBlockFloats, sumFloats() > kWideGrad ? kWideGradBlockLeast : kGradBlockLeast,
                 roundsToBfloat16(instruction), p_.sourceChannels),
@@ -41,10 +41,9 @@ class WinogradKernelGrad final : public Kernel {
         sumStep_(winogradStep(partWidth_ * p_.columns)),
         xStep_(winogradStep(tiling_.tilesOfBlock() * partWidth_)),
         dyStep_(winogradStep(tiling_.tilesOfBlock() * p_.destChannels)) {
-    const int64_t blocks = ceilDiv(tiling_.rows(), tiling_.rowsOfBlock());
-    const int64_t wanted = std::min(p_.images * p_.dest[1] * p_.dest[2] / kSplitResults,
-                                    kPartialFloats / (p_.grid(0).depth() * p_.destChannels));
-    total_.allocate(memory, std::min(std::clamp<int64_t>(wanted, 1, kMaxSplits), blocks));
+    const int64_t results = p_.images * p_.dest[0] * p_.dest[1] * p_.dest[2];
+    const int64_t wanted = std::min(results / kSplitResults, kPartialFloats / (p_.grid(0).depth() * p_.destChannels));
+    total_.allocate(memory, std::min(std::clamp<int64_t>(wanted, 1, kMaxSplits), tiling_.blocks()));
     const int64_t noTap = windows().count() > 1 ? partWidth_ * p_.columns : 0;
     total_.allocateSlots(memory, parts(), points_ * (xStep_ + dyStep_ + sumStep_) + noTap);
   }
@@ -70,16 +69,14 @@ class WinogradKernelGrad final : public Kernel {
   int64_t groupsOf(int64_t width) const { return p_.groups == 1 ? 1 : width / p_.width; }
 
   void runTask(const float* x, const float* dy, int64_t part, int64_t split, float* slot) const {
-    const int64_t blocks = ceilDiv(tiling_.rows(), tiling_.rowsOfBlock()), splits = total_.splits();
-    const int64_t first = blocks * split / splits, last = blocks * (split + 1) / splits;
+    const int64_t first = tiling_.blocks() * split / total_.splits();
+    const int64_t last = tiling_.blocks() * (split + 1) / total_.splits();
     const int64_t window = part / partsOfWindow(), channel = part % partsOfWindow() * partWidth_;
     const int64_t width = std::min(partWidth_, p_.sourceChannels - channel);
     for (int64_t block = first; block < last; ++block) {
-      const int64_t begin = block * tiling_.rowsOfBlock(),
-                    end = std::min(begin + tiling_.rowsOfBlock(), tiling_.rows());
       for (const WindowPhase& phase : phases_) {
         const bool accumulate = block > first || &phase != &phases_[0];
-        addBlock(x, dy, begin, end, phase, window, channel, width, accumulate, slot);
+        addBlock(x, dy, tiling_.block(block), phase, window, channel, width, accumulate, slot);
       }
     }
     const float* sum = slot + points_ * (xStep_ + dyStep_);
@@ -88,7 +85,7 @@ class WinogradKernelGrad final : public Kernel {
     for (int64_t g = 0; g < groups; ++g, sum += rows * p_.columns) {
       float* const total = total_.of(split, channel / p_.width + g) + channel % p_.width * p_.columns;
       float* taps[kWinogradTaps];
-      for (int t = 0; t < kWinogradTaps; ++t) {
+      for (int64_t t = 0; t < kernels_.taps(); ++t) {
         const int64_t tap = windows().tap(window, t);
         taps[t] = tap < 0 ? noTap : total + tap * p_.width * p_.columns;
       }
@@ -96,20 +93,20 @@ class WinogradKernelGrad final : public Kernel {
     }
   }
 
-  void addBlock(const float* x, const float* dy, int64_t begin, int64_t end, const WindowPhase& phase, int64_t window,
+  void addBlock(const float* x, const float* dy, const WinogradBlock& tiles, const WindowPhase& phase, int64_t window,
                 int64_t channel, int64_t width, bool accumulate, float* slot) const {
-    const Windows& windows = phase.windows;
-    const int64_t tiles = tiling_.tilesOfRow(), groups = groupsOf(width), channels = p_.destChannels;
+    const int64_t groups = groupsOf(width), channels = p_.destChannels;
     float* const xTiles = slot;
     float* const dyTiles = xTiles + points_ * xStep_;
     float* const sum = dyTiles + points_ * dyStep_;
-    for (int64_t row = begin; row < end; ++row) {
-      WinogradSource source = tiling_.source(x + channel, row, windows.y(window), windows.x(window), width);
+    float* const results = const_cast<float*>(dy) + tiling_.firstPixel(tiles) * channels;  // only read
+    for (int64_t row = tiles.row; row < tiles.rowEnd; ++row) {
+      const int64_t at = (row - tiles.row) * tiles.tilesOfRow();
+      WinogradSource source = tiling_.source(x + channel, tiles, row, phase.windows, window, width);
       source.channels = width;
-      kernels_.source(source, tiles, xTiles + (row - begin) * tiles * width, xStep_);
-      float* const pixels = const_cast<float*>(dy) + tiling_.pixel(row) * channels;  // only read
-      kernels_.resultGrad(tiling_.result(pixels, row, phase.y, phase.x), tiles,
-                          dyTiles + (row - begin) * tiles * channels, dyStep_);
+      kernels_.source(source, tiles.tilesOfRow(), xTiles + at * width, xStep_);
+      kernels_.resultGrad(tiling_.result(results, tiling_.pitch(), tiles, row, phase.y, phase.x), tiles.tilesOfRow(),
+                          dyTiles + at * channels, dyStep_);
     }
     GemmBlock block{};
     block.aRow = 1;
@@ -119,10 +116,10 @@ class WinogradKernelGrad final : public Kernel {
     block.cRow = p_.columns;
     block.m = width / groups;
     block.n = p_.columns;
-    block.k = (end - begin) * tiles;
+    block.k = tiles.tiles();
     block.accumulate = accumulate;
     Soon soon;
-    if (&phase == &phases_.back()) tiling_.addRows(x, dy, end, end - begin, &soon);
+    if (&phase == &phases_.back()) tiling_.addNext(x, dy, tiles, &soon);
     for (int64_t i = 0; i < points_; ++i) {
       soon.share(i, points_, &block);
       block.a = xTiles + i * xStep_;

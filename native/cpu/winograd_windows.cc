@@ -22,26 +22,26 @@ bool isEven(const PatchAxis& axis) {
 }
 
 // Of the positions from number `first` on.
-std::vector<AxisWindow> windowsOf(const PatchAxis& axis, int64_t first) {
+std::vector<AxisWindow> windowsOf(const PatchAxis& axis, int64_t first, int64_t taps) {
   const int64_t step = sourceStepOf(axis), next = step / distanceOf(axis);  // taps see neighbours
   std::vector<AxisWindow> windows;
   for (int64_t begin = 0; begin < std::min(next, axis.size()); ++begin) {
-    for (int64_t tap = begin; tap < axis.size(); tap += 3 * next) {
+    for (int64_t tap = begin; tap < axis.size(); tap += taps * next) {
       const int64_t at = first * axis.stride + axis.offsets[static_cast<size_t>(tap)];
       const int64_t phase = (at % step + step) % step;
       AxisWindow window{phase, (at - phase) / step, {}};
-      for (int64_t t = 0; t < 3; ++t) window.taps[t] = tap + t * next < axis.size() ? tap + t * next : -1;
+      for (int64_t t = 0; t < taps; ++t) window.taps[t] = tap + t * next < axis.size() ? tap + t * next : -1;
       windows.push_back(window);
     }
   }
   return windows;
 }
 
-std::vector<AxisPhase> phasesOf(const PatchAxis& axis) {
+std::vector<AxisPhase> phasesOf(const PatchAxis& axis, int64_t taps) {
   const int64_t count = axis.stride == 1 ? distanceOf(axis) : 1;
   std::vector<AxisPhase> phases;
   for (int64_t i = 0; i < count; ++i)
-    phases.push_back({axis.first + i, (axis.count - i + count - 1) / count, windowsOf(axis, i)});
+    phases.push_back({axis.first + i, (axis.count - i + count - 1) / count, windowsOf(axis, i, taps)});
   return phases;
 }
 
@@ -55,7 +55,7 @@ bool hasWindows(const ConvProblem& problem) {
   for (int64_t i = 0; i < problem.phases(); ++i) {
     const PatchGrid grid = problem.grid(i);
     const PatchAxis& outer = *grid.axes[0];
-    if (outer.size() != 1 || outer.count != 1 || outer.extent != 1 || outer.offsets[0] != 0) return false;
+    if (outer.size() == 0 || outer.first != 0 || outer.count != problem.dest[0]) return false;
     const PatchAxis &y = *grid.axes[1], &x = *grid.axes[2];
     if (!isEven(y) || !isEven(x)) return false;
     if (distanceOf(y) > kMostPhases || distanceOf(x) > kMostPhases / distanceOf(y)) return false;
@@ -63,14 +63,13 @@ bool hasWindows(const ConvProblem& problem) {
   return true;
 }
 
-std::vector<WindowPhase> windowPhases(const ConvProblem& problem) {
+std::vector<WindowPhase> windowPhases(const ConvProblem& problem, const WinogradKernels& kernels) {
   std::vector<WindowPhase> phases;
   for (int64_t i = 0; i < problem.phases(); ++i) {
     const PatchGrid grid = problem.grid(i);
-    for (const AxisPhase& y : phasesOf(*grid.axes[1])) {
-      for (const AxisPhase& x : phasesOf(*grid.axes[2])) {
-        Windows windows(y.windows, x.windows, grid.axes[2]->size());
-        phases.push_back({i, std::move(windows), y.first, x.first, y.count, x.count});
+    for (const AxisPhase& y : phasesOf(*grid.axes[1], kernels.tapsDown())) {
+      for (const AxisPhase& x : phasesOf(*grid.axes[2], kernels.tapsAcross())) {
+        phases.push_back({i, Windows(grid, kernels, y.windows, x.windows), y.first, x.first, y.count, x.count});
       }
     }
   }

@@ -1,4 +1,4 @@
-// Convolutions of images as plain loops in float64, and what a test compares with them.
+// Convolutions of lines, images and volumes as plain loops in float64, and what a test compares with them.
 import { gradients } from '../../lib/compile/index';
 import { tensor } from '../../lib/index';
 import type { Tensor } from '../../lib/ir/graph';
@@ -6,33 +6,43 @@ import { setThreads } from '../../lib/runtime/native';
 
 export interface ConvShape {
   readonly images: number;
-  readonly size: readonly [number, number];
+  /** One to three axes. */
+  readonly size: readonly number[];
   readonly groups: number;
   /** Of each group: channels of the images, and filters. */
   readonly width: number;
   readonly columns: number;
-  readonly window: readonly [number, number];
+  readonly window: readonly number[];
   readonly stride: number;
   readonly dilation: number;
 }
 
+const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
+
 export const noise = (n: number, seed: number): Float32Array =>
   Float32Array.from({ length: n }, (_, i) => (((i * 7919 + seed * 104_729) % 2003) / 1001.5 - 1) / 2);
+
+/** The points of a box in order. */
+function* pointsOf(box: readonly number[]): Generator<number[]> {
+  const [first, ...rest] = box;
+  if (first === undefined) return yield [];
+  for (let i = 0; i < first; i++) for (const point of pointsOf(rest)) yield [i, ...point];
+}
 
 /** y, dx and dkernel for an upstream gradient: 'same' padding. */
 function expected(shape: ConvShape, x: Float32Array, k: Float32Array) {
   const { images, size, groups, width, columns, window, stride, dilation } = shape;
-  const out = size.map((n) => Math.ceil(n / stride)) as [number, number];
+  const out = size.map((n) => Math.ceil(n / stride));
   const before = size.map((n, a) =>
     Math.floor(Math.max(0, ((out[a] as number) - 1) * stride + ((window[a] as number) - 1) * dilation + 1 - n) / 2),
-  ) as [number, number];
-  const count = images * out[0] * out[1] * groups * columns;
+  );
+  const count = images * product(out) * groups * columns;
   const dy = noise(count, 3);
   const [y, dx, dk] = [new Float64Array(count), new Float64Array(x.length), new Float64Array(k.length)];
   const add = (to: Float64Array, at: number, value: number): void => {
     to[at] = (to[at] as number) + value;
   };
-  const product = (pixel: number, source: number, tap: number): void => {
+  const multiply = (pixel: number, source: number, tap: number): void => {
     for (let g = 0; g < groups; g++) {
       for (let c = 0; c < width; c++) {
         for (let f = 0; f < columns; f++) {
@@ -45,16 +55,17 @@ function expected(shape: ConvShape, x: Float32Array, k: Float32Array) {
       }
     }
   };
+  const [positions, taps] = [[...pointsOf(out)], [...pointsOf(window)]];
   for (let n = 0; n < images; n++) {
-    for (let i = 0; i < out[0]; i++) {
-      for (let j = 0; j < out[1]; j++) {
-        for (let t = 0; t < window[0]; t++) {
-          for (let u = 0; u < window[1]; u++) {
-            const [r, c] = [i * stride + t * dilation - before[0], j * stride + u * dilation - before[1]];
-            if (r < 0 || c < 0 || r >= size[0] || c >= size[1]) continue;
-            product((n * out[0] + i) * out[1] + j, (n * size[0] + r) * size[1] + c, t * window[1] + u);
-          }
-        }
+    for (const [p, position] of positions.entries()) {
+      for (const [t, tap] of taps.entries()) {
+        let source = n;
+        const inside = position.every((i, a) => {
+          const at = i * stride + (tap[a] as number) * dilation - (before[a] as number);
+          source = source * (size[a] as number) + at;
+          return at >= 0 && at < (size[a] as number);
+        });
+        if (inside) multiply(n * positions.length + p, source, t);
       }
     }
   }
@@ -74,8 +85,8 @@ export function checkConv(
 ): void {
   const { images, size, groups, width, columns, window } = shape;
   const channels = groups * width;
-  const x = noise(images * size[0] * size[1] * channels, 1);
-  const k = noise(window[0] * window[1] * width * groups * columns, 2);
+  const x = noise(images * product(size) * channels, 1);
+  const k = noise(product(window) * width * groups * columns, 2);
   const { out, dy, results } = expected(shape, x, k);
   const run = (threads: number): number[][] => {
     setThreads(threads);
@@ -86,8 +97,8 @@ export function checkConv(
   };
   const [two, one] = [run(2), run(1)];
   expect(one).toEqual(two);
-  const taps = window[0] * window[1];
-  [taps * width, taps * columns, images * out[0] * out[1]].forEach((terms, r) => {
+  const taps = product(window);
+  [taps * width, taps * columns, images * product(out)].forEach((terms, r) => {
     const [got, want] = [two[r] as number[], results[r] as Float64Array];
     const bound = factor * terms * 0.25 * 2 ** -24 * Math.sqrt(terms);
     expect(got).toHaveLength(want.length);

@@ -33,7 +33,7 @@ extern const Int8Kernels int8Kernels;
 namespace avx512bf16 {
 extern const GemmKernels gemmBf16Kernels;
 extern const LimitKernels limitKernels;
-extern const WinogradKernels winogradKernels[2];
+extern const WinogradKernels winogradKernels[kWinogradKinds];
 }  // namespace avx512bf16
 namespace avx512amx {
 extern const AmxKernels amxKernels;

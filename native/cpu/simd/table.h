@@ -36,7 +36,7 @@ struct Simd {
   const LimitKernels* limits;
   const AttentionKernels* attention;
   const NormalizeKernels* normalize;
-  const WinogradKernels* winograd;  // two: of small tiles, of large ones
+  const WinogradKernels* winograd;  // of kWinogradKinds
   const ConvKernels* conv;
 };
 

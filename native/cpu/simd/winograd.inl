@@ -5,6 +5,11 @@ namespace {
 
 constexpr float kZeros[kWidth] = {};
 
+// Where a part of a vector is read and written number by number, that is long code in so many places.
+__attribute__((noinline)) F loadPart(const float* p, int64_t n) { return loadFirst(p, n); }
+__attribute__((noinline)) void storePart(float* p, F v, int64_t n) { storeFirst(p, v, n); }
+constexpr bool kHasMasks = kWidth > 4;
+
 // Calls body(channel, get, put) for each vector of channels; they leave out what the last one lacks.
 template <typename Body>
 STEEPEST_INLINE void eachVector(int64_t channels, Body body) {
@@ -16,8 +21,8 @@ STEEPEST_INLINE void eachVector(int64_t channels, Body body) {
   }
   if (const int64_t n = channels - c; n > 0) {
     body(
-        c, [n](const float* p) __attribute__((always_inline)) { return loadFirst(p, n); },
-        [n](float* p, F v) __attribute__((always_inline)) { storeFirst(p, v, n); });
+        c, [n](const float* p) __attribute__((always_inline)) { return kHasMasks ? loadFirst(p, n) : loadPart(p, n); },
+        [n](float* p, F v) __attribute__((always_inline)) { kHasMasks ? storeFirst(p, v, n) : storePart(p, v, n); });
   }
 }
 
@@ -28,9 +33,20 @@ struct Line {
 
 STEEPEST_INLINE F madd(float a, F b, F c) { return fma(splat(a), b, c); }
 
+// Along an axis where nothing is filtered.
+struct One {
+  static constexpr int kSize = 1, kReach = 1, kTaps = 1;
+
+  STEEPEST_INLINE static Line<1> source(const Line<1>& x) { return x; }
+  STEEPEST_INLINE static Line<1> result(const Line<1>& x) { return x; }
+  STEEPEST_INLINE static Line<1> resultGrad(const Line<1>& x) { return x; }
+  STEEPEST_INLINE static Line<1> kernel(const Line<1>& x) { return x; }
+  STEEPEST_INLINE static Line<1> kernelGrad(const Line<1>& x) { return x; }
+};
+
 // The factors of F(2, 3), from the points 0, 1, -1 and infinity, along one axis. Each takes a column or row of a tile.
 struct Two {
-  static constexpr int kSize = 2, kReach = 4;
+  static constexpr int kSize = 2, kReach = 4, kTaps = 3;
 
   // B^T
   STEEPEST_INLINE static Line<4> source(const Line<4>& x) {
@@ -65,7 +81,7 @@ struct Two {
 // of that with 1 and 2 (on the choice of points: Barabasz et al., "Error analysis and improving the accuracy of Winograd
 // convolution for deep neural networks", 2020); and all factors but the kernel's are exact.
 struct Four {
-  static constexpr int kSize = 4, kReach = 6;
+  static constexpr int kSize = 4, kReach = 6, kTaps = 3;
   static constexpr float kA = 0.625f, kA2 = kA * kA, kA3 = kA2 * kA;
   static constexpr float kB = 1.5f, kB2 = kB * kB, kB3 = kB2 * kB;
   static constexpr float kAtA = 1 / (2 * kA2 * (kA2 - kB2)), kAtB = 1 / (2 * kB2 * (kB2 - kA2));
@@ -134,75 +150,77 @@ STEEPEST_INLINE F rounded(F x) {
   return rounds ? bfloat16::rounded(x) : x;
 }
 
-template <typename T, bool rounds>
+// Down the columns by one factor, along the rows by the other.
+template <typename Down, typename Across, bool rounds>
 void source(const WinogradSource& from, int64_t tiles, float* to, int64_t step) {
-  constexpr int reach = T::kReach, size = T::kSize;
+  constexpr int height = Down::kReach, width = Across::kReach, size = Across::kSize;
   const int64_t pixel = from.pixel;
   eachVector(from.channels, [&](int64_t channel, auto get, auto put) __attribute__((always_inline)) {
-    const float* rows[reach];
-    int64_t strides[reach];
+    const float* rows[height];
+    int64_t strides[height];
 #pragma GCC unroll 6
-    for (int i = 0; i < reach; ++i) {
+    for (int i = 0; i < height; ++i) {
       rows[i] = from.rows[i] ? from.rows[i] + channel : kZeros;
       strides[i] = from.rows[i] ? pixel : 0;
     }
     const auto column = [&](int64_t at) __attribute__((always_inline)) {
-      Line<reach> x = {};
+      Line<height> x = {};
       if (at < 0 || at >= from.extent) return x;
 #pragma GCC unroll 6
-      for (int i = 0; i < reach; ++i) x.at[i] = rounded<rounds>(get(rows[i] + at * strides[i]));
-      return T::source(x);
+      for (int i = 0; i < height; ++i) x.at[i] = rounded<rounds>(get(rows[i] + at * strides[i]));
+      return Down::source(x);
     };
-    Line<reach> columns[reach];  // the first two are the last ones of the tile before
-    columns[size] = column(from.first);
-    columns[size + 1] = column(from.first + 1);
+    Line<height> columns[width];  // the first ones are the last ones of the tile before
+#pragma GCC unroll 2
+    for (int j = size; j < width; ++j) columns[j] = column(from.first + j - size);
     float* tile = to + channel;
     for (int64_t t = 0; t < tiles; ++t, tile += from.depth) {
-      columns[0] = columns[size];
-      columns[1] = columns[size + 1];
+#pragma GCC unroll 2
+      for (int j = size; j < width; ++j) columns[j - size] = columns[j];
 #pragma GCC unroll 6
-      for (int j = 2; j < reach; ++j) columns[j] = column(from.first + size * t + j);
+      for (int j = width - size; j < width; ++j) columns[j] = column(from.first + size * t + j);
 #pragma GCC unroll 6
-      for (int i = 0; i < reach; ++i) {
-        Line<reach> x;
+      for (int i = 0; i < height; ++i) {
+        Line<width> x;
 #pragma GCC unroll 6
-        for (int j = 0; j < reach; ++j) x.at[j] = columns[j].at[i];
-        const Line<reach> row = T::source(x);
+        for (int j = 0; j < width; ++j) x.at[j] = columns[j].at[i];
+        const Line<width> row = Across::source(x);
 #pragma GCC unroll 6
-        for (int j = 0; j < reach; ++j) put(tile + (reach * i + j) * step, row.at[j]);
+        for (int j = 0; j < width; ++j) put(tile + (width * i + j) * step, row.at[j]);
       }
     }
   });
 }
 
-template <typename T>
+template <typename Down, typename Across>
 void source(const WinogradSource& from, int64_t tiles, float* to, int64_t step) {
-  return from.rounds ? source<T, true>(from, tiles, to, step) : source<T, false>(from, tiles, to, step);
+  return from.rounds ? source<Down, Across, true>(from, tiles, to, step)
+                     : source<Down, Across, false>(from, tiles, to, step);
 }
 
-template <typename T>
+template <typename Down, typename Across>
 void result(const float* from, int64_t step, int64_t tiles, const WinogradResult& to) {
-  constexpr int reach = T::kReach, size = T::kSize;
+  constexpr int height = Down::kReach, width = Across::kReach, rows = Down::kSize, size = Across::kSize;
   const int64_t pixel = to.pixel;
   eachVector(to.channels, [&](int64_t channel, auto get, auto put) __attribute__((always_inline)) {
     const float* tile = from + channel;
     for (int64_t t = 0; t < tiles; ++t, tile += to.channels) {
-      Line<size> columns[reach];
+      Line<rows> columns[width];
 #pragma GCC unroll 6
-      for (int j = 0; j < reach; ++j) {
-        Line<reach> x;
+      for (int j = 0; j < width; ++j) {
+        Line<height> x;
 #pragma GCC unroll 6
-        for (int i = 0; i < reach; ++i) x.at[i] = get(tile + (reach * i + j) * step);
-        columns[j] = T::result(x);
+        for (int i = 0; i < height; ++i) x.at[i] = get(tile + (width * i + j) * step);
+        columns[j] = Down::result(x);
       }
       const int64_t at = size * t * pixel + channel, rest = to.columns - size * t;
 #pragma GCC unroll 4
-      for (int i = 0; i < size; ++i) {
+      for (int i = 0; i < rows; ++i) {
         if (!to.rows[i]) continue;
-        Line<reach> x;
+        Line<width> x;
 #pragma GCC unroll 6
-        for (int j = 0; j < reach; ++j) x.at[j] = columns[j].at[i];
-        const Line<size> row = T::result(x);
+        for (int j = 0; j < width; ++j) x.at[j] = columns[j].at[i];
+        const Line<size> row = Across::result(x);
 #pragma GCC unroll 4
         for (int j = 0; j < size; ++j) {
           if (j < rest) put(to.rows[i] + at + j * pixel, row.at[j]);
@@ -212,92 +230,107 @@ void result(const float* from, int64_t step, int64_t tiles, const WinogradResult
   });
 }
 
-template <typename T, bool rounds>
+template <typename Down, typename Across, bool rounds>
 void resultGrad(const WinogradResult& from, int64_t tiles, float* to, int64_t step) {
-  constexpr int reach = T::kReach, size = T::kSize;
+  constexpr int height = Down::kReach, width = Across::kReach, rows = Down::kSize, size = Across::kSize;
   const int64_t pixel = from.pixel;
   eachVector(from.channels, [&](int64_t channel, auto get, auto put) __attribute__((always_inline)) {
     float* tile = to + channel;
     for (int64_t t = 0; t < tiles; ++t, tile += from.channels) {
       const int64_t at = size * t * pixel + channel, rest = from.columns - size * t;
-      Line<reach> columns[size];
+      Line<height> columns[size];
 #pragma GCC unroll 4
       for (int j = 0; j < size; ++j) {
-        Line<size> y = {};
+        Line<rows> y = {};
 #pragma GCC unroll 4
-        for (int i = 0; i < size; ++i) {
+        for (int i = 0; i < rows; ++i) {
           if (j < rest && from.rows[i]) y.at[i] = rounded<rounds>(get(from.rows[i] + at + j * pixel));
         }
-        columns[j] = T::resultGrad(y);
+        columns[j] = Down::resultGrad(y);
       }
 #pragma GCC unroll 6
-      for (int i = 0; i < reach; ++i) {
+      for (int i = 0; i < height; ++i) {
         Line<size> y;
 #pragma GCC unroll 4
         for (int j = 0; j < size; ++j) y.at[j] = columns[j].at[i];
-        const Line<reach> row = T::resultGrad(y);
+        const Line<width> row = Across::resultGrad(y);
 #pragma GCC unroll 6
-        for (int j = 0; j < reach; ++j) put(tile + (reach * i + j) * step, row.at[j]);
+        for (int j = 0; j < width; ++j) put(tile + (width * i + j) * step, row.at[j]);
       }
     }
   });
 }
 
-template <typename T>
+template <typename Down, typename Across>
 void resultGrad(const WinogradResult& from, int64_t tiles, float* to, int64_t step) {
-  return from.rounds ? resultGrad<T, true>(from, tiles, to, step) : resultGrad<T, false>(from, tiles, to, step);
+  return from.rounds ? resultGrad<Down, Across, true>(from, tiles, to, step)
+                     : resultGrad<Down, Across, false>(from, tiles, to, step);
 }
 
-template <typename T>
+template <typename Down, typename Across>
 void kernel(const float* const* taps, int64_t n, float* to, int64_t step) {
-  constexpr int reach = T::kReach;
+  constexpr int height = Down::kReach, width = Across::kReach, rows = Down::kTaps, columns = Across::kTaps;
   eachVector(n, [&](int64_t at, auto get, auto put) __attribute__((always_inline)) {
-    Line<reach> columns[3];
+    Line<height> all[columns];
 #pragma GCC unroll 3
-    for (int j = 0; j < 3; ++j) {
-      columns[j] = T::kernel({{get(taps[j] + at), get(taps[3 + j] + at), get(taps[6 + j] + at)}});
+    for (int j = 0; j < columns; ++j) {
+      Line<rows> x;
+#pragma GCC unroll 3
+      for (int i = 0; i < rows; ++i) x.at[i] = get(taps[columns * i + j] + at);
+      all[j] = Down::kernel(x);
     }
 #pragma GCC unroll 6
-    for (int i = 0; i < reach; ++i) {
-      const Line<reach> row = T::kernel({{columns[0].at[i], columns[1].at[i], columns[2].at[i]}});
+    for (int i = 0; i < height; ++i) {
+      Line<columns> x;
+#pragma GCC unroll 3
+      for (int j = 0; j < columns; ++j) x.at[j] = all[j].at[i];
+      const Line<width> row = Across::kernel(x);
 #pragma GCC unroll 6
-      for (int j = 0; j < reach; ++j) put(to + (reach * i + j) * step + at, row.at[j]);
+      for (int j = 0; j < width; ++j) put(to + (width * i + j) * step + at, row.at[j]);
     }
   });
 }
 
-template <typename T>
+template <typename Down, typename Across>
 void kernelGrad(const float* from, int64_t step, int64_t n, float* const* taps) {
-  constexpr int reach = T::kReach;
+  constexpr int height = Down::kReach, width = Across::kReach, rows = Down::kTaps, columns = Across::kTaps;
   eachVector(n, [&](int64_t at, auto get, auto put) __attribute__((always_inline)) {
-    Line<3> columns[reach];
+    Line<rows> all[width];
 #pragma GCC unroll 6
-    for (int j = 0; j < reach; ++j) {
-      Line<reach> x;
+    for (int j = 0; j < width; ++j) {
+      Line<height> x;
 #pragma GCC unroll 6
-      for (int i = 0; i < reach; ++i) x.at[i] = get(from + (reach * i + j) * step + at);
-      columns[j] = T::kernelGrad(x);
+      for (int i = 0; i < height; ++i) x.at[i] = get(from + (width * i + j) * step + at);
+      all[j] = Down::kernelGrad(x);
     }
 #pragma GCC unroll 3
-    for (int i = 0; i < 3; ++i) {
-      Line<reach> x;
+    for (int i = 0; i < rows; ++i) {
+      Line<width> x;
 #pragma GCC unroll 6
-      for (int j = 0; j < reach; ++j) x.at[j] = columns[j].at[i];
-      const Line<3> row = T::kernelGrad(x);
+      for (int j = 0; j < width; ++j) x.at[j] = all[j].at[i];
+      const Line<columns> row = Across::kernelGrad(x);
 #pragma GCC unroll 3
-      for (int j = 0; j < 3; ++j) put(taps[3 * i + j] + at, row.at[j]);
+      for (int j = 0; j < columns; ++j) put(taps[columns * i + j] + at, row.at[j]);
     }
   });
 }
 
-template <typename T>
+template <typename Down, typename Across>
 constexpr WinogradKernels kernelsOf() {
-  return {T::kSize, source<T>, result<T>, resultGrad<T>, kernel<T>, kernelGrad<T>};
+  return {Down::kSize,
+          Across::kSize,
+          source<Down, Across>,
+          result<Down, Across>,
+          resultGrad<Down, Across>,
+          kernel<Down, Across>,
+          kernelGrad<Down, Across>};
 }
 
 }  // namespace
 }  // namespace winograd
 
-extern const WinogradKernels winogradKernels[2];
-const WinogradKernels winogradKernels[2] = {winograd::kernelsOf<winograd::Two>(),
-                                            winograd::kernelsOf<winograd::Four>()};
+extern const WinogradKernels winogradKernels[kWinogradKinds];
+const WinogradKernels winogradKernels[kWinogradKinds] = {
+    winograd::kernelsOf<winograd::Two, winograd::Two>(), winograd::kernelsOf<winograd::Four, winograd::Four>(),
+    winograd::kernelsOf<winograd::One, winograd::Two>(), winograd::kernelsOf<winograd::One, winograd::Four>(),
+    winograd::kernelsOf<winograd::Four, winograd::One>()};

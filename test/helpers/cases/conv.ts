@@ -157,13 +157,20 @@ define(
 define('three by three, many pixels', (random) => threeByThree(random, [8, 13, 11], [12, 12], 'same'), {
   large: true,
 });
-/** Larger windows, and such that step: in parts, and the gradient in phases. */
+/** Larger windows, and such that step: in parts, and the gradient in phases. Along one axis, and in volumes, plane by plane. */
 for (const [name, sizes, window, strides, dilationRate = 1] of [
   ['five by five', [8, 13, 12], [5, 5], 1],
   ['four by four, stride 2', [8, 24, 24], [4, 4], 2],
   ['five by five, stride 2, odd sizes', [9, 23, 25], [5, 5], 2],
   ['three by three, dilation 2', [6, 15, 16], [3, 3], 1, 2],
-] as const) {
+  ['seven', [10, 120], [7], 1],
+  ['seven, one long line', [1, 1300], [7], 1],
+  ['seven, dilation 2', [10, 120], [7], 1, 2],
+  ['six, stride 2', [10, 240], [6], 2],
+  ['one by seven', [6, 15, 16], [1, 7], 1],
+  ['seven by one', [6, 16, 15], [7, 1], 1],
+  ['three by three by three', [2, 5, 13, 12], [3, 3, 3], 1],
+] as readonly [string, number[], number[], number, number?][]) {
   const options = { strides, dilationRate, padding: 'same' } as const;
   define(
     `${name}, many pixels`,
@@ -174,8 +181,8 @@ for (const [name, sizes, window, strides, dilationRate = 1] of [
   define(
     `transposed, ${name}, many pixels`,
     (random) => {
-      const [images, height, width] = sizes;
-      const small = [images, Math.ceil(height / strides), Math.ceil(width / strides), 14];
+      const [images, ...axes] = sizes;
+      const small = [images, ...axes.map((n) => Math.ceil(n / strides)), 14];
       return filtered(random, [small, [...window, 12, 14], 12], (x, kernel) => ops.convTranspose(x, kernel, options));
     },
     { large: true },
