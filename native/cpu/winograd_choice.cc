@@ -12,6 +12,7 @@ namespace steepest {
 namespace {
 
 constexpr int64_t kMinChannels = 12;  // fewer do not pay for the transforms
+constexpr int64_t kMinOfAxis = 24;    // nor do these along one axis, which halves the products only
 constexpr int64_t kMinResults = 256;  // nor do fewer results for that of the kernel
 // Of other windows than one of 3x3 in images, in quarters: so many times fewer multiplications, and where pairs of bfloat16 numbers are
 // multiplied at once.
@@ -120,6 +121,7 @@ bool suitsWinograd(const ConvProblem& problem, bool rounds) {
   if (!hasWindows(problem)) return false;
   const WinogradKernels* const kernels = forwardKernelsFor(problem);
   if (!kernels) return false;
+  if (kernels->taps() < kWinogradTaps && std::min(problem.width, problem.columns) < kMinOfAxis) return false;
   const std::vector<WindowPhase> phases = windowPhases(problem, *kernels);
   if (kernels->taps() == kWinogradTaps && phases.size() == 1 && phases[0].windows.count() == 1) return true;
   const GemmKernels& direct = rounds ? *simd().gemmBf16 : *simd().gemm;

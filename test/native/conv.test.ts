@@ -104,10 +104,11 @@ describe('lines and volumes by minimal filtering', () => {
     ['6, stride 2', { window: [6], stride: 2, size: [301] }],
     ['7, stride 2', { window: [7], stride: 2, size: [301] }],
     ['3, dilation 4', { dilation: 4 }],
-    ['5, groups', { window: [5], groups: 3, width: 16, columns: 16 }],
+    ['5, groups', { window: [5], groups: 3, width: 24, columns: 24 }],
     ['columns that fill no vector', { width: 29, columns: 37 }],
     ['one long line, in parts', { images: 1, size: [2311] }],
     ['one long line, in parts, dilation 3', { images: 1, size: [4211], dilation: 3, window: [5] }],
+    ['9, of which one task sums all windows', { window: [9], size: [1100] }],
     ['many wide lines', { images: 18, size: [1043], width: 100, columns: 100 }],
     ['images, along rows', { size: [11, 32], window: [1, 7] }],
     ['images, along columns', { size: [24, 13], window: [7, 1] }],
@@ -120,13 +121,14 @@ describe('lines and volumes by minimal filtering', () => {
     ['3 x 3 x 3', {}],
     ['small tiles', { images: 1, size: [3, 12, 14] }],
     ['1 x 3 x 3', { window: [1, 3, 3] }],
-    ['3 x 1 x 5', { size: [5, 11, 16], window: [3, 1, 5] }],
+    ['3 x 1 x 5', { size: [5, 11, 16], window: [3, 1, 5], width: 24, columns: 25 }],
     ['more taps than planes', { size: [2, 17, 18], window: [5, 3, 3] }],
     ['stride 2', { size: [7, 24, 24], window: [4, 4, 4], stride: 2 }],
     ['dilation 2', { size: [7, 13, 14], dilation: 2 }],
     ['groups', { groups: 2 }],
     ['parts of rows', { images: 1, size: [2, 4, 470], width: 40, columns: 36 }],
     ['parts of the channels', { images: 1, size: [3, 20, 21], width: 80, columns: 40 }],
+    ['two of three windows in a task', { images: 4, size: [4, 23, 23], width: 40, columns: 40 }],
   ])('%s', (_, change) => check({ ...usual, ...volumes, ...change }, 4));
 });
 

@@ -158,32 +158,36 @@ define('three by three, many pixels', (random) => threeByThree(random, [8, 13, 1
   large: true,
 });
 /** Larger windows, and such that step: in parts, and the gradient in phases. Along one axis, and in volumes, plane by plane. */
-for (const [name, sizes, window, strides, dilationRate = 1] of [
+for (const [name, sizes, window, strides, dilationRate = 1, width = 12] of [
   ['five by five', [8, 13, 12], [5, 5], 1],
   ['four by four, stride 2', [8, 24, 24], [4, 4], 2],
   ['five by five, stride 2, odd sizes', [9, 23, 25], [5, 5], 2],
   ['three by three, dilation 2', [6, 15, 16], [3, 3], 1, 2],
-  ['seven', [10, 120], [7], 1],
-  ['seven, one long line', [1, 1300], [7], 1],
-  ['seven, dilation 2', [10, 120], [7], 1, 2],
-  ['six, stride 2', [10, 240], [6], 2],
-  ['one by seven', [6, 15, 16], [1, 7], 1],
-  ['seven by one', [6, 16, 15], [7, 1], 1],
+  ['seven', [10, 120], [7], 1, 1, 24],
+  ['seven, one long line', [1, 1300], [7], 1, 1, 24],
+  ['seven, dilation 2', [10, 120], [7], 1, 2, 24],
+  ['six, stride 2', [10, 240], [6], 2, 1, 24],
+  ['one by seven', [6, 15, 16], [1, 7], 1, 1, 24],
+  ['seven by one', [6, 16, 15], [7, 1], 1, 1, 24],
   ['three by three by three', [2, 5, 13, 12], [3, 3, 3], 1],
-] as readonly [string, number[], number[], number, number?][]) {
-  const options = { strides, dilationRate, padding: 'same' } as const;
+] as readonly [string, number[], number[], number, number?, number?][]) {
+  const [options, filters] = [{ strides, dilationRate, padding: 'same' } as const, width + 2];
   define(
     `${name}, many pixels`,
     (random) =>
-      filtered(random, [[...sizes, 12], [...window, 12, 14], 14], (x, kernel) => ops.conv(x, kernel, options)),
+      filtered(random, [[...sizes, width], [...window, width, filters], filters], (x, kernel) =>
+        ops.conv(x, kernel, options),
+      ),
     { large: true },
   );
   define(
     `transposed, ${name}, many pixels`,
     (random) => {
       const [images, ...axes] = sizes;
-      const small = [images, ...axes.map((n) => Math.ceil(n / strides)), 14];
-      return filtered(random, [small, [...window, 12, 14], 12], (x, kernel) => ops.convTranspose(x, kernel, options));
+      const small = [images, ...axes.map((n) => Math.ceil(n / strides)), filters];
+      return filtered(random, [small, [...window, width, filters], width], (x, kernel) =>
+        ops.convTranspose(x, kernel, options),
+      );
     },
     { large: true },
   );
