@@ -76,7 +76,7 @@ export interface AddonInfo {
   readonly spareBytes: number;
 }
 
-/** A block of native memory that data sets and results live in. */
+/** A block of native memory that data sets live in. */
 export interface NativeStorage {
   readonly byteLength: number;
   /** Whether a device has a copy of the memory as it is. It keeps it until there is need of its memory. */
@@ -115,8 +115,8 @@ export interface NativeSession {
 export interface Job {
   readonly segments: readonly { readonly plan: number; readonly rows: number; readonly steps: number }[];
   readonly feeds: readonly { readonly storage: NativeStorage; readonly type: HostType; readonly rows: number }[];
-  /** Step k writes its rows where it would have read them without shuffling. */
-  readonly fetches: readonly { readonly storage: NativeStorage; readonly rows: number }[];
+  /** Step k writes its rows where it would have read them without shuffling. The arrays are the job's until its promise is settled. */
+  readonly fetches: readonly { readonly array: HostArray; readonly rows: number }[];
   readonly begin: number;
   readonly end: number;
   /** Row of the feeds that an epoch starts with (0 unless training on a part of the data). */

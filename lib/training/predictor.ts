@@ -2,8 +2,6 @@ import { make } from '../ir/build.js';
 import { arrayTypes, type HostData, sizeOf, type Tensor } from '../ir/graph.js';
 import { show } from '../ir/show.js';
 import type { SymbolicTensor } from '../layers/symbolic.js';
-import type { NativeStorage } from '../runtime/addon.js';
-import { loadAddon } from '../runtime/native.js';
 import { type ColumnType, exactRows, type ModelData, readColumn } from './columns.js';
 import { DataSet, isLong, rowsAtOnce, segmentRows } from './dataset.js';
 import type { Engine } from './engine.js';
@@ -87,7 +85,7 @@ export class Predictor {
     const { rows, columns, types } = this.#read(where, x);
     const batchSize = givenBatchSize ?? Math.min(rows, this.#sliceRows);
     const values = this.#outputs.map((t) => new arrayTypes[t.dtype](rows * sizeOf(sampleShape(t))));
-    // data that a device has is not worth copying again; its results are in memory as a whole, beside the values
+    // data that a device has is not worth copying again; its results are in the device's memory as a whole
     const { keeper } = this.engine;
     const known = keeper !== undefined && columns.every((c) => keeper.knows(c)) && totalBytes(values) <= mostKnown;
     const sliceRows = isLong(columns) && !known ? rowsAtOnce(columns, batchSize) : rows;
@@ -119,28 +117,23 @@ export class Predictor {
     engine.checkAlive(where);
     const segments = segmentRows(rows, batchSize).map((s) => ({ ...s, plan: engine.predictPlan(types, s.rows) }));
     const release = engine.plans.hold(segments);
-    const results: NativeStorage[] = [];
     let data: DataSet | undefined;
     try {
       data =
         keeper === undefined
           ? DataSet.copyRows(where, columns, from, to)
           : await DataSet.copy(where, columns, { signal, keeper });
-      const parts = this.#outputs.map((t, i) => {
+      const fetches = this.#outputs.map((t, i) => {
         const perRow = sizeOf(sampleShape(t));
-        return (values[i] as HostData).subarray(from * perRow, to * perRow);
+        return { array: (values[i] as HostData).subarray(from * perRow, to * perRow), rows };
       });
-      for (const part of parts) results.push(new (loadAddon().Storage)(part.byteLength));
-      const fetches = results.map((storage) => ({ storage, rows }));
       const end = segments.reduce((steps, s) => steps + s.steps, 0);
       const job = { segments, feeds: data.feeds, fetches, begin: 0, end, firstRow: 0 };
       const position = (step: number): string => `batch ${from / batchSize + step + 1}`;
       const result = await engine.run(where, job, signal, position);
       if (result.next !== end) throw new Error(`${where}: stopped after ${result.next} of ${end} steps`);
-      for (const [i, part] of parts.entries()) (results[i] as NativeStorage).read(0, part);
     } finally {
       data?.dispose();
-      for (const storage of results) storage.dispose();
       release();
     }
   }

@@ -19,6 +19,7 @@ class SessionObject;
 struct PendingJob {
   SessionObject* session;  // kept alive by a reference until the promise is settled
   std::optional<Napi::Promise::Deferred> deferred;
+  std::vector<napi_ref> arrays;  // that the job writes
   JobResult result;
 };
 

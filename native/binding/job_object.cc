@@ -84,7 +84,7 @@ const char* nameOf(JobResult::Reason reason) {
 
 }  // namespace
 
-std::unique_ptr<Job> readJob(const Napi::Value& value) {
+std::unique_ptr<Job> readJob(const Napi::Value& value, std::vector<Napi::Value>* arrays) {
   const Napi::Object from = object(value, "job");
   auto job = std::make_unique<Job>();
   eachItem(from, "segments", [&](const Napi::Object& segment, const std::string& name) {
@@ -98,8 +98,8 @@ std::unique_ptr<Job> readJob(const Napi::Value& value) {
     job->feeds.push_back({std::move(storage), type, integer(feed.Get("rows"), name + ".rows")});
   });
   eachItem(from, "fetches", [&](const Napi::Object& fetch, const std::string& name) {
-    auto storage = StorageObject::memoryOf(fetch.Get("storage"), name + ".storage");
-    job->fetches.push_back({std::move(storage), integer(fetch.Get("rows"), name + ".rows")});
+    arrays->push_back(fetch.Get("array"));
+    job->fetches.push_back({nullptr, {}, 0, integer(fetch.Get("rows"), name + ".rows")});
   });
   job->begin = integer(from.Get("begin"), "job.begin");
   job->end = integer(from.Get("end"), "job.end");
@@ -118,6 +118,13 @@ std::unique_ptr<Job> readJob(const Napi::Value& value) {
     const uint64_t byteOffset = integer(watch.Get("byteOffset"), "job.watch.byteOffset");
     job->watch = {byteOffset, boolean(watch.Get("stop"), "job.watch.stop")};
   });
+  // Last, when no more JavaScript runs.
+  for (size_t i = 0; i < arrays->size(); ++i) {
+    const HostArray array = hostArray((*arrays)[i], "job.fetches[" + std::to_string(i) + "].array");
+    job->fetches[i].data = array.data;
+    job->fetches[i].type = array.type;
+    job->fetches[i].bytes = array.bytes();
+  }
   return job;
 }
 

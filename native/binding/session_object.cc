@@ -14,9 +14,7 @@ namespace {
 
 // A whole slot in an array of the caller: the same dtype, the same number of elements.
 void expectSlot(Napi::Env env, const HostArray& array, const View& slot, const char* list, size_t index) {
-  static constexpr HostType kTypes[] = {HostType::kFloat32, HostType::kInt32, HostType::kUint8, HostType::kInt8,
-                                        HostType::kBfloat16};  // by DType
-  const HostType wanted = kTypes[static_cast<int>(slot.dtype)];
+  const HostType wanted = hostTypeOf(slot.dtype);
   if (array.type == wanted && array.length == static_cast<size_t>(slot.size())) return;
   static const char* const kNames[] = {"Float32Array", "Int32Array", "Uint8Array", "",
                                        "Int8Array",    "Uint16Array"};  // by HostType
@@ -106,7 +104,7 @@ void SessionObject::runSync(const Napi::CallbackInfo& info) {
   std::vector<FetchTarget> fetches;
   fetches.reserve(fetchArrays.size());
   for (size_t i = 0; i < fetchArrays.size(); ++i) {
-    fetches.push_back({fetchArrays[i].data, rowsOf(executor.fetches()[i])});
+    fetches.push_back({fetchArrays[i].data, rowsOf(executor.fetches()[i]), true});
   }
   switch (translating(env, [&] { return session_->runSync(number, feeds.data(), fetches.data()); })) {
     case DataError::kNone:
@@ -120,7 +118,8 @@ void SessionObject::runSync(const Napi::CallbackInfo& info) {
 
 Napi::Value SessionObject::run(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  std::unique_ptr<Job> job = readJob(info[0]);
+  std::vector<Napi::Value> arrays;
+  std::unique_ptr<Job> job = readJob(info[0], &arrays);
   Session& native = session();
   auto pending = std::make_shared<PendingJob>();
   pending->session = this;
@@ -133,12 +132,16 @@ Napi::Value SessionObject::run(const Napi::CallbackInfo& info) {
   environment_->begin();
   if (pending_++ == 0) Ref();
   // The job may have ended by now, but promises are settled on this thread only.
+  for (const Napi::Value& array : arrays) {
+    napi_create_reference(env, array, 1, &pending->arrays.emplace_back());
+  }
   pending->deferred.emplace(env);
   return pending->deferred->Promise();
 }
 
 void SessionObject::settle(PendingJob& job) {
   const Napi::Env env = Env();
+  for (const napi_ref array : job.arrays) napi_delete_reference(env, array);
   try {
     if (job.result.error) {
       job.deferred->Reject(toJavaScript(env, job.result.error).Value());

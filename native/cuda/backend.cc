@@ -200,7 +200,7 @@ void CudaBackend::begin(RunContext& context, const std::vector<View>& feeds, con
   for (size_t i = 0; i < fetches.size(); ++i) {
     const FetchTarget& target = context.fetches[i];
     const uint64_t rowBytes = elementsPerRow(fetches[i]) * sizeOf(fetches[i].dtype);
-    run.buffers.push_back(take(target.storage != nullptr ? target.storage->size() : target.rows * rowBytes));
+    run.buffers.push_back(take(target.rows * rowBytes));
     run.fetches.push_back({run.buffers.back()->data(), nullptr, 0, 0});
     run.fetched.push_back({run.buffers.back()->data(), rowBytes});
   }
@@ -402,12 +402,11 @@ void CudaBackend::end(RunContext& context) {
       stream_.copyOut(static_cast<uint8_t*>(target.data) + first * rowBytes, on + first * rowBytes,
                       (last - first) * rowBytes);
     };
-    if (target.storage == nullptr) {  // of a single step, from the first one on
+    if (target.whole) {
       copyOut(0, target.rows);
       continue;
     }
     for (const auto& [first, last] : run.made) copyOut(first, last);
-    target.storage->changed();
   }
   stream_.wait();
   context.run.reset();

@@ -28,6 +28,13 @@ inline bool converts(HostType from, DType to) {
   return false;
 }
 
+// Of the caller's arrays that take what is fetched; no array is of booleans.
+inline HostType hostTypeOf(DType dtype) {
+  constexpr HostType kTypes[] = {HostType::kFloat32, HostType::kInt32, HostType::kUint8, HostType::kInt8,
+                                 HostType::kBfloat16};
+  return kTypes[static_cast<int>(dtype)];
+}
+
 // Axis 0 of a slot counts rows; a slot of rank 0 is one row.
 inline uint64_t rowsOf(const View& slot) { return slot.rank == 0 ? 1 : static_cast<uint64_t>(slot.shape[0]); }
 inline uint64_t elementsPerRow(const View& slot) { return static_cast<uint64_t>(slot.size()) / rowsOf(slot); }

@@ -33,10 +33,10 @@ void expectRows(const View& slot, const Job::Segment& segment, const char* what,
   }
 }
 
-void expectStorage(const Storage& storage, uint64_t rows, uint64_t bytesPerRow, const std::string& name) {
-  if (product(rows, bytesPerRow, name + ".rows") > storage.size()) {
-    fail(name + ".storage: " + std::to_string(rows) + " rows of " + std::to_string(bytesPerRow) +
-         " bytes do not fit its " + std::to_string(storage.size()) + " bytes");
+void expectBytes(uint64_t bytes, uint64_t rows, uint64_t bytesPerRow, const std::string& name, const char* memory) {
+  if (product(rows, bytesPerRow, name + ".rows") > bytes) {
+    fail(name + "." + memory + ": " + std::to_string(rows) + " rows of " + std::to_string(bytesPerRow) +
+         " bytes do not fit its " + std::to_string(bytes) + " bytes");
   }
 }
 
@@ -54,13 +54,14 @@ void validateSegment(const Job& job, const Job::Segment& segment, const Executor
     const Job::Feed& feed = job.feeds[i];
     expectRows(slot, segment, "feeds", i);
     if (!converts(feed.type, slot.dtype)) fail(item("feeds", i) + ".type does not convert to the dtype of the plan");
-    expectStorage(*feed.storage, feed.rows, elementsPerRow(slot) * sizeOf(feed.type), item("feeds", i));
+    expectBytes(feed.storage->size(), feed.rows, elementsPerRow(slot) * sizeOf(feed.type), item("feeds", i), "storage");
   }
   for (size_t i = 0; i < job.fetches.size(); ++i) {
     const View& slot = plan.fetches()[i];
     expectRows(slot, segment, "fetches", i);
-    expectStorage(*job.fetches[i].storage, job.fetches[i].rows, elementsPerRow(slot) * sizeOf(slot.dtype),
-                  item("fetches", i));
+    const Job::Fetch& fetch = job.fetches[i];
+    if (fetch.type != hostTypeOf(slot.dtype)) fail(item("fetches", i) + ".array is not of the dtype of the plan");
+    expectBytes(fetch.bytes, fetch.rows, elementsPerRow(slot) * sizeOf(slot.dtype), item("fetches", i), "array");
   }
 }
 

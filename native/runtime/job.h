@@ -27,8 +27,9 @@ struct Job {
     uint64_t rows;
   };
   struct Fetch {
-    std::shared_ptr<Storage> storage;
-    uint64_t rows;
+    void* data;  // stays until the job has ended
+    HostType type;
+    uint64_t bytes, rows;
   };
   struct Metrics {
     uint64_t byteOffset;

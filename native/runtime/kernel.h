@@ -53,7 +53,7 @@ struct FeedSource {
 struct FetchTarget {
   void* data;
   uint64_t rows;
-  Storage* storage = nullptr;
+  bool whole = false;  // one step writes all rows
 };
 
 // Set by a kernel that meets a value it cannot use (label or index out of range); the run stops after the step.

@@ -28,7 +28,7 @@ Loop::Loop(const Job& job, const std::vector<std::shared_ptr<Executor>>& plans, 
     feeds_.push_back({feed.storage->data(), feed.type, feed.rows, feed.storage.get()});
   }
   for (const Job::Fetch& fetch : job.fetches) {
-    fetches_.push_back({fetch.storage->data(), fetch.rows, fetch.storage.get()});
+    fetches_.push_back({fetch.data, fetch.rows});
   }
   for (const Job::Segment& segment : job.segments) {
     stepsPerEpoch_ += segment.steps;

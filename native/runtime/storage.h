@@ -1,4 +1,4 @@
-// Memory that data sets and results live in, undefined until it is written. Shared by its owner and the jobs that use it.
+// Memory that data sets live in, undefined until it is written. Shared by its owner and the jobs that use it.
 #pragma once
 
 #include <atomic>

@@ -92,13 +92,11 @@ onDevice('steps on a device', () => {
       const session = new addon.Session(0, 'cuda:0');
       const [two, one] = ${JSON.stringify([passThroughPlan(2, perRow), passThroughPlan(1, perRow)].map((words) => [...words]))}
         .map((words) => session.addPlan(Uint32Array.from(words)));
-      const from = new addon.Storage(1000 * ${perRow} * 4), to = new addon.Storage(5 * ${perRow} * 4);
+      const from = new addon.Storage(1000 * ${perRow} * 4), got = new Float32Array(5 * ${perRow});
       from.write(0, numbers(1000 * ${perRow}, (i) => i));
       const segments = [{ plan: two, rows: 2, steps: 2 }, { plan: one, rows: 1, steps: 1 }];
       const feeds = [{ storage: from, type: 'float32', rows: 1000 }];
-      await session.run({ segments, feeds, fetches: [{ storage: to, rows: 5 }], begin: 1, end: 6, firstRow: 0 });
-      const got = new Float32Array(5 * ${perRow});
-      to.read(0, got);
+      await session.run({ segments, feeds, fetches: [{ array: got, rows: 5 }], begin: 1, end: 6, firstRow: 0 });
       return [...got];`,
       staged,
     );

@@ -10,12 +10,6 @@ function stored(array: HostArray): NativeStorage {
   return storage;
 }
 
-function fetched(storage: NativeStorage): number[] {
-  const array = new Float32Array(storage.byteLength / 4);
-  storage.read(0, array);
-  return [...array];
-}
-
 const range = (n: number, from = 0): number[] => Array.from({ length: n }, (_, i) => from + i);
 
 function counterSession() {
@@ -48,19 +42,19 @@ describe('epochs', () => {
       [2, 4],
       [3, 3],
     ] as const) {
-      const to = new addon.Storage(13 * 4);
+      const to = new Float32Array(13);
       const result = await session.run(
         job({
           segments,
           feeds: [{ storage: from, type: 'float32', rows: 13 }],
-          fetches: [{ storage: to, rows: 13 }],
+          fetches: [{ array: to, rows: 13 }],
           begin,
           end,
           firstRow: 2,
         }),
       );
       expect(result).toMatchObject({ reason: 'done', next: end, nonFiniteStep: -1 });
-      done.push(fetched(to).slice(2));
+      done.push([...to].slice(2));
     }
     expect(done).toEqual([
       [2, 3, 4, 5, 0, 0, 0, 0, 0, 0, 0],
@@ -80,20 +74,20 @@ describe('epochs', () => {
     const plan = session.addPlan(passThroughPlan(5, 2));
     const rows = 100;
     const feed = { storage: stored(Float32Array.from(range(2 * rows))), type: 'float32', rows } as const;
-    const to = new addon.Storage(rows * 8);
+    const to = new Float32Array(rows * 2);
     const segments = [{ plan, rows: 5, steps: 20 }];
     for (const epoch of [0, 1, 7]) {
       await session.run(
         job({
           segments,
           feeds: [feed],
-          fetches: [{ storage: to, rows }],
+          fetches: [{ array: to, rows }],
           begin: epoch * 20,
           end: epoch * 20 + 20,
           shuffle: { seed: 99 },
         }),
       );
-      expect(fetched(to)).toEqual(shuffled(rows, 99, epoch).flatMap((r) => [2 * r, 2 * r + 1]));
+      expect([...to]).toEqual(shuffled(rows, 99, epoch).flatMap((r) => [2 * r, 2 * r + 1]));
     }
     session.dispose();
   });
@@ -105,13 +99,9 @@ describe('epochs', () => {
       ['float32', new Float32Array(4)],
       ['int32', new Int32Array(4)],
     ] as const) {
-      const to = new addon.Storage(16);
       const plan = session.addPlan(passThroughPlan(2, 2, dtype));
       const feeds = [{ storage, type: 'uint8', rows: 2 }] as const;
-      await session.run(
-        job({ segments: [{ plan, rows: 2, steps: 1 }], feeds, fetches: [{ storage: to, rows: 2 }], end: 1 }),
-      );
-      to.read(0, array);
+      await session.run(job({ segments: [{ plan, rows: 2, steps: 1 }], feeds, fetches: [{ array, rows: 2 }], end: 1 }));
       expect([...array]).toEqual([0, 1, 127, 255]);
     }
     session.dispose();
@@ -202,15 +192,13 @@ describe('while a job runs', () => {
     const session = new addon.Session(0);
     const plan = session.addPlan(passThroughPlan(1, 1));
     const from = stored(Float32Array.of(1));
-    const to = new addon.Storage(4);
     const running = session.run({
       ...endless(plan),
       segments: [{ plan, rows: 1, steps: 1 }],
       feeds: [{ storage: from, type: 'float32', rows: 1 }],
-      fetches: [{ storage: to, rows: 1 }],
+      fetches: [{ array: new Float32Array(1), rows: 1 }],
     });
     from.dispose();
-    to.dispose();
     await sleep(5);
     session.dispose();
     expect(() => session.abort()).toThrow('the session has been disposed');
@@ -253,7 +241,7 @@ describe('arguments', () => {
   const good = job({
     segments: [{ plan, rows: 2, steps: 2 }],
     feeds: [{ storage, type: 'float32', rows: 4 }],
-    fetches: [{ storage: new addon.Storage(48), rows: 4 }],
+    fetches: [{ array: new Float32Array(12), rows: 4 }],
     end: 2,
   });
   const segment = { plan, rows: 2, steps: 2 };
@@ -270,6 +258,22 @@ describe('arguments', () => {
     ['too few feeds', { feeds: [] }, 'job.feeds: plan 0 has 1, got 0'],
     ['too many fetches', { fetches: [...good.fetches, ...good.fetches] }, 'job.fetches: plan 0 has 1, got 2'],
     ['no storage', { feeds: [{ ...feed, storage: {} }] }, 'job.feeds[0].storage: expected a Storage, got an object'],
+    [
+      'an array of doubles',
+      { fetches: [{ array: new Float64Array(12), rows: 4 }] },
+      'job.fetches[0].array: expected a Float32Array, Int32Array',
+    ],
+    ['a storage to fetch to', { fetches: [{ storage, rows: 4 }] }, 'job.fetches[0].array: expected a Float32Array'],
+    [
+      'an array of another type',
+      { fetches: [{ array: new Int32Array(12), rows: 4 }] },
+      'job.fetches[0].array is not of the dtype of the plan',
+    ],
+    [
+      'a short array',
+      { fetches: [{ array: new Float32Array(11), rows: 4 }] },
+      'job.fetches[0].array: 4 rows of 12 bytes do not fit its 44 bytes',
+    ],
     ['a session', { feeds: [{ ...feed, storage: session }] }, 'expected a Storage'],
     ['a type', { feeds: [{ ...feed, type: 'float64' }] }, "got 'float64'"],
     ['a type of another kind', { feeds: [{ ...feed, type: 'int32' }] }, 'job.feeds[0].type does not convert'],

@@ -1,7 +1,7 @@
 // How processes and workers end while native threads exist. Each case is a process of its own.
 import { spawnSync } from 'node:child_process';
 import { addon, root } from './native.js';
-import { counterPlan } from './plan-words.js';
+import { counterPlan, passThroughPlan } from './plan-words.js';
 
 const setup = `
 const { Worker, isMainThread } = require('node:worker_threads');
@@ -53,8 +53,46 @@ test('disposing in the middle of a job lets Node end', () => {
   );
 });
 
-test('workers that are terminated in the middle of a job', () => {
-  const worker = `${setup} endless(); endless(); require("node:worker_threads").parentPort.postMessage(0);`;
+/** A job that writes the same 64 rows of 1024 numbers in each step. */
+const writing = `
+const words = Uint32Array.of(${passThroughPlan(64, 1024).join()});
+function writing(steps) {
+  const session = new addon.Session(0);
+  const plan = session.addPlan(words);
+  const from = new addon.Storage(64 * 4096);
+  from.write(0, new Float32Array(64 * 1024).fill(3));
+  const array = new Float32Array(64 * 1024);
+  const ended = session.run({ segments: [{ plan, rows: 64, steps: 1 }], begin: 0, end: steps, firstRow: 0,
+    feeds: [{ storage: from, type: 'float32', rows: 64 }], fetches: [{ array, rows: 64 }] });
+  return { ended, seen: new WeakRef(array), session };
+}
+`;
+
+test('arrays that a job writes stay until it has ended, and no longer', () => {
+  expect(
+    node(`${writing}
+      require('node:v8').setFlagsFromString('--expose-gc');
+      const gc = require('node:vm').runInNewContext('gc');
+      const later = () => new Promise((resolve) => setTimeout(resolve, 5));
+      (async () => {
+        const { ended, seen, session: own } = writing(20000);
+        for (let i = 0; i < 5; i++) { await later(); gc(); }
+        const during = seen.deref() !== undefined;
+        const { reason } = await ended;
+        for (let i = 0; i < 20 && seen.deref() !== undefined; i++) { await later(); gc(); }
+        own.dispose();
+        session.dispose();
+        console.log(during, reason, seen.deref() !== undefined);
+      })();
+    `),
+  ).toBe('true done false');
+});
+
+test.each([
+  ['endless(); endless();', ''],
+  ['writing(Number.MAX_SAFE_INTEGER); writing(Number.MAX_SAFE_INTEGER);', writing],
+])('workers that are terminated in the middle of a job: %s', (jobs, defined) => {
+  const worker = `${setup} ${defined} ${jobs} require("node:worker_threads").parentPort.postMessage(0);`;
   expect(
     node(`
       (async () => {

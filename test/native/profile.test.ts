@@ -102,7 +102,7 @@ describe('a profile', () => {
       job({
         segments: [{ plan, rows, steps: 1 }],
         feeds: [{ storage, type: 'float32', rows }],
-        fetches: [{ storage, rows }],
+        fetches: [{ array: new Float32Array(rows * columns), rows }],
         end: 4,
         profile: { events: 100_000 },
       }),

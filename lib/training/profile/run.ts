@@ -1,9 +1,8 @@
 import type { InstructionInfo } from '../../compile/index.js';
 import { replaceFile } from '../../io/files.js';
-import { sizeOf } from '../../ir/graph.js';
-import type { NativeProfile, NativeStorage } from '../../runtime/addon.js';
+import { arrayTypes, sizeOf } from '../../ir/graph.js';
+import type { NativeProfile } from '../../runtime/addon.js';
 import { machineLimits } from '../../runtime/limits.js';
-import { loadAddon } from '../../runtime/native.js';
 import type { Column } from '../columns.js';
 import { DataSet } from '../dataset.js';
 import type { Engine } from '../engine.js';
@@ -41,18 +40,14 @@ export async function runProfile({ where, engine, settings, rows, columns, types
   const abort = (): void => copy.abort();
   signal?.addEventListener('abort', abort, { once: true });
   let data: DataSet | undefined;
-  const fetched: NativeStorage[] = [];
   try {
     const plan = planOf(copy, mode, { ...types, rows: batchSize });
     data = await DataSet.copy(where, columns, { signal });
-    if (mode === 'predict') {
-      const { outputs } = engine.topology;
-      for (const t of outputs) fetched.push(new (loadAddon().Storage)(rows * sizeOf(sampleShape(t)) * 4));
-    }
+    const outputs = mode === 'predict' ? engine.topology.outputs : [];
     const job = {
       segments: [{ plan, rows: batchSize, steps: Math.floor(rows / batchSize) }],
       feeds: data.feeds,
-      fetches: fetched.map((storage) => ({ storage, rows })),
+      fetches: outputs.map((t) => ({ array: new arrayTypes[t.dtype](rows * sizeOf(sampleShape(t))), rows })),
       firstRow: 0,
       ...(mode === 'train' ? { shuffle: { seed: 0 } } : {}),
     };
@@ -79,7 +74,6 @@ export async function runProfile({ where, engine, settings, rows, columns, types
   } finally {
     signal?.removeEventListener('abort', abort);
     data?.dispose();
-    for (const storage of fetched) storage.dispose();
     copy.dispose();
   }
 }
