@@ -23,7 +23,7 @@ constexpr int64_t kMaxWidth = 128;                // channels; of more, patches 
 constexpr int64_t kPairedWidth = 8;               // channels
 constexpr int64_t kChunkWork = int64_t{1} << 20;  // multiply-adds
 constexpr int64_t kDotColumns = 4;                // so few leave most lanes empty: lanes go along k instead
-constexpr int64_t kDotDepth = 16, kDotFloats = 4096;
+constexpr int64_t kDotDepth = 16;
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -83,13 +83,12 @@ class ConvDirect final : public Kernel {
       if (axis.size() > 0) {
         phase.dense = axis.isDense();
         phase.rowFloats = axis.span() * p_.width;
-        phase.inPlace = !rounds_ && p_.width == p_.sourceChannels && axis.offsets.front() >= 0 &&
+        phase.inPlace = !rounds_ && (p_.width == p_.sourceChannels || axis.size() == 1) && axis.offsets.front() >= 0 &&
                         (axis.count - 1) * axis.stride + axis.offsets.back() < axis.extent;
       }
       packs_ += p_.groups * phase.grid.tapRows() * axis.size();
       panelFloats += p_.groups * phase.depth * panelColumns();
-      const int64_t copied = dots_ ? dotPositions(phase) * phase.depth : phase.grid.tapRows() * phase.rowFloats;
-      if (dots_ || !phase.inPlace) copyFloats = std::max(copyFloats, copied);
+      if (!phase.inPlace) copyFloats = std::max(copyFloats, phase.grid.tapRows() * phase.rowFloats);
       runs = std::max(runs, phase.runs());
       work = std::max(work, phase.depth * axis.count * p_.columns);
       phases_.push_back(phase);
@@ -104,10 +103,8 @@ class ConvDirect final : public Kernel {
     slots_.allocate(memory, std::min<int64_t>(p_.groups * chunks_, Threads::pool().count()), product_ + productFloats);
   }
 
-  // Of whose patches products are made at a time.
-  static int64_t dotPositions(const Phase& phase) {
-    return std::max<int64_t>(4, kDotFloats / std::max<int64_t>(1, phase.depth));
-  }
+  // Floats between neighbouring pixels of a line.
+  int64_t pixelOf(const Phase& phase) const { return phase.inPlace ? p_.sourceChannels : p_.width; }
   int64_t panelColumns() const { return ceilDiv(p_.columns, gemm_.panel) * gemm_.panel; }
   float* panelsOf(const Phase& phase, int64_t group) const {
     return panels_.data() + phase.panels + group * phase.depth * panelColumns();
@@ -166,51 +163,22 @@ class ConvDirect final : public Kernel {
       PatchWalk walk(phase.grid, 0);
       walk.image = image;
       for (int a = 0; a < 2; ++a) walk.at[a] = at[a] / p_.phaseCount(a);
-      if (dots_) {
-        multiplyPatches(phase, source, group, walk, c, cRow, slot + 2 * pointers_);
-        continue;
-      }
       const auto runs = reinterpret_cast<const float**>(slot);
       const auto rows = reinterpret_cast<int64_t*>(slot + pointers_);
-      kernels_.multiply({.runs = runs,
-                         .rows = rows,
-                         .count = findRuns(phase, walk, source, runs, rows, slot + 2 * pointers_),
-                         .length = phase.runLength(),
-                         .aRow = axis.stride * p_.width,
-                         .aDepth = 1,
-                         .b = panelsOf(phase, group),
-                         .bRow = gemm_.panel,
-                         .bPanel = phase.depth * gemm_.panel,
-                         .c = c + axis.first * cRow,
-                         .cRow = axis.step * cRow,
-                         .m = axis.count,
-                         .n = p_.columns});
-    }
-  }
-
-  // The positions of a line, whose patches are gathered a few at a time.
-  void multiplyPatches(const Phase& phase, const float* source, int64_t group, const PatchWalk& walk, float* c,
-                       int64_t cRow, float* patches) const {
-    const PatchAxis& axis = *phase.grid.axes[2];
-    const bool gathers = rounds_ || !phase.grid.isSource();
-    GemmDots dots{};
-    dots.b = panelsOf(phase, group);
-    dots.bColumn = dots.k = phase.depth;
-    dots.a = patches;
-    dots.aRow = gathers ? phase.depth : p_.sourceChannels;
-    dots.cRow = axis.step * cRow;
-    dots.n = p_.columns;
-    const int64_t first = walk.position();
-    for (int64_t at = 0; at < axis.count; at += dots.m) {
-      dots.m = std::min(dotPositions(phase), axis.count - at);
-      dots.c = c + (axis.first + at * axis.step) * cRow;
-      if (!gathers) {
-        dots.a = source + (first + at) * p_.sourceChannels;
-      } else {
-        gatherRows(phase.grid, source, first + at, dots.m, 0, phase.grid.tapRows(), patches);
-        if (rounds_) kernels_.round(patches, patches, dots.m * phase.depth);
-      }
-      gemm_.dots(dots);
+      const ConvRuns work{.runs = runs,
+                          .rows = rows,
+                          .count = findRuns(phase, walk, source, runs, rows, slot + 2 * pointers_),
+                          .length = phase.runLength(),
+                          .aRow = axis.stride * pixelOf(phase),
+                          .aDepth = 1,
+                          .b = panelsOf(phase, group),
+                          .bRow = dots_ ? 1 : gemm_.panel,
+                          .bPanel = phase.depth * (dots_ ? 1 : gemm_.panel),
+                          .c = c + axis.first * cRow,
+                          .cRow = axis.step * cRow,
+                          .m = axis.count,
+                          .n = p_.columns};
+      dots_ ? kernels_.dots(work) : kernels_.multiply(work);
     }
   }
 
@@ -225,7 +193,7 @@ class ConvDirect final : public Kernel {
       if (row < 0) continue;
       const float* from = source + row * axis.extent * p_.sourceChannels;
       if (phase.inPlace) {
-        from += axis.offsets.front() * p_.width;
+        from += axis.offsets.front() * pixelOf(phase);
       } else {
         copyLine(phase.grid, from, copies);
         if (rounds_) kernels_.round(copies, copies, phase.rowFloats);
@@ -245,7 +213,7 @@ class ConvDirect final : public Kernel {
   const GemmKernels& packing_;
   const ConvKernels& kernels_;
   const ConvProblem p_;
-  const bool dots_;  // patches are gathered, and multiplied by columns of the kernel
+  const bool dots_;  // runs are multiplied by columns of the kernel
   ContiguousInput source_;
   ConvKernelInput kernel_;
   const bool keepsPanels_;  // the kernel is the same in all steps

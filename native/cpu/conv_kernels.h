@@ -24,6 +24,9 @@ struct ConvRuns {
 struct ConvKernels {
   // Every element is summed in the order of the runs.
   void (*multiply)(const ConvRuns&);
+  // The same of a few columns, up to four, which lie along k: row p of column j at b[j * bPanel + p]; aDepth and bRow are 1. Lanes
+  // go along the runs.
+  void (*dots)(const ConvRuns&);
   // To bfloat16.
   void (*round)(const float* from, float* to, int64_t n);
   // What follows the sum, in place; c is row 0 of the gate.

@@ -53,6 +53,8 @@ describe('groups', () => {
     ['stride 2', { groups: 8, width: 4, columns: 4, stride: 2, window: [3, 3] }],
     ['1 x 1', { groups: 8, width: 4, columns: 4, window: [1, 1] }],
     ['1 x 1, wide', { groups: 3, width: 32, columns: 16, window: [1, 1] }],
+    ['1 x 1, wide, stride 2', { groups: 3, width: 32, columns: 16, window: [1, 1], stride: 2 }],
+    ['4 x 1, wide', { groups: 3, width: 32, columns: 16, window: [4, 1] }],
   ])('%s', (_, change) => check(change));
 
   const filtered: Change = { images: 4, size: [18, 19], window: [3, 3] };
@@ -151,6 +153,12 @@ describe('a few filters', () => {
     ['one', { columns: 1 }],
     ['three', { columns: 3 }],
     ['four of few channels', { width: 3, columns: 4 }],
+    ['lines of three pixels', { columns: 3, size: [40, 3] }],
+    ['one pixel in a line', { columns: 2, size: [60, 1] }],
+    ['channels that fill no vector', { columns: 3, width: 37, size: [9, 11] }],
+    ['dilation 2', { columns: 3, dilation: 2 }],
+    ['lines', { columns: 3, size: [61], window: [5] }],
+    ['volumes', { columns: 3, size: [3, 6, 7], window: [3, 3, 3] }],
     ['1 x 1', { columns: 2, window: [1, 1] }],
     ['stride 2', { columns: 3, stride: 2, window: [7, 7], size: [16, 17] }],
     ['a stride larger than the window', { columns: 1, stride: 3, window: [2, 2] }],

@@ -75,6 +75,62 @@ void multiply(const ConvRuns& whole) {
   }
 }
 
+// --- a few columns
+
+constexpr int kDotRows = gemm::kDotRows;
+constexpr int kDotColumns = gemm::kDotColumns;
+
+// Rows from `first` on; where there are fewer, the last one several times.
+template <int columns>
+void dotTile(const ConvRuns& t, int64_t first) {
+  F sum[kDotRows][columns]{};
+  int64_t offsets[kDotRows];
+#pragma GCC unroll 4
+  for (int i = 0; i < kDotRows; ++i) offsets[i] = (first + i < t.m ? first + i : t.m - 1) * t.aRow;
+  const int64_t length = t.length, whole = length / kWidth * kWidth, tail = length - whole;
+  for (int64_t run = 0; run < t.count; ++run) {
+    const float* a = t.runs[run];
+    const float* b = t.b + t.rows[run];
+    const auto step = [&](int64_t p, auto get) __attribute__((always_inline)) {
+      F x[kDotRows];
+#pragma GCC unroll 4
+      for (int i = 0; i < kDotRows; ++i) x[i] = get(a + offsets[i] + p);
+#pragma GCC unroll 4
+      for (int j = 0; j < columns; ++j) {
+        const F y = get(b + j * t.bPanel + p);
+#pragma GCC unroll 4
+        for (int i = 0; i < kDotRows; ++i) sum[i][j] += x[i] * y;
+      }
+    };
+    for (int64_t p = 0; p < whole; p += kWidth)
+      step(p, [](const float* q) __attribute__((always_inline)) { return load(q); });
+    if (tail > 0) step(whole, [tail](const float* q) __attribute__((always_inline)) { return loadFirst(q, tail); });
+  }
+  constexpr int kCount = kDotRows * columns, kVectorsOfSums = (kCount + kWidth - 1) / kWidth;
+  float sums[kVectorsOfSums * kWidth];
+#pragma GCC unroll 8
+  for (int n = 0; n < kVectorsOfSums; ++n) {
+    F v[kWidth];
+#pragma GCC unroll 16
+    for (int i = 0; i < kWidth; ++i) {
+      const int at = n * kWidth + i;
+      v[i] = at < kCount ? sum[at / columns][at % columns] : F{};
+    }
+    store(sums + n * kWidth, foldEach(v, Add()));
+  }
+  const int64_t rows = t.m - first < kDotRows ? t.m - first : kDotRows;
+  for (int64_t i = 0; i < rows; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < columns; ++j) t.c[(first + i) * t.cRow + j] = sums[i * columns + j];
+  }
+}
+
+void dots(const ConvRuns& t) {
+  static constexpr void (*kTiles[kDotColumns])(const ConvRuns&, int64_t) = {dotTile<1>, dotTile<2>, dotTile<3>,
+                                                                            dotTile<4>};
+  for (int64_t i = 0; i < t.m; i += kDotRows) kTiles[t.n - 1](t, i);
+}
+
 void round(const float* from, float* to, int64_t n) {
   int64_t i = 0;
   for (; i + kWidth <= n; i += kWidth) store(to + i, bfloat16::rounded(load(from + i)));
@@ -89,4 +145,4 @@ void finish(const GemmFinish& f, float* c, int64_t cRow, int64_t m, int64_t n) {
 }  // namespace conv
 
 extern const ConvKernels convKernels;
-const ConvKernels convKernels = {conv::multiply, conv::round, conv::finish};
+const ConvKernels convKernels = {conv::multiply, conv::dots, conv::round, conv::finish};

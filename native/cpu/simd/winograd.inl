@@ -5,7 +5,9 @@ namespace {
 
 constexpr float kZeros[kWidth] = {};
 
-// Where a part of a vector is read and written number by number, that is long code in so many places.
+// Where a part of a vector is read and written number by number, and rounding takes many instructions, that is long code in so many
+// places.
+__attribute__((noinline)) F roundedThere(F x) { return bfloat16::rounded(x); }
 __attribute__((noinline)) F loadPart(const float* p, int64_t n) { return loadFirst(p, n); }
 __attribute__((noinline)) void storePart(float* p, F v, int64_t n) { storeFirst(p, v, n); }
 constexpr bool kHasMasks = kWidth > 4;
@@ -147,7 +149,7 @@ struct Four {
 
 template <bool rounds>
 STEEPEST_INLINE F rounded(F x) {
-  return rounds ? bfloat16::rounded(x) : x;
+  return !rounds ? x : kHasMasks ? bfloat16::rounded(x) : roundedThere(x);
 }
 
 // Down the columns by one factor, along the rows by the other.
