@@ -24,8 +24,8 @@ export interface ConvOptions {
  * with zeros outside the input. Groups follow from the shapes: C / kernel channels of them, each with its own part of the
  * channels and filters.
  *
- * An infinity or NaN may make NaN of neighbouring results: windows of 3 x 3 are computed by tiles, groups of a few filters
- * several at a time.
+ * An infinity or NaN may make NaN of neighbouring results: windows of 3 and more are computed by tiles, groups of a few
+ * filters several at a time.
  *
  * @param x float32 [N, ...spatial, C]
  * @param kernel float32 [...window, C / groups, F]
