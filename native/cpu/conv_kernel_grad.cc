@@ -157,7 +157,7 @@ class ConvKernelGrad final : public Kernel {
 std::unique_ptr<Kernel> bindConvKernelGrad(const Instruction& instruction, const Memory& memory) {
   ConvProblem problem = ConvProblem::kernelGradient(instruction);
   if (problem.depthwise()) return bindDepthwiseKernelGrad(instruction, memory, std::move(problem));
-  if (suitsWinograd(problem, roundsToBfloat16(instruction)))
+  if (suitsWinogradKernelGrad(problem, roundsToBfloat16(instruction)))
     return bindWinogradKernelGrad(instruction, memory, std::move(problem));
   if (suitsUnfoldedKernelGrad(problem)) return bindUnfoldedKernelGrad(instruction, memory, std::move(problem));
   if (suitsLines(problem, roundsToBfloat16(instruction)))

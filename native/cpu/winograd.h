@@ -14,8 +14,9 @@
 
 namespace steepest {
 
-// Whether the problem is such a convolution, large enough to gain. `rounds`: operands are rounded to bfloat16.
+// Whether the problem, or its kernel's gradient, is such a convolution, large enough to gain. `rounds`: operands are rounded to bfloat16.
 bool suitsWinograd(const ConvProblem& problem, bool rounds);
+bool suitsWinogradKernelGrad(const ConvProblem& problem, bool rounds);
 std::unique_ptr<Kernel> bindWinograd(const Instruction& instruction, const Memory& memory, ConvProblem problem);
 std::unique_ptr<Kernel> bindWinogradKernelGrad(const Instruction& instruction, const Memory& memory,
                                                ConvProblem problem);

@@ -96,7 +96,7 @@ const WinogradKernels* kernelsFor(const ConvProblem& problem, int64_t fewestProd
   return best;
 }
 
-const WinogradKernels* forwardKernelsFor(const ConvProblem& problem) {
+const WinogradKernels* forwardKernels(const ConvProblem& problem) {
   int64_t fewest = resultsOf(problem);
   for (int64_t i = 0; i < problem.phases(); ++i) {
     const PatchGrid grid = problem.grid(i);
@@ -105,21 +105,17 @@ const WinogradKernels* forwardKernelsFor(const ConvProblem& problem) {
   return kernelsFor(problem, problem.width * fewest);
 }
 
-}  // namespace
-
-const WinogradKernels& winogradKernelsFor(const ConvProblem& problem) { return *forwardKernelsFor(problem); }
-
-const WinogradKernels& winogradGradKernelsFor(const ConvProblem& problem) {
+const WinogradKernels* gradKernels(const ConvProblem& problem) {
   const PatchGrid grid = problem.grid(0);
   int64_t fewest = grid.images;
   for (const PatchAxis* axis : grid.axes) fewest *= fewestPositions(*axis);
-  return *kernelsFor(problem, fewest);
+  return kernelsFor(problem, fewest);
 }
 
-bool suitsWinograd(const ConvProblem& problem, bool rounds) {
+bool suits(const ConvProblem& problem, bool rounds, const WinogradKernels* (*kernelsOf)(const ConvProblem&)) {
   if (problem.width < kMinChannels || problem.columns < kMinChannels || resultsOf(problem) < kMinResults) return false;
   if (!hasWindows(problem)) return false;
-  const WinogradKernels* const kernels = forwardKernelsFor(problem);
+  const WinogradKernels* const kernels = kernelsOf(problem);
   if (!kernels) return false;
   if (kernels->taps() < kWinogradTaps && std::min(problem.width, problem.columns) < kMinOfAxis) return false;
   const std::vector<WindowPhase> phases = windowPhases(problem, *kernels);
@@ -130,5 +126,13 @@ bool suitsWinograd(const ConvProblem& problem, bool rounds) {
   const int64_t plain = plainCostOf(problem), cost = costOf(problem, *kernels);
   return plain * 4 >= cost * gain && plain * 5 >= (cost + kernelCostOf(problem, *kernels)) * 6;
 }
+
+}  // namespace
+
+const WinogradKernels& winogradKernelsFor(const ConvProblem& problem) { return *forwardKernels(problem); }
+const WinogradKernels& winogradGradKernelsFor(const ConvProblem& problem) { return *gradKernels(problem); }
+
+bool suitsWinograd(const ConvProblem& problem, bool rounds) { return suits(problem, rounds, forwardKernels); }
+bool suitsWinogradKernelGrad(const ConvProblem& problem, bool rounds) { return suits(problem, rounds, gradKernels); }
 
 }  // namespace steepest

@@ -115,6 +115,7 @@ describe('lines and volumes by minimal filtering', () => {
     ['images, along rows', { size: [11, 32], window: [1, 7] }],
     ['images, along columns', { size: [24, 13], window: [7, 1] }],
     ['images, along columns, stride 3', { size: [70, 31], window: [9, 2], stride: 3 }],
+    ['images, along columns, a window larger than the image', { images: 10, size: [4, 40], window: [9, 1] }],
     ['images, along rows of 2 taps', { size: [12, 29], window: [2, 3] }],
   ])('%s', (_, change) => check({ ...usual, ...lines, ...change }, 4));
 
