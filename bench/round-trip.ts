@@ -60,7 +60,7 @@ export class RoundTrip {
     return (took * 1e6) / Math.max(trips, 1);
   }
 
-  /** False when the ball is not back by then. Seldom looks at the clock, which takes as long as half a trip. */
+  /** False when the ball is not back by then. Seldom looks at the clock, which takes time from trips. */
   #trip(ball: number, end: number): boolean {
     Atomics.store(this.#words, cell.ball, ball);
     for (let looks = 1; Atomics.load(this.#words, cell.ball) !== ball + 1; looks++) {

@@ -1,5 +1,5 @@
-// Convolutions by minimal filtering, see winograd.h. Blocks of rows of tiles, or of a part of a long one, are transformed into the cache, multiplied
-// there, each point of a tile as a product over the channels, and transformed back. Every sum has a fixed order.
+// Convolutions by minimal filtering, see winograd.h. Blocks of rows of tiles, or of a part of a long one, are transformed into the
+// cache, multiplied there, each point of a tile as a product over the channels, and transformed back. Every sum has a fixed order.
 
 #include "winograd.h"
 

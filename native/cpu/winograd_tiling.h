@@ -60,6 +60,7 @@ struct WinogradBlock {
   int64_t tiles() const { return rows() * tilesOfRow(); }
 };
 
+// Rows of tiles are counted over all planes of all images, and cut into blocks.
 class WinogradTiling {
  public:
   WinogradTiling(const ConvProblem& problem, const WinogradKernels& kernels, int64_t blockFloats, int64_t blockLeast,
